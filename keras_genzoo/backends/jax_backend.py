@@ -1,0 +1,145 @@
+"""JAX: the same imperative step, run inside `keras.StatelessScope`.
+
+A Keras variable read inside a scope gives the scope's value, an assignment stays in the scope. Scopes do not
+look into each other, so that a nested one starts from a copy of the outer one's values, and what it changed
+is assigned in the outer one afterwards.
+"""
+
+import contextlib
+import functools
+
+import jax
+import keras
+from jax import numpy as jnp
+from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
+
+
+def train_step(step):
+    """Adapts an imperative step `(self, data) -> logs` to the JAX trainer's `(state, data)` form."""
+
+    @functools.wraps(step)
+    def adapted_step(self, state, data):
+        variables = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.optimizer.variables,
+            self.metrics_variables,
+        )
+        return _run_stateless(step, self, variables, state, data)
+
+    return adapted_step
+
+
+def test_step(step):
+    """Adapts an imperative step `(self, data) -> logs` to the JAX trainer's `(state, data)` form."""
+
+    @functools.wraps(step)
+    def adapted_step(self, state, data):
+        variables = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
+        return _run_stateless(step, self, variables, state, data)
+
+    return adapted_step
+
+
+def _run_stateless(step, model, variables, state, data):
+    pairs = [pair for group in zip(variables, state, strict=True) for pair in zip(*group, strict=True)]
+    with keras.StatelessScope(state_mapping=pairs) as scope:
+        logs = step(model, data)
+    return logs, tuple([scope.get_current_value(variable) for variable in group] for group in variables)
+
+
+def value_and_grad(function, variables, has_aux=False):
+    """See `tensorflow_backend.value_and_grad`."""
+    pure, write_back = _as_pure_function(function, variables)
+
+    def loss_and_rest(values):
+        output, updates = pure(values)
+        return output[0] if has_aux else output, (output, updates)
+
+    (_, (output, updates)), gradients = jax.value_and_grad(loss_and_rest, has_aux=True)(_values(variables))
+    write_back(updates)
+    return output, gradients
+
+
+def input_value_and_grad(function, inputs, has_aux=False):
+    """See `tensorflow_backend.input_value_and_grad`."""
+    pure, write_back = _as_pure_function(function, [])
+
+    def sum_and_rest(inputs):
+        output, updates = pure([], inputs)
+        return jnp.sum(output[0] if has_aux else output), (output, updates)
+
+    (_, (output, updates)), gradient = jax.value_and_grad(sum_and_rest, has_aux=True)(jnp.asarray(inputs))
+    write_back(updates)
+    return output, gradient
+
+
+def vjp(function, variables):
+    """See `tensorflow_backend.vjp`."""
+    pure, write_back = _as_pure_function(function, variables)
+    output, pullback, updates = jax.vjp(pure, _values(variables), has_aux=True)
+    write_back(updates)
+    return output, lambda output_gradient: pullback(output_gradient)[0]
+
+
+def _values(variables):
+    return [variable.value for variable in variables]
+
+
+class _RecordingScope(keras.StatelessScope):
+    """A scope that starts from the enclosing scope's values and lists the variables assigned in it."""
+
+    def __init__(self, variables, values):
+        super().__init__()
+        if in_stateless_scope():
+            self.state_mapping.update(get_stateless_scope().state_mapping)
+        self.state_mapping.update((id(variable), value) for variable, value in zip(variables, values))
+        self.updated = {}
+
+    def add_update(self, update):
+        super().add_update(update)
+        variable, _ = update
+        self.updated[id(variable)] = variable
+
+
+def _as_pure_function(function, variables):
+    """Returns `function` as a function of the variables' values, and what assigns the updates it made."""
+    updated = []
+
+    def pure(values, *args):
+        with _RecordingScope(variables, values) as scope:
+            output = function(*args)
+        updated[:] = scope.updated.values()
+        return output, [scope.get_current_value(variable) for variable in updated]
+
+    def write_back(updates):
+        for variable, value in zip(updated, updates, strict=True):
+            variable.assign(value)
+
+    return pure, write_back
+
+
+def batch_normalization(x, gamma, beta, epsilon):
+    """See `tensorflow_backend.batch_normalization`."""
+    values = x.astype("float32")
+    mean = jnp.mean(values, axis=(0, 1, 2))
+    variance = jnp.var(values, axis=(0, 1, 2))
+    output = (values - mean) * (gamma * jax.lax.rsqrt(variance + epsilon)) + beta
+    return output.astype(x.dtype), mean, variance
+
+
+def num_replicas():
+    """Number of replicas that take a training step together: JAX sees one global batch."""
+    return 1
+
+
+def num_replicas_of(model):
+    return 1
+
+
+def strategy_scope(model):
+    return contextlib.nullcontext()
+
+
+def fold_in_replica(seed):
+    return seed

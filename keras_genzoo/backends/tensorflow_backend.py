@@ -1,0 +1,135 @@
+"""TensorFlow: gradient tapes, `tf.distribute`, fused kernels."""
+
+import functools
+
+import tensorflow as tf
+
+
+def train_step(step):
+    """Adapts an imperative step `(self, data) -> logs` to the TensorFlow trainer."""
+
+    @functools.wraps(step)
+    def adapted_step(self, data):
+        logs = step(self, data)
+        if _is_multi_worker():
+            # Keras reduces logs over workers along axis 0, which a scalar does not have.
+            logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
+        return logs
+
+    return adapted_step
+
+
+test_step = train_step
+
+
+def value_and_grad(function, variables, has_aux=False):
+    """Evaluates `function()` and the gradient of its value with respect to variables.
+
+    Args:
+        function: Callable without arguments that returns a scalar, or a pair `(scalar, aux)`.
+        variables: List of `keras.Variable`s.
+        has_aux: Whether `function` returns a pair.
+
+    Returns:
+        Tuple `(output of function, list of gradients)`; a gradient is `None` where a variable has no part.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        values = _watch(tape, variables)
+        output = function()
+    return output, tape.gradient(output[0] if has_aux else output, values)
+
+
+def input_value_and_grad(function, inputs, has_aux=False):
+    """Evaluates `function(inputs)` and the gradient of the sum of its value with respect to the inputs.
+
+    The gradient is itself differentiable, as a gradient penalty needs.
+
+    Args:
+        function: Callable of one tensor that returns a tensor, or a pair `(tensor, aux)`.
+        inputs: Tensor.
+        has_aux: Whether `function` returns a pair.
+
+    Returns:
+        Tuple `(output of function, gradient)`, the gradient shaped like `inputs`.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(inputs)
+        output = function(inputs)
+    return output, tape.gradient(output[0] if has_aux else output, inputs)
+
+
+def vjp(function, variables):
+    """Runs `function()` once and keeps what its vector-Jacobian product needs.
+
+    Args:
+        function: Callable without arguments that returns a tensor.
+        variables: List of `keras.Variable`s.
+
+    Returns:
+        Tuple `(output, pullback)`; `pullback(output_gradient)` gives the list of gradients with respect to
+        the variables and may be called once.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        values = _watch(tape, variables)
+        output = function()
+
+    def pullback(output_gradient):
+        return tape.gradient(output, values, output_gradients=output_gradient)
+
+    return output, pullback
+
+
+def _watch(tape, variables):
+    values = [variable.value for variable in variables]
+    for value in values:
+        tape.watch(value)
+    return values
+
+
+def batch_normalization(x, gamma, beta, epsilon):
+    """Normalises a channels-last image batch by its own statistics, in the fused kernel.
+
+    Args:
+        x: Tensor of shape `(batch, height, width, channels)`.
+        gamma: Scale, float32, shape `(channels,)`.
+        beta: Offset, float32, shape `(channels,)`.
+        epsilon: Float added to the variance.
+
+    Returns:
+        Tuple `(output, mean, variance)`, the variance biased (divided by the number of values).
+    """
+    output, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        x, gamma, beta, epsilon=epsilon, is_training=True
+    )
+    # The kernel reports the unbiased variance.
+    count = tf.cast(tf.size(x) // tf.shape(x)[-1], variance.dtype)
+    return output, mean, variance * ((count - 1.0) / count)
+
+
+def num_replicas():
+    """Number of replicas that take the training step which is running."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def num_replicas_of(model):
+    """Number of replicas that `model` will train on."""
+    return model.distribute_strategy.num_replicas_in_sync
+
+
+def strategy_scope(model):
+    """Context in which variables of `model` must be created."""
+    return model.distribute_strategy.scope()
+
+
+def fold_in_replica(seed):
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return seed
+    # Odd multiples of a large odd constant never collide modulo 2**32.
+    offset = tf.cast(context.replica_id_in_sync_group, seed.dtype) * tf.constant(0x9E3779B9, seed.dtype)
+    return seed + tf.stack([offset, tf.zeros_like(offset)])
+
+
+def _is_multi_worker():
+    extended = tf.distribute.get_strategy().extended
+    return getattr(extended, "_in_multi_worker_mode", lambda: False)()

@@ -1,0 +1,77 @@
+"""Latents that a seed determines: the same on every backend, in every batch size, and in an export."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+
+def normal(num, latent_dim, seed):
+    """Draws standard normal latents as a pure function of the seed.
+
+    Latent `i` depends on `seed` and `i` alone, so the first 16 of 64 latents are the 16 latents of the same
+    seed. The bits come from a counter-based generator in plain integer arithmetic (Threefry-2x32 with 20
+    rounds) and become normals by the Box-Muller transform, so that TensorFlow, JAX and an exported
+    SavedModel agree to rounding error.
+
+    Args:
+        num: Int or scalar tensor, number of latents.
+        latent_dim: Int, length of a latent.
+        seed: Int or scalar integer tensor, from 0 to 2**32 - 1.
+
+    Returns:
+        Float32 tensor of shape `(num, latent_dim)`.
+
+    Example:
+
+    >>> normal(16, 100, seed=0).shape
+    (16, 100)
+
+    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    """
+    if isinstance(seed, int | np.integer) and not 0 <= seed < 2**32:
+        raise ValueError(f"`seed` must be from 0 to 2**32 - 1. Received: seed={seed}")
+    pairs = -(-latent_dim // 2)
+    row = ops.cast(ops.arange(num, dtype="int32"), "uint32")[:, None]
+    column = ops.cast(ops.arange(pairs, dtype="int32"), "uint32")[None, :]
+    zeros = ops.zeros_like(row) + ops.zeros_like(column)
+    first, second = threefry_2x32((ops.cast(seed, "uint32"), 0), (row + zeros, column + zeros))
+    radius = ops.sqrt(-2.0 * ops.log(_uniform(first)))
+    angle = 2.0 * math.pi * _uniform(second)
+    normals = ops.concatenate([radius * ops.cos(angle), radius * ops.sin(angle)], axis=1)
+    return normals[:, :latent_dim]
+
+
+def threefry_2x32(key, counter):
+    """The Threefry-2x32 block cipher with 20 rounds.
+
+    Args:
+        key: Pair of uint32 scalars.
+        counter: Pair of uint32 tensors of one shape.
+
+    Returns:
+        Pair of uint32 tensors of that shape.
+    """
+    keys = [_uint32(key[0]), _uint32(key[1])]
+    keys.append(ops.bitwise_xor(ops.bitwise_xor(keys[0], keys[1]), _uint32(0x1BD11BDA)))
+    left, right = counter[0] + keys[0], counter[1] + keys[1]
+    for group in range(5):
+        for distance in ((13, 15, 26, 6), (17, 29, 16, 24))[group % 2]:
+            left = left + right
+            rotated = ops.bitwise_or(
+                ops.left_shift(right, _uint32(distance)), ops.right_shift(right, _uint32(32 - distance))
+            )
+            right = ops.bitwise_xor(rotated, left)
+        left = left + keys[(group + 1) % 3]
+        right = right + keys[(group + 2) % 3] + _uint32(group + 1)
+    return left, right
+
+
+def _uint32(value):
+    return ops.cast(value, "uint32") if ops.is_tensor(value) else ops.convert_to_tensor(value, dtype="uint32")
+
+
+def _uniform(bits):
+    """Maps 32 random bits to (0, 1): the upper 24, centred in their interval, so that 0 and 1 never occur."""
+    upper = ops.cast(ops.right_shift(bits, _uint32(8)), "float32")
+    return (upper + 0.5) * (1.0 / 2**24)

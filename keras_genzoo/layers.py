@@ -1,0 +1,144 @@
+"""Layers that Keras lacks, or has in a form that GANs cannot use."""
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization` on the fused kernel, with the field's usual constants.
+
+    Same weights, same result; faster on TensorFlow for channels-last images. Under `tf.distribute` each
+    replica normalises by its own batch unless `synchronized=True` (TensorFlow only).
+
+    Args:
+        momentum: Float, weight of the old value in the moving statistics. Defaults to 0.9, which is
+            PyTorch's 0.1.
+        epsilon: Float added to the variance. Defaults to 1e-5.
+        **kwargs: As for `keras.layers.BatchNormalization`.
+
+    Source: Ioffe & Szegedy 2015, algorithm 1.
+    """
+
+    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        is_image = len(inputs.shape) == 4 and self.axis in (3, -1)
+        plain = is_image and self.scale and self.center and mask is None and not self.synchronized
+        if not (plain and training and self.trainable):
+            return super().call(inputs, training=training, mask=mask)
+        inputs = ops.cast(inputs, self.compute_dtype)
+        # The statistics are float32 under mixed precision too: read past the autocast.
+        with keras.src.backend.AutocastScope(None):
+            outputs, mean, variance = backends.batch_normalization(
+                inputs, self.gamma.value, self.beta.value, self.epsilon
+            )
+            for moving, current in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving.value * self.momentum + current * (1.0 - self.momentum))
+        return outputs
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class Dropout(keras.layers.Layer):
+    """`keras.layers.Dropout` whose masks differ between the replicas of a `tf.distribute` strategy.
+
+    Args:
+        rate: Float in [0, 1), probability that a value is set to zero.
+        seed: Int or None.
+
+    Source: Srivastava et al. 2014, section 4.
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
+        self.rate = rate
+        self.seed = seed
+        self.supports_masking = True
+        self.seed_generator = backends.SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0:
+            return inputs
+        return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class ImageHistory(keras.layers.Layer):
+    """A pool of earlier generated images, mixed into the batch that the discriminator sees.
+
+    Until the pool is full every image is stored and returned as it is. From then on each image is, with
+    probability `replacement`, exchanged for one drawn from the pool, whose place it takes. The pool is
+    ordinary layer state: it is saved with the weights, and works in a compiled step. Under `tf.distribute`
+    each replica has its own.
+
+    Args:
+        size: Int, number of images in the pool, at least the batch size.
+        replacement: Float in [0, 1], probability of the exchange.
+        seed: Int or None, seed of the draws.
+
+    Call arguments:
+        images: Float tensor `(batch, height, width, channels)`.
+
+    Returns:
+        Tensor of the same shape; no gradient passes.
+
+    Source: Shrivastava et al. 2017, section 2.3; with the constants 50 and 0.5 Zhu et al. 2017, section 4.
+    """
+
+    def __init__(self, size, replacement=0.5, seed=None, **kwargs):
+        super().__init__(trainable=False, dtype="float32", **kwargs)
+        if size < 1:
+            raise ValueError(f"`size` must be at least 1. Received: size={size}")
+        self.size = size
+        self.replacement = replacement
+        self.seed = seed
+        self.seed_generator = backends.SeedGenerator(seed)
+
+    def build(self, input_shape):
+        self.pool = self.add_weight(
+            name="pool", shape=(self.size, *input_shape[1:]), initializer="zeros", trainable=False
+        )
+        self.stored = self.add_weight(
+            name="stored", shape=(), dtype="int32", initializer="zeros", trainable=False
+        )
+
+    def call(self, images):
+        images = ops.stop_gradient(images)
+        batch = images.shape[0] if images.shape[0] is not None else ops.shape(images)[0]
+        if isinstance(batch, int) and batch > self.size:
+            raise ValueError(
+                f"The history of generated images holds {self.size}, fewer than the batch of {batch}. "
+                "Raise `history_size` to the batch size or more."
+            )
+        # A random order of the places: each image of the batch meets a place of its own.
+        order = ops.argsort(keras.random.uniform((self.size,), seed=self.seed_generator))[:batch]
+        filling = self.stored.value + batch <= self.size
+        places = ops.where(filling, self.stored.value + ops.arange(batch), ops.cast(order, "int32"))
+        exchanged = keras.random.uniform((batch, 1, 1, 1), seed=self.seed_generator) < self.replacement
+        old = ops.take(self.pool.value, places, axis=0)
+        written = ops.where(ops.logical_or(filling, exchanged), images, old)
+        self.pool.assign(ops.scatter_update(self.pool.value, places[:, None], written))
+        self.stored.assign(ops.where(filling, self.stored.value + batch, self.stored.value))
+        return ops.where(ops.logical_and(ops.logical_not(filling), exchanged), old, images)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "replacement": self.replacement,
+            "seed": self.seed,
+        }

@@ -1,0 +1,170 @@
+"""Adversarial losses, each a pair for the discriminator and the generator, on logits.
+
+`D` stands for the logits, real images are `x`, generated ones `G(z)`, `sigma` is the logistic function. All
+values are means over the batch, computed in float32.
+"""
+
+import keras
+from keras import ops
+
+
+class AdversarialLoss:
+    """Base class: two scalars from the discriminator's logits.
+
+    Subclasses implement `discriminator` and `generator`. `uses_targets` says whether the loss compares the
+    logits with targets, which label smoothing and label flipping can move.
+    """
+
+    uses_targets = False
+
+    def discriminator(self, real_logits, fake_logits):
+        """Loss that the discriminator minimises.
+
+        Args:
+            real_logits: Tensor of any shape, first axis the batch.
+            fake_logits: Tensor of any shape, first axis the batch.
+
+        Returns:
+            Scalar float32 tensor.
+        """
+        raise NotImplementedError
+
+    def generator(self, fake_logits):
+        """Loss that the generator minimises, a scalar float32 tensor, given the logits of its images."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+class Minimax(AdversarialLoss):
+    """The zero-sum game: `min_G max_D E[log sigma(D(x))] + E[log(1 - sigma(D(G(z))))]`.
+
+    The generator's gradient vanishes where the discriminator wins; see `NonSaturating`.
+
+    Source: Goodfellow et al. 2014, equation 1.
+
+    Example:
+
+    >>> Minimax().generator(ops.zeros((2, 1)))  # log(1/2) = -0.693
+    """
+
+    uses_targets = True
+
+    def discriminator(self, real_logits, fake_logits, real_targets=1.0, fake_targets=0.0):
+        return _cross_entropy(real_logits, real_targets) + _cross_entropy(fake_logits, fake_targets)
+
+    def generator(self, fake_logits):
+        return -ops.mean(ops.softplus(_float32(fake_logits)))
+
+
+class NonSaturating(Minimax):
+    """The discriminator of `Minimax` with the generator maximising `E[log sigma(D(G(z)))]`.
+
+    Source: Goodfellow et al. 2014, section 3, last paragraph.
+
+    Example:
+
+    >>> NonSaturating().generator(ops.zeros((2, 1)))  # log 2 = 0.693
+    """
+
+    def generator(self, fake_logits):
+        return _cross_entropy(fake_logits, 1.0)
+
+
+class LeastSquares(AdversarialLoss):
+    """`1/2 E[(D(x) - 1)^2] + 1/2 E[D(G(z))^2]` against `1/2 E[(D(G(z)) - 1)^2]`.
+
+    Source: Mao et al. 2017, equation 9 (a = 0, b = c = 1).
+
+    Example:
+
+    >>> LeastSquares().generator(ops.zeros((2, 1)))  # 0.5
+    """
+
+    uses_targets = True
+
+    def discriminator(self, real_logits, fake_logits, real_targets=1.0, fake_targets=0.0):
+        return _half_squares(real_logits, real_targets) + _half_squares(fake_logits, fake_targets)
+
+    def generator(self, fake_logits):
+        return _half_squares(fake_logits, 1.0)
+
+
+class Hinge(AdversarialLoss):
+    """`E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]` against `-E[D(G(z))]`.
+
+    Source: Lim & Ye 2017, equations 12 and 13; Miyato et al. 2018, equations 16 and 17.
+
+    Example:
+
+    >>> Hinge().discriminator(ops.ones((2, 1)), -ops.ones((2, 1)))  # 0.0
+    """
+
+    def discriminator(self, real_logits, fake_logits):
+        real_logits, fake_logits = _float32(real_logits), _float32(fake_logits)
+        return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(ops.relu(1.0 + fake_logits))
+
+    def generator(self, fake_logits):
+        return -ops.mean(_float32(fake_logits))
+
+
+class Wasserstein(AdversarialLoss):
+    """`E[D(G(z))] - E[D(x)]` against `-E[D(G(z))]`; the critic must be kept Lipschitz by other means.
+
+    Source: Arjovsky et al. 2017, equation 2 and algorithm 1.
+
+    Example:
+
+    >>> Wasserstein().discriminator(ops.ones((2, 1)), ops.zeros((2, 1)))  # -1.0
+    """
+
+    def discriminator(self, real_logits, fake_logits):
+        return ops.mean(_float32(fake_logits)) - ops.mean(_float32(real_logits))
+
+    def generator(self, fake_logits):
+        return -ops.mean(_float32(fake_logits))
+
+
+def get(identifier):
+    """Returns the loss of a name (`"non_saturating"`), a loss object unchanged.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    if isinstance(identifier, AdversarialLoss):
+        return identifier
+    if isinstance(identifier, dict):
+        return keras.saving.deserialize_keras_object(identifier)
+    if identifier not in _LOSSES:
+        raise ValueError(f"`loss` must be one of {sorted(_LOSSES)} or an `AdversarialLoss`. Received: {identifier!r}")
+    return _LOSSES[identifier]()
+
+
+_LOSSES = {
+    "minimax": Minimax,
+    "non_saturating": NonSaturating,
+    "least_squares": LeastSquares,
+    "hinge": Hinge,
+    "wasserstein": Wasserstein,
+}
+for _loss in _LOSSES.values():
+    keras.saving.register_keras_serializable(package="keras_genzoo")(_loss)
+
+
+def _float32(logits):
+    return ops.cast(logits, "float32")
+
+
+def _cross_entropy(logits, targets):
+    # softplus(l) - t l = -t log sigma(l) - (1 - t) log(1 - sigma(l)), without overflow for any logit.
+    logits = _float32(logits)
+    return ops.mean(ops.softplus(logits) - targets * logits)
+
+
+def _half_squares(logits, targets):
+    return 0.5 * ops.mean(ops.square(_float32(logits) - targets))

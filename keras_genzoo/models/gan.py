@@ -1,0 +1,256 @@
+"""Generative adversarial networks: the GAN of 2014, DCGAN, and the conditional GAN."""
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends, layers, losses
+from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class GAN(GenerativeModel):
+    """A generator and a discriminator in alternating updates.
+
+    With `image_shape` alone this is DCGAN. Other networks are passed ready made; `num_classes` makes the
+    model conditional on labels.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
+        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 100.
+        generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1].
+            Defaults to `DCGANGenerator`.
+        discriminator: `keras.Model` from images (or a list of images and labels) to logits. Defaults to
+            `DCGANDiscriminator`.
+        width: Int, base width of the default networks.
+        num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
+        loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, or a
+            `keras_genzoo.losses.AdversarialLoss`.
+        discriminator_steps: Int, updates of the discriminator a step, each with new generated images and the
+            same real ones. The generator's update uses the last of the generated images.
+        separate_batches: Bool. True passes real and generated images through the discriminator one after
+            the other, so that batch normalisation sees each apart. False joins them into one batch, which is
+            refused for a discriminator with batch normalisation.
+        real_targets, fake_targets: Float, or a pair `(low, high)` from which each image's target is drawn
+            (label smoothing; Salimans et al. 2016, section 3.4).
+        label_flip_probability: Float in [0, 1), share of images whose target is that of the other side.
+        instance_noise: Float, standard deviation of the noise added to every image that the discriminator
+            sees (Sonderby et al. 2017, section 3.2).
+        history_size: Int, number of earlier generated images kept for the discriminator (0 for none); see
+            `keras_genzoo.layers.ImageHistory`.
+        average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.GAN(image_shape=(28, 28, 1))
+    gan.compile()
+    gan.fit(keras_genzoo.datasets.load("fashion_mnist"), epochs=20)
+    images = gan.sample(16, seed=0)
+    ```
+
+    Source: Goodfellow et al. 2014, algorithm 1; Radford et al. 2015; Mirza & Osindero 2014.
+    """
+
+    players = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    loss_names = ("discriminator_loss", "generator_loss")
+
+    def __init__(
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        generator=None,
+        discriminator=None,
+        width=64,
+        num_classes=None,
+        loss="non_saturating",
+        discriminator_steps=1,
+        separate_batches=True,
+        real_targets=1.0,
+        fake_targets=0.0,
+        label_flip_probability=0.0,
+        instance_noise=0.0,
+        history_size=0,
+        **kwargs,
+    ):
+        image_shape = _agreeing("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
+        latent_dim = _agreeing(
+            "latent_dim", latent_dim, generator, lambda: _first(generator.input_shape)[-1], default=100
+        )
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
+        generator = generator or DCGANGenerator(image_shape, latent_dim, width, num_classes)
+        discriminator = discriminator or DCGANDiscriminator(image_shape, width, num_classes)
+        _agreeing("image_shape", image_shape, discriminator, lambda: _first(discriminator.input_shape)[1:])
+        self.adversarial_loss = losses.get(loss)
+        self.discriminator_steps = discriminator_steps
+        self.separate_batches = separate_batches
+        self.real_targets = _as_range("real_targets", real_targets)
+        self.fake_targets = _as_range("fake_targets", fake_targets)
+        self.label_flip_probability = label_flip_probability
+        self.instance_noise = instance_noise
+        self.history_size = history_size
+        self._check_options(discriminator)
+        self.image_history = None
+        if history_size:
+            self.image_history = layers.ImageHistory(history_size, seed=self.seed, name="image_history")
+            self.image_history.build((None, *self.image_shape))
+        self.set_networks(generator=generator, discriminator=discriminator)
+
+    def _check_options(self, discriminator):
+        if self.discriminator_steps < 1:
+            raise ValueError(
+                f"`discriminator_steps` must be at least 1. Received: {self.discriminator_steps}"
+            )
+        if not 0 <= self.label_flip_probability < 1:
+            raise ValueError(
+                f"`label_flip_probability` must be in [0, 1). Received: {self.label_flip_probability}"
+            )
+        if self._moves_targets and not self.adversarial_loss.uses_targets:
+            raise ValueError(
+                "`real_targets`, `fake_targets` and `label_flip_probability` need a loss with targets "
+                f"(minimax, non_saturating, least_squares). Received: loss={type(self.adversarial_loss).__name__}"
+            )
+        if not self.separate_batches and any(
+            isinstance(layer, keras.layers.BatchNormalization) for layer in discriminator._flatten_layers()
+        ):
+            raise ValueError(
+                "`separate_batches=False` would normalise real and generated images by common statistics: "
+                "the discriminator has batch normalisation. Use `separate_batches=True`."
+            )
+
+    @property
+    def _moves_targets(self):
+        constant = (self.real_targets, self.fake_targets) == ((1.0, 1.0), (0.0, 0.0))
+        return not constant or self.label_flip_probability > 0
+
+    def default_optimizers(self):
+        """Adam with learning rate 2e-4 and beta_1 0.5 for both (Radford et al. 2015, section 4)."""
+        return {player: keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8) for player in self.players}
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+        """Configures the model for training.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
+            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
+            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
+        """
+        super().compile(
+            {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
+        )
+
+    @backends.train_step
+    def train_step(self, data):
+        images, labels = self.unpack(data)
+        num = ops.shape(images)[0]
+        for _ in range(self.discriminator_steps):
+            latents = self.draw_latents(num)
+            fakes, pullback = self.keep_forward(lambda: self.generate(latents, labels, True), "generator")  # noqa: B023
+            discriminator_loss = self.minimize(
+                lambda: self.discriminator_loss(images, fakes, labels, True),  # noqa: B023
+                "discriminator",
+            )
+        generator_loss = self.minimize_through(
+            lambda fakes: self.generator_loss(fakes, labels, True), fakes, pullback, "generator"
+        )
+        self.update_average(num)
+        return self.update_trackers(discriminator_loss=discriminator_loss, generator_loss=generator_loss)
+
+    @backends.test_step
+    def test_step(self, data):
+        images, labels = self.unpack(data)
+        latents = self.draw_latents(ops.shape(images)[0])
+        fakes = self.sampling_network(_join(latents, labels), training=False)
+        return self.update_trackers(
+            discriminator_loss=self.discriminator_loss(images, fakes, labels, False),
+            generator_loss=self.generator_loss(fakes, labels, False),
+        )
+
+    def generate(self, latents, labels=None, training=False):
+        """Images of the generator that is being trained."""
+        return self.generator(_join(latents, labels), training=training)
+
+    def discriminator_loss(self, images, fakes, labels=None, training=False):
+        """Loss of the discriminator on a batch of real and one of generated images, float32 scalar."""
+        fakes = ops.stop_gradient(fakes)
+        if training and self.image_history is not None:
+            fakes = self.image_history(fakes)
+        real_logits, fake_logits = self._logits_of_both(images, fakes, labels, training)
+        if not (training and self._moves_targets):
+            return self.adversarial_loss.discriminator(real_logits, fake_logits)
+        real_targets = self._draw_targets(real_logits, self.real_targets, self.fake_targets)
+        fake_targets = self._draw_targets(fake_logits, self.fake_targets, self.real_targets)
+        return self.adversarial_loss.discriminator(real_logits, fake_logits, real_targets, fake_targets)
+
+    def generator_loss(self, fakes, labels=None, training=False):
+        """Loss of the generator, float32 scalar."""
+        return self.adversarial_loss.generator(self._logits(fakes, labels, training))
+
+    def _logits_of_both(self, images, fakes, labels, training):
+        if self.separate_batches:
+            return self._logits(images, labels, training), self._logits(fakes, labels, training)
+        both_labels = None if labels is None else ops.concatenate([labels, labels])
+        return ops.split(self._logits(ops.concatenate([images, fakes]), both_labels, training), 2)
+
+    def _logits(self, images, labels, training):
+        if training and self.instance_noise:
+            images += keras.random.normal(ops.shape(images), stddev=self.instance_noise, seed=self.noise)
+        return self.discriminator(_join(images, labels), training=training)
+
+    def _draw_targets(self, logits, own, other):
+        """Draws a target an image: uniform in `own`, or with the flip probability in `other`."""
+        shape = (ops.shape(logits)[0], *[1] * (len(logits.shape) - 1))
+        targets = keras.random.uniform(shape, *own, seed=self.noise) if own[0] < own[1] else own[0]
+        if not self.label_flip_probability:
+            return targets
+        flipped = keras.random.uniform(shape, seed=self.noise) < self.label_flip_probability
+        other_targets = keras.random.uniform(shape, *other, seed=self.noise) if other[0] < other[1] else other[0]
+        return ops.where(flipped, other_targets, targets)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "num_classes": self.num_classes,
+            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
+            "discriminator_steps": self.discriminator_steps,
+            "separate_batches": self.separate_batches,
+            "real_targets": self.real_targets,
+            "fake_targets": self.fake_targets,
+            "label_flip_probability": self.label_flip_probability,
+            "instance_noise": self.instance_noise,
+            "history_size": self.history_size,
+        }
+
+
+def _join(x, labels):
+    return x if labels is None else [x, labels]
+
+
+def _first(shape):
+    return shape[0] if isinstance(shape, list) else shape
+
+
+def _as_range(argument, value):
+    low, high = value if isinstance(value, tuple | list) else (value, value)
+    if low > high:
+        raise ValueError(f"`{argument}` must be a float or a pair (low, high). Received: {value}")
+    return (float(low), float(high))
+
+
+def _agreeing(argument, value, network, value_of_network, default=None):
+    """Returns the argument, or the network's value where it is missing; refuses two that differ."""
+    if network is None:
+        if value is None and default is None:
+            raise ValueError(f"`{argument}` is needed where no `generator` is passed.")
+        return default if value is None else value
+    found = value_of_network()
+    if value is not None and _comparable(value) != _comparable(found):
+        raise ValueError(f"`{argument}` is {value}, but the network {network.name!r} has {found}.")
+    return found
+
+
+def _comparable(value):
+    return tuple(value) if isinstance(value, tuple | list) else value

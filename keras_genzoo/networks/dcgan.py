@@ -1,0 +1,154 @@
+"""The networks of DCGAN (Radford et al. 2015), in the widely used form with 4x4 kernels and no biases."""
+
+import keras
+from keras import initializers, layers
+
+from keras_genzoo.layers import BatchNormalization
+from keras_genzoo.networks.conditioning import image_inputs, label_projection, latent_inputs
+from keras_genzoo.networks.configurable import ConfigurableNetwork
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class DCGANGenerator(ConfigurableNetwork):
+    """Latents to images by transposed convolutions, batch normalisation and ReLU.
+
+    A dense layer makes a map of 4x4 (7x7 where the size asks for it); each 4x4 transposed convolution of
+    stride 2 doubles the side and halves the channels; tanh at the end. With 64x64x3, latent 100 and width
+    64 it has 3,576,704 trainable parameters.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k >= 1.
+        latent_dim: Int, length of a latent.
+        width: Int, channels before the last layer.
+        num_classes: Int, or None for an unconditional generator.
+        label_encoding: `"embedding"` or `"one_hot"`: how labels join the latents.
+        embedding_dim: Int, length of an embedded label.
+        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+
+    Call arguments:
+        inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels
+            `(batch,)`.
+
+    Returns:
+        Float32 images in [-1, 1], `(batch, height, width, channels)`.
+
+    Source: Radford, Metz & Chintala 2015, section 3 and figure 1; initialisation normal(0, 0.02), batch
+    normalisation's scale normal(1, 0.02) as in the authors' code.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim=100,
+        width=64,
+        num_classes=None,
+        label_encoding="embedding",
+        embedding_dim=50,
+        synchronized=False,
+        name="generator",
+    ):
+        initial_side, doublings = side_and_doublings(image_shape)
+        inputs, x = latent_inputs(latent_dim, num_classes, label_encoding, embedding_dim)
+        channels = width * 2 ** (doublings - 1)
+        x = layers.Dense(
+            initial_side**2 * channels, use_bias=False, kernel_initializer=_normal(), name="initial_map"
+        )(x)
+        x = layers.Reshape((initial_side, initial_side, channels))(x)
+        x = layers.ReLU()(_batch_normalization(synchronized)(x))
+        for _ in range(doublings - 1):
+            channels //= 2
+            x = _transposed_convolution(channels)(x)
+            x = layers.ReLU()(_batch_normalization(synchronized)(x))
+        x = _transposed_convolution(image_shape[-1])(x)
+        outputs = layers.Activation("tanh", dtype="float32", name="images")(x)
+        super().__init__(inputs, outputs, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class DCGANDiscriminator(ConfigurableNetwork):
+    """Images to logits by strided convolutions, batch normalisation and leaky ReLU.
+
+    The mirror of `DCGANGenerator`, without batch normalisation after its first layer. With 64x64x3 and width
+    64 it has 2,765,568 trainable parameters.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k >= 1.
+        width: Int, channels after the first layer.
+        num_classes: Int, or None for an unconditional discriminator.
+        conditioning: `"concatenation"` (labels as maps beside the image) or `"projection"`.
+        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+
+    Call arguments:
+        inputs: Float images in [-1, 1] `(batch, height, width, channels)`, or with classes a list of them
+            and of int labels `(batch,)`.
+
+    Returns:
+        Float32 logits, `(batch, 1)`.
+
+    Source: as for `DCGANGenerator`.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        width=64,
+        num_classes=None,
+        conditioning="concatenation",
+        synchronized=False,
+        name="discriminator",
+    ):
+        _, doublings = side_and_doublings(image_shape)
+        inputs, x, labels = image_inputs(image_shape, num_classes, conditioning)
+        for level in range(doublings):
+            x = layers.Conv2D(
+                width * 2**level,
+                4,
+                strides=2,
+                padding="same",
+                use_bias=False,
+                kernel_initializer=_normal(),
+            )(x)
+            if level > 0:
+                x = _batch_normalization(synchronized)(x)
+            x = layers.LeakyReLU(negative_slope=0.2)(x)
+        features = layers.Flatten(name="features")(x)
+        logits = layers.Dense(1, use_bias=False, kernel_initializer=_normal(), name="logits")(features)
+        if labels is not None and conditioning == "projection":
+            logits = label_projection(logits, features, labels, num_classes, _normal())
+        outputs = layers.Activation("linear", dtype="float32", name="float32_logits")(logits)
+        super().__init__(inputs, outputs, name=name)
+
+
+def side_and_doublings(image_shape):
+    """Splits an image side into 4 or 7 and a number of doublings.
+
+    Raises:
+        ValueError: If the shape is not a triple, the image is not square or its side is neither 4 * 2^k nor
+            7 * 2^k with k >= 1.
+    """
+    if len(image_shape) != 3:
+        raise ValueError(f"`image_shape` must be (height, width, channels). Received: {tuple(image_shape)}")
+    height, width, _ = image_shape
+    for initial_side in (4, 7):
+        doublings = (height // initial_side).bit_length() - 1
+        if height == width and doublings >= 1 and initial_side * 2**doublings == height:
+            return initial_side, doublings
+    raise ValueError(
+        "`image_shape` must be square with a side of 4 * 2^k or 7 * 2^k (8, 14, 16, 28, 32, 56, 64, ...): "
+        f"the networks double the side layer by layer. Received: {tuple(image_shape)}. "
+        "Resize the images, for example with `image_size=64` when loading."
+    )
+
+
+def _normal(mean=0.0):
+    return initializers.RandomNormal(mean, 0.02)
+
+
+def _batch_normalization(synchronized):
+    return BatchNormalization(gamma_initializer=_normal(1.0), synchronized=synchronized)
+
+
+def _transposed_convolution(channels):
+    return layers.Conv2DTranspose(
+        channels, 4, strides=2, padding="same", use_bias=False, kernel_initializer=_normal()
+    )

@@ -1,0 +1,82 @@
+"""The card of a preset: its metadata, laid out for a reader."""
+
+from keras_genzoo.presets.folders import SAMPLES
+
+
+def render(metadata):
+    """Writes the card of a preset.
+
+    Args:
+        metadata: Dictionary, the content of `metadata.json`. The card depends on nothing else.
+
+    Returns:
+        String of Markdown.
+    """
+    sections = [
+        f"# {metadata['name']}",
+        metadata.get("description"),
+        f"![Samples of {metadata['name']}]({SAMPLES})" if SAMPLES in metadata["files"] else None,
+        _usage(metadata),
+        _section("Parameters", _table(_parameters(metadata["parameters"]))),
+        _section("Data set and licence", _items(_data(metadata))),
+        _section("Training", _items(_training(metadata))),
+        _section("Results", _table(metadata.get("results"))),
+        _section("Files", _table(_files(metadata["files"]))),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _usage(metadata):
+    name, usage = metadata["name"], metadata["usage"]
+    return f"""## Use
+
+```python
+import keras_genzoo as kg
+
+model = kg.models.load("{name}")
+{usage["python"].format(name=name)}
+```
+
+```
+{usage["shell"].format(name=name)}
+```"""
+
+
+def _parameters(parameters):
+    return [{"network": network, "parameters": f"{count:,}"} for network, count in parameters.items()]
+
+
+def _data(metadata):
+    dataset = {f"data set {key}": value for key, value in metadata.get("dataset", {}).items()}
+    licence = {"licence of the weights": metadata["licence"]} if "licence" in metadata else {}
+    return {**dataset, **licence}
+
+
+def _training(metadata):
+    recipe = {"recipe": f"`{metadata['recipe']}`"} if "recipe" in metadata else {}
+    return {**recipe, **metadata.get("training", {})}
+
+
+def _files(files):
+    return [{"file": name, "bytes": f"{of['size']:,}", "sha256": of["sha256"]} for name, of in files.items()]
+
+
+def _section(title, body):
+    return f"## {title}\n\n{body}" if body else None
+
+
+def _items(values):
+    return "\n".join(f"- {_capitalized(key)}: {value}" for key, value in values.items())
+
+
+def _table(rows):
+    if not rows:
+        return None
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = [map(_capitalized, columns), ["---"] * len(columns)]
+    lines += [[str(row.get(column, "")).replace("|", r"\|") for column in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _capitalized(text):
+    return text[:1].upper() + text[1:]

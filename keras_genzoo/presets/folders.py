@@ -1,0 +1,97 @@
+"""The folder of a preset: its files, their hashes, and how it is put in place complete or not at all."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+
+CONFIG = "config.json"
+WEIGHTS = "model.weights.h5"
+METADATA = "metadata.json"
+CARD = "README.md"
+SAMPLES = "samples.png"
+
+# What a model is loaded from, and so what is downloaded; the rest is for people.
+LOADED = (CONFIG, METADATA, WEIGHTS)
+
+
+def fault(folder, files):
+    """Compares files with what is expected of them.
+
+    Args:
+        folder: `pathlib.Path` of the folder that holds the files.
+        files: Dictionary from file name to `"sha256"` and `"size"`. Files that no model is loaded from may
+            be absent.
+
+    Returns:
+        A sentence about the first file that is missing or differs, or `None`.
+    """
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            if name in LOADED:
+                return f"{path} is missing."
+            continue
+        found = fingerprint(path)
+        if found != expected:
+            return (
+                f"{path} is damaged: expected sha256 {expected['sha256']} and {expected['size']} bytes, "
+                f"found sha256 {found['sha256']} and {found['size']} bytes."
+            )
+    return None
+
+
+def fingerprints(folder, names=(CONFIG, WEIGHTS, SAMPLES)):
+    """Returns the fingerprints of those of the named files that the folder holds, by name."""
+    return {name: fingerprint(folder / name) for name in names if (folder / name).is_file()}
+
+
+def fingerprint(path):
+    with open(path, "rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
+
+
+@contextlib.contextmanager
+def temporary_sibling(target, hint):
+    """Yields an empty folder beside `target`, on the same disk so that a rename can move it there.
+
+    Whatever is still in it when the block ends, well or not, is deleted. An error says `hint`.
+    """
+    folder = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise OSError(f"Cannot write the folder {target}: {error}. {hint}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace(target, fresh):
+    """Moves the complete folder `fresh` to `target`; what was there comes back if that fails."""
+    retired = fresh.with_name(f"{fresh.name}-retired")
+    if target.exists():
+        os.replace(target, retired)
+    try:
+        os.replace(fresh, target)
+    except OSError:
+        if retired.exists():
+            os.replace(retired, target)
+        raise
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def read_json(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path, content):
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path, text):
+    # One line ending on every system: the files are hashed.
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,266 @@
+"""What makes a model a preset: a folder with its config, weights, metadata and card."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+
+from keras_genzoo._version import __version__
+from keras_genzoo.presets import card, folders
+from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
+from keras_genzoo.presets.resolution import resolve
+
+
+def load(name_or_path, load_weights=True):
+    """Loads a preset of any model class.
+
+    Args:
+        name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or a
+            folder written by `save_to_preset`.
+        load_weights: Boolean. If `False`, the networks keep their random initial weights.
+
+    Returns:
+        The model, an instance of the class that was saved.
+
+    Raises:
+        ValueError: If the name is unknown, a file is damaged, or the class is not registered with Keras.
+        OSError: If the files are not on this machine and cannot be downloaded.
+
+    Example:
+
+    ```python
+    model = keras_genzoo.models.load("dcgan_fashion_mnist")
+    ```
+    """
+    return PresetModel.from_preset(name_or_path, load_weights)
+
+
+class PresetModel:
+    """Mixin for a `keras.Model` that is saved as a preset and loaded by name.
+
+    A subclass is registered with Keras, builds its networks in `__init__`, implements `get_config()` and
+    offers `networks`, a dictionary from names to built `keras.Model`s. The names and the networks' layers
+    determine the paths in `model.weights.h5`, so renaming either breaks presets that are already saved.
+
+    Example:
+
+    ```python
+    @keras.saving.register_keras_serializable(package="my_package")
+    class MyGAN(PresetModel, keras.Model):
+        ...
+
+    MyGAN().save_to_preset("my_gan")
+    gan = MyGAN.from_preset("my_gan")
+    ```
+    """
+
+    # What the card tells a reader to type once the preset is loaded as `model`.
+    preset_usage: ClassVar = {
+        "python": "images = model.sample(16, seed=0)",
+        "shell": "genzoo sample {name}",
+    }
+
+    @property
+    def preset_networks(self):
+        """Dictionary from names to the networks whose weights a preset stores, by default `networks`."""
+        return self.networks
+
+    @classmethod
+    def from_preset(cls, name_or_path, load_weights=True):
+        """Loads a model from a preset, checking the hash of every file first.
+
+        A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), then in
+        the cache `keras_genzoo` in Keras' home folder, then downloaded from `KERAS_GENZOO_BASE_URL`.
+
+        Args:
+            name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or
+                a folder written by `save_to_preset`.
+            load_weights: Boolean. If `False`, the networks keep their random initial weights.
+
+        Returns:
+            The model, not compiled.
+
+        Raises:
+            ValueError: If the name is unknown, a file is damaged, the preset holds another class, or the
+                weights do not fit the networks.
+            OSError: If the files are not on this machine and cannot be downloaded.
+
+        Example:
+
+        ```python
+        gan = GAN.from_preset("dcgan_fashion_mnist")
+        ```
+        """
+        folder = resolve(name_or_path)
+        config = folders.read_json(folder / CONFIG)
+        saved_class = _registered_class(config, folder)
+        if not issubclass(saved_class, cls):
+            raise ValueError(
+                f"`name_or_path` must name a preset of {cls.__name__}. Received: {str(name_or_path)!r}, "
+                f"which holds a {saved_class.__name__}. Call `keras_genzoo.models.load({str(name_or_path)!r})`."
+            )
+        model = keras.saving.deserialize_keras_object(config)
+        if load_weights:
+            _load_weights(model, folder, config)
+        return model
+
+    def save_to_preset(self, path, metadata=None, samples=None, overwrite=False):
+        """Saves config, network weights, metadata and a card as a folder that `from_preset` loads.
+
+        The state of optimizers is not saved: use `save()` to continue training. The folder appears complete
+        or not at all.
+
+        Args:
+            path: String or path. The folder to create.
+            metadata: Optional dictionary that JSON can hold, recorded in `metadata.json` and shown on the
+                card: `"name"` (by default the name of the folder), `"description"`, `"dataset"` (dictionary
+                with at least `"name"`), `"licence"`, `"recipe"`, `"training"` (dictionary, such as
+                `{"time": "31 min", "hardware": "1 NVIDIA H200"}`) and `"results"` (list of dictionaries
+                with `"metric"`, `"value"` and `"protocol"`).
+            samples: Optional string or path. A PNG picture of samples to show on the card.
+            overwrite: Boolean. Whether to replace a preset that `path` already holds, as a whole.
+
+        Raises:
+            ValueError: If the class is not registered, a network is not built, or `metadata` or `samples`
+                cannot be used.
+            OSError: If `path` exists and may not be replaced, or cannot be written.
+
+        Example:
+
+        ```python
+        gan.save_to_preset("my_gan", metadata={"description": "A GAN trained on my cat."})
+        ```
+        """
+        target = Path(path).resolve()
+        _check_target(target, path, overwrite)
+        _check_metadata(metadata)
+        if samples is not None and not Path(samples).is_file():
+            raise ValueError(f"`samples` must be the path of a PNG file. Received: samples={str(samples)!r}")
+        config = _config(self)
+        networks = _Networks(self.preset_networks)
+
+        with folders.temporary_sibling(target, hint="Pass a `path` that can be written.") as folder:
+            folders.write_json(folder / CONFIG, config)
+            networks.save_weights(folder / WEIGHTS)
+            if samples is not None:
+                shutil.copyfile(samples, folder / SAMPLES)
+            metadata = {
+                "name": target.name,
+                **(metadata or {}),
+                "class": type(self).__name__,
+                "usage": self.preset_usage,
+                "parameters": networks.parameters(),
+                "files": folders.fingerprints(folder),
+            }
+            folders.write_json(folder / METADATA, metadata)
+            folders.write_text(folder / CARD, card.render(metadata))
+            folders.replace(target, folder)
+
+
+class _Networks(keras.Model):
+    """Holds nothing but networks, as attributes: paths in the weights file read `generator/...`."""
+
+    def __init__(self, networks):
+        super().__init__()
+        self._names = tuple(networks)
+        for name, network in networks.items():
+            if not network.built:
+                raise ValueError(
+                    f"A preset needs built networks, but {name!r} in `preset_networks` is not built. Build "
+                    "it in the model's `__init__`."
+                )
+            setattr(self, name, network)
+        self.built = True
+
+    def parameters(self):
+        counts = {name: getattr(self, name).count_params() for name in self._names}
+        return {**counts, "total": sum(counts.values())}
+
+
+def _config(model):
+    model_class = type(model)
+    registered_name = keras.saving.get_registered_name(model_class)
+    if keras.saving.get_registered_object(registered_name) is not model_class:
+        raise ValueError(
+            f"{model_class.__name__} must be registered to be loaded again. Decorate it with "
+            "`@keras.saving.register_keras_serializable(package=...)`."
+        )
+    return {
+        "module": model_class.__module__,
+        "class_name": model_class.__name__,
+        "registered_name": registered_name,
+        "config": keras.saving.serialize_keras_object(model.get_config()),
+        "keras_genzoo_version": __version__,
+        "keras_version": keras.__version__,
+    }
+
+
+def _registered_class(config, folder):
+    saved_class = keras.saving.get_registered_object(config["registered_name"])
+    if saved_class is None or not issubclass(saved_class, PresetModel):
+        raise ValueError(
+            f"The preset in {folder} holds the class {config['registered_name']!r}, which is not registered "
+            "as a preset model. Import the module that defines it first, or update keras_genzoo (the preset "
+            f"was saved with version {config['keras_genzoo_version']}, this is {__version__})."
+        )
+    return saved_class
+
+
+def _load_weights(model, folder, config):
+    networks = _Networks(model.preset_networks)
+    try:
+        saved, built = folders.read_json(folder / METADATA)["parameters"], networks.parameters()
+        # Keras skips weights that have no layer any more, so their number is compared first.
+        if saved != built:
+            raise ValueError(f"{METADATA} counts the parameters {saved}, the networks have {built}.")
+        networks.load_weights(folder / WEIGHTS)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"The weights in {folder / WEIGHTS} do not fit the networks of {type(model).__name__}. The "
+            f"preset was saved with keras_genzoo {config['keras_genzoo_version']}, this is {__version__}: "
+            f"load it with the version that saved it. {error}"
+        ) from error
+
+
+def _check_target(target, path, overwrite):
+    if not target.exists():
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"`path` already exists. Received: path={str(path)!r}. Choose another folder, or pass "
+            "`overwrite=True` to replace the preset in it."
+        )
+    if not (target / CONFIG).is_file():
+        raise FileExistsError(
+            f"`overwrite=True` replaces only a preset, and `path` holds no {CONFIG}. Received: "
+            f"path={str(path)!r}. Choose another folder."
+        )
+
+
+def _check_metadata(metadata):
+    if metadata is None:
+        return
+    if not isinstance(metadata, dict):
+        raise ValueError(f"`metadata` must be a dictionary. Received: metadata={metadata!r}")
+    for key in ("class", "usage", "parameters", "files"):
+        if key in metadata:
+            raise ValueError(f"`metadata[{key!r}]` is computed from the model. Remove it from `metadata`.")
+    dataset = metadata.get("dataset", {"name": ""})
+    if not (isinstance(dataset, dict) and "name" in dataset):
+        raise ValueError(f"`metadata['dataset']` must be a dictionary with a 'name'. Received: {dataset!r}")
+    if not isinstance(training := metadata.get("training", {}), dict):
+        raise ValueError(f"`metadata['training']` must be a dictionary. Received: {training!r}")
+    for result in metadata.get("results", []):
+        if not (isinstance(result, dict) and {"metric", "value", "protocol"} <= set(result)):
+            raise ValueError(
+                "`metadata['results']` must be a list of dictionaries with 'metric', 'value' and 'protocol'. "
+                f"Received an entry {result!r}"
+            )
+    try:
+        json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`metadata` must hold only what JSON can: strings, finite numbers, lists, dictionaries. {error}"
+        ) from error

@@ -1,0 +1,51 @@
+"""The released presets, as data written by `tools/publish.py`."""
+
+import difflib
+from pathlib import Path
+
+from keras_genzoo.presets import folders
+
+PATH = Path(__file__).with_name("registry.json")
+
+
+def names():
+    """Returns the names of the released presets, sorted.
+
+    Example:
+
+    ```python
+    for name in keras_genzoo.presets.names():
+        print(name, keras_genzoo.presets.describe(name)["description"])
+    ```
+    """
+    return sorted(folders.read_json(PATH))
+
+
+def describe(name):
+    """Returns what the registry knows of a released preset, without loading it.
+
+    Args:
+        name: String. The name of a preset.
+
+    Returns:
+        Dictionary with `"class"`, `"description"`, `"parameters"` (count per network and `"total"`),
+        `"dataset"` (its name) and `"files"` (from file name to `"sha256"` and `"size"` in bytes).
+
+    Raises:
+        ValueError: If there is no preset of that name.
+
+    Example:
+
+    ```python
+    keras_genzoo.presets.describe("dcgan_fashion_mnist")["parameters"]["total"]
+    ```
+    """
+    entries = folders.read_json(PATH)
+    if name not in entries:
+        near = difflib.get_close_matches(name, entries)
+        suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(
+            f"Unknown preset {name!r}: neither a folder with a preset nor a released name.{suggestion} "
+            f"Released presets: {', '.join(sorted(entries)) or 'none'}."
+        )
+    return entries[name]

@@ -1,0 +1,117 @@
+"""Where a preset is found: a folder, the checkout, the cache, or the web. Nothing is returned unverified."""
+
+import os
+import urllib.parse
+from pathlib import Path
+
+import keras
+
+from keras_genzoo.presets import folders, registry
+from keras_genzoo.presets.folders import CONFIG, LOADED, METADATA, WEIGHTS
+
+
+def resolve(name_or_path):
+    """Finds the folder of a preset and verifies its files.
+
+    A folder that holds a preset is taken as it is and verified against its own metadata. Anything else must
+    be a name in the registry, whose hashes hold wherever the files come from.
+
+    Args:
+        name_or_path: String or path. Name of a released preset, or a folder written by `save_to_preset`.
+
+    Returns:
+        `pathlib.Path` of a folder in which every file that a model is loaded from is intact.
+
+    Raises:
+        ValueError: If the name is unknown or a file is damaged.
+        OSError: If the files are not on this machine and cannot be downloaded.
+    """
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        raise ValueError(
+            f"`name_or_path` must be the name of a preset or the path of a folder. Received: {name_or_path!r}"
+        )
+    name, folder = str(name_or_path), Path(name_or_path)
+    if (folder / CONFIG).is_file():
+        return _verified_by_its_metadata(folder)
+    if folder.is_dir() and name not in registry.names():
+        raise ValueError(f"`name_or_path` is a folder without {CONFIG}, not a preset. Received: {name!r}")
+
+    files = registry.describe(name)["files"]
+    bundled = checkpoints_folder() / name
+    if (bundled / CONFIG).is_file():
+        if fault := folders.fault(bundled, files):
+            raise ValueError(f"Preset {name!r}: {fault} Restore the folder, for example with `git checkout`.")
+        return bundled
+    return _cached(name, files, bundled)
+
+
+def checkpoints_folder():
+    """The folder of the checkpoints that come with a checkout; a package installed from a wheel has none."""
+    beside_the_package = Path(__file__).resolve().parents[2] / "checkpoints"
+    return Path(os.environ.get("KERAS_GENZOO_CHECKPOINTS") or beside_the_package)
+
+
+def _verified_by_its_metadata(folder):
+    if not (folder / METADATA).is_file():
+        raise ValueError(
+            f"The folder {folder} has no {METADATA}, so its files cannot be verified. Copy the whole folder "
+            "that `save_to_preset` wrote."
+        )
+    try:
+        files = folders.read_json(folder / METADATA)["files"]
+        fault = folders.fault(folder, {name: files[name] for name in (CONFIG, WEIGHTS, *files)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder / METADATA} is damaged ({error!r}). Copy or save the preset again."
+        ) from error
+    if fault:
+        raise ValueError(f"{fault} Copy or save the preset again.")
+    return folder
+
+
+def _cached(name, files, bundled):
+    home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
+    folder = Path(home).expanduser() / "keras_genzoo" / name
+    base_url = os.environ.get("KERAS_GENZOO_BASE_URL")
+    fault = folders.fault(folder, files)
+    if not fault:
+        return folder
+    if base_url:
+        return _download(name, files, base_url, folder)
+    if folder.exists():
+        raise ValueError(
+            f"Preset {name!r}: {fault} Delete the folder {folder}, or set KERAS_GENZOO_BASE_URL to the "
+            "address of a server with the presets to download it again."
+        )
+    raise FileNotFoundError(
+        f"Preset {name!r} is not on this machine. Looked for the folders {name}, {bundled} and {folder}. Set "
+        "KERAS_GENZOO_BASE_URL to the address of a server with the presets, or KERAS_GENZOO_CHECKPOINTS to a "
+        "folder that holds them."
+    )
+
+
+def _download(name, files, base_url, folder):
+    hint = "Set KERAS_HOME to a folder that can be written."
+    with folders.temporary_sibling(folder, hint) as fresh:
+        for filename in LOADED:
+            url = f"{base_url.rstrip('/')}/{urllib.parse.quote(name)}/{filename}"
+            try:
+                keras.utils.get_file(filename, origin=url, cache_dir=str(fresh), cache_subdir="")
+            # `get_file` raises bare exceptions for what the server answers.
+            except Exception as error:
+                raise ConnectionError(
+                    f"Could not download {filename} of preset {name!r}: {error}. Check that "
+                    f"KERAS_GENZOO_BASE_URL={base_url!r} can be reached and serves the preset."
+                ) from error
+            if fault := folders.fault(fresh, {filename: files[filename]}):
+                raise ValueError(
+                    f"Preset {name!r}: {fault} It came from {url} and was not kept: try again, or set "
+                    "KERAS_GENZOO_BASE_URL to another server."
+                )
+        try:
+            os.replace(fresh, folder)
+        except OSError:
+            # Either the damaged copy is in the way, or the intact one of a process that was faster.
+            if folders.fault(folder, files):
+                folders.replace(folder, fresh)
+    return folder

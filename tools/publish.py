@@ -1,0 +1,116 @@
+"""Keeps the released checkpoints, their cards and the registry of presets in step.
+
+Usage:
+    python tools/publish.py card NAME     after editing checkpoints/NAME/metadata.json or its samples.png
+    python tools/publish.py registry      after adding or removing a checkpoint
+    python tools/publish.py check         exits 1 and says what is out of step
+"""
+
+import argparse
+import re
+import sys
+
+from keras_genzoo.presets import card, folders, registry
+from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
+from keras_genzoo.presets.resolution import checkpoints_folder
+
+# What a released checkpoint must tell, beyond what `save_to_preset` computes.
+REQUIRED = ("name", "description", "dataset", "licence", "recipe", "training", "results")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    card_command = commands.add_parser("card", help="write a card from its metadata, then the registry")
+    card_command.add_argument("name", metavar="NAME")
+    commands.add_parser("registry", help="write registry.json from the checkpoints")
+    commands.add_parser("check", help="exit 1 if checkpoints, cards and registry are out of step")
+    options = parser.parse_args(arguments)
+
+    if options.command == "card":
+        problems = write_card(checkpoints_folder() / options.name) or write_registry()
+    elif options.command == "registry":
+        problems = write_registry()
+    else:
+        problems = check()
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def write_card(folder):
+    """Renews the hash of the picture and the card; config and weights must be what was saved."""
+    if not (folder / METADATA).is_file():
+        return [f"{folder.name}: {folder / METADATA} is missing."]
+    metadata = folders.read_json(folder / METADATA)
+    metadata["files"].pop(SAMPLES, None)
+    if fault := folders.fault(folder, metadata["files"]):
+        return [f"{folder.name}: {fault} Save the preset again."]
+    metadata["files"] = folders.fingerprints(folder)
+    folders.write_json(folder / METADATA, metadata)
+    folders.write_text(folder / CARD, card.render(metadata))
+    return []
+
+
+def write_registry():
+    problems = [problem for folder in checkpoints() for problem in check_checkpoint(folder)]
+    if not problems:
+        folders.write_json(registry.PATH, {folder.name: entry(folder) for folder in checkpoints()})
+    return problems
+
+
+def check():
+    problems = [problem for folder in checkpoints() for problem in check_checkpoint(folder)]
+    if problems:
+        return problems
+    registered = folders.read_json(registry.PATH)
+    present = {folder.name: entry(folder) for folder in checkpoints()}
+    return [
+        f"{name}: the registry and the checkpoint are out of step. Run `python tools/publish.py registry`."
+        for name in sorted({*registered, *present})
+        if registered.get(name) != present.get(name)
+    ]
+
+
+def checkpoints():
+    return sorted(path for path in checkpoints_folder().glob("*") if path.is_dir())
+
+
+def check_checkpoint(folder):
+    """Lists what is wrong inside one checkpoint, whatever the registry says."""
+    # A name becomes a folder of the cache and a part of an address.
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", folder.name):
+        return [f"{folder.name}: a name must be lower-case letters, digits and underscores."]
+    if not (folder / METADATA).is_file():
+        return [f"{folder.name}: {METADATA} is missing."]
+    metadata = folders.read_json(folder / METADATA)
+    problems = [f"{folder.name}: {METADATA} lacks {key!r}." for key in REQUIRED if not metadata.get(key)]
+    if problems:
+        return problems
+    if metadata["name"] != folder.name:
+        problems.append(f"{folder.name}: {METADATA} gives the name {metadata['name']!r}.")
+    if fault := folders.fault(folder, {name: metadata["files"][name] for name in (CONFIG, WEIGHTS)}):
+        problems.append(f"{folder.name}: {fault} Save the preset again.")
+    remedy = f"Run `python tools/publish.py card {folder.name}`."
+    if metadata["files"].get(SAMPLES) != folders.fingerprints(folder).get(SAMPLES):
+        problems.append(f"{folder.name}: {SAMPLES} is not the picture that {METADATA} lists. {remedy}")
+    if not (folder / CARD).is_file() or (folder / CARD).read_text(encoding="utf-8") != card.render(metadata):
+        problems.append(f"{folder.name}: {CARD} does not show {METADATA}. {remedy}")
+    return problems
+
+
+def entry(folder):
+    metadata = folders.read_json(folder / METADATA)
+    return {
+        "class": metadata["class"],
+        "description": metadata["description"],
+        "parameters": metadata["parameters"],
+        "dataset": metadata["dataset"]["name"],
+        "files": folders.fingerprints(folder, (CONFIG, METADATA, WEIGHTS, CARD, SAMPLES)),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
