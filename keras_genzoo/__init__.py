@@ -1,0 +1,18 @@
+"""keras_genzoo: generative image models for Keras that train with `fit`, load by name, and export."""
+
+from keras_genzoo import callbacks, datasets, latent, layers, losses, metrics, models, networks, presets, visualization
+from keras_genzoo._version import __version__
+
+__all__ = [
+    "__version__",
+    "callbacks",
+    "datasets",
+    "latent",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "networks",
+    "presets",
+    "visualization",
+]

@@ -58,7 +58,7 @@ def _training(metadata):
 
 
 def _files(files):
-    return [{"file": name, "bytes": f"{of['size']:,}", "sha256": of["sha256"]} for name, of in files.items()]
+    return [{"file": name, "bytes": f"{of['size']:,}", "SHA-256": of["sha256"]} for name, of in files.items()]
 
 
 def _section(title, body):

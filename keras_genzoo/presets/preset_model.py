@@ -67,6 +67,9 @@ class PresetModel:
         """Dictionary from names to the networks whose weights a preset stores, by default `networks`."""
         return self.networks
 
+    def preset_weights_loaded(self):
+        """Called when `preset_networks` have got a preset's weights; may set networks that it leaves out."""
+
     @classmethod
     def from_preset(cls, name_or_path, load_weights=True):
         """Loads a model from a preset, checking the hash of every file first.
@@ -97,13 +100,15 @@ class PresetModel:
         config = folders.read_json(folder / CONFIG)
         saved_class = _registered_class(config, folder)
         if not issubclass(saved_class, cls):
+            name = str(name_or_path)
             raise ValueError(
-                f"`name_or_path` must name a preset of {cls.__name__}. Received: {str(name_or_path)!r}, "
-                f"which holds a {saved_class.__name__}. Call `keras_genzoo.models.load({str(name_or_path)!r})`."
+                f"`name_or_path` must name a preset of {cls.__name__}. Received: {name!r}, which holds a "
+                f"{saved_class.__name__}. Call `keras_genzoo.models.load({name!r})`."
             )
         model = keras.saving.deserialize_keras_object(config)
         if load_weights:
             _load_weights(model, folder, config)
+            model.preset_weights_loaded()
         return model
 
     def save_to_preset(self, path, metadata=None, samples=None, overwrite=False):
@@ -199,7 +204,7 @@ def _config(model):
 
 def _registered_class(config, folder):
     saved_class = keras.saving.get_registered_object(config["registered_name"])
-    if saved_class is None or not issubclass(saved_class, PresetModel):
+    if not (isinstance(saved_class, type) and issubclass(saved_class, PresetModel)):
         raise ValueError(
             f"The preset in {folder} holds the class {config['registered_name']!r}, which is not registered "
             "as a preset model. Import the module that defines it first, or update keras_genzoo (the preset "

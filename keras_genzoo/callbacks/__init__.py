@@ -1,0 +1,6 @@
+"""Callbacks for `fit`: sample grids, measures, logs, the best model so far, and backups that resume."""
+
+from keras_genzoo.callbacks.backup import Backup, Interrupted
+from keras_genzoo.callbacks.monitoring import Evaluate, JSONLines, KeepBest, SampleGrid
+
+__all__ = ["Backup", "Evaluate", "Interrupted", "JSONLines", "KeepBest", "SampleGrid"]

@@ -1,0 +1,119 @@
+"""Callbacks that look at a model while it trains."""
+
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_genzoo import metrics, visualization
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Writes a grid of samples of the same latents after every epoch, as `epoch-0001.png`, ...
+
+    A conditional model's labels cycle through the classes, one column each.
+
+    Args:
+        directory: String or path of the folder, which is created.
+        num: Int, number of images.
+        seed: Int, seed of the latents.
+    """
+
+    def __init__(self, directory, num=64, seed=0):
+        super().__init__()
+        self.directory = Path(directory)
+        self.num = num
+        self.seed = seed
+
+    def on_epoch_end(self, epoch, logs=None):
+        classes = self.model.num_classes
+        images = self.model.sample(
+            self.num, seed=self.seed, labels=np.arange(self.num) % classes if classes else None
+        )
+        visualization.save_grid(
+            images, self.directory / f"epoch-{epoch + 1:04d}.png", columns=classes or None, scale=2
+        )
+
+
+class Evaluate(keras.callbacks.Callback):
+    """Adds the results of `keras_genzoo.metrics.evaluate` to the logs of an epoch.
+
+    Put it before the callbacks that read the results (`KeepBest`, `JSONLines`, early stopping).
+
+    Args:
+        every: Int, epochs from one evaluation to the next.
+        **arguments: As for `keras_genzoo.metrics.evaluate`, without the model.
+    """
+
+    def __init__(self, every=1, **arguments):
+        super().__init__()
+        self.every = every
+        self.arguments = arguments
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0 and logs is not None:
+            for result in metrics.evaluate(self.model, **self.arguments):
+                logs[result["metric"]] = result["value"]
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Saves the model as a preset whenever a logged value is the best so far.
+
+    The preset's metadata records the epoch and the value, and a resumed run goes on from them.
+
+    Args:
+        path: String or path of the preset's folder.
+        monitor: Name of the value in the logs.
+        mode: `"min"` or `"max"`.
+    """
+
+    def __init__(self, path, monitor, mode="min"):
+        super().__init__()
+        if mode not in ("min", "max"):
+            raise ValueError(f"`mode` must be 'min' or 'max'. Received: {mode!r}")
+        self.path = Path(path)
+        self.monitor = monitor
+        self.mode = mode
+        self.best = None
+
+    def on_train_begin(self, logs=None):
+        metadata = self.path / "metadata.json"
+        if self.best is None and metadata.exists():
+            self.best = json.loads(metadata.read_text())["best"]["value"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            return
+        if self.best is None or (value < self.best if self.mode == "min" else value > self.best):
+            self.best = value
+            best = {"epoch": epoch + 1, "monitor": self.monitor, "value": value}
+            self.model.save_to_preset(self.path, metadata={"best": best}, overwrite=True)
+
+
+class JSONLines(keras.callbacks.Callback):
+    """Appends one JSON line an epoch to a file: the epoch, its seconds (this callback last), and the logs.
+
+    Lines of epochs that a resumed run trains again are dropped first.
+
+    Args:
+        path: String or path of the file.
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = Path(path)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._started = time.monotonic()
+        if self.path.exists():
+            lines = self.path.read_text().splitlines(keepends=True)
+            self.path.write_text("".join(line for line in lines if json.loads(line)["epoch"] <= epoch))
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = round(time.monotonic() - self._started, 2)
+        values = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
+        with self.path.open("a") as file:
+            file.write(json.dumps({"epoch": epoch + 1, "seconds": seconds, **values}) + "\n")

@@ -1,0 +1,197 @@
+"""The command `genzoo`."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main(arguments=None):
+    """Runs the command line; returns the exit status."""
+    # TensorFlow's start-up messages are no news to somebody who wants pictures.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options) or 0
+    except (ValueError, OSError, ImportError) as error:
+        print(f"genzoo {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _list(options):
+    from keras_genzoo import presets
+
+    for name in presets.names():
+        entry = presets.describe(name)
+        print(f"{name:28} {entry['class']:12} {entry['parameters']['total']:>12,}  {entry['description']}")
+
+
+def _sample(options):
+    import numpy as np
+
+    from keras_genzoo import models, visualization
+
+    output = _writable_file(options.output)
+    model = models.load(options.name)
+    _require_generator(model, options.name)
+    labels = None
+    if model.num_classes:
+        labels = np.arange(options.num) % model.num_classes if options.label is None else options.label
+    elif options.label is not None:
+        raise ValueError(f"--label was given, but {options.name!r} has no classes.")
+    images = model.sample(options.num, seed=options.seed, labels=labels)
+    columns = model.num_classes if model.num_classes and options.label is None else None
+    visualization.save_grid(images, output, columns=columns, scale=options.scale)
+    print(f"Wrote {options.num} samples of {options.name} to {output}.")
+
+
+def _interpolate(options):
+    from keras_genzoo import latent, models, visualization
+
+    output = _writable_file(options.output)
+    model = models.load(options.name)
+    _require_generator(model, options.name)
+    ends = latent.normal(2 * options.rows, model.latent_dim, options.seed)
+    rows = [latent.slerp(ends[2 * row], ends[2 * row + 1], options.steps) for row in range(options.rows)]
+    labels = (options.label or 0) if model.num_classes else None
+    images = model.sample(latents=latent.stack(rows), labels=labels)
+    visualization.save_grid(images, output, columns=options.steps, scale=options.scale)
+    print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
+
+
+def _train(options):
+    from keras_genzoo import callbacks, training
+
+    recipe = training.Recipe.load(_recipe_path(options.recipe))
+    output = Path(options.output or f"runs/{recipe.name}")
+    if options.dry_run:
+        plan = {
+            "recipe": training.asdict(recipe),
+            "steps_per_epoch": recipe.steps_per_epoch,
+            "parameters": {name: net.count_params() for name, net in recipe.make_model().networks.items()},
+            "output": str(output),
+        }
+        print(json.dumps(plan, indent=2))
+        return 0
+    try:
+        training.train(
+            recipe,
+            output,
+            data_dir=options.data_dir,
+            epochs=options.epochs,
+            strategy=options.strategy,
+            resume=options.resume,
+            deterministic=options.deterministic,
+            verbose=1 if sys.stdout.isatty() else 2,
+        )
+    except callbacks.Interrupted as interruption:
+        print(f"{interruption} Go on with:\n  genzoo train {options.recipe} --output {output} --resume")
+        return 130
+    print(f"Wrote {output / 'preset'}.")
+
+
+def _evaluate(options):
+    from keras_genzoo import metrics, models, presets
+
+    model = models.load(options.name)
+    arguments = dict(presets.describe(options.name)["evaluation"])
+    if options.num_samples is not None:
+        arguments["num_samples"] = options.num_samples
+    for result in metrics.evaluate(model, **arguments, data_dir=options.data_dir):
+        print(json.dumps(result))
+
+
+def _export(options):
+    from keras_genzoo import models
+
+    model = models.load(options.name)
+    _require_generator(model, options.name)
+    model.export(options.output)
+    print(f"Wrote the SavedModel {options.output} (signatures generate, sample).")
+
+
+def _require_generator(model, name):
+    if not hasattr(model, "sample"):
+        raise ValueError(f"{name!r} is a {type(model).__name__}, which does not make images.")
+
+
+def _writable_file(path):
+    """The path of an output file, refused before any work where it cannot be written."""
+    path = Path(path)
+    parent = path.parent
+    if path.is_dir():
+        raise ValueError(f"--output {str(path)!r} is a folder: give the name of a file.")
+    while not parent.exists():
+        parent = parent.parent
+    if not (parent.is_dir() and os.access(parent, os.W_OK)):
+        raise ValueError(f"--output {str(path)!r} cannot be written: {parent} is not a writable folder.")
+    return path
+
+
+def _recipe_path(name):
+    """A recipe's path, or the path that its name has in a checkout."""
+    if name.endswith(".toml") or Path(name).exists():
+        return Path(name)
+    return Path(__file__).parent.parent / "tools" / "recipes" / f"{name}.toml"
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="genzoo", description="Generative image models for Keras.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name, run, help):
+        command = commands.add_parser(name, help=help, description=help)
+        command.set_defaults(run=run)
+        return command
+
+    add("list", _list, "List the pretrained models.")
+
+    command = add("sample", _sample, "Draw images from a pretrained model into a PNG grid.")
+    _add_picture_options(command)
+    command.add_argument("--num", type=_positive, default=64, help="number of images (default 64)")
+
+    command = add("interpolate", _interpolate, "Draw paths between random latents, a row each.")
+    _add_picture_options(command)
+    command.add_argument("--rows", type=_positive, default=8, help="number of paths (default 8)")
+    command.add_argument("--steps", type=_positive, default=10, help="images a path (default 10)")
+
+    command = add("train", _train, "Train a model from its recipe.")
+    command.add_argument("recipe", help="path of a recipe, or its name in tools/recipes of a checkout")
+    command.add_argument("--output", help="run folder (default runs/NAME)")
+    command.add_argument("--data-dir", help="folder with the data set's original files")
+    command.add_argument("--epochs", type=_positive, help="number of epochs instead of the recipe's")
+    command.add_argument("--strategy", choices=("none", "mirrored", "multi_worker"), default="none")
+    command.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
+    command.add_argument("--deterministic", action="store_true", help="same weights bit for bit, slower")
+    command.add_argument("--dry-run", action="store_true", help="print what would run")
+
+    command = add("evaluate", _evaluate, "Measure a pretrained model as its card does, a JSON line a result.")
+    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("--num-samples", type=_positive, help="number of samples instead of the card's")
+    command.add_argument("--data-dir", help="folder with the data set's original files")
+
+    command = add("export", _export, "Export a pretrained model as a SavedModel for serving.")
+    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("--output", required=True, help="folder of the SavedModel")
+    return parser
+
+
+def _add_picture_options(command):
+    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("--output", default="samples.png", help="PNG file (default samples.png)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the latents (default 0)")
+    command.add_argument("--label", type=int, help="class to draw (default: all in turn)")
+    command.add_argument("--scale", type=_positive, default=2, help="size of an image's pixel (default 2)")
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The Frechet distance between two sets of features."""
+
+import warnings
+
+import numpy as np
+
+
+class Moments:
+    """Mean and covariance of features that come in batches, in float64.
+
+    Args:
+        feature_dim: Int, length of a feature vector.
+
+    Example:
+
+    >>> moments = Moments(2)
+    >>> moments.update(np.array([[0.0, 0.0], [2.0, 2.0]]))
+    >>> moments.mean
+    array([1., 1.])
+    """
+
+    def __init__(self, feature_dim):
+        self.count = 0
+        self.mean = np.zeros(feature_dim)
+        self._scatter = np.zeros((feature_dim, feature_dim))
+
+    def update(self, features):
+        """Adds a batch of features, array `(num, feature_dim)`.
+
+        Source: Chan, Golub & LeVeque 1983, equations 1.5 (pairwise update, stable for any order of batches).
+        """
+        features = np.asarray(features, "float64")
+        count, mean = len(features), features.mean(axis=0)
+        deviations = features - mean
+        delta = mean - self.mean
+        total = self.count + count
+        self._scatter += deviations.T @ deviations + np.outer(delta, delta) * (self.count * count / total)
+        self.mean += delta * (count / total)
+        self.count = total
+
+    @property
+    def covariance(self):
+        """Unbiased covariance, `(feature_dim, feature_dim)`."""
+        if self.count < 2:
+            raise ValueError(f"A covariance needs at least 2 feature vectors. Received: {self.count}")
+        return self._scatter / (self.count - 1)
+
+
+def frechet_distance(real, fake):
+    """Computes the Frechet distance between two Gaussians, from their moments or from features.
+
+    `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))`, with the square roots by symmetric
+    eigendecomposition, so that singular covariances do no harm.
+
+    Args:
+        real: `Moments`, or an array of features `(num, feature_dim)`.
+        fake: `Moments`, or an array of features `(num, feature_dim)`.
+
+    Returns:
+        Float, 0 for equal moments.
+
+    Source: Heusel et al. 2017, equation 6; Dowson & Landau 1982.
+    """
+    real, fake = (_as_moments(features) for features in (real, fake))
+    for moments in (real, fake):
+        if moments.count <= len(moments.mean):
+            warnings.warn(
+                f"{moments.count} samples do not determine a covariance of {len(moments.mean)} dimensions: "
+                "the Frechet distance is biased upwards. Use more samples.",
+                stacklevel=2,
+            )
+    root = _square_root(real.covariance)
+    eigenvalues = np.linalg.eigvalsh(root @ fake.covariance @ root)
+    trace_of_root = np.sqrt(np.clip(eigenvalues, 0, None)).sum()
+    difference = real.mean - fake.mean
+    distance = difference @ difference + np.trace(real.covariance + fake.covariance) - 2 * trace_of_root
+    return float(max(distance, 0.0))
+
+
+def _as_moments(features):
+    if isinstance(features, Moments):
+        return features
+    moments = Moments(np.shape(features)[1])
+    moments.update(features)
+    return moments
+
+
+def _square_root(matrix):
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T

@@ -1,0 +1,109 @@
+"""A small image classifier: what the zoo's cards measure samples of digits and clothes with."""
+
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_genzoo import pixels
+from keras_genzoo.presets import PresetModel
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class Classifier(PresetModel, keras.Model):
+    """A convolutional classifier whose last hidden layer gives the features of the zoo's measures.
+
+    Three 3x3 convolutions with ReLU (the first two followed by 2x2 max pooling), a dense layer of features
+    with ReLU, dropout 0.5, and a dense layer of logits.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`.
+        num_classes: Int.
+        filters: Sequence of three ints, channels of the convolutions.
+        feature_dim: Int, length of the features.
+        **kwargs: As for `keras.Model`.
+
+    Call arguments:
+        images: uint8 in [0, 255] or float in [-1, 1], `(batch, height, width, channels)`.
+
+    Returns:
+        Float32 logits `(batch, num_classes)`.
+
+    Example:
+
+    ```python
+    classifier = keras_genzoo.models.Classifier.from_preset("classifier_mnist")
+    features, logits = classifier.predict_features(images)
+    ```
+    """
+
+    preset_usage: ClassVar = {
+        "python": "labels = model.predict(images).argmax(-1)",
+        "shell": "genzoo evaluate {name}",
+    }
+
+    def __init__(self, image_shape, num_classes, filters=(32, 64, 128), feature_dim=128, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape = tuple(image_shape)
+        self.num_classes = num_classes
+        self.filters = tuple(filters)
+        self.feature_dim = feature_dim
+        images = keras.Input(self.image_shape, name="images")
+        x = images
+        for level, channels in enumerate(self.filters):
+            x = layers.Conv2D(channels, 3, padding="same", activation="relu")(x)
+            if level < 2:
+                x = layers.MaxPooling2D()(x)
+        x = layers.Dense(feature_dim, activation="relu", name="hidden")(layers.Flatten()(x))
+        features = layers.Activation("linear", dtype="float32", name="features")(x)
+        logits = layers.Dense(num_classes, dtype="float32", name="logits")(layers.Dropout(0.5)(features))
+        self.network = keras.Model(images, [features, logits], name="network")
+        self.built = True
+
+    @property
+    def networks(self):
+        """Dict of the one network, which gives features and logits."""
+        return {"network": self.network}
+
+    def call(self, images, training=False):
+        return self.network(pixels.normalize(images), training=training)[1]
+
+    def compile(self, optimizer=None, loss=None, metrics=("accuracy",), **kwargs):
+        """As `keras.Model.compile`; by default Adam (1e-3), cross-entropy on logits, and accuracy."""
+        super().compile(
+            optimizer=optimizer or keras.optimizers.Adam(1e-3),
+            loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=list(metrics),
+            **kwargs,
+        )
+
+    def predict_features(self, images, batch_size=500):
+        """Computes features and logits.
+
+        Args:
+            images: NumPy array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+            batch_size: Int.
+
+        Returns:
+            Tuple of float32 NumPy arrays `(num, feature_dim)` and `(num, num_classes)`.
+        """
+        if images.shape[1:] != self.image_shape:
+            raise ValueError(
+                f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "
+                f"Received: {images.shape}"
+            )
+        images = np.asarray(pixels.normalize(images))
+        return tuple(self.network.predict(images, batch_size=batch_size, verbose=0))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_shape": self.image_shape,
+            "num_classes": self.num_classes,
+            "filters": self.filters,
+            "feature_dim": self.feature_dim,
+        }
+
+    def build_from_config(self, config):
+        """The constructor has built the network."""

@@ -1,0 +1,284 @@
+"""Training a checkpoint from its recipe: one data file that holds everything needed to train it again."""
+
+import contextlib
+import json
+import os
+import platform
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_genzoo import callbacks, datasets, metrics, models, visualization
+from keras_genzoo.presets import folders
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything needed to train a checkpoint, as read from a TOML file.
+
+    Args:
+        name: Name of the checkpoint.
+        description: One paragraph for the card.
+        model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments.
+        data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them.
+        epochs: Int.
+        seed: Int, seed of the initial weights, of the noise and of the order of the data.
+        optimizers: Dict of player -> dict with `class` (a name in `keras.optimizers`) and its arguments; a
+            missing player takes the paper's. A classifier's one player is `optimizer`.
+        evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
+        best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
+    """
+
+    name: str
+    description: str
+    model: dict
+    data: dict
+    epochs: int
+    seed: int = 0
+    optimizers: dict = field(default_factory=dict)
+    evaluation: dict = field(default_factory=dict)
+    best: dict = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path):
+        """Reads and checks a recipe.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file is not TOML, a key is unknown or missing, or a value cannot be used.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no recipe {str(path)!r}. Give the path of a .toml file, such as those in "
+                "tools/recipes/ of a checkout."
+            )
+        try:
+            values = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"The recipe {path} is not valid TOML: {error}") from error
+        known = {entry.name for entry in fields(cls)}
+        _check_keys(path, "", values, known, required={"name", "description", "model", "data", "epochs"})
+        recipe = cls(**values)
+        recipe._check(path)
+        return recipe
+
+    def _check(self, path):
+        if not isinstance(self.epochs, int) or self.epochs < 1:
+            raise ValueError(f"`epochs` in {path} must be an int of at least 1. Received: {self.epochs!r}")
+        data_keys = {"name", "split", "batch_size", "image_size"}
+        _check_keys(path, "data.", self.data, data_keys, required={"name", "batch_size"})
+        datasets.info(self.data["name"])
+        evaluation_keys = {"dataset", "classifier", "num_samples", "seed", "split"}
+        _check_keys(path, "evaluation.", self.evaluation, evaluation_keys)
+        _check_keys(path, "best.", self.best, {"monitor", "mode"})
+        if self.best and not self.evaluation:
+            raise ValueError(f"`best` in {path} needs an `evaluation` whose result it monitors.")
+        if not hasattr(models, self.model.get("class", "")):
+            raise ValueError(
+                f"`model.class` in {path} must be one of {sorted(set(models.__all__) - {'load'})}. Received: "
+                f"{self.model.get('class')!r}"
+            )
+        self.make_optimizers()
+
+    @property
+    def steps_per_epoch(self):
+        size = datasets.info(self.data["name"]).splits[self.data.get("split", "train")]
+        return size // self.data["batch_size"]
+
+    def make_model(self):
+        """Builds and compiles the model."""
+        arguments = {key: value for key, value in self.model.items() if key != "class"}
+        model = getattr(models, self.model["class"])(**arguments)
+        model.compile(**self.make_optimizers())
+        return model
+
+    def make_optimizers(self):
+        """Returns the optimizers by the keyword that `compile` takes them by."""
+        optimizers = {}
+        for player, entry in self.optimizers.items():
+            arguments = {key: value for key, value in entry.items() if key != "class"}
+            try:
+                optimizer = getattr(keras.optimizers, entry["class"])(**arguments)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"`optimizers.{player}` must hold `class`, the name of a `keras.optimizers` class, and its "
+                    f"arguments. Received: {entry}. {error}"
+                ) from error
+            optimizers[player if player == "optimizer" else f"{player}_optimizer"] = optimizer
+        return optimizers
+
+
+def train(
+    recipe,
+    output,
+    data_dir=None,
+    epochs=None,
+    strategy="none",
+    resume=False,
+    deterministic=False,
+    verbose="auto",
+):
+    """Trains a checkpoint.
+
+    The run folder holds `recipe.json`, `log.jsonl` (a line an epoch), `samples/` (a grid of the same latents
+    an epoch), `best/` (the best model so far as a preset), `backup/`, and in the end `preset/`: the model of
+    the recipe with metadata, card and picture.
+
+    Args:
+        recipe: `Recipe`.
+        output: String or path of the run folder.
+        data_dir: Folder with the data set's original files; see `keras_genzoo.datasets.load`.
+        epochs: Int, instead of the recipe's.
+        strategy: `"none"`, `"mirrored"` (all GPUs of this machine) or `"multi_worker"` (by `TF_CONFIG`).
+        resume: Bool. Whether to go on from the run folder's backup.
+        deterministic: Bool. Whether to make TensorFlow's operations deterministic, which is slower: two runs
+            then end with the same weights, bit for bit.
+        verbose: As for `keras.Model.fit`.
+
+    Returns:
+        The trained model: the best one where the recipe says how to tell it.
+
+    Raises:
+        FileExistsError: If the run folder holds a run and `resume` is False.
+        keras_genzoo.callbacks.Interrupted: After Ctrl-C or SIGTERM, once the state is saved.
+    """
+    output = Path(output)
+    epochs = epochs or recipe.epochs
+    if (output / "recipe.json").exists() and not resume:
+        raise FileExistsError(
+            f"`output` {str(output)!r} already holds a run. Go on with it by `resume` (--resume), or choose "
+            "another folder."
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(recipe.seed)
+    if deterministic:
+        _make_deterministic()
+    folders.write_json(output / "recipe.json", asdict(recipe))
+
+    with strategy_scope(strategy):
+        model = recipe.make_model()
+    backup = callbacks.Backup(output / "backup")
+    step = backup.restore(model)
+    steps_per_epoch = recipe.steps_per_epoch
+
+    watchers = []
+    if isinstance(model, models.GenerativeModel):
+        watchers.append(callbacks.SampleGrid(output / "samples"))
+    if recipe.evaluation:
+        watchers.append(callbacks.Evaluate(**recipe.evaluation, data_dir=data_dir))
+    if recipe.best:
+        watchers.append(callbacks.KeepBest(output / "best", **recipe.best))
+    watchers += [callbacks.JSONLines(output / "log.jsonl"), keras.callbacks.TerminateOnNaN(), backup]
+
+    def fit(first_step, last_epoch):
+        first_epoch, offset = divmod(first_step, steps_per_epoch)
+        batches = datasets.load(
+            **recipe.data, data_dir=data_dir, seed=recipe.seed, initial_step=first_step
+        )
+        model.fit(
+            batches,
+            initial_epoch=first_epoch,
+            epochs=last_epoch,
+            steps_per_epoch=steps_per_epoch - offset,
+            callbacks=watchers,
+            verbose=verbose,
+        )
+
+    if step % steps_per_epoch:
+        # The epoch in which the run was stopped: `fit` counts only whole ones.
+        fit(step, step // steps_per_epoch + 1)
+        step = backup.step
+    if step // steps_per_epoch < epochs:
+        fit(step, epochs)
+
+    if recipe.best:
+        model = models.load(output / "best")
+    write_preset(model, recipe, output, data_dir)
+    return model
+
+
+def write_preset(model, recipe, output, data_dir=None):
+    """Writes `output/preset`: the trained model with its metadata, results and picture."""
+    output = Path(output)
+    log = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    metadata = {
+        "name": recipe.name,
+        "description": recipe.description,
+        "dataset": _dataset_metadata(recipe.data["name"]),
+        "recipe": f"tools/recipes/{recipe.name}.toml",
+        "training": {
+            "epochs": len(log),
+            "time": f"{sum(line['seconds'] for line in log) / 60:.0f} min",
+            "hardware": _hardware(),
+            "software": f"keras {keras.__version__} on {keras.backend.backend()}",
+        },
+        "evaluation": recipe.evaluation,
+    }
+    if recipe.best:
+        metadata["best"] = folders.read_json(output / "best" / folders.METADATA)["best"]
+    if recipe.evaluation:
+        metadata["results"] = metrics.evaluate(model, **recipe.evaluation, data_dir=data_dir)
+    samples = None
+    if isinstance(model, models.GenerativeModel):
+        samples = output / "samples.png"
+        classes = model.num_classes
+        images = model.sample(100, seed=0, labels=np.arange(100) % classes if classes else None)
+        visualization.save_grid(images, samples, columns=10)
+    model.save_to_preset(output / "preset", metadata=metadata, samples=samples, overwrite=True)
+
+
+@contextlib.contextmanager
+def strategy_scope(name):
+    """Context of a `tf.distribute` strategy by name: `"none"`, `"mirrored"` or `"multi_worker"`."""
+    if name == "none":
+        yield
+        return
+    if name not in ("mirrored", "multi_worker"):
+        raise ValueError(f"`strategy` must be 'none', 'mirrored' or 'multi_worker'. Received: {name!r}")
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(f"`strategy` {name!r} needs the TensorFlow backend: set KERAS_BACKEND=tensorflow.")
+    import tensorflow as tf
+
+    made = tf.distribute.MirroredStrategy() if name == "mirrored" else tf.distribute.MultiWorkerMirroredStrategy()
+    with made.scope():
+        yield
+
+
+def _make_deterministic():
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def _check_keys(path, prefix, values, known, required=frozenset()):
+    for key in values:
+        if key not in known:
+            raise ValueError(f"Unknown key `{prefix}{key}` in {path}. Known keys: {sorted(known)}")
+    for key in sorted(required):
+        if key not in values:
+            raise ValueError(f"Missing key `{prefix}{key}` in {path}.")
+
+
+def _dataset_metadata(name):
+    info = datasets.info(name)
+    return {"name": name, "licence": info.license, "citation": info.citation}
+
+
+def _hardware():
+    if keras.backend.backend() == "jax":
+        import jax
+
+        devices = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    else:
+        import tensorflow as tf
+
+        devices = [
+            tf.config.experimental.get_device_details(device).get("device_name", "GPU")
+            for device in tf.config.list_physical_devices("GPU")
+        ]
+    return ", ".join(devices) or f"{os.cpu_count()} CPU cores ({platform.machine()})"

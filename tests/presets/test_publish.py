@@ -1,0 +1,103 @@
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+from toy_presets import RELEASED_METADATA, ToyGAN, flip_byte, make_toy_gan
+
+from keras_genzoo.presets import folders, registry
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def publish():
+    spec = importlib.util.spec_from_file_location("publish", ROOT / "tools" / "publish.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture
+def published(publish, checkpoints):
+    make_toy_gan().save_to_preset(checkpoints / "toy_gan", metadata=RELEASED_METADATA)
+    assert publish(["registry"]) == 0
+    return checkpoints / "toy_gan"
+
+
+def edit_metadata(folder, **changes):
+    folders.write_json(folder / "metadata.json", {**folders.read_json(folder / "metadata.json"), **changes})
+
+
+def test_the_released_checkpoints_are_in_step(publish, monkeypatch, capsys):
+    monkeypatch.setenv("KERAS_GENZOO_CHECKPOINTS", str(ROOT / "checkpoints"))
+    assert publish(["check"]) == 0, capsys.readouterr().err
+
+
+def test_the_registry_is_made_from_the_checkpoints(publish, published):
+    entry = registry.describe("toy_gan")
+    assert entry.pop("files") == folders.fingerprints(
+        published, ("config.json", "metadata.json", "model.weights.h5", "README.md")
+    )
+    assert entry == {
+        "class": "ToyGAN",
+        "description": "A toy.",
+        "parameters": {"generator": 126, "discriminator": 7, "total": 133},
+        "dataset": "Toy data",
+    }
+    assert publish(["check"]) == 0
+    assert ToyGAN.from_preset("toy_gan").width == 8
+
+
+def test_a_new_result_reaches_card_and_registry(publish, published, capsys):
+    edit_metadata(published, results=[{"metric": "KID", "value": 0.5, "protocol": "100 samples"}])
+    (published / "samples.png").write_bytes(b"a new picture")
+    assert publish(["check"]) == 1
+    problems = capsys.readouterr().err
+    assert (
+        "README.md does not show metadata.json" in problems and "samples.png is not the picture" in problems
+    )
+    assert "Run `python tools/publish.py card toy_gan`." in problems
+
+    assert publish(["card", "toy_gan"]) == 0
+    assert publish(["check"]) == 0
+    text = (published / "README.md").read_text()
+    assert "| KID | 0.5 | 100 samples |" in text and "samples.png" in text
+    assert "samples.png" in registry.describe("toy_gan")["files"]
+
+
+def test_a_checkpoint_that_comes_or_goes_is_noticed(publish, published, capsys):
+    shutil.move(published, published.with_name("toy_gan_2"))
+    edit_metadata(published.with_name("toy_gan_2"), name="toy_gan_2")
+    assert publish(["card", "toy_gan_2"]) == 0
+    assert registry.names() == ["toy_gan_2"]
+    shutil.rmtree(published.with_name("toy_gan_2"))
+    assert publish(["check"]) == 1
+    assert "toy_gan_2: the registry and the checkpoint are out of step" in capsys.readouterr().err
+    assert publish(["registry"]) == 0 and registry.names() == []
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
+def test_a_damaged_file_is_never_published(publish, published, capsys, name):
+    before = registry.PATH.read_bytes()
+    flip_byte(published / name)
+    for command in (["check"], ["registry"], ["card", "toy_gan"]):
+        assert publish(command) == 1
+        assert f"{name} is damaged" in capsys.readouterr().err
+    assert registry.PATH.read_bytes() == before
+
+
+@pytest.mark.parametrize("changes", [{"licence": ""}, {"name": "other"}])
+def test_incomplete_metadata_is_never_published(publish, published, capsys, changes):
+    edit_metadata(published, **changes)
+    assert publish(["card", "toy_gan"]) == 1
+    assert next(iter(changes)) in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_checkpoint_is_named(publish, checkpoints, capsys):
+    (checkpoints / "Bad-Name").mkdir(parents=True)
+    (checkpoints / "empty").mkdir()
+    assert publish(["check"]) == 1
+    problems = capsys.readouterr().err
+    assert "Bad-Name: a name must be" in problems and "empty: metadata.json is missing" in problems
+    assert publish(["card", "absent"]) == 1
