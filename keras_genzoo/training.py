@@ -168,10 +168,10 @@ def train(
     watchers = []
     if isinstance(model, models.GenerativeModel):
         watchers.append(callbacks.SampleGrid(output / "samples"))
-    if recipe.evaluation:
-        watchers.append(callbacks.Evaluate(**recipe.evaluation, data_dir=data_dir))
     if recipe.best:
-        watchers.append(callbacks.KeepBest(output / "best", **recipe.best))
+        # The best epoch is chosen on training images: the card's results are of images never looked at.
+        chosen_on = {**recipe.evaluation, "split": "train", "data_dir": data_dir}
+        watchers += [callbacks.Evaluate(**chosen_on), callbacks.KeepBest(output / "best", **recipe.best)]
     watchers += [callbacks.JSONLines(output / "log.jsonl"), keras.callbacks.TerminateOnNaN(), backup]
 
     def fit(first_step, last_epoch):

@@ -81,7 +81,7 @@ def load(
     """Batches of images and labels of a named data set.
 
     The first call downloads the data and prepares it with tensorflow-datasets (MNIST: about 15 seconds) in
-    the folder `~/tensorflow_datasets`, or that of the environment variable `TFDS_DATA_DIR`. Where the original
+    the folder `~/tensorflow_datasets`, or that of the variable `TFDS_DATA_DIR`. Where the original
     files are on disk nothing is downloaded.
 
     Args:
