@@ -48,15 +48,17 @@ def _sample(options):
 
 
 def _interpolate(options):
+    import numpy as np
+
     from keras_genzoo import latent, models, visualization
 
     output = _writable_file(options.output)
     model = models.load(options.name)
     _require_generator(model, options.name)
-    ends = latent.normal(2 * options.rows, model.latent_dim, options.seed)
-    rows = [latent.slerp(ends[2 * row], ends[2 * row + 1], options.steps) for row in range(options.rows)]
+    ends = np.asarray(latent.normal(2 * options.rows, model.latent_dim, options.seed))
+    latents = np.concatenate([latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)])
     labels = (options.label or 0) if model.num_classes else None
-    images = model.sample(latents=latent.stack(rows), labels=labels)
+    images = model.sample(latents=latents, labels=labels)
     visualization.save_grid(images, output, columns=options.steps, scale=options.scale)
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
 
@@ -96,7 +98,7 @@ def _evaluate(options):
     from keras_genzoo import metrics, models, presets
 
     model = models.load(options.name)
-    arguments = dict(presets.describe(options.name)["evaluation"])
+    arguments = dict(presets.metadata(options.name)["evaluation"])
     if options.num_samples is not None:
         arguments["num_samples"] = options.num_samples
     for result in metrics.evaluate(model, **arguments, data_dir=options.data_dir):

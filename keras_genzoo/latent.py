@@ -42,6 +42,28 @@ def normal(num, latent_dim, seed):
     return normals[:, :latent_dim]
 
 
+def slerp(start, end, num):
+    """Interpolates between two latents along the great circle, so that all have a length typical of latents.
+
+    Args:
+        start: Array `(latent_dim,)`.
+        end: Array `(latent_dim,)`.
+        num: Int, number of latents, both ends included.
+
+    Returns:
+        NumPy array `(num, latent_dim)`.
+
+    Source: White 2016, "Sampling generative networks", section 2.1.
+    """
+    start, end = np.asarray(start), np.asarray(end)
+    cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
+    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    position = np.linspace(0.0, 1.0, num)[:, None]
+    if np.sin(angle) < 1e-6:
+        return (1.0 - position) * start + position * end
+    return (np.sin((1.0 - position) * angle) * start + np.sin(position * angle) * end) / np.sin(angle)
+
+
 def threefry_2x32(key, counter):
     """The Threefry-2x32 block cipher with 20 rounds.
 

@@ -22,6 +22,7 @@ class Recipe:
     Args:
         name: Name of the checkpoint.
         description: One paragraph for the card.
+        licence: Licence of the trained weights.
         model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments.
         data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them.
         epochs: Int.
@@ -34,6 +35,7 @@ class Recipe:
 
     name: str
     description: str
+    licence: str
     model: dict
     data: dict
     epochs: int
@@ -61,7 +63,7 @@ class Recipe:
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"The recipe {path} is not valid TOML: {error}") from error
         known = {entry.name for entry in fields(cls)}
-        _check_keys(path, "", values, known, required={"name", "description", "model", "data", "epochs"})
+        _check_keys(path, "", values, known, required={"name", "description", "licence", "model", "data", "epochs"})
         recipe = cls(**values)
         recipe._check(path)
         return recipe
@@ -208,6 +210,7 @@ def write_preset(model, recipe, output, data_dir=None):
     metadata = {
         "name": recipe.name,
         "description": recipe.description,
+        "licence": recipe.licence,
         "dataset": _dataset_metadata(recipe.data["name"]),
         "recipe": f"tools/recipes/{recipe.name}.toml",
         "training": {

@@ -1,13 +1,11 @@
 """What a card reports: results with their protocol, never a bare number."""
 
-from pathlib import Path
-
 import numpy as np
 
-from keras_genzoo import datasets
+from keras_genzoo import datasets, presets
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
 from keras_genzoo.models.classifier import Classifier
-from keras_genzoo.presets import describe
+from keras_genzoo.presets.folders import WEIGHTS
 
 
 def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split="test", data_dir=None):
@@ -26,7 +24,7 @@ def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split=
     Returns:
         List of dicts with `metric`, `value` and `protocol`:
 
-        - `accuracy` of a classifier;
+        - `test_accuracy` of a classifier;
         - `classifier_frechet_distance`, the Frechet distance between the classifier's features of real and
           of generated images (not comparable with FID, which uses Inception features);
         - `label_agreement` of a conditional model, the share of samples that the classifier reads as the
@@ -38,7 +36,7 @@ def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split=
     data = {"dataset": dataset, "split": split}
     if isinstance(model, Classifier):
         predicted = model.predict_features(images)[1].argmax(-1)
-        return [_result("accuracy", np.mean(predicted == labels), {**data, "num_real": len(images)})]
+        return [_result("test_accuracy", np.mean(predicted == labels), {**data, "num_real": len(images)})]
 
     judge = Classifier.from_preset(classifier)
     images = images[:num_samples]
@@ -55,7 +53,7 @@ def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split=
         "seed": seed,
         "averaged_generator": model.averaged_network is not None,
         "classifier": str(classifier),
-        "classifier_sha256": _weights_hash(classifier),
+        "classifier_sha256": presets.metadata(classifier)["files"][WEIGHTS]["sha256"],
     }
     results = [_result("classifier_frechet_distance", frechet_distance(real, fake), protocol)]
     seen = logits.argmax(-1)
@@ -70,11 +68,3 @@ def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split=
 def _result(metric, value, protocol):
     value = value if isinstance(value, int) else round(float(value), 4)
     return {"metric": metric, "value": value, "protocol": protocol}
-
-
-def _weights_hash(preset):
-    from keras_genzoo.presets.folders import METADATA, WEIGHTS, read_json
-
-    if Path(preset).is_dir():
-        return read_json(Path(preset) / METADATA)["files"][WEIGHTS]["sha256"]
-    return describe(preset)["files"][WEIGHTS]["sha256"]

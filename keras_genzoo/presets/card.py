@@ -74,8 +74,14 @@ def _table(rows):
         return None
     columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [map(_capitalized, columns), ["---"] * len(columns)]
-    lines += [[str(row.get(column, "")).replace("|", r"\|") for column in columns] for row in rows]
+    lines += [[_cell(row.get(column, "")) for column in columns] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(value):
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {entry}" for key, entry in value.items())
+    return str(value).replace("|", r"\|")
 
 
 def _capitalized(text):

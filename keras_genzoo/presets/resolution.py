@@ -45,6 +45,24 @@ def resolve(name_or_path):
     return _cached(name, files, bundled)
 
 
+def metadata(name_or_path):
+    """Returns the content of a preset's `metadata.json`, after the checks of `from_preset`.
+
+    Args:
+        name_or_path: String or path. Name of a released preset, or a folder written by `save_to_preset`.
+
+    Returns:
+        Dictionary, as described for `save_to_preset`.
+
+    Example:
+
+    ```python
+    keras_genzoo.presets.metadata("dcgan_fashion_mnist")["results"]
+    ```
+    """
+    return folders.read_json(resolve(name_or_path) / METADATA)
+
+
 def checkpoints_folder():
     """The folder of the checkpoints that come with a checkout; a package installed from a wheel has none."""
     beside_the_package = Path(__file__).resolve().parents[2] / "checkpoints"
