@@ -5,6 +5,7 @@ import difflib
 import functools
 import os
 import pathlib
+import tempfile
 
 from keras_genzoo.datasets import pipeline
 from keras_genzoo.datasets.arrays import from_arrays
@@ -202,10 +203,15 @@ def _prepare(name, split, folder):
     tfds = pipeline.require("tensorflow_datasets")
     tfds.disable_progress_bar()
     builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
-    # Never the copies already prepared in the cloud: everybody's examples come in the same order.
-    config = tfds.download.DownloadConfig(manual_dir=folder, try_download_gcs=False)
     try:
-        builder.download_and_prepare(download_config=config)
+        # TFDS names what it unpacks after the file alone and reuses it: MNIST's files, unpacked in a common
+        # folder, would be taken for Fashion-MNIST's.
+        with tempfile.TemporaryDirectory() as extract_dir:
+            # Never the copies already prepared in the cloud: everybody's examples come in the same order.
+            config = tfds.download.DownloadConfig(
+                manual_dir=folder, extract_dir=extract_dir, try_download_gcs=False
+            )
+            builder.download_and_prepare(download_config=config)
     except tfds.core.download.download_manager.NonMatchingChecksumError as error:
         # MNIST and Fashion-MNIST name their files alike.
         raise ValueError(

@@ -33,6 +33,7 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
         )
     tf = require("tensorflow")
     steps_per_epoch = size // batch_size
+    low, high = value_range
 
     def one_epoch(epoch):
         order_seed, flip_seed = tf.unstack(tf.random.split(tf.stack([tf.constant(seed, tf.int64), epoch])))
@@ -46,7 +47,10 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
     def images_and_labels(indices, mirrored):
         fetched = fetch(indices)
         images, *labels = fetched if isinstance(fetched, tuple) else (fetched,)
-        images = _normalize(images, value_range)
+        # `pixels.normalize` in TensorFlow: `keras.ops` cannot run in tf.data on another backend.
+        images = tf.cast(images, tf.float32)
+        if (low, high) != (-1.0, 1.0):
+            images = (images - low) * (2.0 / (high - low)) - 1.0
         if flip:
             images = tf.where(mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
         return (images, *labels) if labels else images
@@ -101,13 +105,3 @@ def height_and_width(image_size):
             f"`image_size` must be an integer or a pair (height, width). Received image_size={image_size!r}."
         )
     return tuple(whole_number("image_size", side, minimum=1) for side in pair)
-
-
-def _normalize(images, value_range):
-    # `pixels.normalize` in TensorFlow: `keras.ops` cannot run in tf.data on another backend.
-    tf = require("tensorflow")
-    low, high = value_range
-    images = tf.cast(images, tf.float32)
-    if (low, high) == (-1.0, 1.0):
-        return images
-    return (images - low) * (2.0 / (high - low)) - 1.0
