@@ -186,6 +186,7 @@ def train(
             initial_epoch=first_epoch,
             epochs=last_epoch,
             steps_per_epoch=steps_per_epoch - offset,
+            shuffle=False,
             callbacks=watchers,
             verbose=verbose,
         )

@@ -278,6 +278,9 @@ class GenerativeModel(PresetModel, keras.Model):
                 one image a replica; if labels are missing or out of range; if there is no data.
         """
         self._check_data(x, y, kwargs.get("batch_size") or (args[0] if args else 32))
+        if not hasattr(x, "shape"):
+            # Keras would warn at every call that it cannot shuffle a dataset of batches.
+            kwargs.setdefault("shuffle", False)
         return super().fit(x, y, *args, **kwargs)
 
     def _check_data(self, x, y, batch_size):

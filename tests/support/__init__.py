@@ -1,0 +1,42 @@
+"""One helper for each promise that every family keeps.
+
+A family's test file defines `make_model`, a function of the module (or a `functools.partial` of one, so that
+a fresh process can import it) that returns a compiled model, and `data`, the tuple that `fit` takes: `(images,)`
+or `(images, labels)`. Each helper is then one call.
+"""
+
+from tests.support.processes import ROOT, finish, fresh_process, start_process
+from tests.support.replicas import check_replica_noise_differs, check_replicas_equal_one_device, check_two_workers
+from tests.support.resume import check_resume
+from tests.support.saving import (
+    check_compile_config,
+    check_keras_round_trip,
+    check_preset_round_trip,
+    check_weight_paths,
+    weight_paths,
+)
+from tests.support.states import assert_same_state, sample, state_of
+from tests.support.toys import toy_images, toy_labels
+from tests.support.training import check_training_step
+
+__all__ = [
+    "ROOT",
+    "assert_same_state",
+    "check_compile_config",
+    "check_keras_round_trip",
+    "check_preset_round_trip",
+    "check_replica_noise_differs",
+    "check_replicas_equal_one_device",
+    "check_resume",
+    "check_training_step",
+    "check_two_workers",
+    "check_weight_paths",
+    "finish",
+    "fresh_process",
+    "sample",
+    "start_process",
+    "state_of",
+    "toy_images",
+    "toy_labels",
+    "weight_paths",
+]

@@ -1,0 +1,44 @@
+"""Run by `.ci/without_tensorflow` in an environment that has no TensorFlow."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+import keras_genzoo as kg
+
+
+def test_there_is_no_tensorflow():
+    assert importlib.util.find_spec("tensorflow") is None
+
+
+def test_trains_samples_saves_and_loads(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1)).astype("uint8")
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4)
+    gan.compile()
+    before = [np.array(variable) for variable in gan.trainable_variables]
+    gan.fit(images, batch_size=8, epochs=2, verbose=0)
+    assert all(np.any(np.array(new) != old) for new, old in zip(gan.trainable_variables, before, strict=True))
+
+    gan.save_to_preset(tmp_path / "preset")
+    again = kg.models.load(tmp_path / "preset")
+    np.testing.assert_array_equal(again.sample(3, seed=0), gan.sample(3, seed=0))
+
+
+def test_samples_a_pretrained_model():
+    images = kg.models.load("cgan_mnist").sample(10, seed=0, labels=np.arange(10))
+    assert images.shape == (10, 28, 28, 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda path: kg.datasets.load("mnist"),
+        lambda path: kg.datasets.from_arrays(np.zeros((64, 8, 8, 1), "uint8")),
+        lambda path: kg.models.GAN(image_shape=(8, 8, 1), width=4).export(path / "export"),
+    ],
+    ids=["named data set", "tf.data", "export"],
+)
+def test_what_needs_tensorflow_says_what_to_install(call, tmp_path):
+    with pytest.raises(ImportError, match="pip install"):
+        call(tmp_path)

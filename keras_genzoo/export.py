@@ -1,0 +1,144 @@
+"""Export for serving: a SavedModel with named signatures that needs neither this package nor Keras to run."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+from keras import ops
+
+from keras_genzoo import latent
+from keras_genzoo.presets import folders
+
+
+def export_saved_model(model, filepath, verbose=False):
+    """Writes a SavedModel with the signatures `generate` (also `serving_default`) and `sample`.
+
+    | signature | inputs | output `images` |
+    | --- | --- | --- |
+    | `generate` | `latents` float32 `(batch, latent_dim)` | float32 in [-1, 1] |
+    | `sample` | `num` int32 scalar, `seed` int64 scalar | uint8 in [0, 255] |
+
+    A conditional model takes one input more: `generate` takes `labels`, int32 `(batch,)`, and `sample` takes
+    `label`, an int32 scalar: the class of all its images. The batch size is free; `sample` makes its images
+    in one batch. The same `seed`, from 0 to 2**32 - 1, gives the images of `model.sample(num, seed)`. Seeds
+    and labels out of range are refused when the signature runs.
+
+    The network exported is the one that samples: the averaged one where an average is kept. On the JAX
+    backend a second process with TensorFlow writes the SavedModel; classes of your own must then be
+    registered with Keras in a module that can be imported.
+
+    Args:
+        model: `keras_genzoo.models.GenerativeModel` that makes images from latents.
+        filepath: String or path. The folder to create, on a local disk; it may exist if it is empty. It
+            appears complete or not at all.
+        verbose: Bool, whether to print where the SavedModel is and its signatures.
+
+    Raises:
+        ValueError: If `filepath` is not a local path.
+        OSError: If `filepath` exists and is not an empty folder, or cannot be written.
+        ImportError: If TensorFlow is not installed.
+        RuntimeError: If the second process cannot rebuild or export the model (JAX backend).
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.GAN.from_preset("dcgan_fashion_mnist")
+    gan.export("serving/dcgan/1")
+
+    # Elsewhere, with TensorFlow alone:
+    signatures = tf.saved_model.load("serving/dcgan/1").signatures
+    images = signatures["generate"](latents=tf.random.normal((3, 100)))["images"]
+    images = signatures["sample"](num=16, seed=0)["images"]
+    ```
+    """
+    target = _free_target(filepath)
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ImportError("A SavedModel is written by TensorFlow. Install it with `pip install tensorflow`.")
+    write = _write if keras.backend.backend() == "tensorflow" else _write_in_tensorflow_process
+    with folders.temporary_sibling(target, hint="Pass a `filepath` that can be written.") as folder:
+        write(model, folder)
+        folders.replace(target, folder)
+    if verbose:
+        label, labels = (", label", ", labels") if model.num_classes else ("", "")
+        print(f"Wrote the SavedModel {target}: generate(latents{labels}), sample(num, seed{label}).")
+
+
+def _free_target(filepath):
+    if "://" in str(filepath):
+        raise ValueError(
+            f"`filepath` must be a local folder. Received: filepath={str(filepath)!r}. Export to a local "
+            "folder and copy it."
+        )
+    target = Path(filepath).resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(
+            f"`filepath` already exists. Received: filepath={str(filepath)!r}. Choose another folder, or "
+            "remove what is there."
+        )
+    return target
+
+
+def _write(model, folder):
+    import tensorflow as tf
+
+    def generate(latents, labels=None):
+        if labels is None:
+            images = model.sampling_network(latents, training=False)
+        else:
+            _check(tf, labels, model.num_classes, "labels")
+            images = model.sampling_network([latents, labels], training=False)
+        return {"images": ops.cast(images, "float32")}
+
+    def sample(num, seed, label=None):
+        _check(tf, seed, 2**32, "seed")
+        latents = latent.normal(num, model.latent_dim, seed)
+        labels = [] if label is None else [tf.fill([num], label)]
+        # The endpoint, not the Python function: the SavedModel holds the network's graph once.
+        images = generate_endpoint(latents, *labels)["images"]
+        return {"images": ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")}
+
+    generate_inputs = [tf.TensorSpec((None, model.latent_dim), "float32", "latents")]
+    sample_inputs = [tf.TensorSpec((), "int32", "num"), tf.TensorSpec((), "int64", "seed")]
+    if model.num_classes:
+        generate_inputs.append(tf.TensorSpec((None,), "int32", "labels"))
+        sample_inputs.append(tf.TensorSpec((), "int32", "label"))
+
+    archive = keras.export.ExportArchive()
+    # The first endpoint is also `serving_default`.
+    generate_endpoint = archive.add_endpoint("generate", generate, generate_inputs)
+    archive.add_endpoint("sample", sample, sample_inputs)
+    archive.write_out(str(folder), verbose=False)
+
+
+def _check(tf, values, limit, name):
+    in_range = tf.reduce_all((values >= 0) & (values < limit))
+    tf.debugging.Assert(in_range, [f"`{name}` must lie from 0 to {limit - 1}. Received:", values])
+
+
+def _write_in_tensorflow_process(model, folder):
+    code = (
+        "import importlib, sys; importlib.import_module(sys.argv[1]); import keras_genzoo; "
+        "keras_genzoo.models.load(sys.argv[2]).export(sys.argv[3])"
+    )
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "tensorflow",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        # JAX holds the accelerator's memory, and writing needs none.
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        preset = Path(temporary) / "preset"
+        model.save_to_preset(preset)
+        arguments = [sys.executable, "-c", code, type(model).__module__, str(preset), str(folder)]
+        process = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    if process.returncode:
+        raise RuntimeError(
+            "The SavedModel of a model on the JAX backend is written by a second process with TensorFlow, "
+            "which failed. Networks of your own must be registered with Keras in a module that can be "
+            f"imported. Its error:\n{process.stderr[-2000:]}"
+        )

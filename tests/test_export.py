@@ -1,0 +1,296 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_genzoo as kg
+from keras_genzoo import export, pixels
+
+LATENT_DIM = 6
+NUM_CLASSES = 3
+
+# What a server does: it has TensorFlow, and not this package.
+SERVE = """
+import sys
+import numpy as np
+sys.modules["keras_genzoo"] = None
+import tensorflow as tf
+
+def serve(folder, arguments, results, load=tf.saved_model.load):
+    signatures = load(folder).signatures
+    assert set(signatures) == {"generate", "sample", "serving_default"}
+    given = dict(np.load(arguments))
+    labels = {"labels": tf.constant(given["labels"])} if "labels" in given else {}
+    label = {"label": tf.constant(given["label"])} if "label" in given else {}
+    latents = tf.constant(given["latents"])
+    np.savez(
+        results,
+        generated=signatures["generate"](latents=latents, **labels)["images"],
+        default=signatures["serving_default"](latents=latents, **labels)["images"],
+        sampled=signatures["sample"](num=5, seed=7, **label)["images"],
+    )
+"""
+
+
+def make_gan(**kwargs):
+    keras.utils.set_random_seed(0)
+    gan = kg.models.GAN(image_shape=(8, 8, 1), latent_dim=LATENT_DIM, width=4, **kwargs)
+    # Moving statistics and averages that training would have left: no default value hides a mistake.
+    rng = np.random.default_rng(0)
+    for weight in gan.weights:
+        if "float" in weight.dtype:
+            weight.assign(keras.ops.convert_to_numpy(weight) + rng.uniform(0, 0.3, weight.shape))
+    return gan
+
+
+def draw_latents(num):
+    return np.random.default_rng(1).standard_normal((num, LATENT_DIM)).astype("float32")
+
+
+def signatures_of(folder):
+    import tensorflow as tf
+
+    return tf.saved_model.load(str(folder)).signatures
+
+
+def assert_within_a_level(sampled, images):
+    assert sampled.dtype == np.uint8
+    np.testing.assert_allclose(sampled.astype(int), pixels.to_uint8(images).astype(int), atol=1)
+
+
+def run_python(code, *arguments, **environment):
+    here = Path(__file__).parent
+    path = os.pathsep.join(filter(None, [str(here), str(here.parent), os.environ.get("PYTHONPATH")]))
+    process = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return make_gan()
+
+
+@pytest.fixture(scope="module")
+def exported(gan, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("serving") / "gan" / "1"
+    gan.export(folder)
+    return folder
+
+
+@pytest.mark.tensorflow
+def test_signatures_name_their_inputs_and_types(exported):
+    signatures = signatures_of(exported)
+    described = {
+        name: (
+            {key: (spec.dtype.name, spec.shape.as_list()) for key, spec in inputs[1].items()},
+            {key: (spec.dtype.name, spec.shape.as_list()) for key, spec in outputs.items()},
+        )
+        for name, inputs, outputs in (
+            (name, function.structured_input_signature, function.structured_outputs)
+            for name, function in signatures.items()
+        )
+    }
+    generate = {"latents": ("float32", [None, LATENT_DIM])}, {"images": ("float32", [None, 8, 8, 1])}
+    sample = {"num": ("int32", []), "seed": ("int64", [])}, {"images": ("uint8", [None, 8, 8, 1])}
+    assert described == {"generate": generate, "serving_default": generate, "sample": sample}
+
+
+@pytest.mark.tensorflow
+def test_a_process_with_tensorflow_alone_gives_the_models_images(gan, exported, tmp_path):
+    latents = draw_latents(4)
+    np.savez(tmp_path / "arguments.npz", latents=latents)
+    # Where TensorFlow finds Keras it imports it: here it does not.
+    code = f"import sys\nsys.modules['keras'] = None\n{SERVE}\nserve(*sys.argv[1:])"
+    run_python(code, exported, tmp_path / "arguments.npz", tmp_path / "results.npz")
+    results = np.load(tmp_path / "results.npz")
+    np.testing.assert_allclose(results["generated"], gan.sample(latents=latents), atol=1e-5)
+    np.testing.assert_array_equal(results["generated"], results["default"])
+    assert_within_a_level(results["sampled"], gan.sample(5, seed=7))
+
+
+@pytest.mark.tensorflow
+def test_tensorflow_hub_gives_the_images_of_a_conditional_model(tmp_path):
+    gan = make_gan(num_classes=NUM_CLASSES)
+    gan.export(tmp_path / "gan")
+    latents, labels = draw_latents(4), np.int32([0, 2, 1, 2])
+    np.savez(tmp_path / "arguments.npz", latents=latents, labels=labels, label=np.int32(2))
+    code = f"{SERVE}\nimport tensorflow_hub as hub\nserve(*sys.argv[1:], load=hub.load)"
+    run_python(code, tmp_path / "gan", tmp_path / "arguments.npz", tmp_path / "results.npz")
+    results = np.load(tmp_path / "results.npz")
+    np.testing.assert_allclose(results["generated"], gan.sample(latents=latents, labels=labels), atol=1e-5)
+    assert_within_a_level(results["sampled"], gan.sample(5, seed=7, labels=2))
+    assert np.abs(gan.sample(5, seed=7, labels=2) - gan.sample(5, seed=7, labels=1)).max() > 0.1
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("num", [1, 3, 64])
+def test_batch_size_is_free(gan, exported, num):
+    import tensorflow as tf
+
+    signatures = signatures_of(exported)
+    latents = draw_latents(num)
+    generated = signatures["generate"](latents=tf.constant(latents))["images"].numpy()
+    np.testing.assert_allclose(generated, gan.sample(latents=latents), atol=1e-5)
+    # The largest seed needs all of its 32 bits.
+    sampled = signatures["sample"](num=num, seed=2**32 - 1)["images"].numpy()
+    assert_within_a_level(sampled, gan.sample(num, seed=2**32 - 1))
+
+
+@pytest.mark.tensorflow
+def test_the_averaged_generator_is_exported(tmp_path):
+    import tensorflow as tf
+
+    gan = make_gan(average_decay=0.9)
+    gan.export(tmp_path / "gan")
+    latents = draw_latents(4)
+    generated = signatures_of(tmp_path / "gan")["generate"](latents=tf.constant(latents))["images"]
+    np.testing.assert_allclose(generated, gan.averaged_network(latents, training=False), atol=1e-5)
+    assert np.abs(generated - gan.generator(latents, training=False)).max() > 0.01
+
+
+@pytest.mark.tensorflow
+def test_a_mixed_bfloat16_model_exports_float32_images(tmp_path):
+    import tensorflow as tf
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        # A network of a user's own, whose images are bfloat16.
+        generator = keras.Sequential(
+            [
+                keras.Input((LATENT_DIM,)),
+                keras.layers.Dense(64, activation="tanh"),
+                keras.layers.Reshape((8, 8, 1)),
+            ]
+        )
+        gan = make_gan(generator=generator)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    gan.export(tmp_path / "gan")
+    signatures = signatures_of(tmp_path / "gan")
+    latents = draw_latents(4)
+    generated = signatures["generate"](latents=tf.constant(latents))["images"]
+    assert generated.dtype == tf.float32
+    # One rounding step of bfloat16: the same sums may be added in another order.
+    np.testing.assert_allclose(generated, gan.sample(latents=latents).astype("float32"), atol=2**-7)
+    assert signatures["sample"](num=2, seed=0)["images"].dtype == tf.uint8
+
+
+@pytest.mark.tensorflow
+def test_seeds_and_labels_out_of_range_are_refused_when_served(tmp_path):
+    import tensorflow as tf
+
+    make_gan(num_classes=NUM_CLASSES).export(tmp_path / "gan")
+    signatures = signatures_of(tmp_path / "gan")
+    for seed, label, message in (
+        (-1, 0, "`seed` must lie from 0 to 4294967295"),
+        (2**32, 0, "`seed` must lie from 0 to 4294967295"),
+        (0, NUM_CLASSES, "`labels` must lie from 0 to 2"),
+        (0, -1, "`labels` must lie from 0 to 2"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            signatures["sample"](num=2, seed=seed, label=label)
+
+
+def test_an_existing_target_is_refused_and_kept(gan, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for target in ("folder", "file"):
+        with pytest.raises(FileExistsError, match="`filepath` already exists"):
+            gan.export(tmp_path / target)
+    assert (tmp_path / "folder" / "mine.txt").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.tensorflow
+def test_an_empty_folder_is_filled(gan, tmp_path, capsys):
+    (tmp_path / "gan").mkdir()
+    gan.export(str(tmp_path / "gan"), verbose=True)
+    assert "sample" in signatures_of(tmp_path / "gan")
+    assert f"SavedModel {tmp_path / 'gan'}: generate(latents), sample(num, seed)" in capsys.readouterr().out
+
+
+def test_a_path_that_cannot_be_written_is_refused(gan, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="Pass a `filepath` that can be written"):
+        gan.export(tmp_path / "file" / "gan")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(ValueError, match="`filepath` must be a local folder"):
+        gan.export("gs://bucket/gan")
+
+
+@pytest.mark.tensorflow
+def test_a_failure_in_the_middle_leaves_nothing(gan, tmp_path, monkeypatch):
+    def write_half(self, filepath, **kwargs):
+        assert Path(filepath).parent == tmp_path
+        (Path(filepath) / "saved_model.pb").write_text("half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(type(keras.export.ExportArchive()), "write_out", write_half)
+    with pytest.raises(OSError, match="No space left"):
+        gan.export(tmp_path / "gan")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_tensorflow_the_error_says_how_to_install_it(gan, tmp_path, monkeypatch):
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install tensorflow"):
+        gan.export(tmp_path / "gan")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_formats_are_refused_with_the_way_to_them(gan, tmp_path):
+    with pytest.raises(ValueError, match=r"sampling_network\.export"):
+        gan.export(tmp_path / "gan", format="onnx")
+
+
+@pytest.mark.slow
+def test_a_model_on_jax_is_exported(tmp_path):
+    pytest.importorskip("jax")
+    tf = pytest.importorskip("tensorflow")
+    code = """
+import sys
+from pathlib import Path
+import numpy as np
+from test_export import NUM_CLASSES, draw_latents, make_gan
+
+folder = Path(sys.argv[1])
+gan = make_gan(num_classes=NUM_CLASSES, average_decay=0.9)
+generated = gan.sample(latents=draw_latents(3), labels=[0, 2, 1])
+np.savez(folder / "expected.npz", generated=generated, sampled=gan.sample(5, seed=7, labels=1))
+gan.export(folder / "gan")
+"""
+    run_python(code, tmp_path, KERAS_BACKEND="jax")
+    assert {path.name for path in tmp_path.iterdir()} == {"expected.npz", "gan"}
+    signatures, expected = signatures_of(tmp_path / "gan"), np.load(tmp_path / "expected.npz")
+    latents, labels = tf.constant(draw_latents(3)), tf.constant([0, 2, 1])
+    generated = signatures["generate"](latents=latents, labels=labels)["images"]
+    np.testing.assert_allclose(generated, expected["generated"], atol=1e-5)
+    sampled = signatures["sample"](num=5, seed=7, label=1)["images"].numpy()
+    assert_within_a_level(sampled, expected["sampled"])
+
+
+def test_an_unregistered_network_on_jax_is_refused(tmp_path, monkeypatch):
+    class Scale(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs * 0.5
+
+    generator = keras.Sequential(
+        [keras.Input((LATENT_DIM,)), keras.layers.Dense(64), Scale(), keras.layers.Reshape((8, 8, 1))]
+    )
+    gan = make_gan(generator=generator)
+    # The JAX backend's way also where the tests run on TensorFlow.
+    monkeypatch.setattr(export.keras.backend, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match=r"must be registered with Keras(.|\n)*Scale"):
+        gan.export(tmp_path / "gan")
+    assert list(tmp_path.iterdir()) == []

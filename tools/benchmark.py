@@ -1,0 +1,118 @@
+"""Measures training steps as `fit` runs them, and prints one JSON line a run.
+
+Usage:
+    python tools/benchmark.py --workload dcgan64
+    KERAS_BACKEND=jax python tools/benchmark.py --workload dcgan64 --dtype bfloat16
+
+The images are synthetic and stay in memory. A step's time includes reading its losses, so that no work is left
+running. Absolute times of a shared machine drift: compare runs made in turn, by the ratio of their medians.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+import keras_genzoo as kg  # noqa: E402
+
+# Name -> (model, image shape, batch size). One step of dcgan64 is one update of the discriminator, on a real and
+# on a generated batch, and one of the generator.
+WORKLOADS = {
+    "dcgan64": (lambda: kg.models.GAN(image_shape=(64, 64, 3), latent_dim=100, width=64), (64, 64, 3), 64),
+}
+JIT = {"auto": "auto", "on": True, "off": False}
+
+
+class StepTimes(keras.callbacks.Callback):
+    """Records the seconds of every step, the losses read."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        for value in logs.values():
+            float(keras.ops.convert_to_numpy(value))
+        self.seconds.append(time.perf_counter() - self._started)
+
+
+class OneBatch(keras.utils.PyDataset):
+    """The same batch, again and again."""
+
+    def __init__(self, images, steps):
+        super().__init__()
+        self.images = images
+        self.steps = steps
+
+    def __len__(self):
+        return self.steps
+
+    def __getitem__(self, index):
+        return self.images
+
+
+def measure(workload, dtype, jit, batch_size, steps, warmup):
+    """Runs a workload and returns the JSON line as a dict."""
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float32" if dtype == "float32" else f"mixed_{dtype}")
+    make_model, image_shape, default_batch_size = WORKLOADS[workload]
+    batch_size = batch_size or default_batch_size
+    model = make_model()
+    model.compile(jit_compile=JIT[jit])
+    images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *image_shape)).astype("float32")
+    times = StepTimes()
+    model.fit(_resident(images, warmup + steps), epochs=1, callbacks=[times], verbose=0)
+    median = statistics.median(times.seconds[warmup:])
+    return {
+        "workload": workload,
+        "backend": keras.backend.backend(),
+        "jit": bool(model.jit_compile),
+        "dtype": dtype,
+        "batch": batch_size,
+        "parameters": {name: network.count_params() for name, network in model.networks.items()},
+        "steps": steps,
+        "first_step_s": round(times.seconds[0], 2),
+        "median_ms": round(1e3 * median, 2),
+        "min_ms": round(1e3 * min(times.seconds[warmup:]), 2),
+        "images_per_s": round(batch_size / median, 1),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def _resident(images, steps):
+    if keras.backend.backend() != "tensorflow":
+        return OneBatch(images, steps)
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensors(images).cache().repeat(steps)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workload", choices=sorted(WORKLOADS), default="dcgan64")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
+    parser.add_argument("--jit", choices=sorted(JIT), default="auto", help="XLA (default: what `compile` does)")
+    parser.add_argument("--batch-size", type=int, help="instead of the workload's")
+    parser.add_argument("--steps", type=int, default=20, help="timed steps (default 20)")
+    parser.add_argument("--warmup", type=int, default=3, help="steps before, the first compiles (default 3)")
+    options = parser.parse_args(arguments)
+    result = measure(
+        options.workload, options.dtype, options.jit, options.batch_size, options.steps, options.warmup
+    )
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
