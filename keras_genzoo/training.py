@@ -155,14 +155,21 @@ def train(
             f"`output` {str(output)!r} already holds a run. Go on with it by `resume` (--resume), or choose "
             "another folder."
         )
-    output.mkdir(parents=True, exist_ok=True)
+    if (output / "recipe.json").exists() and folders.read_json(output / "recipe.json") != _as_json(recipe):
+        raise ValueError(
+            f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. Choose "
+            "another folder, or restore the recipe from its recipe.json."
+        )
     keras.utils.set_random_seed(recipe.seed)
     if deterministic:
         _make_deterministic()
-    folders.write_json(output / "recipe.json", asdict(recipe))
-
-    with strategy_scope(strategy):
+    with strategy_scope(strategy) as worker:
         model = recipe.make_model()
+    if worker > 0:
+        # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
+        output = output / f"worker-{worker}"
+    output.mkdir(parents=True, exist_ok=True)
+    folders.write_json(output / "recipe.json", _as_json(recipe))
     backup = callbacks.Backup(output / "backup")
     step = backup.restore(model)
     steps_per_epoch = recipe.steps_per_epoch
@@ -237,9 +244,9 @@ def write_preset(model, recipe, output, data_dir=None):
 
 @contextlib.contextmanager
 def strategy_scope(name):
-    """Context of a `tf.distribute` strategy by name: `"none"`, `"mirrored"` or `"multi_worker"`."""
+    """Context of a `tf.distribute` strategy: `"none"`, `"mirrored"` or `"multi_worker"`; gives the worker's index."""
     if name == "none":
-        yield
+        yield 0
         return
     if name not in ("mirrored", "multi_worker"):
         raise ValueError(f"`strategy` must be 'none', 'mirrored' or 'multi_worker'. Received: {name!r}")
@@ -247,9 +254,18 @@ def strategy_scope(name):
         raise ValueError(f"`strategy` {name!r} needs the TensorFlow backend: set KERAS_BACKEND=tensorflow.")
     import tensorflow as tf
 
-    made = tf.distribute.MirroredStrategy() if name == "mirrored" else tf.distribute.MultiWorkerMirroredStrategy()
-    with made.scope():
-        yield
+    if name == "mirrored":
+        strategy, worker = tf.distribute.MirroredStrategy(), 0
+    else:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        worker = strategy.cluster_resolver.task_id or 0
+    with strategy.scope():
+        yield worker
+
+
+def _as_json(recipe):
+    """The recipe as `recipe.json` holds it."""
+    return json.loads(json.dumps(asdict(recipe)))
 
 
 def _make_deterministic():

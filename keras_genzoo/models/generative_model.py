@@ -283,6 +283,11 @@ class GenerativeModel(PresetModel, keras.Model):
             kwargs.setdefault("shuffle", False)
         return super().fit(x, y, *args, **kwargs)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras 3.15 takes a batch away to build what is unbuilt, and fails on one of several workers. Here the
+        # constructor and `compile` have built everything.
+        pass
+
     def _check_data(self, x, y, batch_size):
         images, labels, whole = _look_at(x, y)
         if images is None:
@@ -377,7 +382,11 @@ class GenerativeModel(PresetModel, keras.Model):
             inputs = [latents, self._check_labels(labels, num, "labels")]
         elif labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
-        return self.sampling_network.predict(inputs, batch_size=min(batch_size, num), verbose=0)
+        batches = [
+            self.sampling_network(keras.tree.map_structure(lambda x: x[start : start + batch_size], inputs))  # noqa: B023
+            for start in range(0, num, batch_size)
+        ]
+        return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
 
     def export(self, filepath, format="tf_saved_model", verbose=False):
         """Writes a SavedModel with the signatures `generate` and `sample`. See `keras_genzoo.export`."""

@@ -1,0 +1,230 @@
+"""Training a checkpoint from its recipe: the run folder, resuming, strategies, and what is refused."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import keras_genzoo as kg
+from keras_genzoo import training
+from tests.support import toy_dataset
+
+ROOT = Path(__file__).parent.parent
+
+RECIPE = """
+name = "toy_gan"
+description = "A GAN of the test."
+licence = "none"
+epochs = 3
+seed = 1
+
+[model]
+class = "GAN"
+image_shape = [28, 28, 1]
+width = 4
+num_classes = 10
+average_decay = 0.9
+seed = 1
+
+[data]
+name = "mnist"
+batch_size = 8
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path):
+    path = tmp_path / "toy_gan.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture
+def toy_mnist(monkeypatch):
+    toy_dataset.install(monkeypatch.setattr)
+
+
+def test_run_folder_holds_logs_pictures_and_a_preset(recipe_file, tmp_path, toy_mnist):
+    model = training.train(training.Recipe.load(recipe_file), tmp_path / "run", verbose=0)
+
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert all(np.isfinite(line["generator_loss"]) for line in lines)
+    assert len(list((tmp_path / "run" / "samples").glob("epoch-*.png"))) == 3
+    metadata = kg.presets.metadata(tmp_path / "run" / "preset")
+    assert metadata["dataset"]["name"] == "mnist"
+    assert metadata["training"]["epochs"] == 3
+    again = kg.models.load(tmp_path / "run" / "preset")
+    np.testing.assert_array_equal(again.sample(3, seed=0, labels=1), model.sample(3, seed=0, labels=1))
+
+
+def test_best_epoch_is_kept_by_its_measure(recipe_file, tmp_path, toy_mnist):
+    judge = kg.models.Classifier(image_shape=(28, 28, 1), num_classes=10, filters=(2, 2, 2), feature_dim=4)
+    judge.save_to_preset(tmp_path / "judge")
+    best = f"""
+    [evaluation]
+    dataset = "mnist"
+    classifier = "{tmp_path / "judge"}"
+    num_samples = 64
+    [best]
+    monitor = "classifier_frechet_distance"
+    mode = "min"
+    """
+    recipe_file.write_text(RECIPE + textwrap.dedent(best))
+    training.train(training.Recipe.load(recipe_file), tmp_path / "run", verbose=0)
+
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    distances = [line["classifier_frechet_distance"] for line in lines]
+    metadata = kg.presets.metadata(tmp_path / "run" / "preset")
+    assert metadata["best"]["value"] == min(distances)
+    assert metadata["best"]["epoch"] == 1 + int(np.argmin(distances))
+    assert {result["metric"] for result in metadata["results"]} == {
+        "classifier_frechet_distance",
+        "label_agreement",
+    }
+    assert metadata["results"][0]["protocol"]["split"] == "test"
+
+
+def run_code(recipe_file, output, **arguments):
+    return textwrap.dedent(
+        f"""
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        from tests.support import toy_dataset
+        from keras_genzoo import callbacks, training
+        toy_dataset.install()
+        recipe = training.Recipe.load({str(recipe_file)!r})
+        arguments = {arguments!r}
+        slow = arguments.pop("slow", 0)
+        if slow:
+            # Time enough to be killed in the middle of an epoch.
+            import time
+            after_step = callbacks.Backup.on_train_batch_end
+            def on_train_batch_end(self, batch, logs=None):
+                after_step(self, batch, logs)
+                print("step", self.step, flush=True)
+                time.sleep(slow)
+            callbacks.Backup.on_train_batch_end = on_train_batch_end
+        callbacks.Backup.__init__.__defaults__ = (5,)
+        training.train(recipe, {str(output)!r}, verbose=0, deterministic=True, **arguments)
+        """
+    )
+
+
+def newest_backup(output):
+    (path,) = (output / "backup").glob("step-*.weights.h5")
+    values = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: values.update({name: item[()]}) if hasattr(item, "dtype") else None)
+    return path.name, values
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_path, number):
+    subprocess.run([sys.executable, "-c", run_code(recipe_file, tmp_path / "whole")], check=True)
+
+    code = run_code(recipe_file, tmp_path / "stopped", slow=0.3)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    # An epoch has 12 steps: step 18 is in the middle of the second, three steps after a backup.
+    while process.stdout.readline().strip() != "step 18":
+        assert process.poll() is None
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    name, _ = newest_backup(tmp_path / "stopped")
+    assert name == ("step-00000015.weights.h5" if number == signal.SIGKILL else "step-00000019.weights.h5")
+
+    subprocess.run(
+        [sys.executable, "-c", run_code(recipe_file, tmp_path / "stopped", resume=True)], check=True
+    )
+    whole_name, whole = newest_backup(tmp_path / "whole")
+    resumed_name, resumed = newest_backup(tmp_path / "stopped")
+    assert whole_name == resumed_name == "step-00000036.weights.h5"
+    assert any("optimizer" in name for name in whole) and any("seed_" in name for name in whole)
+    # The epoch's mean of the losses starts again with the process.
+    for name in whole.keys() - {name for name in whole if "loss_trackers" in name}:
+        np.testing.assert_array_equal(whole[name], resumed[name], err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_path):
+    # Statistics of batch normalisation are each worker's own, so only trained weights are compared.
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    processes = []
+    for index in range(2):
+        cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        code = run_code(recipe_file, tmp_path / "run", strategy="multi_worker", epochs=1)
+        processes.append(
+            subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TF_CONFIG": config})
+        )
+        time.sleep(0.1)
+    for process in processes:
+        assert process.wait(timeout=300) == 0
+    _, first = newest_backup(tmp_path / "run")
+    _, second = newest_backup(tmp_path / "run" / "worker-1")
+    trained = [name for name in first if name.startswith(("generator/", "discriminator/"))]
+    kernels = [name for name in trained if "batch_normalization" not in name]
+    assert len(kernels) > 4
+    for name in kernels:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs = 3", "epoch = 3", "Unknown key `epoch`"),
+        ("epochs = 3", "", "Missing key `epochs`"),
+        ("epochs = 3", "epochs = 0", "at least 1"),
+        ("batch_size = 8", "batch_sise = 8", "Unknown key `data.batch_sise`"),
+        ('name = "mnist"', 'name = "mnits"', "Did you mean 'mnist'"),
+        ('class = "GAN"', 'class = "GANN"', "`model.class`"),
+        ("epochs = 3", "epochs = = 3", "not valid TOML"),
+        ("[data]", '[optimizers.generator]\nclass = "Adamm"\n[data]', "optimizers.generator"),
+    ],
+)
+def test_recipe_is_checked_before_work_starts(recipe_file, old, new, message):
+    recipe_file.write_text(RECIPE.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        training.Recipe.load(recipe_file)
+
+
+def test_every_released_recipe_can_be_read():
+    for path in sorted((ROOT / "tools" / "recipes").glob("*.toml")):
+        recipe = training.Recipe.load(path)
+        assert recipe.name == path.stem
+        assert recipe.make_model().networks
+
+
+def test_a_run_is_neither_overwritten_nor_mixed_with_another(recipe_file, tmp_path, toy_mnist):
+    recipe = training.Recipe.load(recipe_file)
+    training.train(recipe, tmp_path / "run", epochs=1, verbose=0)
+    with pytest.raises(FileExistsError, match="--resume"):
+        training.train(recipe, tmp_path / "run", verbose=0)
+    recipe_file.write_text(RECIPE.replace("width = 4", "width = 8"))
+    with pytest.raises(ValueError, match="another recipe"):
+        training.train(training.Recipe.load(recipe_file), tmp_path / "run", resume=True, verbose=0)
+
+
+def test_optimizers_of_a_recipe_reach_the_model(recipe_file):
+    recipe_file.write_text(RECIPE + '[optimizers.generator]\nclass = "RMSprop"\nlearning_rate = 4e-4\n')
+    model = training.Recipe.load(recipe_file).make_model()
+    assert isinstance(model.generator_optimizer, keras.optimizers.RMSprop)
+    assert float(model.generator_optimizer.learning_rate) == pytest.approx(4e-4)
+    assert isinstance(model.discriminator_optimizer, keras.optimizers.Adam)
