@@ -1,6 +1,18 @@
 """keras_genzoo: generative image models for Keras that train with `fit`, load by name, and export."""
 
-from keras_genzoo import callbacks, datasets, latent, layers, losses, metrics, models, networks, presets, visualization
+from keras_genzoo import (
+    callbacks,
+    datasets,
+    latent,
+    layers,
+    losses,
+    metrics,
+    models,
+    networks,
+    pixels,
+    presets,
+    visualization,
+)
 from keras_genzoo._version import __version__
 
 __all__ = [
@@ -13,6 +25,7 @@ __all__ = [
     "metrics",
     "models",
     "networks",
+    "pixels",
     "presets",
     "visualization",
 ]

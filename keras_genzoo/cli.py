@@ -11,8 +11,7 @@ def main(arguments=None):
     """Runs the command line; returns the exit status."""
     # TensorFlow's start-up messages are no news to somebody who wants pictures.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
     except (ValueError, OSError, ImportError) as error:

@@ -97,7 +97,7 @@ class ImageHistory(keras.layers.Layer):
     """
 
     def __init__(self, size, replacement=0.5, seed=None, **kwargs):
-        super().__init__(trainable=False, dtype="float32", **kwargs)
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
         if size < 1:
             raise ValueError(f"`size` must be at least 1. Received: size={size}")
         self.size = size

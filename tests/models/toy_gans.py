@@ -36,11 +36,12 @@ def make_synchronized_gan(**arguments):
 
 
 def make_dropout_gan(**arguments):
-    """Everything random at once: dropout, noise, history, drawn and flipped targets."""
+    """Everything random at once: dropout, noise, history, drawn and flipped targets; labels and an average."""
     keras.utils.set_random_seed(0)
-    discriminator = networks.ConvDiscriminator(SHAPE, (4,), (2,), 3, dropout=0.4)
+    discriminator = networks.ConvDiscriminator(SHAPE, (4,), (2,), 3, dropout=0.4, num_classes=3)
     return make_gan(
         discriminator=discriminator,
+        num_classes=3,
         history_size=8,
         instance_noise=0.1,
         real_targets=(0.7, 1.2),
@@ -53,8 +54,6 @@ def make_dropout_gan(**arguments):
 
 def _optimizers(name, rate):
     return {
-        f"{player}_optimizer": keras.optimizers.get(
-            {"class_name": name, "config": {"learning_rate": rate}}
-        )
+        f"{player}_optimizer": keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
         for player in ("generator", "discriminator")
     }

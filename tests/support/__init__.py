@@ -6,7 +6,11 @@ or `(images, labels)`. Each helper is then one call.
 """
 
 from tests.support.processes import ROOT, finish, fresh_process, start_process
-from tests.support.replicas import check_replica_noise_differs, check_replicas_equal_one_device, check_two_workers
+from tests.support.replicas import (
+    check_replica_noise_differs,
+    check_replicas_equal_one_device,
+    check_two_workers,
+)
 from tests.support.resume import check_resume
 from tests.support.saving import (
     check_compile_config,

@@ -34,9 +34,7 @@ def fresh_process(function, *arguments, backend=None, environment=None, **keywor
     Raises:
         AssertionError: If the process fails, with what it wrote to stderr.
     """
-    return finish(
-        start_process(function, *arguments, backend=backend, environment=environment, **keywords)
-    )
+    return finish(start_process(function, *arguments, backend=backend, environment=environment, **keywords))
 
 
 def start_process(function, *arguments, backend=None, environment=None, **keywords):
@@ -80,7 +78,9 @@ def finish(process, killed_by=None, timeout=240):
             process.kill()
         errors = Path(folder, "errors.txt").read_text()[-8000:]
         if killed_by is not None:
-            assert process.returncode == -killed_by, f"not killed by {killed_by!r}: {process.returncode}\n{errors}"
+            assert process.returncode == -killed_by, (
+                f"not killed by {killed_by!r}: {process.returncode}\n{errors}"
+            )
             return None
         assert process.returncode == 0, errors
         return pickle.loads(Path(folder, "answer.pkl").read_bytes())

@@ -94,6 +94,8 @@ def weight_paths(file):
     paths = []
     with h5py.File(file) as content:
         content.visititems(
-            lambda path, item: paths.append(f"{path} {item.shape}") if isinstance(item, h5py.Dataset) else None
+            lambda path, item: (
+                paths.append(f"{path} {item.shape}") if isinstance(item, h5py.Dataset) else None
+            )
         )
     return sorted(paths)

@@ -1,0 +1,105 @@
+"""The command `genzoo`, as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_genzoo as kg
+from keras_genzoo import cli
+from tests.support import toy_dataset
+
+
+@pytest.fixture
+def toy_preset(tmp_path):
+    """Folder of a tiny conditional GAN."""
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, num_classes=4)
+    gan.save_to_preset(tmp_path / "toy", metadata={"evaluation": {"dataset": "mnist"}})
+    return str(tmp_path / "toy")
+
+
+def genzoo(*arguments):
+    """Runs the command in this process and returns its exit status."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+def test_list_shows_every_released_preset(capsys):
+    assert genzoo("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == kg.presets.names()
+
+
+def test_sample_writes_a_grid_of_the_seed(toy_preset, tmp_path, capsys):
+    assert genzoo("sample", toy_preset, "--num", 6, "--seed", 3, "--label", 2, "--output", tmp_path / "a.png") == 0
+    images = kg.models.load(toy_preset).sample(6, seed=3, labels=2)
+    kg.visualization.save_grid(images, tmp_path / "b.png", scale=2)
+    np.testing.assert_array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
+    assert "a.png" in capsys.readouterr().out
+
+
+def test_sample_draws_a_conditional_models_classes_in_columns(toy_preset, tmp_path):
+    assert genzoo("sample", toy_preset, "--num", 8, "--scale", 1, "--output", tmp_path / "a.png") == 0
+    # Four columns and two rows of 8 pixels with 2 between.
+    assert Image.open(tmp_path / "a.png").size == (4 * 10 + 2, 2 * 10 + 2)
+
+
+def test_interpolate_starts_and_ends_at_latents_of_the_seed(toy_preset, tmp_path):
+    output = tmp_path / "paths.png"
+    command = ("interpolate", toy_preset, "--rows", 1, "--steps", 5, "--seed", 7, "--scale", 1)
+    assert genzoo(*command, "--output", output) == 0
+    ends = kg.pixels.to_uint8(kg.models.load(toy_preset).sample(2, seed=7, labels=0))[..., 0].astype(int)
+    picture = np.asarray(Image.open(output)).astype(int)
+    assert np.abs(picture[2:10, 2:10] - ends[0]).max() <= 1
+    assert np.abs(picture[2:10, 42:50] - ends[1]).max() <= 1
+
+
+def test_evaluate_prints_a_json_line_a_result(tmp_path, capsys, monkeypatch):
+    toy_dataset.install(monkeypatch.setattr)
+    classifier = kg.models.Classifier(image_shape=(28, 28, 1), num_classes=10, filters=(2, 2, 2), feature_dim=4)
+    classifier.save_to_preset(tmp_path / "toy", metadata={"evaluation": {"dataset": "mnist"}})
+    assert genzoo("evaluate", tmp_path / "toy") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    result = json.loads(line)
+    assert result["metric"] == "test_accuracy"
+    assert result["protocol"] == {"dataset": "mnist", "split": "test", "num_real": 64}
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path, capsys):
+    assert genzoo("train", "cgan_mnist", "--dry-run", "--output", tmp_path / "run") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["steps_per_epoch"] == 60_000 // plan["recipe"]["data"]["batch_size"]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.tensorflow
+def test_export_writes_a_saved_model(toy_preset, tmp_path):
+    assert genzoo("export", toy_preset, "--output", tmp_path / "saved") == 0
+    assert (tmp_path / "saved" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sample", "dcgan_fashion_mnits"), "Did you mean 'dcgan_fashion_mnist'"),
+        (("sample", "classifier_mnist"), "does not make images"),
+        (("sample", "TOY", "--label", 9), "must lie from 0 to 3"),
+        (("sample", "TOY", "--output", "setup.cfg/a.png"), "cannot be written"),
+        (("train", "nonexistent"), "There is no recipe"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_status_1(arguments, message, toy_preset, capsys):
+    assert genzoo(*[toy_preset if argument == "TOY" else argument for argument in arguments]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_the_installed_command_runs(toy_preset, tmp_path):
+    command = [Path(sys.executable).with_name("genzoo"), "sample", toy_preset, "--output", tmp_path / "a.png"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert finished.stdout == f"Wrote 64 samples of {toy_preset} to {tmp_path / 'a.png'}.\n"
+    assert (tmp_path / "a.png").exists()

@@ -1,0 +1,108 @@
+"""What is installed: a wheel without the checkout, and imports that stay light."""
+
+import functools
+import http.server
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import keras
+import pytest
+
+import keras_genzoo as kg
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """Folder with the package installed from a wheel, away from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
+    # From a copy of the tracked files: a wheel must not depend on what lies about in the checkout.
+    archive = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in archive.splitlines():
+        if name.split("/")[0] in ("keras_genzoo", "setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+            target = folder / "source" / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes((ROOT / name).read_bytes())
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", folder, folder / "source"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", folder / "site", wheel], check=True)
+    return folder / "site"
+
+
+def run_installed(installed, code, **environment):
+    environment = {**os.environ, "PYTHONPATH": str(installed), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=installed, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.slow
+def test_a_wheel_downloads_what_the_checkout_holds(installed, tmp_path):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=ROOT / "checkpoints")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        code = """
+import keras_genzoo as kg
+total = abs(kg.models.load("classifier_mnist").network.get_weights()[0]).sum()
+print()
+print(kg.__file__, float(total))
+"""
+        finished = run_installed(
+            installed,
+            code,
+            KERAS_HOME=str(tmp_path),
+            KERAS_GENZOO_BASE_URL=f"http://127.0.0.1:{server.server_port}",
+        )
+        server.shutdown()
+    assert finished.returncode == 0, finished.stderr
+    file, total = finished.stdout.splitlines()[-1].split()
+    assert Path(file).is_relative_to(installed)
+    expected = abs(kg.models.load("classifier_mnist").network.get_weights()[0]).sum()
+    assert float(total) == pytest.approx(float(expected), rel=1e-6)
+    assert (tmp_path / "keras_genzoo" / "classifier_mnist" / "model.weights.h5").exists()
+
+
+def test_a_wheel_without_an_origin_says_what_to_set(installed, tmp_path):
+    code = "import keras_genzoo as kg; kg.models.load('classifier_mnist')"
+    finished = run_installed(installed, code, KERAS_HOME=str(tmp_path), KERAS_GENZOO_BASE_URL="")
+    assert finished.returncode != 0
+    assert "KERAS_GENZOO_BASE_URL" in finished.stderr
+
+
+def test_importing_on_jax_does_not_import_tensorflow():
+    pytest.importorskip("jax")
+    code = "import sys, keras_genzoo; print('tensorflow' in sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout.strip() == "False"
+
+
+def test_another_backend_is_refused():
+    pytest.importorskip("jax")
+    finished = subprocess.run(
+        [sys.executable, "-c", "import keras_genzoo"],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "numpy"},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode != 0
+    assert "KERAS_BACKEND" in finished.stderr
+
+
+def test_public_names_exist():
+    for module in (kg, kg.models, kg.networks, kg.datasets, kg.metrics, kg.callbacks):
+        for name in module.__all__:
+            assert hasattr(module, name), f"{module.__name__}.{name}"
+    assert keras.backend.backend() in ("tensorflow", "jax")
