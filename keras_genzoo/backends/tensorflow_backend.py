@@ -52,6 +52,8 @@ def input_value_and_grad(function, inputs, has_aux=False):
     Returns:
         Tuple `(output of function, gradient)`, the gradient shaped like `inputs`.
     """
+    # A tensor of its own: where `function` also closes over `inputs`, that is a constant, as on JAX.
+    inputs = tf.identity(inputs)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         output = function(inputs)

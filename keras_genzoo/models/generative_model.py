@@ -83,7 +83,7 @@ class GenerativeModel(PresetModel, keras.Model):
             setattr(self, name, network)
         self.averaged_network = None
         if self.average_decay is not None or self.average_half_life is not None:
-            self.averaged_network = _copy_of(networks[self.image_network])
+            self.averaged_network = _averaged_copy_of(networks[self.image_network])
         self.built = True
 
     @property
@@ -434,8 +434,10 @@ class GenerativeModel(PresetModel, keras.Model):
         ]
 
 
-def _copy_of(network):
-    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
+def _averaged_copy_of(network):
+    config = keras.saving.serialize_keras_object(network)
+    config["config"]["name"] = f"averaged_{network.name}"
+    copy = keras.saving.deserialize_keras_object(config)
     copy.set_weights(network.get_weights())
     copy.trainable = False
     return copy

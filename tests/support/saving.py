@@ -11,7 +11,7 @@ from tests.support.states import assert_same_state, sample, state_of
 
 
 def check_keras_round_trip(make_model, data, path):
-    """A `.keras` file of a model in training gives its samples, optimizers and noise, and trains on as it would.
+    """A `.keras` file gives the samples, the optimizers and the noise, and trains on as the model would.
 
     Args:
         make_model, data: See `tests.support`.

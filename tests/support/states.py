@@ -13,7 +13,7 @@ def state_of(model):
 
 
 def assert_same_state(actual, expected, atol=0.0):
-    """Compares two results of `state_of`, made by models of one structure; names may count layers differently."""
+    """Compares two results of `state_of`, in order: Keras may have counted the layers differently."""
     assert len(actual) == len(expected)
     for (name, value), wanted in zip(actual.items(), expected.values(), strict=True):
         np.testing.assert_allclose(value, wanted, rtol=0, atol=atol, err_msg=name)

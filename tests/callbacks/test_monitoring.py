@@ -1,0 +1,147 @@
+"""Callbacks that watch a training: files, measures, the best epoch."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_genzoo import callbacks, metrics, models
+from tests import support
+
+
+def _gan(**arguments):
+    gan = models.GAN((8, 8, 1), 4, width=2, **arguments)
+    gan.compile()
+    return gan
+
+
+class TestSampleGrid:
+    def test_one_grid_of_the_same_latents_an_epoch(self, tmp_path):
+        gan = _gan()
+        grid = callbacks.SampleGrid(tmp_path / "samples", num=9, seed=5)
+        gan.fit(support.toy_images(8), epochs=2, callbacks=[grid], verbose=0)
+        files = sorted((tmp_path / "samples").iterdir())
+        assert [file.name for file in files] == ["epoch-0001.png", "epoch-0002.png"]
+        # 3 columns of 8 pixels with margins of 2, doubled; the last shows the model as it is now.
+        shown = np.asarray(Image.open(files[1]))
+        assert shown.shape == (2 * (3 * 10 + 2), 2 * (3 * 10 + 2))
+        first = np.rint((gan.sample(1, seed=5)[0, :, :, 0] + 1) * 127.5)
+        np.testing.assert_allclose(shown[4:20:2, 4:20:2], first, atol=1)
+
+    def test_a_column_a_class(self, tmp_path):
+        gan = _gan(num_classes=3)
+        grid = callbacks.SampleGrid(tmp_path, num=6)
+        gan.fit(support.toy_images(8), support.toy_labels(8), callbacks=[grid], verbose=0)
+        width, height = Image.open(tmp_path / "epoch-0001.png").size
+        assert (width, height) == (2 * (3 * 10 + 2), 2 * (2 * 10 + 2))
+
+
+class TestEvaluate:
+    def test_adds_results_to_the_logs_of_its_epochs(self, monkeypatch):
+        calls = []
+
+        def evaluate(model, **arguments):
+            calls.append(arguments)
+            return [{"metric": "distance", "value": 10.0 * len(calls), "protocol": {}}]
+
+        monkeypatch.setattr(metrics, "evaluate", evaluate)
+        watcher = callbacks.Evaluate(every=2, dataset="toy")
+        history = _gan().fit(support.toy_images(8), epochs=4, callbacks=[watcher], verbose=0).history
+        assert calls == [{"dataset": "toy"}] * 2
+        assert history["distance"] == [10.0, 20.0]
+
+
+class TestKeepBest:
+    @pytest.mark.parametrize(
+        ("mode", "values", "kept"),
+        [
+            ("min", [3.0, 1.0, 2.0], {"epoch": 2, "value": 1.0}),
+            ("max", [1.0, 3.0, 3.0], {"epoch": 2, "value": 3.0}),
+        ],
+    )
+    def test_keeps_the_first_best(self, tmp_path, mode, values, kept):
+        gan, weights = _gan(), []
+        keeper = self._keeper(tmp_path / "best", gan, mode)
+        keeper.on_train_begin()
+        for epoch, value in enumerate(values):
+            gan.train_on_batch(support.toy_images(8, seed=epoch))
+            weights.append(gan.generator.get_weights())
+            keeper.on_epoch_end(epoch, {"score": value})
+        assert self._best(tmp_path) == {"monitor": "score", **kept}
+        loaded = models.load(tmp_path / "best").generator.get_weights()
+        for saved, expected in zip(loaded, weights[kept["epoch"] - 1], strict=True):
+            np.testing.assert_array_equal(saved, expected)
+
+    def test_a_resumed_run_goes_on_from_the_best_so_far(self, tmp_path):
+        gan = _gan()
+        keeper = self._keeper(tmp_path / "best", gan, "min")
+        keeper.on_train_begin()
+        keeper.on_epoch_end(0, {"score": 1.0})
+        resumed = self._keeper(tmp_path / "best", gan, "min")
+        resumed.on_train_begin()
+        resumed.on_epoch_end(1, {"score": 2.0})
+        assert self._best(tmp_path)["epoch"] == 1
+        resumed.on_epoch_end(2, {"score": 0.5})
+        assert self._best(tmp_path)["epoch"] == 3
+
+    def test_an_epoch_without_the_value_is_passed_over(self, tmp_path):
+        keeper = self._keeper(tmp_path / "best", _gan(), "min")
+        keeper.on_train_begin()
+        keeper.on_epoch_end(0, {"other": 1.0})
+        assert not (tmp_path / "best").exists()
+
+    def test_unknown_mode_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match=r"`mode` must be 'min' or 'max'. Received: 'least'"):
+            callbacks.KeepBest(tmp_path, "score", mode="least")
+
+    def _keeper(self, path, model, mode):
+        keeper = callbacks.KeepBest(path, "score", mode)
+        keeper.set_model(model)
+        return keeper
+
+    def _best(self, tmp_path):
+        return json.loads((tmp_path / "best" / "metadata.json").read_text())["best"]
+
+
+class TestJSONLines:
+    def test_a_line_an_epoch(self, tmp_path):
+        log = callbacks.JSONLines(tmp_path / "log.jsonl")
+        history = _gan().fit(support.toy_images(8), epochs=3, callbacks=[log], verbose=0).history
+        lines = _lines(tmp_path / "log.jsonl")
+        assert [line["epoch"] for line in lines] == [1, 2, 3]
+        assert [line["generator_loss"] for line in lines] == pytest.approx(history["generator_loss"])
+        assert all(line["seconds"] >= 0 for line in lines)
+
+    def test_lines_of_epochs_trained_again_are_dropped(self, tmp_path):
+        path = tmp_path / "log.jsonl"
+        for epoch, loss in ((0, 1.0), (1, 2.0), (2, 3.0), (1, 4.0)):  # resumed in the second epoch
+            log = callbacks.JSONLines(path)
+            log.on_epoch_begin(epoch)
+            log.on_epoch_end(epoch, {"loss": loss})
+        assert [(line["epoch"], line["loss"]) for line in _lines(path)] == [(1, 1.0), (2, 4.0)]
+
+    def test_logs_of_several_workers_are_one_number(self, tmp_path):
+        log = callbacks.JSONLines(tmp_path / "log.jsonl")
+        log.on_epoch_begin(0)
+        log.on_epoch_end(0, {"loss": np.array([2.0, 2.0])})
+        assert _lines(tmp_path / "log.jsonl")[0]["loss"] == 2.0
+
+
+def _lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_models_are_looked_at_through_sample_alone(tmp_path):
+    """Any family with `sample` can be shown: the callback asks nothing else of it."""
+    grid = callbacks.SampleGrid(tmp_path, num=4)
+    asked = []
+
+    def sample(num, seed, labels):
+        asked.append((num, seed, labels))
+        return np.zeros((num, 8, 8, 3), "uint8")
+
+    grid.set_model(SimpleNamespace(num_classes=None, sample=sample))
+    grid.on_epoch_end(0)
+    assert asked == [(4, 0, None)]

@@ -1,0 +1,407 @@
+"""What every family inherits, shown on the smallest GAN."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from toy_gans import make_dropout_gan, make_gan, make_plain_gan
+
+from keras_genzoo import backends, models
+from tests import support
+
+
+class TestSample:
+    def test_images_are_float32_in_minus_one_to_one(self):
+        images = make_gan().sample(5, seed=0)
+        assert isinstance(images, np.ndarray)
+        assert (images.shape, images.dtype) == ((5, 8, 8, 1), np.float32)
+        assert images.min() >= -1 and images.max() <= 1
+
+    def test_seed_determines_the_images(self):
+        gan = make_gan()
+        np.testing.assert_array_equal(gan.sample(4, seed=7), gan.sample(4, seed=7))
+        assert (gan.sample(4, seed=7) != gan.sample(4, seed=8)).any()
+        assert (gan.sample(4) != gan.sample(4)).any()
+
+    def test_neither_number_nor_batch_size_change_an_image(self):
+        gan = make_gan()
+        images = gan.sample(9, seed=0)
+        np.testing.assert_allclose(gan.sample(9, seed=0, batch_size=2), images, atol=1e-6)
+        np.testing.assert_allclose(gan.sample(3, seed=0), images[:3], atol=1e-6)
+
+    def test_sampling_changes_nothing(self):
+        gan = make_gan()
+        before = support.state_of(gan)
+        gan.sample(3)
+        support.assert_same_state(support.state_of(gan), before)
+
+    def test_given_latents(self):
+        gan = make_gan()
+        latents = np.random.default_rng(0).normal(size=(3, 4))
+        expected = ops.convert_to_numpy(gan.generator(latents.astype("float32"), training=False))
+        np.testing.assert_allclose(gan.sample(latents=latents), expected, atol=1e-6)
+
+    def test_one_label_stands_for_all(self):
+        gan = make_gan(num_classes=3)
+        twos = gan.sample(4, seed=0, labels=2)
+        np.testing.assert_array_equal(twos, gan.sample(4, seed=0, labels=[2, 2, 2, 2]))
+        np.testing.assert_array_equal(twos, gan.sample(seed=0, labels=np.full(4, 2)))
+        assert (twos != gan.sample(4, seed=0, labels=1)).any()
+
+    @pytest.mark.parametrize(
+        ("num_classes", "arguments", "message"),
+        [
+            (None, {}, r"`num` is missing: give the number of images"),
+            (None, {"num": 0}, r"`num` must be at least 1. Received: num=0"),
+            (
+                None,
+                {"latents": np.zeros((2, 5))},
+                r"`latents` must have the shape \(num, 4\). Received: \(2, 5\)",
+            ),
+            (None, {"num": 3, "latents": np.zeros((2, 4))}, r"`latents` holds 2 rows, but `num` is 3"),
+            (None, {"num": 3, "seed": -1}, r"`seed` must be from 0 to 2\*\*32 - 1. Received: seed=-1"),
+            (None, {"num": 3, "seed": 2**32}, r"`seed` must be from 0 to 2\*\*32 - 1"),
+            (
+                None,
+                {"num": 3, "labels": 1},
+                r"`labels` was given, but this model was not trained with classes",
+            ),
+            (3, {"num": 3}, r"`labels` is missing: this model is conditional on 3 classes"),
+            (3, {"num": 3, "labels": 3}, r"`labels` must lie from 0 to 2. Received labels from 3 to 3"),
+            (
+                3,
+                {"num": 3, "labels": [0, -1, 2]},
+                r"`labels` must lie from 0 to 2. Received labels from -1 to 2",
+            ),
+            (3, {"num": 3, "labels": [0, 1]}, r"`labels` must hold one int label an image, shape \(3,\)"),
+            (3, {"num": 3, "labels": 1.5}, r"`labels` must hold one int label.*dtype float64"),
+        ],
+    )
+    def test_bad_arguments_are_refused(self, num_classes, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            make_gan(num_classes=num_classes).sample(**arguments)
+
+
+class TestAverage:
+    """`averaged += (1 - decay) (trained - averaged)` after every step; buffers are copied."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "decay"),
+        [({"average_decay": 0.9}, 0.9), ({"average_half_life": 20.0}, 0.5 ** (8 / 20))],
+        ids=["decay", "half_life"],
+    )
+    def test_formula(self, arguments, decay):
+        gan = make_gan({"generator_optimizer": keras.optimizers.SGD(1.0)}, **arguments)
+        expected = gan.generator.get_weights()
+        for _ in range(3):
+            gan.train_on_batch(support.toy_images(8))
+            for index, (variable, weight) in enumerate(
+                zip(gan.generator.weights, gan.generator.get_weights(), strict=True)
+            ):
+                keep = decay if variable.trainable else 0.0
+                expected[index] = keep * expected[index] + (1 - keep) * weight
+        for average, value, trained in zip(
+            gan.averaged_network.get_weights(), expected, gan.generator.get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(average, value, atol=1e-6)
+            assert value.shape == trained.shape
+        assert any(
+            (average != trained).any()
+            for average, trained in zip(
+                gan.averaged_network.get_weights(), gan.generator.get_weights(), strict=True
+            )
+        )
+
+    def test_the_average_is_what_samples(self):
+        gan = self._trained_gan()
+        latents = np.ones((2, 4), "float32")
+        expected = ops.convert_to_numpy(gan.averaged_network(latents, training=False))
+        np.testing.assert_allclose(gan.sample(latents=latents), expected, atol=1e-6)
+        assert np.abs(expected - ops.convert_to_numpy(gan.generator(latents, training=False))).max() > 1e-4
+
+    def test_a_preset_holds_the_average_and_training_goes_on_from_it(self, tmp_path):
+        gan = self._trained_gan()
+        gan.save_to_preset(tmp_path / "gan")
+        loaded = models.GAN.from_preset(tmp_path / "gan")
+        for network in (loaded.generator, loaded.averaged_network):
+            for weight, average in zip(
+                network.get_weights(), gan.averaged_network.get_weights(), strict=True
+            ):
+                np.testing.assert_array_equal(weight, average)
+
+    def test_the_average_belongs_to_no_player(self):
+        gan = make_gan(average_decay=0.9)
+        averaged = {id(variable) for variable in gan.averaged_network.variables}
+        assert not gan.averaged_network.trainable_variables
+        assert not averaged & {id(v) for player in gan.players for v in gan.variables_of(player)}
+
+    def _trained_gan(self):
+        gan = make_gan({"generator_optimizer": keras.optimizers.SGD(1.0)}, average_decay=0.9)
+        gan.train_on_batch(support.toy_images(8))
+        return gan
+
+
+class TestCompile:
+    def test_a_given_optimizer_replaces_only_its_player_s(self):
+        gan = make_gan({"discriminator_optimizer": keras.optimizers.SGD(0.1)})
+        assert isinstance(gan.optimizers["discriminator"], keras.optimizers.SGD)
+        assert isinstance(gan.optimizers["generator"], keras.optimizers.Adam)
+
+    def test_optimizers_are_built_and_there_is_no_hidden_one(self):
+        gan = make_gan()
+        assert all(optimizer.built for optimizer in gan.optimizers.values())
+        # Two moments a variable, learning rate and iterations: nothing of a third optimizer.
+        players = sum(2 * len(gan.variables_of(player)) + 2 for player in gan.players)
+        assert len(gan.optimizer.variables) == players
+
+    def test_use_ema_is_refused(self):
+        with pytest.raises(
+            ValueError, match=r"'generator' has `use_ema=True`.*Use the model's `average_decay`"
+        ):
+            make_gan({"generator_optimizer": keras.optimizers.Adam(use_ema=True)})
+
+
+class TestFit:
+    def test_epoch_logs_are_means_over_the_epoch(self):
+        losses = []
+        watcher = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: losses.append(dict(logs))
+        )
+        gan = make_gan()
+        history = gan.fit(support.toy_images(24), batch_size=8, verbose=0, callbacks=[watcher]).history
+        # The logs of a batch are the epoch's mean so far: the last one is the epoch's.
+        for name in ("discriminator_loss", "generator_loss"):
+            assert history[name] == [pytest.approx(losses[-1][name])]
+            assert len({float(loss[name]) for loss in losses}) == 3
+
+    def test_uint8_images_train_like_their_float_values(self):
+        numbers = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
+        by_uint8, by_float = make_gan(), make_gan()
+        by_uint8.fit(numbers, verbose=0)
+        by_float.fit(numbers.astype("float32") / 127.5 - 1, verbose=0)
+        support.assert_same_state(support.state_of(by_uint8), support.state_of(by_float), atol=1e-5)
+
+    def test_steps_per_execution_changes_no_weight(self):
+        four_at_once, one_by_one = make_gan({"steps_per_execution": 4}), make_gan()
+        for gan in (four_at_once, one_by_one):
+            gan.fit(support.toy_images(32), batch_size=4, shuffle=False, verbose=0)
+            assert int(gan.generator_optimizer.iterations) == 8
+        support.assert_same_state(support.state_of(four_at_once), support.state_of(one_by_one), atol=1e-5)
+
+    @pytest.mark.slow
+    def test_jit_compile_changes_no_weight_on_one_device(self):
+        states = []
+        for jit_compile in (True, False):
+            optimizers = {f"{player}_optimizer": keras.optimizers.SGD(0.1) for player in models.GAN.players}
+            gan = make_gan({**optimizers, "jit_compile": jit_compile}, average_decay=0.9)
+            gan.fit(support.toy_images(16), batch_size=8, shuffle=False, verbose=0)
+            assert gan.jit_compile is jit_compile
+            states.append(support.state_of(gan))
+        support.assert_same_state(*states, atol=1e-5)
+
+    def test_fine_tuning_starts_from_the_preset(self, tmp_path):
+        make_gan().save_to_preset(tmp_path / "gan")
+        gan = models.GAN.from_preset(tmp_path / "gan")
+        before = {name: network.get_weights() for name, network in gan.networks.items()}
+        for name, network in make_gan().networks.items():
+            for loaded, saved in zip(before[name], network.get_weights(), strict=True):
+                np.testing.assert_array_equal(loaded, saved)
+        gan.compile()
+        gan.fit(support.toy_images(8), verbose=0)
+        for name, network in gan.networks.items():
+            for variable, old in zip(network.weights, before[name], strict=True):
+                assert (ops.convert_to_numpy(variable.value) != old).any(), variable.path
+
+    def test_the_seed_makes_a_run_repeatable(self):
+        first, second, other = make_gan(), make_gan(), make_gan(seed=2)
+        for gan in (first, second, other):
+            gan.fit(support.toy_images(8), verbose=0)
+        support.assert_same_state(support.state_of(first), support.state_of(second))
+        assert (first.generator.get_weights()[0] != other.generator.get_weights()[0]).any()
+
+
+class TestEvaluate:
+    def test_losses_are_those_of_the_sampling_network_in_inference(self):
+        gan = make_dropout_gan()
+        images, labels = support.toy_images(8), support.toy_labels(8)
+        gan.train_on_batch(images, labels)
+        latents = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+        gan.draw_latents = lambda num: ops.convert_to_tensor(latents)
+        logs = gan.evaluate(images, labels, verbose=0, return_dict=True)
+
+        images, labels, latents = map(ops.convert_to_tensor, (images, labels, latents))
+        fakes = gan.averaged_network([latents, labels], training=False)
+        real_logits, fake_logits = (gan.discriminator([x, labels], training=False) for x in (images, fakes))
+        expected = float(gan.adversarial_loss.discriminator(real_logits, fake_logits))
+        assert logs["discriminator_loss"] == pytest.approx(expected, abs=1e-5)
+        expected = float(gan.adversarial_loss.generator(fake_logits))
+        assert logs["generator_loss"] == pytest.approx(expected, abs=1e-5)
+        assert set(logs) == {"discriminator_loss", "generator_loss"}
+
+    def test_no_weight_changes(self):
+        gan = make_dropout_gan()
+        before = support.state_of(gan)
+        gan.evaluate(support.toy_images(8), support.toy_labels(8), verbose=0)
+        after = support.state_of(gan)
+        assert {name for name in before if (before[name] != after[name]).any()} <= {
+            name for name in before if name.endswith("seed_generator_state")
+        }
+
+
+class TestMixedPrecision:
+    @pytest.fixture(autouse=True)
+    def _restored_policy(self):
+        yield
+        keras.config.set_dtype_policy("float32")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+    def test_training(self, policy):
+        keras.config.set_dtype_policy(policy)
+        gan = make_gan({"jit_compile": False}, image_shape=(16, 16, 1), average_decay=0.9)
+        before = {player: [v.numpy() for v in gan.variables_of(player)] for player in gan.players}
+        history = gan.fit(support.toy_images(32, (16, 16, 1)), batch_size=8, epochs=2, verbose=0).history
+
+        assert all(np.isfinite(values).all() for values in history.values()), history
+        for player, values in before.items():
+            for variable, old in zip(gan.variables_of(player), values, strict=True):
+                new = variable.numpy()
+                assert new.dtype == np.float32 and np.isfinite(new).all() and (new != old).any(), (
+                    variable.path
+                )
+        images = gan.sample(3, seed=0)
+        assert images.dtype == np.float32 and np.isfinite(images).all()
+        scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in gan.optimizers.values()]
+        assert scaled == [policy == "mixed_float16"] * 2
+
+    def test_loss_scaling_leaves_the_step_as_it_is(self):
+        """Under mixed_float16 with networks in float32, the scaled and unscaled gradients cancel."""
+        plain = make_plain_gan("sgd", 0.1)
+        keras.config.set_dtype_policy("mixed_float16")
+        wrapped = models.GAN(
+            generator=_copy(plain.generator), discriminator=_copy(plain.discriminator), seed=1
+        )
+        wrapped.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
+        assert isinstance(wrapped.generator_optimizer, keras.optimizers.LossScaleOptimizer)
+        for gan in (plain, wrapped):
+            gan.train_on_batch(support.toy_images(8))
+        for name, network in plain.networks.items():
+            for expected, actual in zip(
+                network.get_weights(), getattr(wrapped, name).get_weights(), strict=True
+            ):
+                np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+
+def _copy(network):
+    # Cloned with the layers' own policies, which are float32.
+    keras.config.set_dtype_policy("float32")
+    copy = keras.models.clone_model(network)
+    keras.config.set_dtype_policy("mixed_float16")
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+class TestSeedsInWeightFiles:
+    def test_noise_goes_on_where_it_was_saved(self, tmp_path):
+        saved = make_dropout_gan()
+        saved.train_on_batch(support.toy_images(8), support.toy_labels(8))
+        saved.save_weights(tmp_path / "gan.weights.h5")
+        loaded = make_dropout_gan(seed=99)
+        loaded.load_weights(tmp_path / "gan.weights.h5")
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(loaded.draw_latents(3)), ops.convert_to_numpy(saved.draw_latents(3))
+        )
+
+
+def _images(**changes):
+    images = support.toy_images(8)
+    images[0, 0, 0, 0] = changes.get("value", images[0, 0, 0, 0])
+    return images
+
+
+class TestBadData:
+    """Each is refused before a step is taken, by a message that names the argument and the fix."""
+
+    @pytest.mark.parametrize(
+        ("images", "message"),
+        [
+            (
+                support.toy_images(8, (16, 16, 1)),
+                r"`x` must have the shape \(batch, 8, 8, 1\).*Received: \(8, 16, 16",
+            ),
+            (
+                support.toy_images(8, (8, 8, 3)),
+                r"`x` must have the shape \(batch, 8, 8, 1\).*image_shape=\(8, 8, 3\)",
+            ),
+            (support.toy_images(8, (8, 8))[..., 0], r"`x` must have the shape \(batch, 8, 8, 1\)"),
+            (_images(value=3.0), r"`x` must lie in \[-1, 1\]. Received float values from .* to 3"),
+            (
+                np.abs(support.toy_images(8)),
+                r"none negative: it looks like images in \[0, 1\].*`images \* 2 - 1`",
+            ),
+            (_images(value=np.nan), r"`x` contains NaN or infinite values"),
+            (_images(value=np.inf), r"`x` contains NaN or infinite values"),
+            (
+                np.zeros((8, 8, 8, 1), "int64"),
+                r"`x` must hold uint8 .* Received dtype int64.*astype\('uint8'\)",
+            ),
+            (np.zeros((0, 8, 8, 1), "float32"), r"`x` is empty: there is nothing to train on"),
+            (None, r"`x` is missing"),
+        ],
+        ids=[
+            "size",
+            "channels",
+            "rank",
+            "range",
+            "zero_to_one",
+            "nan",
+            "infinite",
+            "dtype",
+            "empty",
+            "missing",
+        ],
+    )
+    def test_images(self, images, message):
+        self._assert_refused(make_gan(), message, images)
+
+    @pytest.mark.parametrize(
+        ("labels", "message"),
+        [
+            (None, r"`y` is missing: this model is conditional on 3 classes. Give one int label from 0 to 2"),
+            (np.full(8, 3), r"`y` must lie from 0 to 2. Received labels from 3 to 3"),
+            (np.full(8, -1), r"`y` must lie from 0 to 2. Received labels from -1 to -1"),
+            (
+                np.zeros((8, 3), "int32"),
+                r"`y` must hold one int label an image, shape \(8,\).*shape \(8, 3\)",
+            ),
+            (np.zeros(7, "int32"), r"`y` must hold one int label an image, shape \(8,\).*shape \(7,\)"),
+            (np.zeros(8, "float32"), r"`y` must hold one int label an image.*dtype float32"),
+        ],
+        ids=["missing", "too_large", "negative", "one_hot", "too_few", "float"],
+    )
+    def test_labels(self, labels, message):
+        self._assert_refused(make_gan(num_classes=3), message, support.toy_images(8), labels)
+
+    def test_batch_smaller_than_the_number_of_replicas(self, monkeypatch):
+        monkeypatch.setattr(backends, "num_replicas_of", lambda model: 2)
+        message = (
+            r"A batch of 1 images cannot be split over 2 replicas. Raise the batch size, or drop the last"
+        )
+        self._assert_refused(make_gan(), message, support.toy_images(9), batch_size=8)
+
+    @pytest.mark.tensorflow
+    def test_datasets_are_checked_too(self):
+        import tensorflow as tf
+
+        nothing = tf.data.Dataset.from_tensor_slices(support.toy_images(8)).batch(16, drop_remainder=True)
+        self._assert_refused(
+            make_gan(), r"`x` is empty: the dataset has no batch. With `drop_remainder=", nothing
+        )
+        unlabelled = tf.data.Dataset.from_tensor_slices(support.toy_images(8)).batch(4)
+        self._assert_refused(make_gan(num_classes=3), r"`y` is missing", unlabelled)
+
+    def _assert_refused(self, gan, message, *data, **arguments):
+        before = support.state_of(gan)
+        with pytest.raises(ValueError, match=message):
+            gan.fit(*data, verbose=0, **arguments)
+        support.assert_same_state(support.state_of(gan), before)

@@ -1,0 +1,78 @@
+"""The released checkpoints: weight paths that never change, and cards that tell the truth."""
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_genzoo as kg
+from keras_genzoo.presets.resolution import checkpoints_folder
+
+NAMES = kg.presets.names()
+GENERATORS = [name for name in NAMES if kg.presets.describe(name)["class"] != "Classifier"]
+
+
+def weight_paths(name):
+    paths = {}
+    with h5py.File(checkpoints_folder() / name / "model.weights.h5") as file:
+        file.visititems(lambda path, item: paths.update({path: list(item.shape)}) if hasattr(item, "dtype") else None)
+    return paths
+
+
+def test_the_promised_checkpoints_are_released():
+    assert {"dcgan_fashion_mnist", "cgan_mnist", "classifier_mnist", "classifier_fashion_mnist"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weight_paths_are_those_released(name):
+    golden = json.loads((Path(__file__).parent / "weight_paths.json").read_text())
+    assert weight_paths(name) == golden[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_released_file_holds_networks_only_and_is_small(name):
+    assert {path.split("/")[0] for path in weight_paths(name)} <= set(kg.models.load(name).networks)
+    assert (checkpoints_folder() / name / "model.weights.h5").stat().st_size < 15e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_says_what_evaluate_prints(name):
+    metadata = kg.presets.metadata(name)
+    try:
+        results = kg.metrics.evaluate(kg.models.load(name), **metadata["evaluation"], data_dir=real_data())
+    except ValueError as error:
+        pytest.skip(f"needs the original files of the data set: {error}")
+    for printed, told in zip(results, metadata["results"], strict=True):
+        assert (printed["metric"], printed["protocol"]) == (told["metric"], told["protocol"])
+        # Another processor or backend rounds differently.
+        assert printed["value"] == pytest.approx(told["value"], rel=2e-3)
+
+
+def real_data():
+    return Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_the_picture_on_the_card_is_what_the_weights_draw(name):
+    model = kg.models.load(name)
+    labels = np.arange(100) % model.num_classes if model.num_classes else None
+    grid = kg.visualization.image_grid(model.sample(100, seed=0, labels=labels), columns=10)
+    picture = np.asarray(Image.open(checkpoints_folder() / name / "samples.png"))
+    assert np.abs(grid[..., 0].astype(int) - picture).max() <= 1
+
+
+def test_the_first_command_of_the_readme_draws_all_ten_classes():
+    images = kg.models.load("dcgan_fashion_mnist").sample(64, seed=0)
+    seen = kg.models.load("classifier_fashion_mnist").predict(images, verbose=0).argmax(-1)
+    assert set(seen) == set(range(10))
+
+
+def test_the_conditional_gan_draws_what_it_is_asked_for():
+    asked = np.arange(1000) % 10
+    images = kg.models.load("cgan_mnist").sample(1000, seed=1, labels=asked)
+    seen = kg.models.load("classifier_mnist").predict(images, verbose=0).argmax(-1)
+    assert np.mean(seen == asked) >= 0.95

@@ -1,0 +1,118 @@
+"""Dropout and the history of generated images; batch normalisation is in backends/test_backends.py."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_genzoo import backends, layers
+
+
+class TestDropout:
+    def test_rate_and_scale(self):
+        output = ops.convert_to_numpy(layers.Dropout(0.4, seed=0)(ops.ones((100, 100)), training=True))
+        assert (output == 0).mean() == pytest.approx(0.4, abs=0.02)
+        np.testing.assert_allclose(output[output > 0], 1 / 0.6, rtol=1e-6)
+
+    def test_masks_change_from_call_to_call_and_follow_the_seed(self):
+        def two_masks():
+            layer = layers.Dropout(0.5, seed=3)
+            return [ops.convert_to_numpy(layer(ops.ones((50,)), training=True)) for _ in range(2)]
+
+        (first, second), again = two_masks(), two_masks()
+        assert (first != second).any()
+        np.testing.assert_array_equal([first, second], again)
+
+    def test_inference_passes_everything(self):
+        x = np.arange(5, dtype="float32")
+        np.testing.assert_array_equal(ops.convert_to_numpy(layers.Dropout(0.5)(x, training=False)), x)
+
+    @pytest.mark.parametrize("rate", [-0.1, 1.0])
+    def test_rate_outside_its_range_is_refused(self, rate):
+        with pytest.raises(ValueError, match=rf"`rate` must be in \[0, 1\). Received: rate={rate}"):
+            layers.Dropout(rate)
+
+    def test_config(self):
+        layer = layers.Dropout.from_config(layers.Dropout(0.3, seed=4, name="drop").get_config())
+        assert (layer.rate, layer.seed, layer.name) == (0.3, 4, "drop")
+
+
+class TestImageHistory:
+    """Images are told apart by their one value."""
+
+    def test_until_the_pool_is_full_images_pass_and_are_stored(self):
+        history = layers.ImageHistory(6, seed=0)
+        for first in (0, 2, 4):
+            np.testing.assert_array_equal(_values(history(_images(first, first + 2))), [first, first + 1])
+        np.testing.assert_array_equal(_pool(history), range(6))
+
+    def test_every_image_is_in_the_batch_or_in_the_pool(self):
+        """Nothing is lost and nothing doubled: what is returned and what is stored are what came in."""
+        history = layers.ImageHistory(8, seed=0)
+        history(_images(0, 8))
+        for step in range(1, 20):
+            images = _images(8 * step, 8 * step + 8)
+            before = _pool(history)
+            returned = _values(history(images))
+            assert sorted([*returned, *_pool(history)]) == sorted([*before, *_values(images)])
+
+    def test_exchange_rate(self):
+        history = layers.ImageHistory(500, replacement=0.3, seed=0)
+        history(_images(0, 500))
+        new = _images(1000, 1500)
+        returned = _values(history(new))
+        exchanged = returned < 1000
+        assert exchanged.mean() == pytest.approx(0.3, abs=0.06)
+        np.testing.assert_array_equal(returned[~exchanged], _values(new)[~exchanged])  # in their places
+
+    @pytest.mark.parametrize(("replacement", "from_pool"), [(0.0, False), (1.0, True)])
+    def test_extreme_rates(self, replacement, from_pool):
+        history = layers.ImageHistory(4, replacement, seed=0)
+        history(_images(0, 4))
+        returned = _values(history(_images(10, 14)))
+        assert sorted(returned) == ([0, 1, 2, 3] if from_pool else [10, 11, 12, 13])
+
+    def test_a_batch_that_overfills_the_pool_is_exchanged(self):
+        history = layers.ImageHistory(5, replacement=0.0, seed=0)
+        history(_images(0, 3))
+        np.testing.assert_array_equal(_values(history(_images(3, 6))), [3, 4, 5])
+        assert int(history.stored) == 3
+
+    def test_pool_is_saved_with_the_weights_and_not_trained(self):
+        history = layers.ImageHistory(4, seed=0)
+        history(_images(0, 4))
+        assert not history.trainable_variables
+        assert [weight.shape for weight in history.get_weights()] == [(4, 1, 1, 1), ()]
+
+    def test_no_gradient_passes(self):
+        history = layers.ImageHistory(4, seed=0)
+        history.build((None, 1, 1, 1))
+        _, gradient = backends.input_value_and_grad(
+            lambda images: images + history(images), ops.convert_to_tensor(_images(0, 4))
+        )
+        np.testing.assert_array_equal(_values(gradient), np.ones(4))
+
+    def test_batch_larger_than_the_pool_is_refused(self):
+        with pytest.raises(ValueError, match=r"holds 3, fewer than the batch of 4. Raise `history_size`"):
+            layers.ImageHistory(3)(_images(0, 4))
+        with pytest.raises(ValueError, match=r"`size` must be at least 1. Received: size=0"):
+            layers.ImageHistory(0)
+
+    def test_config(self):
+        config = layers.ImageHistory(3, 0.2, seed=4).get_config()
+        again = keras.saving.deserialize_keras_object(
+            keras.saving.serialize_keras_object(layers.ImageHistory.from_config(config))
+        )
+        assert (again.size, again.replacement, again.seed) == (3, 0.2, 4)
+
+
+def _images(start, stop):
+    return np.arange(start, stop, dtype="float32")[:, None, None, None]
+
+
+def _values(images):
+    return ops.convert_to_numpy(images)[:, 0, 0, 0]
+
+
+def _pool(history):
+    return _values(history.pool.value)
