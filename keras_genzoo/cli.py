@@ -55,7 +55,9 @@ def _interpolate(options):
     model = models.load(options.name)
     _require_generator(model, options.name)
     ends = np.asarray(latent.normal(2 * options.rows, model.latent_dim, options.seed))
-    latents = np.concatenate([latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)])
+    latents = np.concatenate(
+        [latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
+    )
     labels = (options.label or 0) if model.num_classes else None
     images = model.sample(latents=latents, labels=labels)
     visualization.save_grid(images, output, columns=options.steps, scale=options.scale)

@@ -121,16 +121,22 @@ class ImageHistory(keras.layers.Layer):
                 f"The history of generated images holds {self.size}, fewer than the batch of {batch}. "
                 "Raise `history_size` to the batch size or more."
             )
-        # A random order of the places: each image of the batch meets a place of its own.
-        order = ops.argsort(keras.random.uniform((self.size,), seed=self.seed_generator))[:batch]
-        filling = self.stored.value + batch <= self.size
-        places = ops.where(filling, self.stored.value + ops.arange(batch), ops.cast(order, "int32"))
-        exchanged = keras.random.uniform((batch, 1, 1, 1), seed=self.seed_generator) < self.replacement
+        stored = self.stored.value
+        index = ops.arange(batch)
+        filling = index < self.size - stored
+        # The stored places in random order: each image of the batch meets a place of its own.
+        chance = keras.random.uniform((self.size,), seed=self.seed_generator)
+        order = ops.argsort(ops.where(ops.arange(self.size) < stored, chance, 2.0))
+        met = ops.take(order, ops.maximum(index - (self.size - stored), 0))
+        places = ops.where(filling, stored + index, ops.cast(met, "int32"))
         old = ops.take(self.pool.value, places, axis=0)
+        filling = filling[:, None, None, None]
+        exchanged = keras.random.uniform((batch, 1, 1, 1), seed=self.seed_generator) < self.replacement
+        exchanged = ops.logical_and(ops.logical_not(filling), exchanged)
         written = ops.where(ops.logical_or(filling, exchanged), images, old)
         self.pool.assign(ops.scatter_update(self.pool.value, places[:, None], written))
-        self.stored.assign(ops.where(filling, self.stored.value + batch, self.stored.value))
-        return ops.where(ops.logical_and(ops.logical_not(filling), exchanged), old, images)
+        self.stored.assign(ops.minimum(stored + batch, self.size))
+        return ops.where(exchanged, old, images)
 
     def compute_output_shape(self, input_shape):
         return input_shape

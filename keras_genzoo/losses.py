@@ -141,7 +141,9 @@ def get(identifier):
     if isinstance(identifier, dict):
         return keras.saving.deserialize_keras_object(identifier)
     if identifier not in _LOSSES:
-        raise ValueError(f"`loss` must be one of {sorted(_LOSSES)} or an `AdversarialLoss`. Received: {identifier!r}")
+        raise ValueError(
+            f"`loss` must be one of {sorted(_LOSSES)} or an `AdversarialLoss`. Received: {identifier!r}"
+        )
     return _LOSSES[identifier]()
 
 

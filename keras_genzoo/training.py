@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import statistics
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -63,7 +64,9 @@ class Recipe:
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"The recipe {path} is not valid TOML: {error}") from error
         known = {entry.name for entry in fields(cls)}
-        _check_keys(path, "", values, known, required={"name", "description", "licence", "model", "data", "epochs"})
+        _check_keys(
+            path, "", values, known, required={"name", "description", "licence", "model", "data", "epochs"}
+        )
         recipe = cls(**values)
         recipe._check(path)
         return recipe
@@ -107,8 +110,8 @@ class Recipe:
                 optimizer = getattr(keras.optimizers, entry["class"])(**arguments)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise ValueError(
-                    f"`optimizers.{player}` must hold `class`, the name of a `keras.optimizers` class, and its "
-                    f"arguments. Received: {entry}. {error}"
+                    f"`optimizers.{player}` must hold `class`, the name of a `keras.optimizers` class, and "
+                    f"its arguments. Received: {entry}. {error}"
                 ) from error
             optimizers[player if player == "optimizer" else f"{player}_optimizer"] = optimizer
         return optimizers
@@ -157,8 +160,8 @@ def train(
         )
     if (output / "recipe.json").exists() and folders.read_json(output / "recipe.json") != _as_json(recipe):
         raise ValueError(
-            f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. Choose "
-            "another folder, or restore the recipe from its recipe.json."
+            f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. "
+            "Choose another folder, or restore the recipe from its recipe.json."
         )
     keras.utils.set_random_seed(recipe.seed)
     if deterministic:
@@ -185,9 +188,7 @@ def train(
 
     def fit(first_step, last_epoch):
         first_epoch, offset = divmod(first_step, steps_per_epoch)
-        batches = datasets.load(
-            **recipe.data, data_dir=data_dir, seed=recipe.seed, initial_step=first_step
-        )
+        batches = datasets.load(**recipe.data, data_dir=data_dir, seed=recipe.seed, initial_step=first_step)
         model.fit(
             batches,
             initial_epoch=first_epoch,
@@ -215,6 +216,7 @@ def write_preset(model, recipe, output, data_dir=None):
     """Writes `output/preset`: the trained model with its metadata, results and picture."""
     output = Path(output)
     log = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    seconds = statistics.median(line["seconds"] for line in log)
     metadata = {
         "name": recipe.name,
         "description": recipe.description,
@@ -222,8 +224,7 @@ def write_preset(model, recipe, output, data_dir=None):
         "dataset": _dataset_metadata(recipe.data["name"]),
         "recipe": f"tools/recipes/{recipe.name}.toml",
         "training": {
-            "epochs": len(log),
-            "time": f"{sum(line['seconds'] for line in log) / 60:.0f} min",
+            "time": f"{len(log)} epochs of {seconds:.0f} s (median)",
             "hardware": _hardware(),
             "software": f"keras {keras.__version__} on {keras.backend.backend()}",
         },
@@ -244,7 +245,7 @@ def write_preset(model, recipe, output, data_dir=None):
 
 @contextlib.contextmanager
 def strategy_scope(name):
-    """Context of a `tf.distribute` strategy: `"none"`, `"mirrored"` or `"multi_worker"`; gives the worker's index."""
+    """Context of the strategy `"none"`, `"mirrored"` or `"multi_worker"`; gives the worker's index."""
     if name == "none":
         yield 0
         return

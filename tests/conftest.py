@@ -1,3 +1,10 @@
+import os
+from pathlib import Path
+
+# Tiny models spend their time in the compiler: JAX's processes share what they have compiled.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
 import keras
 import pytest
 

@@ -18,7 +18,9 @@ GENERATORS = [name for name in NAMES if kg.presets.describe(name)["class"] != "C
 def weight_paths(name):
     paths = {}
     with h5py.File(checkpoints_folder() / name / "model.weights.h5") as file:
-        file.visititems(lambda path, item: paths.update({path: list(item.shape)}) if hasattr(item, "dtype") else None)
+        file.visititems(
+            lambda path, item: paths.update({path: list(item.shape)}) if hasattr(item, "dtype") else None
+        )
     return paths
 
 

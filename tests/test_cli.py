@@ -34,7 +34,10 @@ def test_list_shows_every_released_preset(capsys):
 
 
 def test_sample_writes_a_grid_of_the_seed(toy_preset, tmp_path, capsys):
-    assert genzoo("sample", toy_preset, "--num", 6, "--seed", 3, "--label", 2, "--output", tmp_path / "a.png") == 0
+    assert (
+        genzoo("sample", toy_preset, "--num", 6, "--seed", 3, "--label", 2, "--output", tmp_path / "a.png")
+        == 0
+    )
     images = kg.models.load(toy_preset).sample(6, seed=3, labels=2)
     kg.visualization.save_grid(images, tmp_path / "b.png", scale=2)
     np.testing.assert_array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
@@ -59,7 +62,9 @@ def test_interpolate_starts_and_ends_at_latents_of_the_seed(toy_preset, tmp_path
 
 def test_evaluate_prints_a_json_line_a_result(tmp_path, capsys, monkeypatch):
     toy_dataset.install(monkeypatch.setattr)
-    classifier = kg.models.Classifier(image_shape=(28, 28, 1), num_classes=10, filters=(2, 2, 2), feature_dim=4)
+    classifier = kg.models.Classifier(
+        image_shape=(28, 28, 1), num_classes=10, filters=(2, 2, 2), feature_dim=4
+    )
     classifier.save_to_preset(tmp_path / "toy", metadata={"evaluation": {"dataset": "mnist"}})
     assert genzoo("evaluate", tmp_path / "toy") == 0
     (line,) = capsys.readouterr().out.splitlines()

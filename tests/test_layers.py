@@ -72,11 +72,14 @@ class TestImageHistory:
         returned = _values(history(_images(10, 14)))
         assert sorted(returned) == ([0, 1, 2, 3] if from_pool else [10, 11, 12, 13])
 
-    def test_a_batch_that_overfills_the_pool_is_exchanged(self):
-        history = layers.ImageHistory(5, replacement=0.0, seed=0)
-        history(_images(0, 3))
-        np.testing.assert_array_equal(_values(history(_images(3, 6))), [3, 4, 5])
-        assert int(history.stored) == 3
+    def test_a_batch_that_overfills_the_pool_fills_it_and_exchanges_the_rest(self):
+        history = layers.ImageHistory(5, replacement=1.0, seed=0)
+        history(_images(10, 13))
+        returned = _values(history(_images(20, 23)))
+        np.testing.assert_array_equal(returned[:2], [20, 21])
+        assert returned[2] in (10, 11, 12)
+        assert int(history.stored) == 5
+        assert sorted(_values(history.pool)) == sorted({10, 11, 12, 20, 21, 22} - {returned[2]})
 
     def test_pool_is_saved_with_the_weights_and_not_trained(self):
         history = layers.ImageHistory(4, seed=0)

@@ -4,8 +4,8 @@ Usage:
     python tools/benchmark.py --workload dcgan64
     KERAS_BACKEND=jax python tools/benchmark.py --workload dcgan64 --dtype bfloat16
 
-The images are synthetic and stay in memory. A step's time includes reading its losses, so that no work is left
-running. Absolute times of a shared machine drift: compare runs made in turn, by the ratio of their medians.
+The images are synthetic and stay in memory. A step's time includes reading its losses, so that no work is
+left running. Absolute times of a shared machine drift: compare runs made in turn, by the ratio of their medians.
 """
 
 import argparse
@@ -18,13 +18,13 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
+import keras
+import numpy as np
 
-import keras_genzoo as kg  # noqa: E402
+import keras_genzoo as kg
 
-# Name -> (model, image shape, batch size). One step of dcgan64 is one update of the discriminator, on a real and
-# on a generated batch, and one of the generator.
+# Name -> (model, image shape, batch size). One step of dcgan64 is one update of the discriminator, on a real
+# and on a generated batch, and one of the generator.
 WORKLOADS = {
     "dcgan64": (lambda: kg.models.GAN(image_shape=(64, 64, 3), latent_dim=100, width=64), (64, 64, 3), 64),
 }
@@ -99,10 +99,14 @@ def _resident(images, steps):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workload", choices=sorted(WORKLOADS), default="dcgan64")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
-    parser.add_argument("--jit", choices=sorted(JIT), default="auto", help="XLA (default: what `compile` does)")
+    parser.add_argument(
+        "--jit", choices=sorted(JIT), default="auto", help="XLA (default: what `compile` does)"
+    )
     parser.add_argument("--batch-size", type=int, help="instead of the workload's")
     parser.add_argument("--steps", type=int, default=20, help="timed steps (default 20)")
     parser.add_argument("--warmup", type=int, default=3, help="steps before, the first compiles (default 3)")

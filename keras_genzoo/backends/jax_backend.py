@@ -82,6 +82,18 @@ def vjp(function, variables):
     return output, lambda output_gradient: pullback(output_gradient)[0]
 
 
+def apply_gradients(optimizer, gradients, variables):
+    """See `tensorflow_backend.apply_gradients`."""
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.apply(gradients, variables)
+        return
+    # Its `apply` assigns in the branches of a condition, which JAX cannot trace.
+    state = optimizer.variables
+    values, state_values = optimizer.stateless_apply(_values(state), gradients, _values(variables))
+    for variable, value in zip([*variables, *state], [*values, *state_values], strict=True):
+        variable.assign(value)
+
+
 def _values(variables):
     return [variable.value for variable in variables]
 
@@ -93,7 +105,9 @@ class _RecordingScope(keras.StatelessScope):
         super().__init__()
         if in_stateless_scope():
             self.state_mapping.update(get_stateless_scope().state_mapping)
-        self.state_mapping.update((id(variable), value) for variable, value in zip(variables, values))
+        self.state_mapping.update(
+            (id(variable), value) for variable, value in zip(variables, values, strict=True)
+        )
         self.updated = {}
 
     def add_update(self, update):
@@ -126,6 +140,11 @@ def batch_normalization(x, gamma, beta, epsilon):
     variance = jnp.var(values, axis=(0, 1, 2))
     output = (values - mean) * (gamma * jax.lax.rsqrt(variance + epsilon)) + beta
     return output.astype(x.dtype), mean, variance
+
+
+def fused_adam(variable, momentum, velocity, gradient, **constants):
+    """See `tensorflow_backend.fused_adam`: the compiler fuses the stock optimizer's step."""
+    return False
 
 
 def num_replicas():

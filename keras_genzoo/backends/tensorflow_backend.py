@@ -81,6 +81,17 @@ def vjp(function, variables):
     return output, pullback
 
 
+def apply_gradients(optimizer, gradients, variables):
+    """Updates variables by an optimizer that was built on them.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer`, `LossScaleOptimizer` too.
+        gradients: List of tensors.
+        variables: List of `keras.Variable`s.
+    """
+    optimizer.apply(gradients, variables)
+
+
 def _watch(tape, variables):
     values = [variable.value for variable in variables]
     for value in values:
@@ -106,6 +117,37 @@ def batch_normalization(x, gamma, beta, epsilon):
     # The kernel reports the unbiased variance.
     count = tf.cast(tf.size(x) // tf.shape(x)[-1], variance.dtype)
     return output, mean, variance * ((count - 1.0) / count)
+
+
+def fused_adam(variable, momentum, velocity, gradient, *, step, learning_rate, beta_1, beta_2, epsilon):
+    """Updates a variable and its moments by one step of Adam, in the fused kernel.
+
+    Args:
+        variable: `tf.Variable`, as Keras hands it to an optimizer's `update_step`.
+        momentum, velocity: `keras.Variable`s.
+        gradient: Tensor.
+        step, learning_rate, beta_1, beta_2, epsilon: Scalars, the step counted from 1.
+
+    Returns:
+        Bool: whether the kernel took the step. It does not for sparse gradients.
+    """
+    if isinstance(gradient, tf.IndexedSlices):
+        return False
+    dtype = variable.dtype
+    step = tf.cast(step, dtype)
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=momentum.value.handle,
+        v=velocity.value.handle,
+        beta1_power=tf.pow(tf.cast(beta_1, dtype), step),
+        beta2_power=tf.pow(tf.cast(beta_2, dtype), step),
+        lr=tf.cast(learning_rate, dtype),
+        beta1=tf.cast(beta_1, dtype),
+        beta2=tf.cast(beta_2, dtype),
+        epsilon=tf.cast(epsilon, dtype),
+        grad=tf.cast(gradient, dtype),
+    )
+    return True
 
 
 def num_replicas():

@@ -1,11 +1,14 @@
 """Generative adversarial networks: the GAN of 2014, DCGAN, and the conditional GAN."""
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
 from keras_genzoo import backends, layers, losses
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -52,7 +55,7 @@ class GAN(GenerativeModel):
     Source: Goodfellow et al. 2014, algorithm 1; Radford et al. 2015; Mirza & Osindero 2014.
     """
 
-    players = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
     loss_names = ("discriminator_loss", "generator_loss")
 
     def __init__(
@@ -109,7 +112,8 @@ class GAN(GenerativeModel):
         if self._moves_targets and not self.adversarial_loss.uses_targets:
             raise ValueError(
                 "`real_targets`, `fake_targets` and `label_flip_probability` need a loss with targets "
-                f"(minimax, non_saturating, least_squares). Received: loss={type(self.adversarial_loss).__name__}"
+                "(minimax, non_saturating, least_squares). Received: "
+                f"loss={type(self.adversarial_loss).__name__}"
             )
         if not self.separate_batches and any(
             isinstance(layer, keras.layers.BatchNormalization) for layer in discriminator._flatten_layers()
@@ -126,7 +130,7 @@ class GAN(GenerativeModel):
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Radford et al. 2015, section 4)."""
-        return {player: keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8) for player in self.players}
+        return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
         """Configures the model for training.
@@ -205,7 +209,9 @@ class GAN(GenerativeModel):
         if not self.label_flip_probability:
             return targets
         flipped = keras.random.uniform(shape, seed=self.noise) < self.label_flip_probability
-        other_targets = keras.random.uniform(shape, *other, seed=self.noise) if other[0] < other[1] else other[0]
+        other_targets = (
+            keras.random.uniform(shape, *other, seed=self.noise) if other[0] < other[1] else other[0]
+        )
         return ops.where(flipped, other_targets, targets)
 
     def get_config(self):

@@ -1,5 +1,7 @@
 """The base of every family: compile, the parts of a training step, sampling, presets and export."""
 
+from typing import ClassVar
+
 import keras
 import numpy as np
 from keras import ops
@@ -36,7 +38,7 @@ class GenerativeModel(PresetModel, keras.Model):
     """
 
     # Player (an optimizer of its own) -> names of the networks it updates. Set by each family.
-    players = {}
+    players: ClassVar = {}
     # Names of the losses in the logs. Set by each family.
     loss_names = ()
     # Name of the network that makes the images. Set by each family.
@@ -66,7 +68,9 @@ class GenerativeModel(PresetModel, keras.Model):
                 f"`average_half_life` must be positive. Received: average_half_life={average_half_life}"
             )
         if num_classes is not None and num_classes < 2:
-            raise ValueError(f"`num_classes` must be at least 2, or None. Received: num_classes={num_classes}")
+            raise ValueError(
+                f"`num_classes` must be at least 2, or None. Received: num_classes={num_classes}"
+            )
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
         self.num_classes = num_classes
@@ -165,9 +169,7 @@ class GenerativeModel(PresetModel, keras.Model):
     def variables_of(self, player):
         """Trainable variables that a player's optimizer updates."""
         return [
-            variable
-            for name in self.players[player]
-            for variable in getattr(self, name).trainable_variables
+            variable for name in self.players[player] for variable in getattr(self, name).trainable_variables
         ]
 
     # The parts of a training step.
@@ -233,7 +235,7 @@ class GenerativeModel(PresetModel, keras.Model):
         return self.optimizers[player].scale_loss(loss / backends.num_replicas()), loss
 
     def _apply(self, gradients, variables, player):
-        self.optimizers[player].apply(gradients, variables)
+        backends.apply_gradients(self.optimizers[player], gradients, variables)
 
     def update_average(self, num_images):
         """Moves the averaged network towards the trained one, after the step's last update of it.
@@ -246,7 +248,9 @@ class GenerativeModel(PresetModel, keras.Model):
         if self.averaged_network is None:
             return
         if self.average_half_life is not None:
-            decay = 0.5 ** (ops.cast(num_images * backends.num_replicas(), "float32") / self.average_half_life)
+            decay = 0.5 ** (
+                ops.cast(num_images * backends.num_replicas(), "float32") / self.average_half_life
+            )
         else:
             decay = self.average_decay
         source = getattr(self, self.image_network)
@@ -284,8 +288,8 @@ class GenerativeModel(PresetModel, keras.Model):
         return super().fit(x, y, *args, **kwargs)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras 3.15 takes a batch away to build what is unbuilt, and fails on one of several workers. Here the
-        # constructor and `compile` have built everything.
+        # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
+        # the constructor and `compile` have built everything.
         pass
 
     def _check_data(self, x, y, batch_size):
@@ -304,8 +308,8 @@ class GenerativeModel(PresetModel, keras.Model):
         smallest = len(images) if not whole else (len(images) % batch_size or batch_size)
         if smallest < backends.num_replicas_of(self):
             raise ValueError(
-                f"A batch of {smallest} images cannot be split over {backends.num_replicas_of(self)} replicas. "
-                "Raise the batch size, or drop the last partial batch (`drop_remainder=True`)."
+                f"A batch of {smallest} images cannot be split over {backends.num_replicas_of(self)} "
+                "replicas. Raise the batch size, or drop the last partial batch (`drop_remainder=True`)."
             )
         if self.num_classes:
             self._check_labels(labels, len(images), "y")
@@ -324,8 +328,8 @@ class GenerativeModel(PresetModel, keras.Model):
             )
         if labels.size and not (0 <= labels.min() and labels.max() < self.num_classes):
             raise ValueError(
-                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from {labels.min()} "
-                f"to {labels.max()}."
+                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from "
+                f"{labels.min()} to {labels.max()}."
             )
         return labels.astype("int32")
 
@@ -394,8 +398,8 @@ class GenerativeModel(PresetModel, keras.Model):
 
         if format != "tf_saved_model":
             raise ValueError(
-                f"`format` must be 'tf_saved_model'. Received: {format!r}. Other formats are written from the "
-                "network: `model.sampling_network.export(path, format=...)`."
+                f"`format` must be 'tf_saved_model'. Received: {format!r}. Other formats are written from "
+                "the network: `model.sampling_network.export(path, format=...)`."
             )
         export_saved_model(self, filepath, verbose=verbose)
 

@@ -31,7 +31,7 @@ def latent_inputs(latent_dim, num_classes, label_encoding, embedding_dim):
 
 
 def image_inputs(image_shape, num_classes, conditioning):
-    """Makes a discriminator's inputs; with `conditioning="concatenation"`, labels become maps beside the image.
+    """Makes a discriminator's inputs; with `conditioning="concatenation"`, labels are maps beside the image.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
@@ -52,7 +52,9 @@ def image_inputs(image_shape, num_classes, conditioning):
         maps = OneHot(num_classes, spatial_shape=image_shape[:2], name="label_maps")(labels)
         joined = layers.Concatenate(name="images_and_labels")([images, maps])
     elif conditioning != "projection":
-        raise ValueError(f"`conditioning` must be 'concatenation' or 'projection'. Received: {conditioning!r}")
+        raise ValueError(
+            f"`conditioning` must be 'concatenation' or 'projection'. Received: {conditioning!r}"
+        )
     return [images, labels], joined, labels
 
 
@@ -64,7 +66,9 @@ def label_projection(logits, features, labels, num_classes, initializer):
     embedded = layers.Embedding(
         num_classes, features.shape[-1], embeddings_initializer=initializer, name="label_projection"
     )(labels)
-    return layers.Add(name="projected_logits")([logits, layers.Dot(axes=-1, name="inner")([features, embedded])])
+    return layers.Add(name="projected_logits")(
+        [logits, layers.Dot(axes=-1, name="inner")([features, embedded])]
+    )
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

@@ -36,7 +36,7 @@ class ConvGenerator(ConfigurableNetwork):
 
     Example:
 
-    >>> ConvGenerator(initial_shape=(7, 7, 64), filters=(128, 64, 64, 1), upsample=(2, 2, 1, 1)).count_params()
+    >>> ConvGenerator(initial_shape=(7, 7, 64), filters=(128, 64, 64, 1)).count_params()
     844161
     """
 
@@ -65,7 +65,7 @@ class ConvGenerator(ConfigurableNetwork):
         inputs, x = latent_inputs(latent_dim, num_classes, label_encoding, embedding_dim)
         x = normalized_activation(layers.Dense(math.prod(initial_shape), name="initial_map")(x))
         x = layers.Reshape(tuple(initial_shape))(x)
-        for level, (channels, factor) in enumerate(zip(filters, upsample)):
+        for level, (channels, factor) in enumerate(zip(filters, upsample, strict=True)):
             if factor > 1:
                 x = layers.UpSampling2D(factor)(x)
             x = layers.Conv2D(channels, kernel_size, padding="same")(x)
@@ -116,7 +116,7 @@ class ConvDiscriminator(ConfigurableNetwork):
     ):
         _check_same_length("strides", strides, filters)
         inputs, x, labels = image_inputs(tuple(image_shape), num_classes, conditioning)
-        for channels, stride in zip(filters, strides):
+        for channels, stride in zip(filters, strides, strict=True):
             x = layers.Conv2D(channels, kernel_size, strides=stride, padding="same")(x)
             x = layers.Activation(activation)(x)
             if dropout > 0:

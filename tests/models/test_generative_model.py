@@ -194,6 +194,10 @@ class TestFit:
         for jit_compile in (True, False):
             optimizers = {f"{player}_optimizer": keras.optimizers.SGD(0.1) for player in models.GAN.players}
             gan = make_gan({**optimizers, "jit_compile": jit_compile}, average_decay=0.9)
+            # Given: XLA draws other numbers than TensorFlow's own kernels do.
+            gan.draw_latents = lambda num: ops.reshape(
+                ops.cos(ops.arange(num * 4, dtype="float32")), (num, 4)
+            )
             gan.fit(support.toy_images(16), batch_size=8, shuffle=False, verbose=0)
             assert gan.jit_compile is jit_compile
             states.append(support.state_of(gan))
@@ -215,7 +219,7 @@ class TestFit:
     def test_the_seed_makes_a_run_repeatable(self):
         first, second, other = make_gan(), make_gan(), make_gan(seed=2)
         for gan in (first, second, other):
-            gan.fit(support.toy_images(8), verbose=0)
+            gan.fit(support.toy_images(8), shuffle=False, verbose=0)
         support.assert_same_state(support.state_of(first), support.state_of(second))
         assert (first.generator.get_weights()[0] != other.generator.get_weights()[0]).any()
 

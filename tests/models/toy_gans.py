@@ -36,7 +36,7 @@ def make_synchronized_gan(**arguments):
 
 
 def make_dropout_gan(**arguments):
-    """Everything random at once: dropout, noise, history, drawn and flipped targets. Labels and an average."""
+    """Everything random at once: dropout, noise, history, drawn and flipped targets; and an average."""
     keras.utils.set_random_seed(0)
     discriminator = networks.ConvDiscriminator(SHAPE, (4,), (2,), 3, dropout=0.4, num_classes=3)
     return make_gan(

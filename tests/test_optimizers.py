@@ -1,0 +1,46 @@
+"""Adam on the fused kernel is Keras' Adam."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_genzoo.optimizers import Adam
+
+
+def train(optimizer, embedding=False):
+    """Weights and optimizer state after some steps of a small model under `fit`."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Embedding(9, 4), keras.layers.Flatten()] if embedding else [keras.layers.Dense(4)]
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    model.compile(optimizer=optimizer, loss="mse")
+    random = np.random.default_rng(0)
+    x = random.integers(0, 9, (32, 3)) if embedding else random.normal(size=(32, 3))
+    model.fit(x, random.normal(size=(32, 2)), batch_size=8, epochs=3, shuffle=False, verbose=0)
+    return [keras.ops.convert_to_numpy(variable.value) for variable in model.weights + optimizer.variables]
+
+
+@pytest.mark.parametrize("embedding", [False, True], ids=["dense", "sparse gradients"])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"amsgrad": True}, {"clipnorm": 0.1}, {"weight_decay": 0.01}], ids=str
+)
+def test_takes_the_steps_of_keras_adam(arguments, embedding):
+    constants = {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-6}
+    ours = train(Adam(**constants, **arguments), embedding)
+    stock = train(keras.optimizers.Adam(**constants, **arguments), embedding)
+    for own, other in zip(ours, stock, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-7)
+
+
+def test_follows_a_learning_rate_schedule():
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=2, decay_rate=0.5)
+    ours = train(Adam(schedule, beta_1=0.9, epsilon=1e-7))
+    stock = train(keras.optimizers.Adam(schedule))
+    for own, other in zip(ours, stock, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_config_round_trip():
+    optimizer = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Adam(beta_2=0.99)))
+    assert isinstance(optimizer, Adam)
+    assert optimizer.get_config() == Adam(beta_2=0.99).get_config()
+    assert optimizer.epsilon == 1e-8
