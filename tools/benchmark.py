@@ -5,7 +5,8 @@ Usage:
     KERAS_BACKEND=jax python tools/benchmark.py --workload dcgan64 --dtype bfloat16
 
 The images are synthetic and stay in memory. A step's time includes reading its losses, so that no work is
-left running. Absolute times of a shared machine drift: compare runs made in turn, by the ratio of their medians.
+left running. Absolute times of a shared machine drift: compare runs made in turn, by the ratio of their
+medians.
 """
 
 import argparse

@@ -25,8 +25,8 @@ class Backup(keras.callbacks.Callback):
 
     One file, `step-00001234.weights.h5`, replaced as a whole. Together with a dataset that begins at a step
     (`keras_genzoo.datasets.load(..., initial_step=step)`), a resumed run ends with the weights of one
-    that was never stopped. `keras.callbacks.BackupAndRestore` knows neither the position in the epoch nor the order of
-    the data.
+    that was never stopped. `keras.callbacks.BackupAndRestore` knows neither the position in the epoch nor the
+    order of the data.
 
     Ctrl-C and SIGTERM are answered after the running step: the state is saved, then `Interrupted` raised.
 

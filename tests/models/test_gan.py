@@ -66,7 +66,7 @@ class TestNumbersOfThePapers:
     def test_default_optimizers_are_the_papers(self):
         gan = make_gan()
         for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
-            assert type(optimizer) is keras.optimizers.Adam
+            assert isinstance(optimizer, keras.optimizers.Adam)
             assert float(optimizer.learning_rate) == pytest.approx(2e-4)
             assert (optimizer.beta_1, optimizer.beta_2) == (0.5, 0.999)
         assert gan.generator_optimizer is not gan.discriminator_optimizer
@@ -302,7 +302,7 @@ class TestPromises:
         ("make_model", "data"),
         [
             (partial(make_plain_gan, average_decay=0.9), IMAGES),
-            (partial(make_plain_gan, average_half_life=20.0, discriminator_steps=2), IMAGES),
+            (partial(make_plain_gan, None, average_half_life=20.0, discriminator_steps=2), IMAGES),
             (partial(make_synchronized_gan, average_decay=0.9), (support.toy_images(8, (16, 16, 1)),)),
         ],
         ids=["plain", "half_life", "synchronized"],

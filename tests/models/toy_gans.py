@@ -16,7 +16,7 @@ def make_gan(compile_arguments=None, **arguments):
 
 
 def make_plain_gan(optimizer="adam", rate=1e-3, **arguments):
-    """Convolutions alone: neither batch normalisation nor dropout."""
+    """Convolutions alone: neither batch normalisation nor dropout. No optimizer stands for the defaults."""
     keras.utils.set_random_seed(0)
     generator = networks.ConvGenerator(4, (4, 4, 4), (4, 1), (2, 1), 3, batch_norm_momentum=None)
     discriminator = networks.ConvDiscriminator(SHAPE, (4,), (2,), 3, "leaky_relu", dropout=0.0)
@@ -53,6 +53,8 @@ def make_dropout_gan(**arguments):
 
 
 def _optimizers(name, rate):
+    if name is None:
+        return {}
     return {
         f"{player}_optimizer": keras.optimizers.get({"class_name": name, "config": {"learning_rate": rate}})
         for player in ("generator", "discriminator")

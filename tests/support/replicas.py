@@ -1,6 +1,7 @@
 """Data parallel training on TensorFlow: logical CPU devices, and processes on loopback ports."""
 
 import json
+import os
 import socket
 
 import keras
@@ -82,9 +83,14 @@ def _drawn_latents(make_model):
 def _two_logical_devices():
     import tensorflow as tf
 
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    # `tools/check_gpu.py` asks for GPUs.
+    kind = os.environ.get("KERAS_GENZOO_TEST_DEVICE", "CPU")
+    devices = tf.config.list_physical_devices(kind)
+    if len(devices) < 2:
+        memory = 4096 if kind == "GPU" else None
+        parts = [tf.config.LogicalDeviceConfiguration(memory_limit=memory)] * 2
+        tf.config.set_logical_device_configuration(devices[0], parts)
+    return tf.distribute.MirroredStrategy([f"{kind}:0", f"{kind}:1"])
 
 
 def check_two_workers(make_model, data, steps=3):
