@@ -232,6 +232,9 @@ def write_preset(model, recipe, output, data_dir=None):
     }
     if recipe.best:
         metadata["best"] = folders.read_json(output / "best" / folders.METADATA)["best"]
+        metadata["training"]["checkpoint"] = (
+            f"epoch {metadata['best']['epoch']}, the best by {metadata['best']['monitor']} on training images"
+        )
     if recipe.evaluation:
         metadata["results"] = metrics.evaluate(model, **recipe.evaluation, data_dir=data_dir)
     samples = None

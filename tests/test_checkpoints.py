@@ -3,25 +3,21 @@
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
 import keras_genzoo as kg
 from keras_genzoo.presets.resolution import checkpoints_folder
+from tests.support import check_weight_paths
+from tests.support.saving import weight_paths
 
 NAMES = kg.presets.names()
 GENERATORS = [name for name in NAMES if kg.presets.describe(name)["class"] != "Classifier"]
 
 
-def weight_paths(name):
-    paths = {}
-    with h5py.File(checkpoints_folder() / name / "model.weights.h5") as file:
-        file.visititems(
-            lambda path, item: paths.update({path: list(item.shape)}) if hasattr(item, "dtype") else None
-        )
-    return paths
+def weights_file(name):
+    return checkpoints_folder() / name / "model.weights.h5"
 
 
 def test_the_promised_checkpoints_are_released():
@@ -31,13 +27,13 @@ def test_the_promised_checkpoints_are_released():
 @pytest.mark.parametrize("name", NAMES)
 def test_weight_paths_are_those_released(name):
     golden = json.loads((Path(__file__).parent / "weight_paths.json").read_text())
-    assert weight_paths(name) == golden[name]
+    check_weight_paths(weights_file(name), golden[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_released_file_holds_networks_only_and_is_small(name):
-    assert {path.split("/")[0] for path in weight_paths(name)} <= set(kg.models.load(name).networks)
-    assert (checkpoints_folder() / name / "model.weights.h5").stat().st_size < 15e6
+    assert {path.split("/")[0] for path in weight_paths(weights_file(name))} <= set(kg.models.load(name).networks)
+    assert weights_file(name).stat().st_size < 15e6
 
 
 @pytest.mark.slow

@@ -287,6 +287,11 @@ class GenerativeModel(PresetModel, keras.Model):
             kwargs.setdefault("shuffle", False)
         return super().fit(x, y, *args, **kwargs)
 
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`, after the checks of `fit`: the mean losses, of the averaged generator."""
+        self._check_data(x, y, kwargs.get("batch_size") or (args[0] if args else 32))
+        return super().evaluate(x, y, *args, **kwargs)
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
         # the constructor and `compile` have built everything.

@@ -9,7 +9,7 @@ class ConfigurableNetwork(keras.Model):
     """Base of functional networks whose constructor's arguments are their config.
 
     A subclass makes its layers in the constructor and calls `super().__init__(inputs, outputs, name=name)`;
-    saving, cloning and presets rebuild it from the arguments it was made with, defaults included, so that a
+    saving and presets rebuild it from the arguments it was made with, defaults included, so that a
     changed default does not change a saved network.
     """
 
