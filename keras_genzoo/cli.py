@@ -3,18 +3,17 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
 
 def main(arguments=None):
     """Runs the command line; returns the exit status."""
-    # TensorFlow's start-up messages are no news to somebody who wants pictures.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print(f"genzoo {options.command}: {error}", file=sys.stderr)
         return 1
 
@@ -90,16 +89,29 @@ def _train(options):
             verbose=1 if sys.stdout.isatty() else 2,
         )
     except callbacks.Interrupted as interruption:
-        print(f"{interruption} Go on with:\n  genzoo train {options.recipe} --output {output} --resume")
+        print(f"{interruption} Go on with:\n  {_resume_command(options, output)}")
         return 130
     print(f"Wrote {output / 'preset'}.")
+
+
+def _resume_command(options, output):
+    words = ["genzoo", "train", options.recipe, "--output", str(output), "--resume"]
+    for option in ("data_dir", "epochs", "strategy"):
+        if value := getattr(options, option):
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    return shlex.join(words + ["--deterministic"] * options.deterministic)
 
 
 def _evaluate(options):
     from keras_genzoo import metrics, models, presets
 
     model = models.load(options.name)
-    arguments = dict(presets.metadata(options.name)["evaluation"])
+    arguments = dict(presets.metadata(options.name).get("evaluation") or {})
+    if not arguments:
+        raise ValueError(
+            f"{options.name!r} does not say how it is measured: its metadata has no `evaluation`. Measure it with "
+            "`keras_genzoo.metrics.evaluate` in Python."
+        )
     if options.num_samples is not None:
         arguments["num_samples"] = options.num_samples
     for result in metrics.evaluate(model, **arguments, data_dir=options.data_dir):

@@ -94,6 +94,6 @@ def _uint32(value):
 
 
 def _uniform(bits):
-    """Maps 32 random bits to (0, 1): the upper 24, centred in their interval, so that 0 and 1 never occur."""
-    upper = ops.cast(ops.right_shift(bits, _uint32(8)), "float32")
-    return (upper + 0.5) * (1.0 / 2**24)
+    """Maps 32 random bits to (0, 1): the upper 23, centred in their interval, exact in float32."""
+    upper = ops.cast(ops.right_shift(bits, _uint32(9)), "float32")
+    return (upper + 0.5) * (1.0 / 2**23)

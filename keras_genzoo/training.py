@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import callbacks, datasets, metrics, models, visualization
+from keras_genzoo import callbacks, datasets, metrics, models, optimizers, presets, visualization
 from keras_genzoo.presets import folders
 
 
@@ -28,8 +28,9 @@ class Recipe:
         data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them.
         epochs: Int.
         seed: Int, seed of the initial weights, of the noise and of the order of the data.
-        optimizers: Dict of player -> dict with `class` (a name in `keras.optimizers`) and its arguments; a
-            missing player takes the paper's. A classifier's one player is `optimizer`.
+        optimizers: Dict of player -> dict with `class` (a name in `keras_genzoo.optimizers` or
+            `keras.optimizers`) and its arguments; a missing player takes the paper's. A classifier's one
+            player is `optimizer`.
         evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
         best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
     """
@@ -76,18 +77,41 @@ class Recipe:
             raise ValueError(f"`epochs` in {path} must be an int of at least 1. Received: {self.epochs!r}")
         data_keys = {"name", "split", "batch_size", "image_size"}
         _check_keys(path, "data.", self.data, data_keys, required={"name", "batch_size"})
-        datasets.info(self.data["name"])
+        info = datasets.info(self.data["name"])
         evaluation_keys = {"dataset", "classifier", "num_samples", "seed", "split"}
         _check_keys(path, "evaluation.", self.evaluation, evaluation_keys)
         _check_keys(path, "best.", self.best, {"monitor", "mode"})
-        if self.best and not self.evaluation:
-            raise ValueError(f"`best` in {path} needs an `evaluation` whose result it monitors.")
-        if not hasattr(models, self.model.get("class", "")):
+        if self.best and not (self.evaluation and "monitor" in self.best):
+            raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")
+        if (split := self.data.get("split", "train")) not in info.splits:
             raise ValueError(
-                f"`model.class` in {path} must be one of {sorted(set(models.__all__) - {'load'})}. Received: "
-                f"{self.model.get('class')!r}"
+                f"`data.split` in {path} must be one of {list(info.splits)}. Received: {split!r}"
             )
-        self.make_optimizers()
+        if "classifier" in self.evaluation:
+            presets.metadata(self.evaluation["classifier"])
+        classes = sorted(name for name in models.__all__ if isinstance(getattr(models, name), type))
+        if self.model.get("class") not in classes:
+            raise ValueError(
+                f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"
+            )
+        size = self.data.get("image_size", info.image_shape[:2])
+        shape = [*(size if isinstance(size, list | tuple) else (size, size)), info.image_shape[-1]]
+        if self.model.get("image_shape") != shape:
+            raise ValueError(
+                f"`model.image_shape` in {path} must be that of the data, {shape}. Received: "
+                f"{self.model.get('image_shape')}. Change it, or set `data.image_size`."
+            )
+        players = getattr(self.model_class, "players", ("optimizer",))
+        for player, entry in self.optimizers.items():
+            if player not in players or _optimizer_class(entry.get("class")) is None:
+                raise ValueError(
+                    f"`optimizers` in {path} must name players among {sorted(players)}, each with the `class` of "
+                    f"its optimizer. Received: {player!r} with {entry}"
+                )
+
+    @property
+    def model_class(self):
+        return getattr(models, self.model["class"])
 
     @property
     def steps_per_epoch(self):
@@ -95,26 +119,25 @@ class Recipe:
         return size // self.data["batch_size"]
 
     def make_model(self):
-        """Builds and compiles the model."""
-        arguments = {key: value for key, value in self.model.items() if key != "class"}
-        model = getattr(models, self.model["class"])(**arguments)
-        model.compile(**self.make_optimizers())
-        return model
+        """Builds and compiles the model.
 
-    def make_optimizers(self):
-        """Returns the optimizers by the keyword that `compile` takes them by."""
-        optimizers = {}
-        for player, entry in self.optimizers.items():
-            arguments = {key: value for key, value in entry.items() if key != "class"}
-            try:
-                optimizer = getattr(keras.optimizers, entry["class"])(**arguments)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"`optimizers.{player}` must hold `class`, the name of a `keras.optimizers` class, and "
-                    f"its arguments. Received: {entry}. {error}"
-                ) from error
-            optimizers[player if player == "optimizer" else f"{player}_optimizer"] = optimizer
-        return optimizers
+        Raises:
+            ValueError: If the model or an optimizer refuses an argument.
+        """
+        try:
+            model = self.model_class(**_without_class(self.model))
+            compiled_with = {
+                player if player == "optimizer" else f"{player}_optimizer": _optimizer_class(entry["class"])(
+                    **_without_class(entry)
+                )
+                for player, entry in self.optimizers.items()
+            }
+        except TypeError as error:
+            raise ValueError(
+                f"`model` or `optimizers` of the recipe {self.name!r} has an unusable argument: {error}"
+            ) from error
+        model.compile(**compiled_with)
+        return model
 
 
 def train(
@@ -149,16 +172,20 @@ def train(
 
     Raises:
         FileExistsError: If the run folder holds a run and `resume` is False.
+        ValueError: If the run folder holds the run of another recipe, or the recipe, the data or the strategy
+            do not suit; nothing is written then.
+        FloatingPointError: If a loss is not finite.
         keras_genzoo.callbacks.Interrupted: After Ctrl-C or SIGTERM, once the state is saved.
     """
     output = Path(output)
     epochs = epochs or recipe.epochs
-    if (output / "recipe.json").exists() and not resume:
+    begun = (output / "log.jsonl").exists() or any(output.glob("backup/*"))
+    if begun and not resume:
         raise FileExistsError(
             f"`output` {str(output)!r} already holds a run. Go on with it by `resume` (--resume), or choose "
             "another folder."
         )
-    if (output / "recipe.json").exists() and folders.read_json(output / "recipe.json") != _as_json(recipe):
+    if begun and folders.read_json(output / "recipe.json") != _as_json(recipe):
         raise ValueError(
             f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. "
             "Choose another folder, or restore the recipe from its recipe.json."
@@ -166,17 +193,19 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     if deterministic:
         _make_deterministic()
+    if strategy == "multi_worker" and not issubclass(recipe.model_class, models.GenerativeModel):
+        raise ValueError(
+            "`strategy` 'multi_worker' trains generative models only: Keras' own step fails there."
+        )
     with strategy_scope(strategy) as worker:
         model = recipe.make_model()
+    # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
+    datasets.arrays(recipe.data["name"], recipe.data.get("split", "train"), data_dir)
     if worker > 0:
         # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
         output = output / f"worker-{worker}"
     output.mkdir(parents=True, exist_ok=True)
     folders.write_json(output / "recipe.json", _as_json(recipe))
-    backup = callbacks.Backup(output / "backup")
-    step = backup.restore(model)
-    steps_per_epoch = recipe.steps_per_epoch
-
     watchers = []
     if isinstance(model, models.GenerativeModel):
         watchers.append(callbacks.SampleGrid(output / "samples"))
@@ -184,28 +213,16 @@ def train(
         # The best epoch is chosen on training images: the card's results are of images never looked at.
         chosen_on = {**recipe.evaluation, "split": "train", "data_dir": data_dir}
         watchers += [callbacks.Evaluate(**chosen_on), callbacks.KeepBest(output / "best", **recipe.best)]
-    watchers += [callbacks.JSONLines(output / "log.jsonl"), keras.callbacks.TerminateOnNaN(), backup]
+    watchers.append(callbacks.JSONLines(output / "log.jsonl"))
 
-    def fit(first_step, last_epoch):
-        first_epoch, offset = divmod(first_step, steps_per_epoch)
-        batches = datasets.load(**recipe.data, data_dir=data_dir, seed=recipe.seed, initial_step=first_step)
-        model.fit(
-            batches,
-            initial_epoch=first_epoch,
-            epochs=last_epoch,
-            steps_per_epoch=steps_per_epoch - offset,
-            shuffle=False,
-            callbacks=watchers,
-            verbose=verbose,
-        )
-
-    if step % steps_per_epoch:
-        # The epoch in which the run was stopped: `fit` counts only whole ones.
-        fit(step, step // steps_per_epoch + 1)
-        step = backup.step
-    if step // steps_per_epoch < epochs:
-        fit(step, epochs)
-
+    callbacks.Backup(output / "backup").fit(
+        model,
+        lambda step: datasets.load(**recipe.data, data_dir=data_dir, seed=recipe.seed, initial_step=step),
+        steps_per_epoch=recipe.steps_per_epoch,
+        epochs=epochs,
+        callbacks=watchers,
+        verbose=verbose,
+    )
     if recipe.best:
         model = models.load(output / "best")
     write_preset(model, recipe, output, data_dir)
@@ -277,6 +294,15 @@ def _make_deterministic():
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+
+
+def _optimizer_class(name):
+    """An optimizer by name, the zoo's own first; None where there is none."""
+    return getattr(optimizers, str(name), None) or getattr(keras.optimizers, str(name), None)
+
+
+def _without_class(entry):
+    return {key: value for key, value in entry.items() if key != "class"}
 
 
 def _check_keys(path, prefix, values, known, required=frozenset()):

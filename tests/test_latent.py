@@ -71,7 +71,7 @@ def _expected(num, latent_dim, seed):
             b ^= a
         a = (a + keys[(group + 1) % 3]) & mask
         b = (b + keys[(group + 2) % 3] + np.uint64(group + 1)) & mask
-    u, v = (((bits >> np.uint64(8)) + 0.5) / 2**24 for bits in (a, b))
+    u, v = (((bits >> np.uint64(9)) + 0.5) / 2**23 for bits in (a, b))
     radius, angle = np.sqrt(-2 * np.log(u)), 2 * np.pi * v
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :latent_dim]
 

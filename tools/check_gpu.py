@@ -41,7 +41,9 @@ def main():
         outcomes[name] = subprocess.run(command, cwd=ROOT, env=environment).returncode == 0
     for arguments in BENCHMARKS:
         command = [sys.executable, str(ROOT / "tools" / "benchmark.py"), *arguments]
-        outcomes[f"benchmark {' '.join(arguments)}"] = subprocess.run(command, env=environment).returncode == 0
+        outcomes[f"benchmark {' '.join(arguments)}"] = (
+            subprocess.run(command, env=environment).returncode == 0
+        )
     for name, passed in outcomes.items():
         print(f"{'passed' if passed else 'FAILED'}  {name}")
     return 0 if all(outcomes.values()) else 1

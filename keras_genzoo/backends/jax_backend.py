@@ -18,7 +18,10 @@ def train_step(step):
     """Adapts an imperative step `(self, data) -> logs` to the JAX trainer's `(state, data)` form."""
 
     @functools.wraps(step)
-    def adapted_step(self, state, data):
+    def adapted_step(self, state, data=None):
+        if in_stateless_scope():
+            # `super().train_step(data)` of a subclass, whose own step runs already.
+            return step(self, state)
         variables = (
             self.trainable_variables,
             self.non_trainable_variables,
@@ -34,7 +37,9 @@ def test_step(step):
     """Adapts an imperative step `(self, data) -> logs` to the JAX trainer's `(state, data)` form."""
 
     @functools.wraps(step)
-    def adapted_step(self, state, data):
+    def adapted_step(self, state, data=None):
+        if in_stateless_scope():
+            return step(self, state)
         variables = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         return _run_stateless(step, self, variables, state, data)
 

@@ -3,9 +3,11 @@
 import os
 import re
 import signal
+import threading
 from pathlib import Path
 
 import keras
+import numpy as np
 
 
 class Interrupted(Exception):
@@ -23,24 +25,29 @@ class Interrupted(Exception):
 class Backup(keras.callbacks.Callback):
     """Saves everything a run needs to go on: networks, averages, optimizers, noise, and the position.
 
-    One file, `step-00001234.weights.h5`, replaced as a whole. Together with a dataset that begins at a step
-    (`keras_genzoo.datasets.load(..., initial_step=step)`), a resumed run ends with the weights of one
-    that was never stopped. `keras.callbacks.BackupAndRestore` knows neither the position in the epoch nor the
-    order of the data.
+    One file, `step-00001234.weights.h5`, replaced as a whole. A run that is killed and started again by `fit`
+    ends with the weights of one that was never stopped, given data that begin at a step
+    (`keras_genzoo.datasets.load(..., initial_step=step)`). `keras.callbacks.BackupAndRestore` knows neither the
+    position in the epoch nor the order of the data.
 
-    Ctrl-C and SIGTERM are answered after the running step: the state is saved, then `Interrupted` raised.
+    Ctrl-C and SIGTERM are answered after the running step, or after the other callbacks at the end of an
+    epoch: the state is saved, then `Interrupted` raised. A loss that is not finite is never saved.
 
     Args:
-        directory: String or path of the folder, which is created.
+        directory: String or path of the folder, which is created. Each process of a multi-worker run needs a
+            folder of its own.
         every: Int, steps from one backup to the next.
 
     Example:
 
     ```python
     backup = keras_genzoo.callbacks.Backup("backup", every=500)
-    step = backup.restore(gan)
-    batches = keras_genzoo.datasets.load("fashion_mnist", initial_step=step)
-    gan.fit(batches, steps_per_epoch=937, initial_epoch=step // 937, epochs=20, callbacks=[backup])
+    backup.fit(
+        gan,
+        lambda step: keras_genzoo.datasets.load("fashion_mnist", batch_size=64, initial_step=step),
+        steps_per_epoch=937,
+        epochs=20,
+    )
     ```
     """
 
@@ -51,7 +58,39 @@ class Backup(keras.callbacks.Callback):
         self.directory = Path(directory)
         self.every = every
         self.step = 0
+        self._saved_step = 0
         self._signal = None
+        self._previous_handlers = {}
+
+    def fit(self, model, make_batches, steps_per_epoch, epochs, callbacks=(), **kwargs):
+        """Trains a compiled model from its newest backup, or from the start, to the last epoch.
+
+        Args:
+            model: Compiled `keras.Model`.
+            make_batches: Callable from a step to an endless dataset that begins with that step's batch.
+            steps_per_epoch: Int.
+            epochs: Int, number of epochs in all.
+            callbacks: Sequence of callbacks; this one is added after them.
+            **kwargs: As for `model.fit`.
+
+        Raises:
+            Interrupted: After Ctrl-C or SIGTERM, once the state is saved.
+            FloatingPointError: If a loss is not finite.
+        """
+        self.restore(model)
+        while self.step < epochs * steps_per_epoch:
+            first_epoch, offset = divmod(self.step, steps_per_epoch)
+            model.fit(
+                make_batches(self.step),
+                initial_epoch=first_epoch,
+                # `fit` counts whole epochs: the rest of a broken-off one is a call of its own.
+                epochs=first_epoch + 1 if offset else epochs,
+                steps_per_epoch=steps_per_epoch - offset,
+                callbacks=[*callbacks, self],
+                **kwargs,
+            )
+            if model.stop_training:
+                return
 
     def restore(self, model):
         """Loads the newest backup into a compiled model.
@@ -59,34 +98,52 @@ class Backup(keras.callbacks.Callback):
         Returns:
             Int, number of steps that the model has been trained; 0 where there is no backup.
         """
+        for unfinished in self.directory.glob("unfinished-*.weights.h5"):
+            unfinished.unlink()
         file = self._newest()
         if file is not None:
             model.load_weights(file)
-            self.step = _step_of(file)
+            self.step = self._saved_step = _step_of(file)
         return self.step
 
     def on_train_begin(self, logs=None):
-        self._saved_step = self.step
-        self._previous_handlers = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous_handlers[number] = signal.signal(number, self._remember_signal)
+        # Python answers signals in the main thread only.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous_handlers[number] = signal.signal(number, self._remember_signal)
 
     def on_train_end(self, logs=None):
         self._restore_handlers()
-        if self._saved_step != self.step:
-            self._save()
 
     def on_train_batch_begin(self, batch, logs=None):
         self._first_batch = batch
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += batch - self._first_batch + 1
+        # The end of an epoch is saved after the other callbacks, so that a resumed run does not miss them.
+        if batch + 1 != self.params["steps"]:
+            self._answer(logs, due=self.step - self._saved_step >= self.every)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._answer(logs, due=True)
+
+    def _answer(self, logs, due):
         interrupted = self._signal is not None
-        if interrupted or self.step - self._saved_step >= self.every:
+        if due or interrupted:
+            self._check_finite(logs)
             self._save()
         if interrupted:
+            self._signal = None
             self._restore_handlers()
             raise Interrupted(self.step)
+
+    def _check_finite(self, logs):
+        for name, value in (logs or {}).items():
+            if not np.all(np.isfinite(keras.ops.convert_to_numpy(value))):
+                raise FloatingPointError(
+                    f"`{name}` is not finite after {self.step} steps. The backup of step {self._saved_step} is "
+                    "kept. Look for broken images in the data, or lower the learning rate."
+                )
 
     def _remember_signal(self, number, frame):
         self._signal = number
@@ -96,6 +153,7 @@ class Backup(keras.callbacks.Callback):
     def _restore_handlers(self):
         for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
+        self._previous_handlers = {}
 
     def _save(self):
         if keras.backend.backend() == "jax":

@@ -1,7 +1,9 @@
 """Callbacks that look at a model while it trains."""
 
+import inspect
 import json
 import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -49,6 +51,8 @@ class Evaluate(keras.callbacks.Callback):
 
     def __init__(self, every=1, **arguments):
         super().__init__()
+        # A misspelt argument is refused now, not after the first epoch.
+        inspect.signature(metrics.evaluate).bind(None, **arguments)
         self.every = every
         self.arguments = arguments
 
@@ -82,6 +86,14 @@ class KeepBest(keras.callbacks.Callback):
         metadata = self.path / "metadata.json"
         if self.best is None and metadata.exists():
             self.best = json.loads(metadata.read_text())["best"]["value"]
+
+    def on_train_end(self, logs=None):
+        if self.best is None:
+            warnings.warn(
+                f"No epoch logged `monitor` {self.monitor!r}, so nothing was saved to {self.path}. An `Evaluate` "
+                "callback that logs it must come first.",
+                stacklevel=2,
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         value = (logs or {}).get(self.monitor)

@@ -38,6 +38,8 @@ def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split=
         predicted = model.predict_features(images)[1].argmax(-1)
         return [_result("test_accuracy", np.mean(predicted == labels), {**data, "num_real": len(images)})]
 
+    if classifier is None:
+        raise ValueError("`classifier` is missing: name the `Classifier` preset that measures the samples.")
     judge = Classifier.from_preset(classifier)
     images = images[:num_samples]
     asked = np.arange(num_samples) % model.num_classes if model.num_classes else None

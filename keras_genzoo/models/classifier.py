@@ -6,12 +6,13 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_genzoo import pixels
-from keras_genzoo.presets import PresetModel
+from keras_genzoo import backends, pixels
+from keras_genzoo.layers import Dropout
+from keras_genzoo.models.zoo_model import ZooModel
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class Classifier(PresetModel, keras.Model):
+class Classifier(ZooModel):
     """A convolutional classifier whose last hidden layer gives the features of the zoo's measures.
 
     Three 3x3 convolutions with ReLU (the first two followed by 2x2 max pooling), a dense layer of features
@@ -57,7 +58,7 @@ class Classifier(PresetModel, keras.Model):
                 x = layers.MaxPooling2D()(x)
         x = layers.Dense(feature_dim, activation="relu", name="hidden")(layers.Flatten()(x))
         features = layers.Activation("linear", dtype="float32", name="features")(x)
-        logits = layers.Dense(num_classes, dtype="float32", name="logits")(layers.Dropout(0.5)(features))
+        logits = layers.Dense(num_classes, dtype="float32", name="logits")(Dropout(0.5)(features))
         self.network = keras.Model(images, [features, logits], name="network")
         self.built = True
 
@@ -71,12 +72,15 @@ class Classifier(PresetModel, keras.Model):
 
     def compile(self, optimizer=None, loss=None, metrics=("accuracy",), **kwargs):
         """As `keras.Model.compile`; by default Adam (1e-3), cross-entropy on logits, and accuracy."""
-        super().compile(
-            optimizer=optimizer or keras.optimizers.Adam(1e-3),
-            loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=list(metrics),
-            **kwargs,
-        )
+        with backends.strategy_scope(self):
+            super().compile(
+                optimizer=optimizer or keras.optimizers.Adam(1e-3),
+                loss=loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                metrics=list(metrics),
+                **kwargs,
+            )
+            # Built now: an optimizer first built in `fit` has no state to resume into.
+            self.optimizer.build(self.trainable_variables)
 
     def predict_features(self, images, batch_size=500):
         """Computes features and logits.
@@ -93,6 +97,7 @@ class Classifier(PresetModel, keras.Model):
                 f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "
                 f"Received: {images.shape}"
             )
+        pixels.check_range(images, "images")
         images = np.asarray(pixels.normalize(images))
         return tuple(self.network.predict(images, batch_size=batch_size, verbose=0))
 
@@ -104,6 +109,3 @@ class Classifier(PresetModel, keras.Model):
             "filters": self.filters,
             "feature_dim": self.feature_dim,
         }
-
-    def build_from_config(self, config):
-        """The constructor has built the network."""

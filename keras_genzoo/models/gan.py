@@ -93,14 +93,28 @@ class GAN(GenerativeModel):
         self.label_flip_probability = label_flip_probability
         self.instance_noise = instance_noise
         self.history_size = history_size
-        self._check_options(discriminator)
+        self._check_options(generator, discriminator)
         self.image_history = None
         if history_size:
-            self.image_history = layers.ImageHistory(history_size, seed=self.seed, name="image_history")
+            self.image_history = layers.ImageHistory(
+                history_size,
+                # Another stream than that of the noise.
+                seed=None if self.seed is None else self.seed + 1,
+                name="image_history",
+            )
             self.image_history.build((None, *self.image_shape))
         self.set_networks(generator=generator, discriminator=discriminator)
 
-    def _check_options(self, discriminator):
+    def _check_options(self, generator, discriminator):
+        for network in (generator, discriminator):
+            if len(network.inputs) != 1 + bool(self.num_classes):
+                raise ValueError(
+                    f"`num_classes` is {self.num_classes}, but the network {network.name!r} has "
+                    f"{len(network.inputs)} inputs: a conditional network takes a list of two, the second the "
+                    "labels. Pass `num_classes` together with conditional networks."
+                )
+        if self.history_size < 0:
+            raise ValueError(f"`history_size` must be at least 0. Received: {self.history_size}")
         if self.discriminator_steps < 1:
             raise ValueError(
                 f"`discriminator_steps` must be at least 1. Received: {self.discriminator_steps}"
@@ -127,6 +141,15 @@ class GAN(GenerativeModel):
     def _moves_targets(self):
         constant = (self.real_targets, self.fake_targets) == ((1.0, 1.0), (0.0, 0.0))
         return not constant or self.label_flip_probability > 0
+
+    def _check_batches(self, x, num, batch_size):
+        super()._check_batches(x, num, batch_size)
+        batch = -(-(batch_size or num) // backends.num_replicas_of(self))
+        if 0 < self.history_size < batch:
+            raise ValueError(
+                f"`history_size` must be at least the batch of {batch} images a replica. Received: "
+                f"history_size={self.history_size}"
+            )
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Radford et al. 2015, section 4)."""
@@ -240,8 +263,8 @@ def _first(shape):
 
 
 def _as_range(argument, value):
-    low, high = value if isinstance(value, tuple | list) else (value, value)
-    if low > high:
+    low, high = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
+    if not (isinstance(low, int | float) and isinstance(high, int | float) and low <= high):
         raise ValueError(f"`{argument}` must be a float or a pair (low, high). Received: {value}")
     return (float(low), float(high))
 
@@ -252,6 +275,11 @@ def _agreeing(argument, value, network, value_of_network, default=None):
         if value is None and default is None:
             raise ValueError(f"`{argument}` is needed where no `generator` is passed.")
         return default if value is None else value
+    if not network.built:
+        raise ValueError(
+            f"The network {network.name!r} must be built. Make it a functional model, or begin it with "
+            "`keras.Input(...)`."
+        )
     found = value_of_network()
     if value is not None and _comparable(value) != _comparable(found):
         raise ValueError(f"`{argument}` is {value}, but the network {network.name!r} has {found}.")

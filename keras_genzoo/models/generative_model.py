@@ -7,11 +7,11 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends, latent, pixels
-from keras_genzoo.presets import PresetModel
+from keras_genzoo.models.zoo_model import ZooModel
 
 
-class GenerativeModel(PresetModel, keras.Model):
-    """A `keras.Model` made of networks that take alternating updates by optimizers of their own.
+class GenerativeModel(ZooModel):
+    """A model made of networks that take alternating updates by optimizers of their own.
 
     A family's constructor makes its networks, calls `set_networks`, and its `train_step` reads like the
     paper's algorithm, with `minimize` for each update:
@@ -84,6 +84,15 @@ class GenerativeModel(PresetModel, keras.Model):
         """Makes the built networks attributes of the model, and the average of the one that makes images."""
         self._network_names = list(networks)
         for name, network in networks.items():
+            if not network.built:
+                raise ValueError(
+                    f"`{name}` must be built. Make it a functional model, or begin it with `keras.Input(...)`."
+                )
+            if network.losses:
+                raise ValueError(
+                    f"`{name}` has regularizers, which the training step would not see. Remove them; for weight "
+                    "decay give the optimizer `weight_decay`."
+                )
             setattr(self, name, network)
         self.averaged_network = None
         if self.average_decay is not None or self.average_half_life is not None:
@@ -116,47 +125,60 @@ class GenerativeModel(PresetModel, keras.Model):
         """Returns a dict of the paper's optimizers, one a player. Each family defines it."""
         raise NotImplementedError
 
-    def compile(
-        self, optimizers=None, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto", **kwargs
-    ):
+    def compile(self, optimizers=None, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
         """Builds the optimizers. Families offer each player's by keyword, such as `generator_optimizer`.
 
         Args:
             optimizers: Dict of player -> `keras.optimizers.Optimizer`; a missing player or None takes the
                 paper's.
-            run_eagerly, steps_per_execution, jit_compile, **kwargs: As for `keras.Model.compile`.
+            run_eagerly, steps_per_execution, jit_compile: As for `keras.Model.compile`.
+
+        Raises:
+            ValueError: If two players share an optimizer, or one has `use_ema=True`.
         """
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
-            **kwargs,
         )
         given = {player: keras.optimizers.get(value) for player, value in (optimizers or {}).items() if value}
         with backends.strategy_scope(self):
-            self.optimizers = {**self.default_optimizers(), **given}
+            chosen = {**self.default_optimizers(), **given}
+            if len({id(optimizer) for optimizer in chosen.values()}) < len(chosen):
+                raise ValueError(
+                    f"Each of {', '.join(f'`{player}_optimizer`' for player in chosen)} must be an object of "
+                    "its own: an optimizer keeps the moments of the variables it was built on. Make two."
+                )
             self._compile_config = keras.saving.serialize_keras_object(
                 {
-                    "optimizers": dict(self.optimizers),
+                    "optimizers": chosen,
                     "run_eagerly": run_eagerly,
                     "steps_per_execution": steps_per_execution,
                     "jit_compile": jit_compile,
                 }
             )
-            for player, optimizer in self.optimizers.items():
-                if optimizer.use_ema:
-                    raise ValueError(
-                        f"The optimizer of {player!r} has `use_ema=True`, whose end-of-training step would "
-                        "overwrite the other networks too. Use the model's `average_decay` instead."
-                    )
-                if self.dtype_policy.name == "mixed_float16":
-                    optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-                    self.optimizers[player] = optimizer
-                # Built now: an optimizer first built in `fit` has no state to resume into.
-                optimizer.build(self.variables_of(player))
-                setattr(self, f"{player}_optimizer", optimizer)
+            self.optimizers = {player: self._built(player, chosen[player]) for player in chosen}
+        for player, optimizer in self.optimizers.items():
+            setattr(self, f"{player}_optimizer", optimizer)
         self.optimizer = backends.JointOptimizer(self.optimizers)
+
+    def _built(self, player, optimizer):
+        if optimizer.use_ema:
+            raise ValueError(
+                f"`{player}_optimizer` has `use_ema=True`, whose end-of-training step would overwrite the other "
+                "networks too. Use the model's `average_decay` instead."
+            )
+        # The precision of the networks decides, not that of the model: they may have come from elsewhere.
+        if any(
+            layer.compute_dtype == "float16"
+            for network in self.networks.values()
+            for layer in network._flatten_layers()
+        ):
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        # Built now: an optimizer first built in `fit` has no state to resume into.
+        optimizer.build(self.variables_of(player))
+        return optimizer
 
     def get_compile_config(self):
         return self._compile_config
@@ -266,78 +288,6 @@ class GenerativeModel(PresetModel, keras.Model):
             tracker.update_state(losses[tracker.name])
         return {tracker.name: tracker.result() for tracker in self.loss_trackers}
 
-    # Fitting.
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, after a check of the images.
-
-        Args:
-            x: Images, uint8 in [0, 255] or float in [-1, 1], as an array or a dataset of batches (with
-                labels as a pair `(images, labels)`).
-            y: Labels, ints from 0 to `num_classes - 1`, where `x` is an array and the model has classes.
-            *args, **kwargs: As for `keras.Model.fit`.
-
-        Raises:
-            ValueError: If the images have the wrong shape or range, contain NaN, or do not fill a batch of
-                one image a replica; if labels are missing or out of range; if there is no data.
-        """
-        self._check_data(x, y, kwargs.get("batch_size") or (args[0] if args else 32))
-        if not hasattr(x, "shape"):
-            # Keras would warn at every call that it cannot shuffle a dataset of batches.
-            kwargs.setdefault("shuffle", False)
-        return super().fit(x, y, *args, **kwargs)
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, after the checks of `fit`: the mean losses, of the averaged generator."""
-        self._check_data(x, y, kwargs.get("batch_size") or (args[0] if args else 32))
-        return super().evaluate(x, y, *args, **kwargs)
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
-        # the constructor and `compile` have built everything.
-        pass
-
-    def _check_data(self, x, y, batch_size):
-        images, labels, whole = _look_at(x, y)
-        if images is None:
-            return
-        if images.ndim != 4 or images.shape[1:] != self.image_shape:
-            raise ValueError(
-                f"`x` must have the shape (batch, {', '.join(map(str, self.image_shape))}), which this model "
-                f"was made for. Received: {images.shape}. Load the images at that size and number of "
-                f"channels, or make the model with image_shape={tuple(images.shape[1:])}."
-            )
-        if len(images) == 0:
-            raise ValueError("`x` is empty: there is nothing to train on.")
-        pixels.check_range(images, "x")
-        smallest = len(images) if not whole else (len(images) % batch_size or batch_size)
-        if smallest < backends.num_replicas_of(self):
-            raise ValueError(
-                f"A batch of {smallest} images cannot be split over {backends.num_replicas_of(self)} "
-                "replicas. Raise the batch size, or drop the last partial batch (`drop_remainder=True`)."
-            )
-        if self.num_classes:
-            self._check_labels(labels, len(images), "y")
-
-    def _check_labels(self, labels, num, argument):
-        if labels is None:
-            raise ValueError(
-                f"`{argument}` is missing: this model is conditional on {self.num_classes} classes. Give one "
-                f"int label from 0 to {self.num_classes - 1} an image."
-            )
-        labels = np.asarray(labels)
-        if labels.shape != (num,) or not np.issubdtype(labels.dtype, np.integer):
-            raise ValueError(
-                f"`{argument}` must hold one int label an image, shape ({num},). Received: shape "
-                f"{labels.shape}, dtype {labels.dtype}."
-            )
-        if labels.size and not (0 <= labels.min() and labels.max() < self.num_classes):
-            raise ValueError(
-                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from "
-                f"{labels.min()} to {labels.max()}."
-            )
-        return labels.astype("int32")
-
     # Using a trained model.
 
     def call(self, inputs, training=False):
@@ -411,8 +361,11 @@ class GenerativeModel(PresetModel, keras.Model):
     # Saving.
 
     def get_config(self):
+        config = super().get_config()
+        # A loaded model follows the dtype policy in force, as its networks do.
+        config.pop("dtype", None)
         return {
-            **super().get_config(),
+            **config,
             "average_decay": self.average_decay,
             "average_half_life": self.average_half_life,
             "seed": self.seed,
@@ -422,26 +375,6 @@ class GenerativeModel(PresetModel, keras.Model):
     def from_config(cls, config, custom_objects=None):
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
 
-    def build_from_config(self, config):
-        """The constructor has built the networks."""
-
-    def save_own_variables(self, store):
-        # Keras leaves seeds out of weight files; without them a resumed run would repeat its noise.
-        super().save_own_variables(store)
-        for index, seed in enumerate(self._seed_states()):
-            store[f"seed_{index}"] = ops.convert_to_numpy(seed)
-
-    def load_own_variables(self, store):
-        rest = {name: store[name] for name in store.keys() if not name.startswith("seed_")}
-        super().load_own_variables(rest)
-        for index, seed in enumerate(self._seed_states()):
-            seed.assign(store[f"seed_{index}"])
-
-    def _seed_states(self):
-        return [
-            variable for variable in self.non_trainable_variables if variable.name == "seed_generator_state"
-        ]
-
 
 def _averaged_copy_of(network):
     config = keras.saving.serialize_keras_object(network)
@@ -450,28 +383,3 @@ def _averaged_copy_of(network):
     copy.set_weights(network.get_weights())
     copy.trainable = False
     return copy
-
-
-def _look_at(x, y):
-    """Returns `(images, labels, whole)` as NumPy arrays: all of an array's, or a dataset's first batch."""
-    if x is None:
-        raise ValueError("`x` is missing: give images, or a dataset of batches of images.")
-    if hasattr(x, "shape"):
-        labels = None if y is None else ops.convert_to_numpy(y)
-        return ops.convert_to_numpy(x), labels, True
-    if isinstance(x, keras.utils.PyDataset):
-        if len(x) == 0:
-            raise ValueError("`x` is empty: the dataset has no batch.")
-        batch = x[0]
-    elif hasattr(x, "take") and hasattr(x, "element_spec"):
-        batch = next(iter(x.take(1)), None)
-        if batch is None:
-            raise ValueError(
-                "`x` is empty: the dataset has no batch. With `drop_remainder=True` a set smaller than the "
-                "batch size gives none."
-            )
-    else:
-        # A generator's first batch cannot be looked at without taking it away.
-        return None, None, False
-    images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    return ops.convert_to_numpy(images), None if labels is None else ops.convert_to_numpy(labels), False

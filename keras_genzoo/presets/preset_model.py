@@ -179,6 +179,12 @@ class _Networks(keras.Model):
             setattr(self, name, network)
         self.built = True
 
+    @property
+    def layers(self):
+        # Keras walks the attributes by name and takes each network at its first; without this, one that sorts
+        # after `layers` would be stored as `layers/functional`.
+        return []
+
     def parameters(self):
         counts = {name: getattr(self, name).count_params() for name in self._names}
         return {**counts, "total": sum(counts.values())}

@@ -55,28 +55,17 @@ def _train(make_model, data, folder, stop=None):
         tf.config.experimental.enable_op_determinism()
     model = make_model()
     backup = callbacks.Backup(folder, every=2)
-    step = backup.restore(model)
-    watchers = [_Stop(backup, *stop), backup] if stop else [backup]
-    steps_per_epoch = len(data[0]) // BATCH_SIZE
-
-    def fit(first_step, epochs):
-        first_epoch, offset = divmod(first_step, steps_per_epoch)
-        batches = datasets.from_arrays(
-            *data, batch_size=BATCH_SIZE, flip=True, seed=7, initial_step=first_step
-        )
-        model.fit(
-            batches,
-            initial_epoch=first_epoch,
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch - offset,
-            callbacks=watchers,
+    try:
+        backup.fit(
+            model,
+            lambda step: datasets.from_arrays(
+                *data, batch_size=BATCH_SIZE, flip=True, seed=7, initial_step=step
+            ),
+            steps_per_epoch=len(data[0]) // BATCH_SIZE,
+            epochs=EPOCHS,
+            callbacks=[_Stop(backup, *stop)] if stop else [],
             verbose=0,
         )
-
-    try:
-        if step % steps_per_epoch:
-            fit(step, step // steps_per_epoch + 1)
-        fit(backup.step, EPOCHS)
     except callbacks.Interrupted as interruption:
         return "interrupted", interruption.step
     return "finished", state_of(model)
