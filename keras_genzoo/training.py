@@ -105,8 +105,8 @@ class Recipe:
         for player, entry in self.optimizers.items():
             if player not in players or _optimizer_class(entry.get("class")) is None:
                 raise ValueError(
-                    f"`optimizers` in {path} must name players among {sorted(players)}, each with the `class` of "
-                    f"its optimizer. Received: {player!r} with {entry}"
+                    f"`optimizers.{player}` in {path} must name one of the players {sorted(players)} and the "
+                    f"`class` of its optimizer. Received: {entry}"
                 )
 
     @property

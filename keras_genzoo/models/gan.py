@@ -142,10 +142,10 @@ class GAN(GenerativeModel):
         constant = (self.real_targets, self.fake_targets) == ((1.0, 1.0), (0.0, 0.0))
         return not constant or self.label_flip_probability > 0
 
-    def _check_batches(self, x, num, batch_size):
-        super()._check_batches(x, num, batch_size)
-        batch = -(-(batch_size or num) // backends.num_replicas_of(self))
-        if 0 < self.history_size < batch:
+    def _check_batches(self, x, num, batch_size, training):
+        super()._check_batches(x, num, batch_size, training)
+        batch = -(-min(batch_size or num, num) // backends.num_replicas_of(self))
+        if training and 0 < self.history_size < batch:
             raise ValueError(
                 f"`history_size` must be at least the batch of {batch} images a replica. Received: "
                 f"history_size={self.history_size}"

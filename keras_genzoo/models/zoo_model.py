@@ -28,7 +28,7 @@ class ZooModel(PresetModel, keras.Model):
             ValueError: If the images have the wrong shape or range, contain NaN, or do not fill a batch of
                 one image a replica; if labels are missing or out of range; if there is no data.
         """
-        self._check_data(x, y, *args, **kwargs)
+        self._check_data(x, y, *args, training=True, **kwargs)
         if not hasattr(x, "shape"):
             # Keras would warn at every call that it cannot shuffle a dataset of batches.
             kwargs.setdefault("shuffle", False)
@@ -36,10 +36,10 @@ class ZooModel(PresetModel, keras.Model):
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, after the checks of `fit`."""
-        self._check_data(x, y, *args, **kwargs)
+        self._check_data(x, y, *args, training=False, **kwargs)
         return super().evaluate(x, y, *args, **kwargs)
 
-    def _check_data(self, x, y, batch_size=None, *_, **__):
+    def _check_data(self, x, y, batch_size=None, *_, training, **__):
         images, labels, whole = _look_at(x, y)
         if images is None:
             return
@@ -52,17 +52,18 @@ class ZooModel(PresetModel, keras.Model):
         if len(images) == 0:
             raise ValueError("`x` is empty: there is nothing to train on.")
         pixels.check_range(images, "x")
-        self._check_batches(x, len(images), (batch_size or 32) if whole else None)
+        self._check_batches(x, len(images), (batch_size or 32) if whole else None, training)
         if self.num_classes:
             self._check_labels(labels, len(images), "y")
 
-    def _check_batches(self, x, num, batch_size):
+    def _check_batches(self, x, num, batch_size, training):
         """Checks that every batch can be split over the replicas.
 
         Args:
             x: The data.
             num: Number of images in an array, or in a dataset's first batch.
             batch_size: Number of images a batch of an array; None for a dataset.
+            training: Whether the batches are for `fit`.
         """
         replicas = backends.num_replicas_of(self)
         smallest = num if batch_size is None else (num % batch_size or batch_size)
