@@ -67,6 +67,40 @@ def export_saved_model(model, filepath, verbose=False):
         print(f"Wrote the SavedModel {target}: generate(latents{labels}), sample(num, seed{label}).")
 
 
+def export_network(network, filepath, format, verbose=False):
+    """Writes one network in a format of another runtime, by Keras' own exporter.
+
+    Args:
+        network: `keras.Model`.
+        filepath: String or path of the file, with the suffix that the format asks for.
+        format: `"onnx"`, `"litert"` or `"openvino"`.
+        verbose: Bool.
+
+    Raises:
+        ValueError: If `format` is unknown.
+        ImportError: If a package that the format needs is not installed.
+
+    Example:
+
+    ```python
+    export_network(gan.sampling_network, "generator.onnx", "onnx")
+    ```
+    """
+    if format not in _PACKAGES:
+        raise ValueError(f"`format` must be one of {['tf_saved_model', *_PACKAGES]}. Received: {format!r}")
+    missing = [package for package in _PACKAGES[format] if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ImportError(
+            f"`format` {format!r} needs the package {' and '.join(missing)}. Install it with "
+            '`pip install "keras_genzoo[export]"`.'
+        )
+    network.export(filepath, format=format, verbose=verbose)
+
+
+# Format -> the modules that Keras' exporter imports for it.
+_PACKAGES = {"onnx": ("tf2onnx", "onnx"), "litert": ("ai_edge_litert",), "openvino": ("openvino",)}
+
+
 def _free_target(filepath):
     if "://" in str(filepath):
         raise ValueError(

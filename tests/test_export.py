@@ -249,9 +249,17 @@ def test_without_tensorflow_the_error_says_how_to_install_it(gan, tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_other_formats_are_refused_with_the_way_to_them(gan, tmp_path):
-    with pytest.raises(ValueError, match=r"sampling_network\.export"):
-        gan.export(tmp_path / "gan", format="onnx")
+def test_an_unknown_format_is_refused(gan, tmp_path):
+    with pytest.raises(ValueError, match=r"`format` must be one of .*'onnx'.*Received: 'onxx'"):
+        gan.export(tmp_path / "gan", format="onxx")
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert", "openvino"])
+def test_a_missing_package_is_named_with_the_command_that_brings_it(gan, tmp_path, format, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install .keras_genzoo\[export\]"):
+        gan.export(tmp_path / "gan", format=format)
+
 
 
 @pytest.mark.slow

@@ -170,11 +170,12 @@ class GenerativeModel(ZooModel):
                 "networks too. Use the model's `average_decay` instead."
             )
         # The precision of the networks decides, not that of the model: they may have come from elsewhere.
-        if any(
+        half_precision = any(
             layer.compute_dtype == "float16"
             for network in self.networks.values()
             for layer in network._flatten_layers()
-        ):
+        )
+        if half_precision and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         # Built now: an optimizer first built in `fit` has no state to resume into.
         optimizer.build(self.variables_of(player))
@@ -348,15 +349,26 @@ class GenerativeModel(ZooModel):
         return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
 
     def export(self, filepath, format="tf_saved_model", verbose=False):
-        """Writes a SavedModel with the signatures `generate` and `sample`. See `keras_genzoo.export`."""
-        from keras_genzoo.export import export_saved_model
+        """Exports the model for serving.
 
-        if format != "tf_saved_model":
-            raise ValueError(
-                f"`format` must be 'tf_saved_model'. Received: {format!r}. Other formats are written from "
-                "the network: `model.sampling_network.export(path, format=...)`."
-            )
-        export_saved_model(self, filepath, verbose=verbose)
+        Args:
+            filepath: String or path of the folder or file to write.
+            format: `"tf_saved_model"`, with the signatures `generate` and `sample` (see
+                `keras_genzoo.export.export_saved_model`), or `"onnx"`, `"litert"` or `"openvino"`: the network
+                from latents to images alone.
+            verbose: Bool, whether to print what was written.
+
+        Raises:
+            ValueError: If `format` is unknown.
+            ImportError: If a package that the format needs is not installed.
+        """
+        # Here, not above: exporting is what few processes do, and it brings more imports.
+        from keras_genzoo import export
+
+        if format == "tf_saved_model":
+            export.export_saved_model(self, filepath, verbose=verbose)
+        else:
+            export.export_network(self.sampling_network, filepath, format, verbose=verbose)
 
     # Saving.
 
