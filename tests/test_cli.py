@@ -1,6 +1,7 @@
 """The command `genzoo`, as a user types it."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,21 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+def test_the_command_that_resumes_repeats_what_was_typed(tmp_path, capsys, monkeypatch):
+    def interrupted(*arguments, **keywords):
+        raise kg.callbacks.Interrupted(7)
+
+    monkeypatch.setattr(kg.training, "train", interrupted)
+    typed = ["train", "cgan_mnist", "--output", f"{tmp_path}/a run", "--data-dir", f"{tmp_path}/my data"]
+    typed += ["--epochs", "3", "--strategy", "mirrored", "--deterministic"]
+    assert genzoo(*typed) == 130
+    message, command = capsys.readouterr().out.splitlines()
+    assert "interrupted after 7 steps" in message
+    program, *words = shlex.split(command)
+    assert program == "genzoo"
+    assert vars(cli._parser().parse_args(words)) == {**vars(cli._parser().parse_args(typed)), "resume": True}
+
+
 @pytest.mark.tensorflow
 def test_export_writes_a_saved_model(toy_preset, tmp_path):
     assert genzoo("export", toy_preset, "--output", tmp_path / "saved") == 0
@@ -94,13 +110,16 @@ def test_export_writes_a_saved_model(toy_preset, tmp_path):
         (("sample", "TOY", "--label", 9), "must lie from 0 to 3"),
         (("sample", "TOY", "--output", "setup.cfg/a.png"), "cannot be written"),
         (("train", "nonexistent"), "There is no recipe"),
+        (("evaluate", "UNMEASURED"), "its metadata has no `evaluation`"),
     ],
 )
-def test_bad_input_ends_with_one_line_and_status_1(arguments, message, toy_preset, capsys):
-    assert genzoo(*[toy_preset if argument == "TOY" else argument for argument in arguments]) == 1
-    error = capsys.readouterr().err
-    assert message in error
-    assert "Traceback" not in error
+def test_bad_input_ends_with_one_line_and_status_1(arguments, message, toy_preset, tmp_path, capsys):
+    if "UNMEASURED" in arguments:
+        kg.models.load(toy_preset).save_to_preset(tmp_path / "unmeasured")
+    folders = {"TOY": toy_preset, "UNMEASURED": tmp_path / "unmeasured"}
+    assert genzoo(*[folders.get(argument, argument) for argument in arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"genzoo {arguments[0]}: ") and message in line
 
 
 def test_the_installed_command_runs(toy_preset, tmp_path):

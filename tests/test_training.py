@@ -198,7 +198,26 @@ def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_pat
         ('name = "mnist"', 'name = "mnits"', "Did you mean 'mnist'"),
         ('class = "GAN"', 'class = "GANN"', "`model.class`"),
         ("epochs = 3", "epochs = = 3", "not valid TOML"),
-        ("[data]", '[optimizers.generator]\nclass = "Adamm"\n[data]', "optimizers.generator"),
+        ("[data]", '[optimizers.generator]\nclass = "Adamm"\n[data]', "optimizers.generator.*'Adamm'"),
+        (
+            "[data]",
+            '[optimizers.critic]\nclass = "Adam"\n[data]',
+            "optimizers.critic.*discriminator.*generator",
+        ),
+        ('class = "GAN"', 'class = "load"', "`model.class`.*Received: 'load'"),
+        ("[28, 28, 1]", "[32, 32, 1]", r"`model.image_shape`.*that of the data, \[28, 28, 1\]"),
+        ("batch_size = 8", 'batch_size = 8\nsplit = "tran"', r"`data.split`.*\['train', 'test'\].*'tran'"),
+        ("[data]", '[best]\nmonitor = "label_agreement"\n[data]', "`best`.*needs.*an `evaluation`"),
+        (
+            "[data]",
+            '[best]\nmode = "min"\n[evaluation]\ndataset = "mnist"\n[data]',
+            "`best`.*needs `monitor`",
+        ),
+        (
+            "[data]",
+            '[evaluation]\ndataset = "mnist"\nclassifier = "clasifier_mnist"\n[data]',
+            "clasifier_mnist.*Did you mean 'classifier_mnist'",
+        ),
     ],
 )
 def test_recipe_is_checked_before_work_starts(recipe_file, old, new, message):
@@ -230,3 +249,59 @@ def test_optimizers_of_a_recipe_reach_the_model(recipe_file):
     assert isinstance(model.generator_optimizer, keras.optimizers.RMSprop)
     assert float(model.generator_optimizer.learning_rate) == pytest.approx(4e-4)
     assert isinstance(model.discriminator_optimizer, keras.optimizers.Adam)
+
+
+def test_an_optimizer_s_name_is_first_looked_for_in_the_zoo(recipe_file):
+    recipe_file.write_text(RECIPE + '[optimizers.generator]\nclass = "Adam"\nlearning_rate = 4e-4\n')
+    optimizer = training.Recipe.load(recipe_file).make_model().generator_optimizer
+    assert type(optimizer) is kg.optimizers.Adam
+    assert (float(optimizer.learning_rate), optimizer.epsilon) == (pytest.approx(4e-4), 1e-8)
+
+
+CLASSIFIER_RECIPE = """
+name = "toy_classifier"
+description = "A classifier of the test."
+licence = "none"
+epochs = 1
+
+[model]
+class = "Classifier"
+image_shape = [28, 28, 1]
+num_classes = 10
+filters = [2, 2, 2]
+feature_dim = 4
+
+[optimizers.optimizer]
+class = "SGD"
+learning_rate = 0.25
+
+[data]
+name = "mnist"
+batch_size = 8
+"""
+
+
+def test_the_optimizer_of_a_classifier_s_recipe_reaches_it(recipe_file):
+    recipe_file.write_text(CLASSIFIER_RECIPE)
+    optimizer = training.Recipe.load(recipe_file).make_model().optimizer
+    assert isinstance(optimizer, keras.optimizers.SGD)
+    assert float(optimizer.learning_rate) == 0.25
+
+
+def test_classifier_on_several_machines_is_refused(recipe_file, tmp_path, toy_mnist):
+    recipe_file.write_text(CLASSIFIER_RECIPE)
+    with pytest.raises(ValueError, match="'multi_worker' trains generative models only"):
+        training.train(
+            training.Recipe.load(recipe_file), tmp_path / "run", strategy="multi_worker", verbose=0
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_without_the_data_does_not_block_the_next(recipe_file, tmp_path, monkeypatch):
+    recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"
+    with pytest.raises(ValueError, match="`data_dir` must hold the original files of 'mnist'"):
+        training.train(recipe, run, data_dir=tmp_path, epochs=1, verbose=0)
+    assert not run.exists()
+    toy_dataset.install(monkeypatch.setattr)
+    training.train(recipe, run, epochs=1, verbose=0)
+    assert (run / "preset" / "model.weights.h5").exists()

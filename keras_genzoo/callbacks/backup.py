@@ -78,19 +78,23 @@ class Backup(keras.callbacks.Callback):
             FloatingPointError: If a loss is not finite.
         """
         self.restore(model)
-        while self.step < epochs * steps_per_epoch:
-            first_epoch, offset = divmod(self.step, steps_per_epoch)
-            model.fit(
-                make_batches(self.step),
-                initial_epoch=first_epoch,
-                # `fit` counts whole epochs: the rest of a broken-off one is a call of its own.
-                epochs=first_epoch + 1 if offset else epochs,
-                steps_per_epoch=steps_per_epoch - offset,
-                callbacks=[*callbacks, self],
-                **kwargs,
-            )
-            if model.stop_training:
-                return
+        try:
+            while self.step < epochs * steps_per_epoch:
+                first_epoch, offset = divmod(self.step, steps_per_epoch)
+                model.fit(
+                    make_batches(self.step),
+                    initial_epoch=first_epoch,
+                    # `fit` counts whole epochs: the rest of a broken-off one is a call of its own.
+                    epochs=first_epoch + 1 if offset else epochs,
+                    steps_per_epoch=steps_per_epoch - offset,
+                    callbacks=[*callbacks, self],
+                    **kwargs,
+                )
+                if model.stop_training:
+                    return
+        finally:
+            # A `model.fit` that fails does not come to `on_train_end`.
+            self._restore_handlers()
 
     def restore(self, model):
         """Loads the newest backup into a compiled model.

@@ -52,6 +52,10 @@ class TestEvaluate:
         assert calls == [{"dataset": "toy"}] * 2
         assert history["distance"] == [10.0, 20.0]
 
+    def test_misspelt_argument_is_refused_before_training(self):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'num_sample'"):
+            callbacks.Evaluate(dataset="mnist", num_sample=100)
+
 
 class TestKeepBest:
     @pytest.mark.parametrize(
@@ -91,6 +95,11 @@ class TestKeepBest:
         keeper.on_train_begin()
         keeper.on_epoch_end(0, {"other": 1.0})
         assert not (tmp_path / "best").exists()
+
+    def test_a_value_that_was_never_logged_is_reported_at_the_end(self, tmp_path):
+        keeper = callbacks.KeepBest(tmp_path / "best", "scrore")
+        with pytest.warns(UserWarning, match=r"No epoch logged `monitor` 'scrore', so nothing was saved"):
+            _gan().fit(support.toy_images(4), callbacks=[keeper], verbose=0)
 
     def test_unknown_mode_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match=r"`mode` must be 'min' or 'max'. Received: 'least'"):

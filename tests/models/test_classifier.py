@@ -5,6 +5,7 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_genzoo import models
 from tests import support
@@ -80,3 +81,65 @@ def test_images_of_another_shape_are_refused():
 def test_preset_round_trip(tmp_path):
     make_model = partial(make_classifier, feature_dim=5)
     support.check_preset_round_trip(make_model, tmp_path / "classifier", output=logits_of)
+
+
+def test_weight_paths(tmp_path):
+    """The network is stored by its name, which sorts after Keras' `layers`."""
+    make_classifier().save_to_preset(tmp_path / "classifier")
+    support.check_weight_paths(tmp_path / "classifier" / "model.weights.h5", GOLDEN_WEIGHT_PATHS)
+
+
+def test_weight_files_hold_the_optimizer_and_the_noise(tmp_path):
+    saved, loaded = make_classifier(), make_classifier()
+    fresh = support.state_of(loaded)
+    for _ in range(2):
+        saved.train_on_batch(support.toy_images(8), support.toy_labels(8))
+    saved.save_weights(tmp_path / "classifier.weights.h5")
+    loaded.load_weights(tmp_path / "classifier.weights.h5")
+    support.assert_same_state(support.state_of(loaded), support.state_of(saved))
+    assert int(loaded.optimizer.iterations) == 2
+    (seed,) = [variable for variable in loaded.variables if variable.name == "seed_generator_state"]
+    (before,) = [value for name, value in fresh.items() if name.endswith("seed_generator_state")]
+    assert (ops.convert_to_numpy(seed) != before).any()
+
+
+@pytest.mark.slow
+def test_resume(tmp_path):
+    support.check_resume(make_classifier, (support.toy_images(16), support.toy_labels(16)), tmp_path)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (
+            255 * np.abs(support.toy_images(8)),
+            support.toy_labels(8),
+            r"`x` must lie in \[-1, 1\]. Received float values from .*`images / 127.5 - 1`",
+        ),
+        (support.toy_images(8), None, r"`y` is missing: this model has 3 classes"),
+        (support.toy_images(8), np.full(8, 3), r"`y` must lie from 0 to 2. Received labels from 3 to 3"),
+    ],
+    ids=["range", "no_labels", "label"],
+)
+def test_bad_data_are_refused(method, images, labels, message):
+    classifier = make_classifier()
+    before = support.state_of(classifier)
+    with pytest.raises(ValueError, match=message):
+        getattr(classifier, method)(images, labels, verbose=0)
+    support.assert_same_state(support.state_of(classifier), before)
+
+
+# Released checkpoints hold these names: change them and no released file loads.
+GOLDEN_WEIGHT_PATHS = [
+    "network/layers/conv2d/vars/0 (3, 3, 1, 4)",
+    "network/layers/conv2d/vars/1 (4,)",
+    "network/layers/conv2d_1/vars/0 (3, 3, 4, 4)",
+    "network/layers/conv2d_1/vars/1 (4,)",
+    "network/layers/conv2d_2/vars/0 (3, 3, 4, 8)",
+    "network/layers/conv2d_2/vars/1 (8,)",
+    "network/layers/dense/vars/0 (32, 128)",
+    "network/layers/dense/vars/1 (128,)",
+    "network/layers/dense_1/vars/0 (128, 3)",
+    "network/layers/dense_1/vars/1 (3,)",
+]

@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 from toy_gans import SHAPE, make_dropout_gan, make_gan, make_plain_gan, make_synchronized_gan
 
-from keras_genzoo import losses, models, networks
+from keras_genzoo import backends, losses, models, networks
 from tests import support
 
 IMAGES = (support.toy_images(8),)
@@ -219,6 +219,7 @@ class TestOptions:
         ({"loss": "wasserstein", "label_flip_probability": 0.1}, r"need a loss with targets.*Wasserstein"),
         ({"loss": "hnge"}, r"`loss` must be one of \['hinge', .*Received: 'hnge'"),
         ({"real_targets": (1.2, 0.7)}, r"`real_targets` must be a float or a pair \(low, high\)"),
+        ({"real_targets": (1, 2, 3)}, r"`real_targets` must be a float or a pair.*Received: \(1, 2, 3\)"),
         ({"label_flip_probability": 1.0}, r"`label_flip_probability` must be in \[0, 1\). Received: 1.0"),
         ({"discriminator_steps": 0}, r"`discriminator_steps` must be at least 1. Received: 0"),
         (
@@ -249,9 +250,70 @@ def test_networks_that_do_not_fit_are_refused():
         models.GAN(generator=generator, latent_dim=5)
 
 
-def test_batch_larger_than_the_history_is_refused():
-    with pytest.raises(ValueError, match=r"holds 4, fewer than the batch of 8. Raise `history_size`"):
-        make_gan(history_size=4).fit(*IMAGES, batch_size=8, verbose=0)
+@pytest.mark.parametrize("kind", ["array", "dataset"])
+def test_batch_larger_than_the_history_is_refused(kind):
+    gan = make_gan(history_size=4)
+    data, arguments = IMAGES[0], {"batch_size": 8}
+    if kind == "dataset":
+        tf = pytest.importorskip("tensorflow")
+        data, arguments = tf.data.Dataset.from_tensor_slices(data).batch(8), {}
+    before = support.state_of(gan)
+    with pytest.raises(ValueError, match=r"`history_size` must be at least the batch of 8.*history_size=4"):
+        gan.fit(data, verbose=0, **arguments)
+    support.assert_same_state(support.state_of(gan), before)
+    gan.evaluate(data, verbose=0, **arguments)  # which shows no history
+
+
+def test_history_draws_other_numbers_than_the_noise():
+    gan = make_gan(history_size=8, seed=1)
+    drawn = [
+        ops.convert_to_numpy(keras.random.uniform((8,), seed=seed))
+        for seed in (gan.noise, gan.image_history.seed_generator)
+    ]
+    assert (drawn[0] != drawn[1]).all()
+
+
+def test_networks_and_classes_go_together():
+    unconditional, conditional = make_gan().networks, make_gan(num_classes=3).networks
+    with pytest.raises(ValueError, match=r"`num_classes` is 3, but the network .* has 1 inputs"):
+        models.GAN(**unconditional, num_classes=3)
+    with pytest.raises(ValueError, match=r"`num_classes` is None, but the network .* has 2 inputs"):
+        models.GAN(**conditional)
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_networks_that_are_not_built_are_refused(player):
+    unbuilt = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)], name="unbuilt")
+    with pytest.raises(ValueError, match=r"'unbuilt' must be built.*`keras.Input"):
+        models.GAN(**{**make_gan().networks, player: unbuilt})
+
+
+def test_networks_with_regularizers_are_refused():
+    images = keras.Input(SHAPE)
+    logits = keras.layers.Dense(1, kernel_regularizer="l2")(keras.layers.Flatten()(images))
+    with pytest.raises(ValueError, match=r"`discriminator` has regularizers.*`weight_decay`"):
+        make_gan(discriminator=keras.Model(images, logits))
+
+
+class DoubledGAN(models.GAN):
+    """Adds to the family's step."""
+
+    @backends.train_step
+    def train_step(self, data):
+        logs = super().train_step(data)
+        return {**logs, "doubled": 2 * logs["generator_loss"]}
+
+
+def test_a_subclass_can_call_the_step_of_its_family():
+    gan = make_gan()
+    doubled = DoubledGAN.from_config(gan.get_config())
+    doubled.compile()
+    for ours, theirs in zip(doubled.networks.values(), gan.networks.values(), strict=True):
+        ours.set_weights(theirs.get_weights())
+    for model in (gan, doubled):
+        history = model.fit(*IMAGES, batch_size=4, shuffle=False, verbose=0).history
+    support.assert_same_state(support.state_of(doubled), support.state_of(gan), atol=1e-6)
+    assert history["doubled"] == [pytest.approx(2 * history["generator_loss"][0])]
 
 
 class TestPromises:

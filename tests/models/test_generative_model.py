@@ -66,7 +66,7 @@ class TestSample:
                 {"num": 3, "labels": 1},
                 r"`labels` was given, but this model was not trained with classes",
             ),
-            (3, {"num": 3}, r"`labels` is missing: this model is conditional on 3 classes"),
+            (3, {"num": 3}, r"`labels` is missing: this model has 3 classes"),
             (3, {"num": 3, "labels": 3}, r"`labels` must lie from 0 to 2. Received labels from 3 to 3"),
             (
                 3,
@@ -156,9 +156,20 @@ class TestCompile:
 
     def test_use_ema_is_refused(self):
         with pytest.raises(
-            ValueError, match=r"'generator' has `use_ema=True`.*Use the model's `average_decay`"
+            ValueError, match=r"`generator_optimizer` has `use_ema=True`.*Use the model's `average_decay`"
         ):
             make_gan({"generator_optimizer": keras.optimizers.Adam(use_ema=True)})
+
+    def test_one_optimizer_for_two_players_is_refused(self):
+        optimizer = keras.optimizers.Adam()
+        with pytest.raises(
+            ValueError, match=r"`discriminator_optimizer`, `generator_optimizer` must be an object of its own"
+        ):
+            make_gan({f"{player}_optimizer": optimizer for player in models.GAN.players})
+
+    def test_arguments_of_keras_compile_that_mean_nothing_here_are_refused(self):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'loss'"):
+            make_gan({"loss": "mse"})
 
 
 class TestFit:
@@ -279,14 +290,9 @@ class TestMixedPrecision:
         assert scaled == [policy == "mixed_float16"] * 2
 
     def test_loss_scaling_leaves_the_step_as_it_is(self):
-        """Under mixed_float16 with networks in float32, the scaled and unscaled gradients cancel."""
-        plain = make_plain_gan("sgd", 0.1)
-        keras.config.set_dtype_policy("mixed_float16")
-        wrapped = models.GAN(
-            generator=_copy(plain.generator), discriminator=_copy(plain.discriminator), seed=1
-        )
-        wrapped.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
-        assert isinstance(wrapped.generator_optimizer, keras.optimizers.LossScaleOptimizer)
+        """In networks of float32, the scaled loss and the unscaled gradients cancel."""
+        plain, wrapped = make_plain_gan("sgd", 0.1), make_plain_gan("sgd", 0.1)
+        wrapped.compile(*(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)) for _ in range(2)))
         for gan in (plain, wrapped):
             gan.train_on_batch(support.toy_images(8))
         for name, network in plain.networks.items():
@@ -295,14 +301,23 @@ class TestMixedPrecision:
             ):
                 np.testing.assert_allclose(actual, expected, atol=1e-5)
 
+    def test_the_networks_precision_decides_whether_the_loss_is_scaled(self, tmp_path):
+        make_gan().save_to_preset(tmp_path / "gan")
+        plain = make_plain_gan()
+        keras.config.set_dtype_policy("mixed_float16")
+        loaded = models.GAN.from_preset(tmp_path / "gan")
+        own = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1))
+        loaded.compile(generator_optimizer=own)
+        assert loaded.generator_optimizer is own  # not scaled twice
+        assert isinstance(loaded.discriminator_optimizer, keras.optimizers.LossScaleOptimizer)
+        plain.compile()  # made in float32
+        scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in plain.optimizers.values()]
+        assert scaled == [False, False]
 
-def _copy(network):
-    # Cloned with the layers' own policies, which are float32.
-    keras.config.set_dtype_policy("float32")
-    copy = keras.models.clone_model(network)
-    keras.config.set_dtype_policy("mixed_float16")
-    copy.set_weights(network.get_weights())
-    return copy
+    @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+    def test_config_holds_no_precision(self, policy):
+        keras.config.set_dtype_policy(policy)
+        assert "dtype" not in make_gan().get_config()
 
 
 class TestSeedsInWeightFiles:
@@ -371,7 +386,7 @@ class TestBadData:
     @pytest.mark.parametrize(
         ("labels", "message"),
         [
-            (None, r"`y` is missing: this model is conditional on 3 classes. Give one int label from 0 to 2"),
+            (None, r"`y` is missing: this model has 3 classes. Give one int label from 0 to 2"),
             (np.full(8, 3), r"`y` must lie from 0 to 2. Received labels from 3 to 3"),
             (np.full(8, -1), r"`y` must lie from 0 to 2. Received labels from -1 to -1"),
             (
@@ -403,6 +418,14 @@ class TestBadData:
         )
         unlabelled = tf.data.Dataset.from_tensor_slices(support.toy_images(8)).batch(4)
         self._assert_refused(make_gan(num_classes=3), r"`y` is missing", unlabelled)
+
+    def test_partial_batches_of_a_dataset_on_several_replicas(self, monkeypatch):
+        tf = pytest.importorskip("tensorflow")
+        monkeypatch.setattr(backends, "num_replicas_of", lambda model: 2)
+        partial = tf.data.Dataset.from_tensor_slices(support.toy_images(9)).batch(8)
+        self._assert_refused(
+            make_gan(), r"partial batch, which cannot be split.*`drop_remainder=True`", partial
+        )
 
     def _assert_refused(self, gan, message, *data, **arguments):
         before = support.state_of(gan)

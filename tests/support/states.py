@@ -7,7 +7,11 @@ from keras import ops
 def state_of(model):
     """Dict of all weights, noise states and optimizer variables, by path."""
     state = {f"{index} {variable.path}": variable for index, variable in enumerate(model.variables)}
-    for player, optimizer in getattr(model, "optimizers", {}).items():
+    # A classifier has Keras' one optimizer, a generative model one a player.
+    optimizers = getattr(model, "optimizers", None) or {"optimizer": getattr(model, "optimizer", None)}
+    for player, optimizer in optimizers.items():
+        if optimizer is None:
+            continue
         state.update({f"{player} {index}": variable for index, variable in enumerate(optimizer.variables)})
     return {name: np.array(ops.convert_to_numpy(variable.value)) for name, variable in state.items()}
 
