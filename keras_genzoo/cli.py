@@ -13,6 +13,9 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     try:
         return options.run(options) or 0
+    except KeyboardInterrupt:
+        print(f"genzoo {options.command}: stopped.", file=sys.stderr)
+        return 130
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         print(f"genzoo {options.command}: {error}", file=sys.stderr)
         return 1
@@ -57,7 +60,12 @@ def _interpolate(options):
     latents = np.concatenate(
         [latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
     )
-    labels = (options.label or 0) if model.num_classes else None
+    labels = None
+    if model.num_classes:
+        rows = np.arange(options.rows) % model.num_classes if options.label is None else options.label
+        labels = np.broadcast_to(rows, options.rows).repeat(options.steps)
+    elif options.label is not None:
+        raise ValueError(f"--label was given, but {options.name!r} has no classes.")
     images = model.sample(latents=latents, labels=labels)
     visualization.save_grid(images, output, columns=options.steps, scale=options.scale)
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
@@ -97,7 +105,8 @@ def _train(options):
 def _resume_command(options, output):
     words = ["genzoo", "train", options.recipe, "--output", str(output), "--resume"]
     for option in ("data_dir", "epochs", "strategy"):
-        if value := getattr(options, option):
+        value = getattr(options, option)
+        if value not in (None, "none"):
             words += [f"--{option.replace('_', '-')}", str(value)]
     return shlex.join(words + ["--deterministic"] * options.deterministic)
 
@@ -136,6 +145,8 @@ def _writable_file(path):
     """The path of an output file, refused before any work where it cannot be written."""
     path = Path(path)
     parent = path.parent
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"--output {str(path)!r} must end with .png.")
     if path.is_dir():
         raise ValueError(f"--output {str(path)!r} is a folder: give the name of a file.")
     while not parent.exists():
@@ -164,19 +175,19 @@ def _parser():
     add("list", _list, "List the pretrained models.")
 
     command = add("sample", _sample, "Draw images from a pretrained model into a PNG grid.")
-    _add_picture_options(command)
-    command.add_argument("--num", type=_positive, default=64, help="number of images (default 64)")
+    _add_picture_options(command, "samples.png")
+    command.add_argument("--num", type=_positive_int, default=64, help="number of images (default 64)")
 
     command = add("interpolate", _interpolate, "Draw paths between random latents, a row each.")
-    _add_picture_options(command)
-    command.add_argument("--rows", type=_positive, default=8, help="number of paths (default 8)")
-    command.add_argument("--steps", type=_positive, default=10, help="images a path (default 10)")
+    _add_picture_options(command, "paths.png")
+    command.add_argument("--rows", type=_positive_int, default=8, help="number of paths (default 8)")
+    command.add_argument("--steps", type=_positive_int, default=10, help="images a path (default 10)")
 
     command = add("train", _train, "Train a model from its recipe.")
     command.add_argument("recipe", help="path of a recipe, or its name in tools/recipes of a checkout")
     command.add_argument("--output", help="run folder (default runs/NAME)")
     command.add_argument("--data-dir", help="folder with the data set's original files")
-    command.add_argument("--epochs", type=_positive, help="number of epochs instead of the recipe's")
+    command.add_argument("--epochs", type=_positive_int, help="number of epochs instead of the recipe's")
     command.add_argument("--strategy", choices=("none", "mirrored", "multi_worker"), default="none")
     command.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
     command.add_argument("--deterministic", action="store_true", help="same weights bit for bit, slower")
@@ -184,7 +195,7 @@ def _parser():
 
     command = add("evaluate", _evaluate, "Measure a pretrained model as its card does, a JSON line a result.")
     command.add_argument("name", help="name or folder of a pretrained model")
-    command.add_argument("--num-samples", type=_positive, help="number of samples instead of the card's")
+    command.add_argument("--num-samples", type=_positive_int, help="number of samples instead of the card's")
     command.add_argument("--data-dir", help="folder with the data set's original files")
 
     command = add("export", _export, "Export a pretrained model as a SavedModel for serving.")
@@ -193,15 +204,17 @@ def _parser():
     return parser
 
 
-def _add_picture_options(command):
+def _add_picture_options(command, output):
     command.add_argument("name", help="name or folder of a pretrained model")
-    command.add_argument("--output", default="samples.png", help="PNG file (default samples.png)")
+    command.add_argument("--output", default=output, help=f"PNG file (default {output})")
     command.add_argument("--seed", type=int, default=0, help="seed of the latents (default 0)")
     command.add_argument("--label", type=int, help="class to draw (default: all in turn)")
-    command.add_argument("--scale", type=_positive, default=2, help="size of an image's pixel (default 2)")
+    command.add_argument(
+        "--scale", type=_positive_int, default=2, help="size of an image's pixel (default 2)"
+    )
 
 
-def _positive(text):
+def _positive_int(text):
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")

@@ -94,6 +94,8 @@ def export_network(network, filepath, format, verbose=False):
             f"`format` {format!r} needs the package {' and '.join(missing)}. Install it with "
             '`pip install "keras_genzoo[export]"`.'
         )
+    # Keras' ONNX exporter refuses a network that was never called.
+    network(keras.tree.map_structure(lambda x: ops.zeros((1, *x.shape[1:]), x.dtype), network.input))
     network.export(filepath, format=format, verbose=verbose)
 
 

@@ -68,6 +68,9 @@ class Recipe:
         _check_keys(
             path, "", values, known, required={"name", "description", "licence", "model", "data", "epochs"}
         )
+        for table in ("model", "data", "optimizers", "evaluation", "best"):
+            if not isinstance(values.get(table, {}), dict):
+                raise ValueError(f"`{table}` in {path} must be a table. Received: {values[table]!r}")
         recipe = cls(**values)
         recipe._check(path)
         return recipe
@@ -78,18 +81,26 @@ class Recipe:
         data_keys = {"name", "split", "batch_size", "image_size"}
         _check_keys(path, "data.", self.data, data_keys, required={"name", "batch_size"})
         info = datasets.info(self.data["name"])
+        if (split := self.data.get("split", "train")) not in info.splits:
+            raise ValueError(
+                f"`data.split` in {path} must be one of {list(info.splits)}. Received: {split!r}"
+            )
+        batch_size, size = self.data["batch_size"], info.splits[split]
+        if not isinstance(batch_size, int) or not 1 <= batch_size <= size:
+            raise ValueError(
+                f"`data.batch_size` in {path} must be an int from 1 to the {size} images of {split!r}. "
+                f"Received: {batch_size!r}"
+            )
         evaluation_keys = {"dataset", "classifier", "num_samples", "seed", "split"}
         _check_keys(path, "evaluation.", self.evaluation, evaluation_keys)
         _check_keys(path, "best.", self.best, {"monitor", "mode"})
         if self.best and not (self.evaluation and "monitor" in self.best):
             raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")
-        if (split := self.data.get("split", "train")) not in info.splits:
-            raise ValueError(
-                f"`data.split` in {path} must be one of {list(info.splits)}. Received: {split!r}"
-            )
+        if self.best.get("mode", "min") not in ("min", "max"):
+            raise ValueError(f"`best.mode` in {path} must be 'min' or 'max'. Received: {self.best['mode']!r}")
         if "classifier" in self.evaluation:
             presets.metadata(self.evaluation["classifier"])
-        classes = sorted(name for name in models.__all__ if isinstance(getattr(models, name), type))
+        classes = sorted(set(models.__all__) - {"GenerativeModel", "load"})
         if self.model.get("class") not in classes:
             raise ValueError(
                 f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"
@@ -103,7 +114,8 @@ class Recipe:
             )
         players = getattr(self.model_class, "players", ("optimizer",))
         for player, entry in self.optimizers.items():
-            if player not in players or _optimizer_class(entry.get("class")) is None:
+            known = isinstance(entry, dict) and _optimizer_class(entry.get("class"))
+            if player not in players or not known:
                 raise ValueError(
                     f"`optimizers.{player}` in {path} must name one of the players {sorted(players)} and the "
                     f"`class` of its optimizer. Received: {entry}"
@@ -298,7 +310,8 @@ def _make_deterministic():
 
 def _optimizer_class(name):
     """An optimizer by name, the zoo's own first; None where there is none."""
-    return getattr(optimizers, str(name), None) or getattr(keras.optimizers, str(name), None)
+    found = getattr(optimizers, str(name), None) or getattr(keras.optimizers, str(name), None)
+    return found if isinstance(found, type) and issubclass(found, keras.optimizers.Optimizer) else None
 
 
 def _without_class(entry):

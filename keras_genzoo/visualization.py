@@ -52,7 +52,7 @@ def save_grid(images, path, columns=None, padding=2, scale=1):
         scale: Int, size of an image's pixel in the file.
 
     Raises:
-        ValueError: If `images` cannot be laid out.
+        ValueError: If `images` cannot be laid out, or `path` does not end with `.png`.
         OSError: If `path` cannot be written.
 
     Example:
@@ -61,6 +61,8 @@ def save_grid(images, path, columns=None, padding=2, scale=1):
     keras_genzoo.visualization.save_grid(gan.sample(64, seed=0), "samples.png")
     ```
     """
+    if Path(path).suffix.lower() != ".png":
+        raise ValueError(f"`path` must end with .png. Received: {str(path)!r}")
     grid = image_grid(images, columns, padding).repeat(scale, axis=0).repeat(scale, axis=1)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -61,6 +61,15 @@ def test_interpolate_starts_and_ends_at_latents_of_the_seed(toy_preset, tmp_path
     assert np.abs(picture[2:10, 42:50] - ends[1]).max() <= 1
 
 
+def test_interpolate_takes_the_classes_in_turn(toy_preset, tmp_path):
+    output = tmp_path / "paths.png"
+    assert genzoo("interpolate", toy_preset, "--rows", 2, "--steps", 3, "--scale", 1, "--output", output) == 0
+    model = kg.models.load(toy_preset)
+    start = np.asarray(kg.latent.normal(4, model.latent_dim, 0))[2:3]
+    expected = kg.pixels.to_uint8(model.sample(latents=start, labels=1))[0, ..., 0].astype(int)
+    assert np.abs(np.asarray(Image.open(output)).astype(int)[12:20, 2:10] - expected).max() <= 1
+
+
 def test_evaluate_prints_a_json_line_a_result(tmp_path, capsys, monkeypatch):
     toy_dataset.install(monkeypatch.setattr)
     classifier = kg.models.Classifier(

@@ -261,7 +261,6 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(gan, tmp_pat
         gan.export(tmp_path / "gan", format=format)
 
 
-
 @pytest.mark.slow
 def test_a_model_on_jax_is_exported(tmp_path):
     pytest.importorskip("jax")

@@ -138,14 +138,14 @@ def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_p
 
     code = run_code(recipe_file, tmp_path / "stopped", slow=0.3)
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    # An epoch has 12 steps: step 18 is in the middle of the second, three steps after a backup.
+    # An epoch has 12 steps: step 18 is in the middle of the second, a step after the backup five steps into it.
     while process.stdout.readline().strip() != "step 18":
         assert process.poll() is None
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode != 0
     name, _ = newest_backup(tmp_path / "stopped")
-    assert name == ("step-00000015.weights.h5" if number == signal.SIGKILL else "step-00000019.weights.h5")
+    assert name == ("step-00000017.weights.h5" if number == signal.SIGKILL else "step-00000019.weights.h5")
 
     subprocess.run(
         [sys.executable, "-c", run_code(recipe_file, tmp_path / "stopped", resume=True)], check=True
@@ -198,6 +198,11 @@ def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_pat
         ('name = "mnist"', 'name = "mnits"', "Did you mean 'mnist'"),
         ('class = "GAN"', 'class = "GANN"', "`model.class`"),
         ("epochs = 3", "epochs = = 3", "not valid TOML"),
+        ("batch_size = 8", "batch_size = 0", "`data.batch_size`"),
+        ("batch_size = 8", 'batch_size = "8"', "`data.batch_size`"),
+        ("batch_size = 8", "batch_size = 60001", "from 1 to the 60000 images"),
+        ("[data]", '[optimizers]\ngenerator = "Adam"\n[data]', "optimizers.generator"),
+        ("[data]", '[optimizers.generator]\nclass = "get"\n[data]', "optimizers.generator"),
         ("[data]", '[optimizers.generator]\nclass = "Adamm"\n[data]', "optimizers.generator.*'Adamm'"),
         (
             "[data]",

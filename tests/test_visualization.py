@@ -48,9 +48,10 @@ class TestSaveGrid:
         expected = np.kron(visualization.image_grid(images, 2), np.ones((3, 3, 1), "uint8"))
         np.testing.assert_array_equal(np.asarray(picture).reshape(expected.shape), expected)
 
-    def test_whatever_the_extension(self, tmp_path):
-        visualization.save_grid(_flat(1), tmp_path / "grid")
-        assert Image.open(tmp_path / "grid").format == "PNG"
+    def test_another_extension_is_refused_and_nothing_written(self, tmp_path):
+        with pytest.raises(ValueError, match=r"`path` must end with .png"):
+            visualization.save_grid(np.zeros((1, 2, 2, 1)), tmp_path / "grid.jpg")
+        assert not list(tmp_path.iterdir())
 
     def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
         path = tmp_path / "grid.png"

@@ -105,9 +105,9 @@ class Backup(keras.callbacks.Callback):
         for unfinished in self.directory.glob("unfinished-*.weights.h5"):
             unfinished.unlink()
         file = self._newest()
+        self.step = self._saved_step = 0 if file is None else _step_of(file)
         if file is not None:
             model.load_weights(file)
-            self.step = self._saved_step = _step_of(file)
         return self.step
 
     def on_train_begin(self, logs=None):
@@ -160,9 +160,6 @@ class Backup(keras.callbacks.Callback):
         self._previous_handlers = {}
 
     def _save(self):
-        if keras.backend.backend() == "jax":
-            # The JAX trainer holds the values back until the end of the epoch.
-            self.model.jax_state_sync()
         self.directory.mkdir(parents=True, exist_ok=True)
         target = self.directory / f"step-{self.step:08d}.weights.h5"
         temporary = self.directory / f"unfinished-{os.getpid()}.weights.h5"

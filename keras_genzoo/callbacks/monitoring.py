@@ -81,6 +81,7 @@ class KeepBest(keras.callbacks.Callback):
         self.monitor = monitor
         self.mode = mode
         self.best = None
+        self._epochs = 0
 
     def on_train_begin(self, logs=None):
         metadata = self.path / "metadata.json"
@@ -88,7 +89,8 @@ class KeepBest(keras.callbacks.Callback):
             self.best = json.loads(metadata.read_text())["best"]["value"]
 
     def on_train_end(self, logs=None):
-        if self.best is None:
+        # A single epoch may be the rest of a broken-off one, without an evaluation.
+        if self.best is None and self._epochs > 1:
             warnings.warn(
                 f"No epoch logged `monitor` {self.monitor!r}, so nothing was saved to {self.path}. An `Evaluate` "
                 "callback that logs it must come first.",
@@ -96,6 +98,7 @@ class KeepBest(keras.callbacks.Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
+        self._epochs += 1
         value = (logs or {}).get(self.monitor)
         if value is None:
             return

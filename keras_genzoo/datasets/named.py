@@ -212,6 +212,11 @@ def _prepare(name, split, folder):
                 manual_dir=folder, extract_dir=extract_dir, try_download_gcs=False
             )
             builder.download_and_prepare(download_config=config)
+    except OSError as error:
+        raise ConnectionError(
+            f"Could not prepare {name!r}: {error}. Where it cannot be downloaded, put its original files "
+            f"({', '.join(info(name).files)}) in a folder and pass `data_dir`, or set KERAS_GENZOO_DATA_DIR to it."
+        ) from error
     except tfds.core.download.download_manager.NonMatchingChecksumError as error:
         # MNIST and Fashion-MNIST name their files alike.
         raise ValueError(

@@ -114,6 +114,16 @@ class GenerativeModel(ZooModel):
         """Dict of the networks that a preset stores: the average in the place of what it averages."""
         return {**self.networks, self.image_network: self.sampling_network}
 
+    @property
+    def preset_usage(self):
+        """What the card tells a reader to type."""
+        if not self.num_classes:
+            return {"python": "images = model.sample(16, seed=0)", "shell": "genzoo sample {name}"}
+        return {
+            "python": "images = model.sample(16, seed=0, labels=3)",
+            "shell": "genzoo sample {name}             # all classes in turn\ngenzoo sample {name} --label 3",
+        }
+
     def preset_weights_loaded(self):
         """Starts the trained network from the average that a preset has loaded."""
         if self.averaged_network is not None:

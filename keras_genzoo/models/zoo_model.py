@@ -43,6 +43,12 @@ class ZooModel(PresetModel, keras.Model):
         images, labels, whole = _look_at(x, y)
         if images is None:
             return
+        if images.ndim == 3:
+            raise ValueError(
+                f"`x` must have the shape (batch, {', '.join(map(str, self.image_shape))}). Received: "
+                f"{images.shape}. Add a channel axis to grey images (`images[..., None]`), or batch the dataset "
+                "(`dataset.batch(64, drop_remainder=True)`)."
+            )
         if images.ndim != 4 or images.shape[1:] != self.image_shape:
             raise ValueError(
                 f"`x` must have the shape (batch, {', '.join(map(str, self.image_shape))}), which this model "
@@ -127,6 +133,11 @@ def _look_at(x, y):
     """Returns `(images, labels, whole)` as NumPy arrays: all of an array's, or a dataset's first batch."""
     if x is None:
         raise ValueError("`x` is missing: give images, or a dataset of batches of images.")
+    if isinstance(x, list | tuple):
+        raise ValueError(
+            f"`x` must be an array or a dataset. Received: a {type(x).__name__} of {len(x)}. Stack images with "
+            "`numpy.stack(x)`, and pass labels as `y`."
+        )
     if hasattr(x, "shape"):
         labels = None if y is None else ops.convert_to_numpy(y)
         return ops.convert_to_numpy(x), labels, True
