@@ -344,4 +344,8 @@ def _hardware():
             tf.config.experimental.get_device_details(device).get("device_name", "GPU")
             for device in tf.config.list_physical_devices("GPU")
         ]
-    return ", ".join(devices) or f"{os.cpu_count()} CPU cores ({platform.machine()})"
+    if devices:
+        return ", ".join(devices)
+    # The cores that this process may use, where the system tells.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} CPU core{'s' if cores > 1 else ''} ({platform.machine()})"
