@@ -30,19 +30,12 @@ def _list(options):
 
 
 def _sample(options):
-    import numpy as np
-
     from keras_genzoo import models, visualization
 
     output = _writable_file(options.output)
     model = models.load(options.name)
     _require_generator(model, options.name)
-    labels = None
-    if model.num_classes:
-        labels = np.arange(options.num) % model.num_classes if options.label is None else options.label
-    elif options.label is not None:
-        raise ValueError(f"--label was given, but {options.name!r} has no classes.")
-    images = model.sample(options.num, seed=options.seed, labels=labels)
+    images = model.sample(options.num, seed=options.seed, labels=_labels(model, options, options.num))
     columns = model.num_classes if model.num_classes and options.label is None else None
     visualization.save_grid(images, output, columns=columns, scale=options.scale)
     print(f"Wrote {options.num} samples of {options.name} to {output}.")
@@ -60,12 +53,9 @@ def _interpolate(options):
     latents = np.concatenate(
         [latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
     )
-    labels = None
-    if model.num_classes:
-        rows = np.arange(options.rows) % model.num_classes if options.label is None else options.label
-        labels = np.broadcast_to(rows, options.rows).repeat(options.steps)
-    elif options.label is not None:
-        raise ValueError(f"--label was given, but {options.name!r} has no classes.")
+    labels = _labels(model, options, options.rows)
+    if labels is not None:
+        labels = labels.repeat(options.steps)
     images = model.sample(latents=latents, labels=labels)
     visualization.save_grid(images, output, columns=options.steps, scale=options.scale)
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
@@ -134,6 +124,19 @@ def _export(options):
     _require_generator(model, options.name)
     model.export(options.output)
     print(f"Wrote the SavedModel {options.output} (signatures generate, sample).")
+
+
+def _labels(model, options, num):
+    """The label asked for, or all in turn; None for a model without classes."""
+    from keras_genzoo import latent
+
+    labels = latent.labels_in_turn(num, model.num_classes)
+    if options.label is None:
+        return labels
+    if labels is None:
+        raise ValueError(f"--label was given, but {options.name!r} has no classes.")
+    labels[:] = options.label
+    return labels
 
 
 def _require_generator(model, name):

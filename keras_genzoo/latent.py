@@ -1,4 +1,4 @@
-"""Latents that a seed determines: the same on every backend, in every batch size, and in an export."""
+"""Latents that a seed determines, on every backend, in every batch size and in an export; labels beside them."""
 
 import math
 
@@ -62,6 +62,19 @@ def slerp(start, end, num):
     if np.sin(angle) < 1e-6:
         return (1.0 - position) * start + position * end
     return (np.sin((1.0 - position) * angle) * start + np.sin(position * angle) * end) / np.sin(angle)
+
+
+def labels_in_turn(num, num_classes):
+    """Labels that cycle through the classes, to go with `num` latents.
+
+    Args:
+        num: Int.
+        num_classes: Int, or None.
+
+    Returns:
+        Int NumPy array `(num,)`; None where there are no classes.
+    """
+    return np.arange(num) % num_classes if num_classes else None
 
 
 def threefry_2x32(key, counter):

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from keras_genzoo import callbacks, datasets, metrics, models, optimizers, presets, visualization
+from keras_genzoo import callbacks, datasets, latent, metrics, models, optimizers, presets, visualization
 from keras_genzoo.presets import folders
 
 
@@ -269,8 +268,7 @@ def write_preset(model, recipe, output, data_dir=None):
     samples = None
     if isinstance(model, models.GenerativeModel):
         samples = output / "samples.png"
-        classes = model.num_classes
-        images = model.sample(100, seed=0, labels=np.arange(100) % classes if classes else None)
+        images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
         visualization.save_grid(images, samples, columns=10)
     model.save_to_preset(output / "preset", metadata=metadata, samples=samples, overwrite=True)
 

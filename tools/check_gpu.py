@@ -3,7 +3,7 @@
 Usage:
     python tools/check_gpu.py
 
-Replicas (all GPUs, or two logical ones on a single card), mixed precision, XLA, export and the benchmark. Prints
+Replicas (two GPUs, or two logical ones on a single card), mixed precision, XLA, export and the benchmark. Prints
 each check's outcome and exits 1 if one failed; without a GPU it says so and exits 2. TensorFlow backend.
 """
 

@@ -169,7 +169,7 @@ def fold_in_replica(seed):
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return seed
-    # Odd multiples of a large odd constant never collide modulo 2**32.
+    # Multiples of an odd constant never collide modulo 2**32.
     offset = tf.cast(context.replica_id_in_sync_group, seed.dtype) * tf.constant(0x9E3779B9, seed.dtype)
     return seed + tf.stack([offset, tf.zeros_like(offset)])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import metrics, visualization
+from keras_genzoo import latent, metrics, visualization
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -30,13 +30,10 @@ class SampleGrid(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_end(self, epoch, logs=None):
-        classes = self.model.num_classes
-        images = self.model.sample(
-            self.num, seed=self.seed, labels=np.arange(self.num) % classes if classes else None
-        )
-        visualization.save_grid(
-            images, self.directory / f"epoch-{epoch + 1:04d}.png", columns=classes or None, scale=2
-        )
+        labels = latent.labels_in_turn(self.num, self.model.num_classes)
+        images = self.model.sample(self.num, seed=self.seed, labels=labels)
+        path = self.directory / f"epoch-{epoch + 1:04d}.png"
+        visualization.save_grid(images, path, columns=self.model.num_classes, scale=2)
 
 
 class Evaluate(keras.callbacks.Callback):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_genzoo import datasets, presets
+from keras_genzoo import datasets, latent, presets
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.presets.folders import WEIGHTS
@@ -42,7 +42,7 @@ def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split=
         raise ValueError("`classifier` is missing: name the `Classifier` preset that measures the samples.")
     judge = Classifier.from_preset(classifier)
     images = images[:num_samples]
-    asked = np.arange(num_samples) % model.num_classes if model.num_classes else None
+    asked = latent.labels_in_turn(num_samples, model.num_classes)
     real, fake = Moments(judge.feature_dim), Moments(judge.feature_dim)
     real.update(judge.predict_features(images)[0])
     samples = model.sample(num_samples, seed=seed, labels=asked, batch_size=500)

@@ -118,7 +118,7 @@ class GenerativeModel(ZooModel):
     def preset_usage(self):
         """What the card tells a reader to type."""
         if not self.num_classes:
-            return {"python": "images = model.sample(16, seed=0)", "shell": "genzoo sample {name}"}
+            return super().preset_usage
         return {
             "python": "images = model.sample(16, seed=0, labels=3)",
             "shell": "genzoo sample {name}             # all classes in turn\ngenzoo sample {name} --label 3",
