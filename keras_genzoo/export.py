@@ -15,12 +15,14 @@ from keras_genzoo.presets import folders
 
 
 def export_saved_model(model, filepath, verbose=False):
-    """Writes a SavedModel with the signatures `generate` (also `serving_default`) and `sample`.
+    """Writes a SavedModel with the model's named signatures, that from latents to images the default.
 
-    | signature | inputs | output `images` |
+    | signature | inputs | output |
     | --- | --- | --- |
-    | `generate` | `latents` float32 `(batch, latent_dim)` | float32 in [-1, 1] |
-    | `sample` | `num` int32 scalar, `seed` int64 scalar | uint8 in [0, 255] |
+    | `generate`, of an autoencoder `decode`; `serving_default` | `latents` float32 `(batch, latent_dim)` | `images` float32 in [-1, 1] |
+    | `sample` | `num` int32 scalar, `seed` int64 scalar | `images` uint8 in [0, 255] (points: float32) |
+    | `encode` of an autoencoder | `images` float32 in [-1, 1] | `latents` float32 `(batch, latent_dim)` |
+    | `reconstruct` of an autoencoder | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
 
     A conditional model takes one input more: `generate` takes `labels`, int32 `(batch,)`, and `sample` takes
     `label`, an int32 scalar: the class of all its images. The batch size is free; `sample` makes its images
@@ -64,7 +66,13 @@ def export_saved_model(model, filepath, verbose=False):
         folders.replace(target, folder)
     if verbose:
         label, labels = (", label", ", labels") if model.num_classes else ("", "")
-        print(f"Wrote the SavedModel {target}: generate(latents{labels}), sample(num, seed{label}).")
+        further = "".join(
+            f", {name}({', '.join(inputs)})" for name, (_, inputs) in model.further_signatures().items()
+        )
+        print(
+            f"Wrote the SavedModel {target}: {model.image_signature}(latents{labels}), "
+            f"sample(num, seed{label}){further}."
+        )
 
 
 def export_network(network, filepath, format, verbose=False):
@@ -122,12 +130,9 @@ def _write(model, folder):
     import tensorflow as tf
 
     def generate(latents, labels=None):
-        if labels is None:
-            images = model.sampling_network(latents, training=False)
-        else:
+        if labels is not None:
             _check(tf, labels, model.num_classes, "labels")
-            images = model.sampling_network([latents, labels], training=False)
-        return {"images": ops.cast(images, "float32")}
+        return {"images": model.images_from_latents(latents, labels)}
 
     def sample(num, seed, label=None):
         _check(tf, seed, 2**32, "seed")
@@ -135,6 +140,8 @@ def _write(model, folder):
         labels = [] if label is None else [tf.fill([num], label)]
         # The endpoint, not the Python function: the SavedModel holds the network's graph once.
         images = generate_endpoint(latents, *labels)["images"]
+        if model.makes_points:
+            return {"images": images}
         return {"images": ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")}
 
     generate_inputs = [tf.TensorSpec((None, model.latent_dim), "float32", "latents")]
@@ -145,8 +152,11 @@ def _write(model, folder):
 
     archive = keras.export.ExportArchive()
     # The first endpoint is also `serving_default`.
-    generate_endpoint = archive.add_endpoint("generate", generate, generate_inputs)
+    generate_endpoint = archive.add_endpoint(model.image_signature, generate, generate_inputs)
     archive.add_endpoint("sample", sample, sample_inputs)
+    for name, (function, inputs) in model.further_signatures().items():
+        specs = [tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in inputs.items()]
+        archive.add_endpoint(name, function, specs)
     archive.write_out(str(folder), verbose=False)
 
 

@@ -11,7 +11,20 @@ from pathlib import Path
 
 import keras
 
-from keras_genzoo import callbacks, datasets, latent, metrics, models, optimizers, presets, visualization
+from keras_genzoo import (
+    callbacks,
+    datasets,
+    latent,
+    likelihoods,
+    losses,
+    metrics,
+    models,
+    networks,
+    optimizers,
+    penalties,
+    presets,
+    visualization,
+)
 from keras_genzoo.presets import folders
 
 
@@ -23,7 +36,9 @@ class Recipe:
         name: Name of the checkpoint.
         description: One paragraph for the card.
         licence: Licence of the trained weights.
-        model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments.
+        model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments. A dict among
+            them is an object too: `class` is a name in `keras_genzoo.networks`, `.penalties`, `.likelihoods` or
+            `.losses`.
         data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them.
         epochs: Int.
         seed: Int, seed of the initial weights, of the noise and of the order of the data.
@@ -136,18 +151,21 @@ class Recipe:
             ValueError: If the model or an optimizer refuses an argument.
         """
         try:
-            model = self.model_class(**_without_class(self.model))
-            compiled_with = {
-                player if player == "optimizer" else f"{player}_optimizer": _optimizer_class(entry["class"])(
-                    **_without_class(entry)
-                )
+            arguments = {name: _object(name, value) for name, value in _without_class(self.model).items()}
+            model = self.model_class(**arguments)
+            chosen = {
+                player: _optimizer_class(entry["class"])(**_without_class(entry))
                 for player, entry in self.optimizers.items()
             }
         except TypeError as error:
             raise ValueError(
                 f"`model` or `optimizers` of the recipe {self.name!r} has an unusable argument: {error}"
             ) from error
-        model.compile(**compiled_with)
+        if isinstance(model, models.GenerativeModel):
+            # The base's, whatever keywords the family's own offers for its players.
+            models.GenerativeModel.compile(model, chosen)
+        else:
+            model.compile(**chosen)
         return model
 
 
@@ -310,6 +328,20 @@ def _optimizer_class(name):
     """An optimizer by name, the zoo's own first; None where there is none."""
     found = getattr(optimizers, str(name), None) or getattr(keras.optimizers, str(name), None)
     return found if isinstance(found, type) and issubclass(found, keras.optimizers.Optimizer) else None
+
+
+def _object(argument, value):
+    """The object that a dict describes; any other value unchanged."""
+    if not isinstance(value, dict):
+        return value
+    for room in (networks, penalties, likelihoods, losses):
+        found = getattr(room, str(value.get("class")), None)
+        if isinstance(found, type):
+            return found(**_without_class(value))
+    raise ValueError(
+        f"`model.{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods or losses. "
+        f"Received: {value.get('class')!r}"
+    )
 
 
 def _without_class(entry):

@@ -1,8 +1,23 @@
 """The families: subclassed Keras models that train with `fit`, load presets by name, and export."""
 
+from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.vae import VAE
+from keras_genzoo.models.wae import WAEGAN, WAEMMD
+from keras_genzoo.models.wgan import WGAN, WGANGP
 from keras_genzoo.presets import load
 
-__all__ = ["GAN", "Classifier", "GenerativeModel", "load"]
+__all__ = [
+    "GAN",
+    "VAE",
+    "WAEGAN",
+    "WAEMMD",
+    "WGAN",
+    "WGANGP",
+    "Autoencoder",
+    "Classifier",
+    "GenerativeModel",
+    "load",
+]

@@ -5,9 +5,10 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends, layers, losses
+from keras_genzoo import backends, layers, losses, penalties
 from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.models.network_arguments import agreeing, check_label_inputs, first_of, join
+from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from keras_genzoo.optimizers import Adam
 
 
@@ -19,16 +20,19 @@ class GAN(GenerativeModel):
     model conditional on labels.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
+        image_shape: Tuple `(height, width, channels)`, or `(num_features,)` for points. Defaults to what
+            `generator` makes.
         latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 100.
         generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1].
-            Defaults to `DCGANGenerator`.
+            Defaults to `DCGANGenerator`, for points to `MLPGenerator`.
         discriminator: `keras.Model` from images (or a list of images and labels) to logits. Defaults to
-            `DCGANDiscriminator`.
-        width: Int, base width of the default networks.
+            `DCGANDiscriminator`, for points to `MLPDiscriminator`. One made with `packing` judges several
+            samples together (Lin et al. 2018).
+        width: Int, base width of the default networks for images.
         num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
         loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, or a
             `keras_genzoo.losses.AdversarialLoss`.
+        penalty: `keras_genzoo.penalties.GradientPenalty` that is added to the discriminator's loss, or None.
         discriminator_steps: Int, updates of the discriminator a step, each with new generated images and the
             same real ones. The generator's update uses the last of the generated images.
         separate_batches: Bool. True passes real and generated images through the discriminator one after
@@ -68,6 +72,7 @@ class GAN(GenerativeModel):
         width=64,
         num_classes=None,
         loss="non_saturating",
+        penalty=None,
         discriminator_steps=1,
         separate_batches=True,
         real_targets=1.0,
@@ -77,15 +82,20 @@ class GAN(GenerativeModel):
         history_size=0,
         **kwargs,
     ):
-        image_shape = _agreeing("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
-        latent_dim = _agreeing(
-            "latent_dim", latent_dim, generator, lambda: _first(generator.input_shape)[-1], default=100
+        image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
+        latent_dim = agreeing(
+            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=100
         )
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
-        generator = generator or DCGANGenerator(image_shape, latent_dim, width, num_classes)
-        discriminator = discriminator or DCGANDiscriminator(image_shape, width, num_classes)
-        _agreeing("image_shape", image_shape, discriminator, lambda: _first(discriminator.input_shape)[1:])
+        if self.makes_points:
+            generator = generator or MLPGenerator(latent_dim, image_shape)
+            discriminator = discriminator or MLPDiscriminator(image_shape)
+        else:
+            generator = generator or DCGANGenerator(image_shape, latent_dim, width, num_classes)
+            discriminator = discriminator or DCGANDiscriminator(image_shape, width, num_classes)
+        agreeing("image_shape", image_shape, discriminator, lambda: first_of(discriminator.input_shape)[1:])
         self.adversarial_loss = losses.get(loss)
+        self.penalty = penalties.get(penalty)
         self.discriminator_steps = discriminator_steps
         self.separate_batches = separate_batches
         self.real_targets = _as_range("real_targets", real_targets)
@@ -106,13 +116,7 @@ class GAN(GenerativeModel):
         self.set_networks(generator=generator, discriminator=discriminator)
 
     def _check_options(self, generator, discriminator):
-        for network in (generator, discriminator):
-            if len(network.inputs) != 1 + bool(self.num_classes):
-                raise ValueError(
-                    f"`num_classes` is {self.num_classes}, but the network {network.name!r} has "
-                    f"{len(network.inputs)} inputs: a conditional network takes a list of two, the second the "
-                    "labels. Pass `num_classes` together with conditional networks."
-                )
+        check_label_inputs(self.num_classes, generator, discriminator)
         if self.history_size < 0:
             raise ValueError(f"`history_size` must be at least 0. Received: {self.history_size}")
         if self.discriminator_steps < 1:
@@ -188,7 +192,7 @@ class GAN(GenerativeModel):
     def test_step(self, data):
         images, labels = self.unpack(data)
         latents = self.draw_latents(ops.shape(images)[0])
-        fakes = self.sampling_network(_join(latents, labels), training=False)
+        fakes = self.sampling_network(join(latents, labels), training=False)
         return self.update_trackers(
             discriminator_loss=self.discriminator_loss(images, fakes, labels, False),
             generator_loss=self.generator_loss(fakes, labels, False),
@@ -196,7 +200,7 @@ class GAN(GenerativeModel):
 
     def generate(self, latents, labels=None, training=False):
         """Images of the generator that is being trained."""
-        return self.generator(_join(latents, labels), training=training)
+        return self.generator(join(latents, labels), training=training)
 
     def discriminator_loss(self, images, fakes, labels=None, training=False):
         """Loss of the discriminator on a batch of real and one of generated images, float32 scalar."""
@@ -204,11 +208,18 @@ class GAN(GenerativeModel):
         if training and self.image_history is not None:
             fakes = self.image_history(fakes)
         real_logits, fake_logits = self._logits_of_both(images, fakes, labels, training)
-        if not (training and self._moves_targets):
-            return self.adversarial_loss.discriminator(real_logits, fake_logits)
-        real_targets = self._draw_targets(real_logits, self.real_targets, self.fake_targets)
-        fake_targets = self._draw_targets(fake_logits, self.fake_targets, self.real_targets)
-        return self.adversarial_loss.discriminator(real_logits, fake_logits, real_targets, fake_targets)
+        targets = ()
+        if training and self._moves_targets:
+            targets = (
+                self._draw_targets(real_logits, self.real_targets, self.fake_targets),
+                self._draw_targets(fake_logits, self.fake_targets, self.real_targets),
+            )
+        loss = self.adversarial_loss.discriminator(real_logits, fake_logits, *targets)
+        if self.penalty is None:
+            return loss
+        return loss + self.penalty(
+            lambda samples: self._logits(samples, labels, training), images, fakes, self.noise
+        )
 
     def generator_loss(self, fakes, labels=None, training=False):
         """Loss of the generator, float32 scalar."""
@@ -223,7 +234,7 @@ class GAN(GenerativeModel):
     def _logits(self, images, labels, training):
         if training and self.instance_noise:
             images += keras.random.normal(ops.shape(images), stddev=self.instance_noise, seed=self.noise)
-        return self.discriminator(_join(images, labels), training=training)
+        return self.discriminator(join(images, labels), training=training)
 
     def _draw_targets(self, logits, own, other):
         """Draws a target an image: uniform in `own`, or with the flip probability in `other`."""
@@ -244,6 +255,7 @@ class GAN(GenerativeModel):
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "num_classes": self.num_classes,
             "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
             "discriminator_steps": self.discriminator_steps,
             "separate_batches": self.separate_batches,
             "real_targets": self.real_targets,
@@ -254,37 +266,8 @@ class GAN(GenerativeModel):
         }
 
 
-def _join(x, labels):
-    return x if labels is None else [x, labels]
-
-
-def _first(shape):
-    return shape[0] if isinstance(shape, list) else shape
-
-
 def _as_range(argument, value):
     low, high = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
     if not (isinstance(low, int | float) and isinstance(high, int | float) and low <= high):
         raise ValueError(f"`{argument}` must be a float or a pair (low, high). Received: {value}")
     return (float(low), float(high))
-
-
-def _agreeing(argument, value, network, value_of_network, default=None):
-    """Returns the argument, or the network's value where it is missing; refuses two that differ."""
-    if network is None:
-        if value is None and default is None:
-            raise ValueError(f"`{argument}` is needed where no `generator` is passed.")
-        return default if value is None else value
-    if not network.built:
-        raise ValueError(
-            f"The network {network.name!r} must be built. Make it a functional model, or begin it with "
-            "`keras.Input(...)`."
-        )
-    found = value_of_network()
-    if value is not None and _comparable(value) != _comparable(found):
-        raise ValueError(f"`{argument}` is {value}, but the network {network.name!r} has {found}.")
-    return found
-
-
-def _comparable(value):
-    return tuple(value) if isinstance(value, tuple | list) else value

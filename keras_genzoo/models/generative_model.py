@@ -26,7 +26,8 @@ class GenerativeModel(ZooModel):
     ```
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images the model is trained on.
+        image_shape: Tuple `(height, width, channels)` of the images the model is trained on, or
+            `(num_features,)` for points, which may have any finite values.
         latent_dim: Int, length of a latent.
         num_classes: Int, or None for a model without labels.
         average_decay: Float in [0, 1) or None. Decay a step of an exponential moving average of the network
@@ -43,6 +44,8 @@ class GenerativeModel(ZooModel):
     loss_names = ()
     # Name of the network that makes the images. Set by each family.
     image_network = "generator"
+    # Name of the exported signature from latents to images.
+    image_signature = "generate"
 
     def __init__(
         self,
@@ -79,6 +82,8 @@ class GenerativeModel(ZooModel):
         self.seed = seed
         self.noise = backends.SeedGenerator(seed)
         self.loss_trackers = [keras.metrics.Mean(name=name) for name in self.loss_names]
+        self.gradient_norm_trackers = {}
+        self._norms_of_step = []
 
     def set_networks(self, **networks):
         """Makes the built networks attributes of the model, and the average of the one that makes images."""
@@ -153,6 +158,8 @@ class GenerativeModel(ZooModel):
             jit_compile=jit_compile,
         )
         given = {player: keras.optimizers.get(value) for player, value in (optimizers or {}).items() if value}
+        # Keras' own would stand beside a family's loss of that name.
+        self._loss_tracker = None
         with backends.strategy_scope(self):
             chosen = {**self.default_optimizers(), **given}
             if len({id(optimizer) for optimizer in chosen.values()}) < len(chosen):
@@ -210,31 +217,37 @@ class GenerativeModel(ZooModel):
     def unpack(self, data):
         """Splits what `fit` hands over into float32 images in [-1, 1] and labels (None without classes)."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return pixels.normalize(images), labels if self.num_classes else None
+        images = ops.cast(images, "float32") if self.makes_points else pixels.normalize(images)
+        return images, labels if self.num_classes else None
 
     def draw_latents(self, num):
         """Draws standard normal latents for training, float32 `(num, latent_dim)`."""
         return keras.random.normal((num, self.latent_dim), seed=self.noise)
 
-    def minimize(self, loss_function, player):
+    def minimize(self, loss_function, player, has_aux=False):
         """Takes one step of a player's optimizer.
 
         The only place (with `minimize_through`) where a loss meets an optimizer: the gradient by the
         backend, the division by the number of replicas (whose gradients are summed), and loss scaling.
 
         Args:
-            loss_function: Callable without arguments that returns the mean loss over this replica's batch.
+            loss_function: Callable without arguments that returns the mean loss over this replica's batch, or
+                with `has_aux` a pair of it and anything else.
             player: Name of the optimizer.
+            has_aux: Bool.
 
         Returns:
-            The loss, float32 scalar tensor.
+            What `loss_function` has returned: the loss, a float32 scalar tensor, or the pair.
         """
+
+        def scaled_and_output():
+            output = loss_function()
+            return self._scaled(output[0] if has_aux else output, player), output
+
         variables = self.variables_of(player)
-        (_, loss), gradients = backends.value_and_grad(
-            lambda: self._scaled(loss_function(), player), variables, has_aux=True
-        )
+        (_, output), gradients = backends.value_and_grad(scaled_and_output, variables, has_aux=True)
         self._apply(gradients, variables, player)
-        return loss
+        return output
 
     def keep_forward(self, function, player):
         """Runs `function()` once, for `minimize_through` to go back through.
@@ -257,18 +270,40 @@ class GenerativeModel(ZooModel):
         Returns:
             The loss, float32 scalar tensor.
         """
-        (_, loss), output_gradient = backends.input_value_and_grad(
-            lambda output: self._scaled(loss_function(output), player), output, has_aux=True
-        )
+
+        def scaled_and_loss(output):
+            loss = loss_function(output)
+            return self._scaled(loss, player), loss
+
+        (_, loss), output_gradient = backends.input_value_and_grad(scaled_and_loss, output, has_aux=True)
         self._apply(pullback(output_gradient), self.variables_of(player), player)
         return loss
 
     def _scaled(self, loss, player):
-        """Returns the loss as its gradient needs it, and as the logs show it."""
-        return self.optimizers[player].scale_loss(loss / backends.num_replicas()), loss
+        """Returns the loss as its gradient needs it."""
+        return self.optimizers[player].scale_loss(loss / backends.num_replicas())
 
     def _apply(self, gradients, variables, player):
+        if player in self.gradient_norm_trackers:
+            squares = [ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in gradients]
+            scale = self.optimizers[player].scale_loss(1.0 / backends.num_replicas())
+            self.gradient_norm_trackers[player].update_state(ops.sqrt(sum(squares)) / scale)
+            self._norms_of_step.append(player)
         backends.apply_gradients(self.optimizers[player], gradients, variables)
+
+    def track_gradient_norms(self):
+        """Adds `{player}_gradient_norm`, the epoch's largest so far, to the logs of `fit`.
+
+        To be called on a compiled model before `fit`, or by a callback in `set_model`. Under `tf.distribute`
+        a norm is that of a replica's own gradient.
+        """
+        if not self.gradient_norm_trackers:
+            with backends.strategy_scope(self):
+                self.gradient_norm_trackers = {
+                    player: _Maximum(name=f"{player}_gradient_norm") for player in self.players
+                }
+            # What was traced before does not know the trackers.
+            self.train_function = None
 
     def update_average(self, num_images):
         """Moves the averaged network towards the trained one, after the step's last update of it.
@@ -297,12 +332,19 @@ class GenerativeModel(ZooModel):
         """Adds one step's losses to the epoch's means and returns the logs."""
         for tracker in self.loss_trackers:
             tracker.update_state(losses[tracker.name])
-        return {tracker.name: tracker.result() for tracker in self.loss_trackers}
+        norms = [self.gradient_norm_trackers[player] for player in dict.fromkeys(self._norms_of_step)]
+        self._norms_of_step.clear()
+        return {tracker.name: tracker.result() for tracker in (*self.loss_trackers, *norms)}
 
     # Using a trained model.
 
     def call(self, inputs, training=False):
         return self.sampling_network(inputs, training=training)
+
+    def images_from_latents(self, latents, labels=None):
+        """Images in [-1, 1] of the network that samples, as a float32 tensor."""
+        inputs = latents if labels is None else [latents, labels]
+        return ops.cast(self.sampling_network(inputs, training=False), "float32")
 
     def sample(self, num=None, seed=None, latents=None, labels=None, batch_size=64):
         """Draws images.
@@ -316,7 +358,7 @@ class GenerativeModel(ZooModel):
             batch_size: Int, images generated at once.
 
         Returns:
-            Float32 NumPy array `(num, height, width, channels)` in [-1, 1].
+            Float32 NumPy array `(num, height, width, channels)` in [-1, 1], or `(num, num_features)` points.
 
         Raises:
             ValueError: If the arguments do not fit one another or the model.
@@ -346,17 +388,21 @@ class GenerativeModel(ZooModel):
             latents = ops.convert_to_numpy(latent.normal(num, self.latent_dim, seed))
         elif len(latents) != num:
             raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
-        inputs = latents
+        inputs = [latents]
         if self.num_classes:
             labels = np.full(num, labels) if labels is not None and np.ndim(labels) == 0 else labels
-            inputs = [latents, self._check_labels(labels, num, "labels")]
+            inputs.append(self._check_labels(labels, num, "labels"))
         elif labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
-        batches = [
-            self.sampling_network(keras.tree.map_structure(lambda x: x[start : start + batch_size], inputs))  # noqa: B023
-            for start in range(0, num, batch_size)
-        ]
-        return np.concatenate([ops.convert_to_numpy(batch) for batch in batches])
+        return in_batches(self.images_from_latents, inputs, batch_size)
+
+    def further_signatures(self):
+        """What the exported model offers beside images: signature -> (function, dict of its inputs).
+
+        The function takes tensors by the names of the inputs, each a `keras.KerasTensor` with its shape and
+        dtype, and returns a dict of tensors.
+        """
+        return {}
 
     def export(self, filepath, format="tf_saved_model", verbose=False):
         """Exports the model for serving.
@@ -378,7 +424,12 @@ class GenerativeModel(ZooModel):
         if format == "tf_saved_model":
             export.export_saved_model(self, filepath, verbose=verbose)
         else:
-            export.export_network(self.sampling_network, filepath, format, verbose=verbose)
+            export.export_network(self._functional_sampler(), filepath, format, verbose=verbose)
+
+    def _functional_sampler(self):
+        """A functional model from latents (and labels) to images."""
+        inputs = [keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in self.sampling_network.inputs]
+        return keras.Model(inputs if len(inputs) > 1 else inputs[0], self.images_from_latents(*inputs))
 
     # Saving.
 
@@ -396,6 +447,30 @@ class GenerativeModel(ZooModel):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+
+
+class _Maximum(keras.metrics.Metric):
+    """The largest value since the last reset."""
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        # Over replicas the mean of each one's largest.
+        self.largest = self.add_variable((), "zeros", aggregation="mean", name="largest")
+
+    def update_state(self, value):
+        self.largest.assign(ops.maximum(self.largest.value, value))
+
+    def result(self):
+        return self.largest.value
+
+
+def in_batches(function, arrays, batch_size):
+    """Applies a function of tensors to arrays of equal length, a part at a time; returns one NumPy array."""
+    parts = [
+        function(*(array[start : start + batch_size] for array in arrays))
+        for start in range(0, len(arrays[0]), batch_size)
+    ]
+    return np.concatenate([ops.convert_to_numpy(part) for part in parts])
 
 
 def _averaged_copy_of(network):

@@ -43,13 +43,15 @@ class ZooModel(PresetModel, keras.Model):
         images, labels, whole = _look_at(x, y)
         if images is None:
             return
-        if images.ndim == 3:
+        if self.makes_points:
+            self._check_points(images)
+        elif images.ndim == 3:
             raise ValueError(
                 f"`x` must have the shape (batch, {', '.join(map(str, self.image_shape))}). Received: "
                 f"{images.shape}. Add a channel axis to grey images (`images[..., None]`), or batch the dataset "
                 "(`dataset.batch(64, drop_remainder=True)`)."
             )
-        if images.ndim != 4 or images.shape[1:] != self.image_shape:
+        elif images.ndim != 4 or images.shape[1:] != self.image_shape:
             raise ValueError(
                 f"`x` must have the shape (batch, {', '.join(map(str, self.image_shape))}), which this model "
                 f"was made for. Received: {images.shape}. Load the images at that size and number of "
@@ -57,10 +59,27 @@ class ZooModel(PresetModel, keras.Model):
             )
         if len(images) == 0:
             raise ValueError("`x` is empty: there is nothing to train on.")
-        pixels.check_range(images, "x")
+        if not self.makes_points:
+            pixels.check_range(images, "x")
         self._check_batches(x, len(images), (batch_size or 32) if whole else None, training)
         if self.num_classes:
             self._check_labels(labels, len(images), "y")
+
+    @property
+    def makes_points(self):
+        """Whether a sample is a vector of any values, not an image."""
+        return len(self.image_shape) == 1
+
+    def _check_points(self, points):
+        if points.ndim != 2 or points.shape[1:] != self.image_shape:
+            raise ValueError(
+                f"`x` must hold points, shape (batch, {self.image_shape[0]}). Received: {points.shape}"
+            )
+        if not np.issubdtype(points.dtype, np.floating) or not np.isfinite(points).all():
+            raise ValueError(
+                "`x` must hold finite float values. Received: dtype "
+                f"{points.dtype}. Convert with `.astype('float32')`, and remove NaN."
+            )
 
     def _check_batches(self, x, num, batch_size, training):
         """Checks that every batch can be split over the replicas.

@@ -1,6 +1,25 @@
-"""Generators and discriminators that families share."""
+"""Generators, discriminators, encoders and decoders that families share."""
 
+from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
+from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
+from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
 
-__all__ = ["ConvDiscriminator", "ConvGenerator", "DCGANDiscriminator", "DCGANGenerator"]
+__all__ = [
+    "ConvDecoder",
+    "ConvDiscriminator",
+    "ConvEncoder",
+    "ConvGenerator",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "MLPDecoder",
+    "MLPDiscriminator",
+    "MLPEncoder",
+    "MLPGenerator",
+    "ResNetCritic",
+    "ResNetGenerator",
+    "StridedCritic",
+    "UpsamplingGenerator",
+]

@@ -1,0 +1,178 @@
+"""The plain autoencoder, and what variational and Wasserstein autoencoders share with it."""
+
+from typing import ClassVar
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends, likelihoods, pixels
+from keras_genzoo.models.generative_model import GenerativeModel, in_batches
+from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.networks import ConvDecoder, ConvEncoder
+from keras_genzoo.optimizers import Adam
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class Autoencoder(GenerativeModel):
+    """An encoder and a decoder that are trained to reconstruct images.
+
+    The loss is the squared error of an image, summed over its values on the scale from 0 to 1. Nothing gives
+    the latents a distribution, so that `sample`, which decodes standard normal latents, shows what is missing
+    to a generative model: see `VAE`, `WAEMMD` and `WAEGAN`.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`. Defaults to what `encoder` takes.
+        latent_dim: Int, length of a latent. Defaults to what `decoder` takes, or 20.
+        encoder: `keras.Model` from images in [-1, 1] to latents. Defaults to `ConvEncoder`.
+        decoder: `keras.Model` from latents to logits of images. Defaults to `ConvDecoder`.
+        seed: Int or None, seed of the training noise.
+        **kwargs: `name` and other arguments of `keras.Model`.
+
+    Call arguments:
+        images: Float images in [-1, 1].
+
+    Returns:
+        Their reconstructions, float32 in [-1, 1].
+
+    Example:
+
+    ```python
+    model = keras_genzoo.models.Autoencoder(image_shape=(28, 28, 1), latent_dim=8)
+    model.compile()
+    model.fit(keras_genzoo.datasets.load("mnist"), epochs=20)
+    latents = model.encode(images)
+    ```
+
+    Source: Hinton & Salakhutdinov 2006, without the pretraining.
+    """
+
+    players: ClassVar = {"autoencoder": ("encoder", "decoder")}
+    loss_names = ("loss",)
+    image_network = "decoder"
+    image_signature = "decode"
+    # Whether the default encoder gives a mean and a log variance.
+    stochastic_encoder = False
+
+    def __init__(self, image_shape=None, latent_dim=None, *, encoder=None, decoder=None, **kwargs):
+        image_shape = agreeing("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
+        latent_dim = agreeing("latent_dim", latent_dim, decoder, lambda: decoder.input_shape[-1], default=20)
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, **kwargs)
+        for option in ("average_decay", "average_half_life"):
+            if getattr(self, option) is not None:
+                raise ValueError(f"`{option}` would average the decoder alone, which fits no encoder.")
+        encoder = encoder or ConvEncoder(image_shape, latent_dim, stochastic=self.stochastic_encoder)
+        decoder = decoder or ConvDecoder(latent_dim, image_shape)
+        agreeing("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])
+        outputs = [(None, latent_dim)] * 2 if self.stochastic_encoder else [(None, latent_dim)]
+        if [output.shape for output in encoder.outputs] != outputs:
+            raise ValueError(
+                f"`encoder` must have the output{'s' * self.stochastic_encoder} {outputs}"
+                f"{' (mean and log variance)' * self.stochastic_encoder}. Received: "
+                f"{[output.shape for output in encoder.outputs]}"
+            )
+        self.set_networks(encoder=encoder, decoder=decoder)
+
+    def default_optimizers(self):
+        """Adam with learning rate 1e-3, and the usual betas."""
+        return {"autoencoder": Adam(learning_rate=1e-3, beta_1=0.9)}
+
+    def compile(self, optimizer=None, **kwargs):
+        """Configures the model for training.
+
+        Args:
+            optimizer: `keras.optimizers.Optimizer` of the encoder and the decoder. Defaults to the paper's.
+            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
+        """
+        super().compile({"autoencoder": optimizer}, **kwargs)
+
+    @backends.train_step
+    def train_step(self, data):
+        images, _ = self.unpack(data)
+        _, logs = self.minimize(lambda: self.autoencoder_loss(images, True), "autoencoder", has_aux=True)
+        return self.update_trackers(**logs)
+
+    @backends.test_step
+    def test_step(self, data):
+        images, _ = self.unpack(data)
+        return self.update_trackers(**self.autoencoder_loss(images, False)[1])
+
+    def autoencoder_loss(self, images, training=False):
+        """Mean squared error of the images' reconstructions, each summed over the image.
+
+        Returns:
+            Tuple of the float32 scalar and a dict of the logged losses.
+        """
+        logits = self.decoder(self.encoder(images, training=training), training=training)
+        loss = ops.mean(likelihoods.squared_error(images, logits))
+        return loss, {"loss": loss}
+
+    # Using a trained model.
+
+    def call(self, images, training=False):
+        return self.images_from_latents(self.latents_of(images))
+
+    def latents_of(self, images):
+        """Latents of a tensor of images, float32."""
+        return self.encoder(images, training=False)
+
+    def images_from_latents(self, latents, labels=None):
+        """Images in [-1, 1] of a tensor of latents, float32: twice the logistic function of the logits, less 1."""
+        return ops.tanh(0.5 * ops.cast(self.decoder(latents, training=False), "float32"))
+
+    def encode(self, images, batch_size=64):
+        """Computes the latents of images, of a stochastic encoder the means.
+
+        Args:
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+            batch_size: Int, images encoded at once.
+
+        Returns:
+            Float32 NumPy array `(num, latent_dim)`.
+
+        Raises:
+            ValueError: If the images have the wrong shape or range.
+        """
+        return in_batches(self.latents_of, [self._checked(images)], batch_size)
+
+    def decode(self, latents, batch_size=64):
+        """Computes the images of latents: as `sample(latents=latents)`."""
+        return self.sample(latents=latents, batch_size=batch_size)
+
+    def reconstruct(self, images, batch_size=64):
+        """Encodes and decodes images.
+
+        Args:
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+            batch_size: Int, images at once.
+
+        Returns:
+            Float32 NumPy array of the same shape in [-1, 1].
+
+        Raises:
+            ValueError: If the images have the wrong shape or range.
+        """
+        return in_batches(self.call, [self._checked(images)], batch_size)
+
+    def _checked(self, images):
+        images = ops.convert_to_numpy(images)
+        if images.ndim != 4 or images.shape[1:] != self.image_shape or not len(images):
+            raise ValueError(
+                f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "
+                f"Received: {images.shape}"
+            )
+        pixels.check_range(images, "images")
+        return ops.convert_to_numpy(pixels.normalize(images))
+
+    def further_signatures(self):
+        images = {"images": keras.KerasTensor((None, *self.image_shape), "float32")}
+        return {
+            "encode": (lambda images: {"latents": self.latents_of(images)}, images),
+            "reconstruct": (lambda images: {"images": self.call(images)}, images),
+        }
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+        }

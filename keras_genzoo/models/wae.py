@@ -1,0 +1,216 @@
+"""Wasserstein autoencoders: WAE-MMD and WAE-GAN."""
+
+from typing import ClassVar
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends, likelihoods, losses
+from keras_genzoo.models.autoencoder import Autoencoder
+from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.networks import MLPDiscriminator
+from keras_genzoo.optimizers import Adam
+
+
+class WAE(Autoencoder):
+    """What WAE-MMD and WAE-GAN share: an autoencoder whose latents are drawn towards the prior.
+
+    The loss is the squared error of an image, summed over its values on the scale from 0 to 1, and
+    `penalty_weight` times a divergence between a batch's latents and the prior, a standard normal. Subclasses
+    implement `penalty`.
+
+    Args:
+        image_shape, latent_dim, encoder, decoder, seed, **kwargs: As for `Autoencoder`.
+        penalty_weight: Float, lambda of the paper.
+    """
+
+    loss_names = ("loss", "reconstruction_loss", "penalty")
+
+    def __init__(self, image_shape=None, latent_dim=None, *, penalty_weight=10.0, **kwargs):
+        super().__init__(image_shape, latent_dim, **kwargs)
+        if penalty_weight < 0:
+            raise ValueError(f"`penalty_weight` must be at least 0. Received: {penalty_weight}")
+        self.penalty_weight = penalty_weight
+
+    def penalty(self, latents):
+        """Divergence of a batch of latents from the prior, float32 scalar."""
+        raise NotImplementedError
+
+    def autoencoder_loss(self, images, training=False):
+        """The weighted sum and its two parts.
+
+        Returns:
+            Tuple of the float32 scalar and a dict of the logged losses.
+        """
+        latents = self.encoder(images, training=training)
+        logits = self.decoder(latents, training=training)
+        reconstruction = ops.mean(likelihoods.squared_error(images, logits))
+        penalty = self.penalty(latents)
+        loss = reconstruction + self.penalty_weight * penalty
+        return loss, {"loss": loss, "reconstruction_loss": reconstruction, "penalty": penalty}
+
+    def get_config(self):
+        return {**super().get_config(), "penalty_weight": self.penalty_weight}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class WAEMMD(WAE):
+    """A Wasserstein autoencoder with the maximum mean discrepancy.
+
+    The kernel is the inverse multiquadratic C / (C + |a - b|^2) with C = 2 * latent_dim, the expected squared
+    distance of two latents of the prior. Under `tf.distribute` each replica compares its own latents.
+
+    Args:
+        image_shape, latent_dim, encoder, decoder, penalty_weight, seed: As for `WAE`.
+        **kwargs: As for `Autoencoder`.
+
+    Example:
+
+    ```python
+    wae = keras_genzoo.models.WAEMMD(image_shape=(28, 28, 1), latent_dim=8)
+    wae.compile()
+    wae.fit(keras_genzoo.datasets.load("mnist", batch_size=100), epochs=50)
+    ```
+
+    Source: Tolstikhin et al. 2018, algorithm 2; section 4 for lambda 10, latent 8 and the kernel.
+    """
+
+    def default_optimizers(self):
+        """Adam with learning rate 1e-3 and beta_1 0.5 (Tolstikhin et al. 2018, appendix C)."""
+        return {"autoencoder": Adam(learning_rate=1e-3, beta_1=0.5)}
+
+    def penalty(self, latents):
+        """Squared maximum mean discrepancy to as many latents of the prior, float32 scalar."""
+        prior = self.draw_latents(ops.shape(latents)[0])
+        return maximum_mean_discrepancy(prior, latents, scale=2.0 * self.latent_dim)
+
+    def _check_batches(self, x, num, batch_size, training):
+        super()._check_batches(x, num, batch_size, training)
+        smallest = num if batch_size is None else (num % batch_size or batch_size)
+        if smallest < 2 * backends.num_replicas_of(self):
+            raise ValueError(
+                "The discrepancy needs at least 2 images a batch on each replica. Received a batch of "
+                f"{smallest}. Change the batch size, or drop the last partial batch."
+            )
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class WAEGAN(WAE):
+    """A Wasserstein autoencoder with a discriminator between latents of images and of the prior.
+
+    Args:
+        image_shape, latent_dim, encoder, decoder, penalty_weight, seed: As for `WAE`.
+        discriminator: `keras.Model` from latents to logits. Defaults to an `MLPDiscriminator` with four
+            hidden layers of 512.
+        **kwargs: As for `Autoencoder`.
+
+    Example:
+
+    ```python
+    wae = keras_genzoo.models.WAEGAN(image_shape=(28, 28, 1), latent_dim=8)
+    wae.compile()
+    wae.fit(keras_genzoo.datasets.load("mnist", batch_size=100), epochs=50)
+    ```
+
+    Source: Tolstikhin et al. 2018, algorithm 1; section 4 and appendix C for the constants.
+    """
+
+    players: ClassVar = {"discriminator": ("discriminator",), "autoencoder": ("encoder", "decoder")}
+    loss_names = ("loss", "reconstruction_loss", "penalty", "discriminator_loss")
+
+    def __init__(self, image_shape=None, latent_dim=None, *, discriminator=None, **kwargs):
+        super().__init__(image_shape, latent_dim, **kwargs)
+        discriminator = discriminator or MLPDiscriminator((self.latent_dim,), hidden=(512, 512, 512, 512))
+        agreeing("latent_dim", self.latent_dim, discriminator, lambda: discriminator.input_shape[-1])
+        self.adversarial_loss = losses.NonSaturating()
+        self.set_networks(encoder=self.encoder, decoder=self.decoder, discriminator=discriminator)
+
+    def default_optimizers(self):
+        """Adam with beta_1 0.5, learning rates 1e-3 and 5e-4 (Tolstikhin et al. 2018, appendix C)."""
+        return {
+            "discriminator": Adam(learning_rate=5e-4, beta_1=0.5),
+            "autoencoder": Adam(learning_rate=1e-3, beta_1=0.5),
+        }
+
+    def compile(self, autoencoder_optimizer=None, discriminator_optimizer=None, **kwargs):
+        """Configures the model for training.
+
+        Args:
+            autoencoder_optimizer: `keras.optimizers.Optimizer` of the encoder and the decoder. Defaults to
+                the paper's.
+            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
+            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
+        """
+        GenerativeModel.compile(
+            self,
+            {"autoencoder": autoencoder_optimizer, "discriminator": discriminator_optimizer},
+            **kwargs,
+        )
+
+    @backends.train_step
+    def train_step(self, data):
+        images, _ = self.unpack(data)
+        prior = self.draw_latents(ops.shape(images)[0])
+        latents = self.encoder(images, training=True)
+        discriminator_loss = self.minimize(
+            lambda: self.discriminator_loss(prior, latents, True), "discriminator"
+        )
+        _, logs = self.minimize(lambda: self.autoencoder_loss(images, True), "autoencoder", has_aux=True)
+        return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
+
+    @backends.test_step
+    def test_step(self, data):
+        images, _ = self.unpack(data)
+        prior = self.draw_latents(ops.shape(images)[0])
+        _, logs = self.autoencoder_loss(images, False)
+        discriminator_loss = self.discriminator_loss(prior, self.encoder(images, training=False))
+        return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
+
+    def discriminator_loss(self, prior, latents, training=False):
+        """`-E[log D(z)] - E[log(1 - D(Q(x)))]`, float32 scalar: latents of the prior are the real ones.
+
+        Not weighted as in the paper, which changes nothing for Adam and leaves 2 log 2 at the balance.
+        """
+        latents = ops.stop_gradient(latents)
+        return self.adversarial_loss.discriminator(
+            self.discriminator(prior, training=training), self.discriminator(latents, training=training)
+        )
+
+    def penalty(self, latents):
+        """`-E[log D(Q(x))]`, float32 scalar."""
+        return self.adversarial_loss.generator(self.discriminator(latents, training=False))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+        }
+
+
+def maximum_mean_discrepancy(first, second, scale):
+    """Squared maximum mean discrepancy of two sets with the kernel `scale / (scale + |a - b|^2)`, unbiased.
+
+    Args:
+        first: Float tensor `(num, dim)`, num at least 2.
+        second: Float tensor of the same shape.
+        scale: Float, C of the paper.
+
+    Returns:
+        Float32 scalar tensor; it may be negative.
+
+    Source: Tolstikhin et al. 2018, algorithm 2.
+    """
+    num = ops.cast(ops.shape(first)[0], "float32")
+
+    def kernel(a, b):
+        squared_distances = (
+            ops.sum(ops.square(a), axis=1)[:, None]
+            + ops.sum(ops.square(b), axis=1)[None]
+            - 2.0 * ops.matmul(a, ops.transpose(b))
+        )
+        return scale / (scale + ops.relu(squared_distances))
+
+    # Of a set with itself the diagonal, whose kernel is 1, does not count.
+    within = ops.sum(kernel(first, first)) + ops.sum(kernel(second, second)) - 2.0 * num
+    return within / (num * (num - 1.0)) - 2.0 * ops.mean(kernel(first, second))

@@ -1,0 +1,262 @@
+"""Wasserstein GANs: weight clipping (WGAN) and the gradient penalty (WGAN-GP)."""
+
+from typing import ClassVar
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends, losses, penalties
+from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.network_arguments import agreeing, check_label_inputs, first_of, join
+from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic, UpsamplingGenerator
+from keras_genzoo.optimizers import Adam
+
+
+class WassersteinGAN(GenerativeModel):
+    """What WGAN and WGAN-GP share: a critic that takes several updates for one of the generator.
+
+    Subclasses implement `critic_loss`, and `constrain_critic` where the critic is kept Lipschitz by more than
+    its loss.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`, or `(num_features,)` for points. Defaults to what
+            `generator` makes.
+        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 128.
+        generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1]. Defaults
+            to `UpsamplingGenerator`, for points to `MLPGenerator`.
+        critic: `keras.Model` from images (or a list of images and labels) to values. Defaults to
+            `StridedCritic`, for points to `MLPDiscriminator`.
+        width: Int, base width of the default networks for images.
+        num_classes: Int, or None for an unconditional model (labels in the data are then ignored). With
+            classes, pass a generator and a critic that take labels.
+        critic_steps: Int, updates of the critic a step.
+        split_batches: Bool. True gives each update of the critic its own part of the batch: a data set
+            batched by `critic_steps * b` is then used as in the papers' algorithms, every update with `b` new
+            images. False uses the whole batch in each.
+        average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`.
+    """
+
+    players: ClassVar = {"critic": ("critic",), "generator": ("generator",)}
+
+    def __init__(
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        generator=None,
+        critic=None,
+        width=64,
+        num_classes=None,
+        critic_steps=5,
+        split_batches=False,
+        **kwargs,
+    ):
+        image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
+        latent_dim = agreeing(
+            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=128
+        )
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
+        if critic_steps < 1:
+            raise ValueError(f"`critic_steps` must be at least 1. Received: critic_steps={critic_steps}")
+        if self.makes_points:
+            generator = generator or MLPGenerator(latent_dim, image_shape)
+            critic = critic or MLPDiscriminator(image_shape, name="critic")
+        else:
+            generator = generator or UpsamplingGenerator(image_shape, latent_dim, width)
+            critic = critic or StridedCritic(image_shape, width)
+        agreeing("image_shape", image_shape, critic, lambda: first_of(critic.input_shape)[1:])
+        check_label_inputs(num_classes, generator, critic)
+        self.wasserstein_loss = losses.Wasserstein()
+        self.critic_steps = critic_steps
+        self.split_batches = split_batches
+        self.set_networks(generator=generator, critic=critic)
+
+    def _check_batches(self, x, num, batch_size, training):
+        super()._check_batches(x, num, batch_size, training)
+        sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
+        parts = self.critic_steps * backends.num_replicas_of(self)
+        if training and self.split_batches and any(size % parts for size in sizes):
+            raise ValueError(
+                f"With `split_batches` a batch must be a multiple of the {parts} parts it is split into "
+                f"(`critic_steps` on each replica). Received batches of {sorted(sizes)} images. Change the "
+                "batch size, or drop the last partial batch."
+            )
+
+    def compile(self, generator_optimizer=None, critic_optimizer=None, **kwargs):
+        """Configures the model for training.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
+            critic_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
+            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
+        """
+        super().compile({"critic": critic_optimizer, "generator": generator_optimizer}, **kwargs)
+
+    @backends.train_step
+    def train_step(self, data):
+        images, labels = self.unpack(data)
+        critic_logs = []
+        for real, real_labels in self._critic_batches(images, labels):
+            latents = self.draw_latents(ops.shape(real)[0])
+            fakes = self.generator(join(latents, real_labels), training=True)
+            _, logs = self.minimize(
+                lambda: self.critic_loss(real, fakes, real_labels, True),  # noqa: B023
+                "critic",
+                has_aux=True,
+            )
+            self.constrain_critic()
+            critic_logs.append(logs)
+        latents = self.draw_latents(ops.shape(real)[0])
+        generator_loss = self.minimize(lambda: self.generator_loss(latents, real_labels, True), "generator")
+        self.update_average(ops.shape(images)[0])
+        means = {name: sum(logs[name] for logs in critic_logs) / self.critic_steps for name in critic_logs[0]}
+        return self.update_trackers(**means, generator_loss=generator_loss)
+
+    @backends.test_step
+    def test_step(self, data):
+        images, labels = self.unpack(data)
+        latents = self.draw_latents(ops.shape(images)[0])
+        fakes = self.sampling_network(join(latents, labels), training=False)
+        _, logs = self.critic_loss(images, fakes, labels, False)
+        generator_loss = self.wasserstein_loss.generator(self.critic(join(fakes, labels), training=False))
+        return self.update_trackers(**logs, generator_loss=generator_loss)
+
+    def _critic_batches(self, images, labels):
+        """Pairs of images and labels, one for each update of the critic."""
+        if not self.split_batches:
+            return [(images, labels)] * self.critic_steps
+        image_parts = ops.split(images, self.critic_steps)
+        label_parts = [None] * self.critic_steps if labels is None else ops.split(labels, self.critic_steps)
+        return list(zip(image_parts, label_parts, strict=True))
+
+    def critic_loss(self, images, fakes, labels=None, training=False):
+        """Loss of the critic on a batch of real and one of generated images.
+
+        Returns:
+            Tuple of the float32 scalar and a dict of the logged losses.
+        """
+        raise NotImplementedError
+
+    def constrain_critic(self):
+        """Called after each update of the critic."""
+
+    def generator_loss(self, latents, labels=None, training=False):
+        """`-E[D(G(z))]`, float32 scalar."""
+        fakes = self.generator(join(latents, labels), training=training)
+        return self.wasserstein_loss.generator(self.critic(join(fakes, labels), training=training))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "critic": keras.saving.serialize_keras_object(self.critic),
+            "num_classes": self.num_classes,
+            "critic_steps": self.critic_steps,
+            "split_batches": self.split_batches,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class WGAN(WassersteinGAN):
+    """A generator against a critic whose weights are clipped.
+
+    The negative of the critic's loss estimates the Wasserstein-1 distance up to a factor.
+
+    Args:
+        image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
+            average_decay, average_half_life, seed: As for `WassersteinGAN`.
+        clip_value: Float, bound of every trainable weight of the critic after an update.
+        **kwargs: As for `GenerativeModel`.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.WGAN(image_shape=(28, 28, 1), split_batches=True)
+    gan.compile()
+    gan.fit(keras_genzoo.datasets.load("fashion_mnist", batch_size=5 * 64), epochs=20)
+    ```
+
+    Source: Arjovsky et al. 2017, algorithm 1.
+    """
+
+    loss_names = ("critic_loss", "generator_loss")
+
+    def __init__(self, image_shape=None, latent_dim=None, *, clip_value=0.01, **kwargs):
+        super().__init__(image_shape, latent_dim, **kwargs)
+        if clip_value <= 0:
+            raise ValueError(f"`clip_value` must be positive. Received: clip_value={clip_value}")
+        self.clip_value = clip_value
+
+    def default_optimizers(self):
+        """RMSprop with learning rate 5e-5 for both (Arjovsky et al. 2017, algorithm 1)."""
+        return {player: keras.optimizers.RMSprop(5e-5) for player in self.players}
+
+    def critic_loss(self, images, fakes, labels=None, training=False):
+        """`E[D(G(z))] - E[D(x)]`: see `WassersteinGAN.critic_loss`. Real and generated images pass apart."""
+        loss = self.wasserstein_loss.discriminator(
+            self.critic(join(images, labels), training=training),
+            self.critic(join(fakes, labels), training=training),
+        )
+        return loss, {"critic_loss": loss}
+
+    def constrain_critic(self):
+        """Clips the critic's weights."""
+        for variable in self.critic.trainable_variables:
+            variable.assign(ops.clip(variable.value, -self.clip_value, self.clip_value))
+
+    def get_config(self):
+        return {**super().get_config(), "clip_value": self.clip_value}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class WGANGP(WassersteinGAN):
+    """A generator against a critic whose gradient is held near norm 1 by a penalty.
+
+    Args:
+        image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
+            average_decay, average_half_life, seed: As for `WassersteinGAN`. A critic with batch normalisation
+            is refused: the penalty is on each image's own gradient (section 4).
+        penalty: `keras_genzoo.penalties.GradientPenalty`. Defaults to
+            `WassersteinGradientPenalty(weight=10)`.
+        **kwargs: As for `GenerativeModel`.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.WGANGP(image_shape=(28, 28, 1))
+    gan.compile()
+    gan.fit(keras_genzoo.datasets.load("fashion_mnist", batch_size=64), epochs=20)
+    ```
+
+    Source: Gulrajani et al. 2017, algorithm 1.
+    """
+
+    loss_names = ("critic_loss", "gradient_penalty", "generator_loss")
+
+    def __init__(self, image_shape=None, latent_dim=None, *, penalty=None, **kwargs):
+        super().__init__(image_shape, latent_dim, **kwargs)
+        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.critic._flatten_layers()):
+            raise ValueError(
+                "`critic` has batch normalisation, which makes the gradient of one image depend on the others. "
+                "Use layer normalisation, or none."
+            )
+        self.penalty = penalties.get(penalty) or penalties.WassersteinGradientPenalty()
+
+    def default_optimizers(self):
+        """Adam with learning rate 1e-4, beta_1 0, beta_2 0.9 for both (Gulrajani et al. 2017, algorithm 1)."""
+        return {player: Adam(learning_rate=1e-4, beta_1=0.0, beta_2=0.9) for player in self.players}
+
+    def critic_loss(self, images, fakes, labels=None, training=False):
+        """`E[D(G(z))] - E[D(x)]` and the penalty: see `WassersteinGAN.critic_loss`."""
+        both_labels = None if labels is None else ops.concatenate([labels, labels])
+        # Without batch normalisation one pass over both is the same, and faster.
+        values = self.critic(join(ops.concatenate([images, fakes]), both_labels), training=training)
+        real_values, fake_values = ops.split(values, 2)
+        penalty = self.penalty(
+            lambda samples: self.critic(join(samples, labels), training=training), images, fakes, self.noise
+        )
+        loss = self.wasserstein_loss.discriminator(real_values, fake_values) + penalty
+        return loss, {"critic_loss": loss, "gradient_penalty": penalty}
+
+    def get_config(self):
+        return {**super().get_config(), "penalty": keras.saving.serialize_keras_object(self.penalty)}

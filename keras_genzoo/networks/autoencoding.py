@@ -1,0 +1,213 @@
+"""Encoders and decoders: of dense layers, and of convolutions with stride 2.
+
+An encoder gives the mean and the logarithm of the variance of a latent's posterior, or with
+`stochastic=False` the latent itself. A decoder gives a logit for each value of an image.
+"""
+
+import math
+
+import keras
+from keras import layers
+
+from keras_genzoo.networks.configurable import ConfigurableNetwork
+from keras_genzoo.networks.dcgan import side_and_doublings
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class MLPEncoder(ConfigurableNetwork):
+    """Images to latents by dense layers.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`.
+        latent_dim: Int, length of a latent.
+        hidden: Sequence of ints, units of the hidden layers.
+        activation: Keras activation of the hidden layers.
+        stochastic: Bool, whether to give a mean and a log variance, or one latent.
+
+    Call arguments:
+        images: Float images in [-1, 1].
+
+    Returns:
+        List of the mean and the log variance, or the latent; float32 `(batch, latent_dim)` each.
+
+    Source: Kingma & Welling 2013, appendix C; the defaults are those of PyTorch's VAE example.
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim=20,
+        hidden=(400,),
+        activation="relu",
+        stochastic=True,
+        name="encoder",
+    ):
+        images = keras.Input(tuple(image_shape), name="images")
+        x = layers.Flatten()(images)
+        for units in hidden:
+            x = layers.Dense(units, activation=activation)(x)
+        super().__init__(images, _posterior(x, latent_dim, stochastic), name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class MLPDecoder(ConfigurableNetwork):
+    """Latents to logits of images by dense layers.
+
+    Args:
+        latent_dim: Int, length of a latent.
+        image_shape: Tuple `(height, width, channels)`.
+        hidden: Sequence of ints, units of the hidden layers.
+        activation: Keras activation of the hidden layers.
+
+    Call arguments:
+        latents: Float `(batch, latent_dim)`.
+
+    Returns:
+        Float32 logits of images.
+    """
+
+    def __init__(self, latent_dim, image_shape, hidden=(400,), activation="relu", name="decoder"):
+        latents = keras.Input((latent_dim,), name="latents")
+        x = latents
+        for units in hidden:
+            x = layers.Dense(units, activation=activation)(x)
+        x = layers.Dense(math.prod(image_shape), name="flat_logits")(x)
+        logits = layers.Reshape(tuple(image_shape), dtype="float32", name="logits")(x)
+        super().__init__(latents, logits, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class ConvEncoder(ConfigurableNetwork):
+    """Images to latents by convolutions with stride 2 and dense layers, each with its activation.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`.
+        latent_dim: Int, length of a latent.
+        filters: Sequence of ints, channels of the convolutions. Defaults to 32, 64, ... until the map's side
+            is 4 or 7 (a side of 4 * 2^k or 7 * 2^k).
+        hidden: Sequence of ints, units of the dense layers.
+        kernel_size: Int.
+        padding: `"same"` or `"valid"`.
+        activation: Keras activation.
+        stochastic: Bool, whether to give a mean and a log variance, or one latent.
+
+    Call arguments:
+        images: Float images in [-1, 1].
+
+    Returns:
+        List of the mean and the log variance, or the latent; float32 `(batch, latent_dim)` each.
+
+    Example:
+
+    >>> ConvEncoder((28, 28, 1), latent_dim=2, hidden=(16,)).count_params()
+    69076
+    """
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim=20,
+        filters=None,
+        hidden=(256,),
+        kernel_size=3,
+        padding="same",
+        activation="relu",
+        stochastic=True,
+        name="encoder",
+    ):
+        images = keras.Input(tuple(image_shape), name="images")
+        x = images
+        for channels in _default_filters(image_shape) if filters is None else filters:
+            x = layers.Conv2D(channels, kernel_size, strides=2, padding=padding, activation=activation)(x)
+        x = layers.Flatten()(x)
+        for units in hidden:
+            x = layers.Dense(units, activation=activation)(x)
+        super().__init__(images, _posterior(x, latent_dim, stochastic), name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class ConvDecoder(ConfigurableNetwork):
+    """Latents to logits of images by a dense layer and transposed convolutions.
+
+    Args:
+        latent_dim: Int, length of a latent.
+        image_shape: Tuple `(height, width, channels)`.
+        initial_shape: Tuple `(height, width, channels)` of the dense layer's map. Defaults to that of the
+            default `ConvEncoder`'s last convolution.
+        filters: Sequence of ints, channels of the transposed convolutions, the last the image's. Defaults to
+            the encoder's in reverse, and the image's without stride.
+        strides: Sequence of ints of the same length.
+        kernel_sizes: Int, or a sequence of the same length.
+        padding: `"same"` or `"valid"`.
+        activation: Keras activation of all transposed convolutions but the last.
+        initial_activation: Keras activation of the dense layer.
+
+    Call arguments:
+        latents: Float `(batch, latent_dim)`.
+
+    Returns:
+        Float32 logits of images.
+
+    Example:
+
+    >>> ConvDecoder(2, (28, 28, 1)).count_params()
+    65089
+    """
+
+    def __init__(
+        self,
+        latent_dim,
+        image_shape,
+        initial_shape=None,
+        filters=None,
+        strides=None,
+        kernel_sizes=3,
+        padding="same",
+        activation="relu",
+        initial_activation="relu",
+        name="decoder",
+    ):
+        if filters is None:
+            encoder_filters = _default_filters(image_shape)
+            side, _ = side_and_doublings(image_shape)
+            initial_shape = (side, side, encoder_filters[-1])
+            filters = (*reversed(encoder_filters), image_shape[-1])
+            strides = (*[2] * len(encoder_filters), 1)
+        if isinstance(kernel_sizes, int):
+            kernel_sizes = [kernel_sizes] * len(filters)
+        if initial_shape is None or strides is None or not len(filters) == len(strides) == len(kernel_sizes):
+            raise ValueError(
+                "`filters` needs `initial_shape`, and `strides` and `kernel_sizes` of its length. Received: "
+                f"initial_shape={initial_shape}, filters={filters}, strides={strides}, "
+                f"kernel_sizes={kernel_sizes}"
+            )
+        latents = keras.Input((latent_dim,), name="latents")
+        x = layers.Dense(math.prod(initial_shape), activation=initial_activation, name="initial_map")(latents)
+        x = layers.Reshape(tuple(initial_shape))(x)
+        for level, (channels, stride, kernel_size) in enumerate(
+            zip(filters, strides, kernel_sizes, strict=True)
+        ):
+            last = level == len(filters) - 1
+            x = layers.Conv2DTranspose(
+                channels, kernel_size, stride, padding, activation=None if last else activation
+            )(x)
+        if x.shape[1:] != tuple(image_shape):
+            raise ValueError(
+                f"The layers make images of shape {x.shape[1:]}, but `image_shape` is {tuple(image_shape)}."
+            )
+        logits = layers.Activation("linear", dtype="float32", name="logits")(x)
+        super().__init__(latents, logits, name=name)
+
+
+def _posterior(x, latent_dim, stochastic):
+    if not stochastic:
+        return layers.Dense(latent_dim, dtype="float32", name="latents")(x)
+    return [
+        layers.Dense(latent_dim, dtype="float32", name="mean")(x),
+        layers.Dense(latent_dim, dtype="float32", name="log_variance")(x),
+    ]
+
+
+def _default_filters(image_shape):
+    _, doublings = side_and_doublings(image_shape)
+    return [32 * 2**level for level in range(doublings)]

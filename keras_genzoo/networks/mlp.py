@@ -1,0 +1,119 @@
+"""Multilayer perceptrons, for points in the plane and for small images."""
+
+import math
+
+import keras
+from keras import layers
+
+from keras_genzoo.layers import BatchNormalization, Pack
+from keras_genzoo.networks.configurable import ConfigurableNetwork
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class MLPGenerator(ConfigurableNetwork):
+    """Latents to points, or to images, by dense layers.
+
+    Points come from a linear layer, images from one with tanh. The defaults are VEEGAN's generator for its
+    rings and grids of Gaussians; PacGAN's has `hidden=(400,) * 4` with batch normalisation.
+
+    Args:
+        latent_dim: Int, length of a latent.
+        image_shape: Tuple `(num_features,)` for points, `(height, width, channels)` for images.
+        hidden: Sequence of ints, widths of the hidden layers.
+        activation: Keras activation of the hidden layers.
+        batch_norm_momentum: Float, or None for no batch normalisation. Normalised layers have no bias.
+        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+
+    Call arguments:
+        latents: Float `(batch, latent_dim)`.
+
+    Returns:
+        Float32 points `(batch, num_features)`, or float32 images in [-1, 1].
+
+    Example:
+
+    >>> MLPGenerator().count_params()
+    17154
+
+    Source: Srivastava et al. 2017 (VEEGAN) and Lin et al. 2018 (PacGAN), experiments on synthetic data.
+    """
+
+    def __init__(
+        self,
+        latent_dim=2,
+        image_shape=(2,),
+        hidden=(128, 128),
+        activation="relu",
+        batch_norm_momentum=None,
+        synchronized=False,
+        name="generator",
+    ):
+        _check_shape(image_shape)
+        x = latents = keras.Input((latent_dim,), name="latents")
+        for width in hidden:
+            x = layers.Dense(width, use_bias=batch_norm_momentum is None)(x)
+            if batch_norm_momentum is not None:
+                x = BatchNormalization(batch_norm_momentum, synchronized=synchronized)(x)
+            x = layers.Activation(activation)(x)
+        if len(image_shape) == 1:
+            # In float32 throughout: bfloat16 would round points by about the width of a narrow mode.
+            outputs = layers.Dense(image_shape[0], dtype="float32", name="points")(x)
+        else:
+            x = layers.Reshape(tuple(image_shape))(layers.Dense(math.prod(image_shape), name="pixels")(x))
+            outputs = layers.Activation("tanh", dtype="float32", name="images")(x)
+        super().__init__(latents, outputs, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class MLPDiscriminator(ConfigurableNetwork):
+    """Points or images to logits by dense layers; a critic where its logits are taken as values.
+
+    With `packing=m` it judges each `m` samples of the batch together, by one logit (PacGAN). That paper's
+    discriminator has maxout layers, three of 200 with 5 pieces, in the place of these.
+
+    Args:
+        image_shape: Tuple `(num_features,)` for points, `(height, width, channels)` for images.
+        hidden: Sequence of ints, widths of the hidden layers.
+        activation: Keras activation of the hidden layers.
+        packing: Int, number of samples judged together; the batch must be a multiple of it.
+
+    Call arguments:
+        samples: Float points or images, `(batch, *image_shape)`.
+
+    Returns:
+        Float32 logits, `(batch / packing, 1)`.
+
+    Example:
+
+    >>> MLPDiscriminator().count_params()
+    17025
+
+    Source: Lin et al. 2018 (PacGAN), section 2.
+    """
+
+    def __init__(
+        self, image_shape=(2,), hidden=(128, 128), activation="relu", packing=1, name="discriminator"
+    ):
+        _check_shape(image_shape)
+        if packing < 1:
+            raise ValueError(
+                f"`packing` must be at least 1, which judges each sample by itself. Received: packing={packing}"
+            )
+        x = samples = keras.Input(tuple(image_shape), name="points" if len(image_shape) == 1 else "images")
+        if packing > 1:
+            x = Pack(packing, name="packs")(x)
+        if len(image_shape) > 1:
+            x = layers.Flatten()(x)
+        for width in hidden:
+            x = layers.Activation(activation)(layers.Dense(width)(x))
+        logits = layers.Dense(1, name="logits")(x)
+        outputs = layers.Activation("linear", dtype="float32", name="float32_logits")(logits)
+        super().__init__(samples, outputs, name=name)
+
+
+def _check_shape(image_shape):
+    if len(image_shape) not in (1, 3):
+        raise ValueError(
+            "`image_shape` must be (num_features,) for points or (height, width, channels) for images. "
+            f"Received: {tuple(image_shape)}"
+        )

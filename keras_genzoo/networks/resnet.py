@@ -1,0 +1,134 @@
+"""The residual generator and critic of WGAN-GP (Gulrajani et al. 2017), for 32x32 images and their like."""
+
+import keras
+from keras import initializers, layers
+
+from keras_genzoo.layers import BatchNormalization, LeakyReLU
+from keras_genzoo.networks.configurable import ConfigurableNetwork
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class ResNetGenerator(ConfigurableNetwork):
+    """Latents to images by pre-activation residual blocks, each of which doubles the side.
+
+    A dense layer makes a map of 4x4. The residual branch of a block is batch normalisation, ReLU, nearest
+    upsampling, 3x3 convolution, batch normalisation, ReLU, 3x3 convolution; its shortcut is upsampling and a
+    1x1 convolution. Batch normalisation, ReLU, a 3x3 convolution and tanh make the image. All maps have
+    `width` channels. With 32x32x3, latent 128 and width 128 it has 1,204,483 trainable parameters.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k, k >= 2.
+        latent_dim: Int, length of a latent.
+        width: Int, channels of every map.
+        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+
+    Call arguments:
+        latents: Float `(batch, latent_dim)`.
+
+    Returns:
+        Float32 images in [-1, 1], `(batch, height, width, channels)`.
+
+    Source: Gulrajani et al. 2017, appendix F, the table "Generator G(z)", and the authors' code
+    (gan_cifar_resnet.py), unconditional. Table and code make the same maps; what the table leaves out (biases
+    in every layer, initialisation, the normalisation and ReLU before the last convolution) follows the code, and
+    so does the upsampling before the first convolution of a block, where the appendix's text says the second.
+    Unlike the code, which normalises by the batch in sampling too, images are sampled with moving statistics.
+    """
+
+    def __init__(
+        self, image_shape=(32, 32, 3), latent_dim=128, width=128, synchronized=False, name="generator"
+    ):
+        doublings = _doublings(image_shape)
+
+        def normalized_relu(x, name):
+            return layers.ReLU()(BatchNormalization(synchronized=synchronized, name=name)(x))
+
+        latents = keras.Input((latent_dim,), name="latents")
+        x = layers.Dense(4 * 4 * width, name="initial_map")(latents)
+        x = layers.Reshape((4, 4, width))(x)
+        for block in (f"block_{level + 1}" for level in range(doublings)):
+            # Upsampling after the 1x1 convolution gives the same map as before it, for a quarter of the work.
+            shortcut = layers.UpSampling2D(2)(layers.Conv2D(width, 1, name=f"{block}_shortcut")(x))
+            residual = layers.UpSampling2D(2)(normalized_relu(x, f"{block}_norm_1"))
+            residual = _convolution(width, f"{block}_conv_1")(residual)
+            residual = normalized_relu(residual, f"{block}_norm_2")
+            residual = _convolution(width, f"{block}_conv_2")(residual)
+            x = layers.Add(name=block)([shortcut, residual])
+        x = normalized_relu(x, "output_norm")
+        x = layers.Conv2D(image_shape[-1], 3, padding="same", name="output_conv")(x)
+        images = layers.Activation("tanh", dtype="float32", name="images")(x)
+        super().__init__(latents, images, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class ResNetCritic(ConfigurableNetwork):
+    """Images to one value by pre-activation residual blocks, not normalised.
+
+    Blocks with mean pooling halve the side until it is 8, two more keep it; ReLU, the mean over the map and a
+    dense layer follow. The residual branch of a block is ReLU, 3x3 convolution, ReLU, 3x3 convolution (and
+    pooling); its shortcut is the identity, or pooling and a 1x1 convolution. The first block has no ReLU
+    before its first convolution: it sees the image itself. All maps have `width` channels. With 32x32x3 and
+    width 128 it has 1,053,825 parameters.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k, k >= 2.
+        width: Int, channels of every map.
+
+    Call arguments:
+        images: Float images in [-1, 1], `(batch, height, width, channels)`.
+
+    Returns:
+        Float32 values `(batch, 1)`.
+
+    Source: Gulrajani et al. 2017, appendix F, the table "Critic D(x)", and the authors' code
+    (gan_cifar_resnet.py) without its classifier. Table and code make the same maps; what the table leaves out
+    (the first block's missing ReLU, 1x1 convolutions in the shortcuts, biases in every layer, initialisation)
+    follows the code.
+    """
+
+    def __init__(self, image_shape=(32, 32, 3), width=128, name="critic"):
+        halvings = _doublings(image_shape) - 1
+        images = keras.Input(tuple(image_shape), name="images")
+        x = images
+        for level in range(halvings + 2):
+            block = f"block_{level + 1}"
+            shortcut, residual = x, x
+            if level > 0:
+                residual = _penalised_relu()(residual)
+            residual = _convolution(width, f"{block}_conv_1")(residual)
+            residual = _convolution(width, f"{block}_conv_2")(_penalised_relu()(residual))
+            if level < halvings:
+                # Pooling before the 1x1 convolution gives the same map as after it, for a quarter of the work.
+                shortcut = layers.AveragePooling2D(2)(shortcut)
+                shortcut = layers.Conv2D(width, 1, name=f"{block}_shortcut")(shortcut)
+                residual = layers.AveragePooling2D(2)(residual)
+            x = layers.Add(name=block)([shortcut, residual])
+        x = layers.GlobalAveragePooling2D(name="features")(_penalised_relu()(x))
+        values = layers.Dense(1, name="values")(x)
+        outputs = layers.Activation("linear", dtype="float32", name="float32_values")(values)
+        super().__init__(images, outputs, name=name)
+
+
+def _doublings(image_shape):
+    if len(image_shape) != 3:
+        raise ValueError(f"`image_shape` must be (height, width, channels). Received: {tuple(image_shape)}")
+    height, width, _ = image_shape
+    doublings = (height // 4).bit_length() - 1
+    if height != width or doublings < 2 or height != 4 * 2**doublings:
+        raise ValueError(
+            "`image_shape` must be square with a side of 4 * 2^k (16, 32, 64, ...): each residual block "
+            f"doubles or halves the side. Received: {tuple(image_shape)}. Resize the images, for example with "
+            "`image_size=32` when loading."
+        )
+    return doublings
+
+
+def _convolution(channels, name):
+    # He's variance by the mean of fan-in and fan-out, as in the authors' code; all other layers have Glorot's.
+    initializer = initializers.VarianceScaling(2.0, mode="fan_avg", distribution="uniform")
+    return layers.Conv2D(channels, 3, padding="same", kernel_initializer=initializer, name=name)
+
+
+def _penalised_relu():
+    # In the form whose second derivative costs nothing in a gradient penalty.
+    return LeakyReLU(negative_slope=0.0)
