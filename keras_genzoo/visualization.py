@@ -1,10 +1,12 @@
 """Pictures of what a model makes."""
 
+import contextlib
 import math
 import os
 from pathlib import Path
 
 import numpy as np
+from keras import ops
 from PIL import Image
 
 from keras_genzoo import pixels
@@ -61,14 +63,110 @@ def save_grid(images, path, columns=None, padding=2, scale=1):
     keras_genzoo.visualization.save_grid(gan.sample(64, seed=0), "samples.png")
     ```
     """
+    _check_suffix(path)
+    grid = image_grid(images, columns, padding).repeat(scale, axis=0).repeat(scale, axis=1)
+    with _replaced_when_complete(path) as temporary:
+        Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary, format="PNG")
+
+
+def save_scatter(points, path, titles=None, real=None):
+    """Writes points in the plane as a PNG file: one panel, or a row of them such as samples over training.
+
+    Points are blue, real ones orange.
+
+    Needs matplotlib: `pip install "keras_genzoo[plots]"`.
+
+    Args:
+        points: Array `(num, 2)`, or a sequence of such arrays, a panel each.
+        path: String or path of the file; its folder is created.
+        titles: Sequence of strings, one a panel.
+        real: Array `(num_real, 2)` of real points or of the centres of their modes, drawn in every panel in
+            orange behind `points`. They decide what part of the plane is shown, the same in all
+            panels: their own and a quarter of its extent on each side. Below a panel stands how many of
+            its points lie outside. Without `real`, all points are shown.
+
+    Raises:
+        ValueError: If an array has another shape or values that are not finite, the numbers of titles and
+            panels differ, or `path` does not end with `.png`.
+        ImportError: If matplotlib is not installed.
+        OSError: If `path` cannot be written.
+
+    Example:
+
+    ```python
+    modes = keras_genzoo.datasets.info("ring").modes
+    samples = [modes.draw(500, seed)[0] for seed in (1, 2)]
+    keras_genzoo.visualization.save_scatter(samples, "ring.png", ["first", "second"], real=modes.centers)
+    ```
+    """
+    _check_suffix(path)
+    is_array = len(getattr(points, "shape", ())) == 2
+    panels = [_plane_points(panel, "points") for panel in ([points] if is_array else points)]
+    real = real if real is None else _plane_points(real, "real")
+    titles = [""] * len(panels) if titles is None else list(titles)
+    if not panels or len(titles) != len(panels):
+        raise ValueError(
+            "`points` must hold at least one array, and `titles` one title for each. "
+            f"Received: {len(panels)} arrays and {len(titles)} titles"
+        )
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            f"`save_scatter` needs the package `matplotlib`, which could not be imported ({error}). "
+            'Install it with `pip install "keras_genzoo[plots]"`.'
+        ) from error
+
+    low, high = _extent(np.concatenate(panels) if real is None else real)
+    # A figure of its own, without pyplot: nothing is left open, and a notebook's settings stay as they are.
+    figure = Figure(figsize=(3 * len(panels), 3.3), dpi=150, layout="constrained")
+    row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, panel, title in zip(row, panels, titles, strict=True):
+        if real is not None:
+            axes.scatter(*real.T, s=70, color="tab:orange", linewidths=0)
+        axes.scatter(*panel.T, s=3, color="tab:blue", alpha=0.5, linewidths=0)
+        outside = int(((panel < low) | (panel > high)).any(axis=1).sum())
+        axes.set(title=title, xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+        axes.set(xlabel=f"{outside} of {len(panel)} outside" if outside else "")
+    with _replaced_when_complete(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _plane_points(points, argument):
+    points = ops.convert_to_numpy(points)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
+        raise ValueError(
+            f"`{argument}` must hold points of the plane, shape (num, 2), at least one. Received: {points.shape}"
+        )
+    points = points.astype("float64")
+    if not np.isfinite(points).all():
+        raise ValueError(
+            f"`{argument}` contains NaN or infinite values. Has the training diverged? Leave those points out."
+        )
+    return points
+
+
+def _extent(points):
+    """The lower left and upper right corners of a square around points, with a margin."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = 1.5 * max((high - low).max(), 1e-3)
+    middle = (low + high) / 2
+    return middle - side / 2, middle + side / 2
+
+
+def _check_suffix(path):
     if Path(path).suffix.lower() != ".png":
         raise ValueError(f"`path` must end with .png. Received: {str(path)!r}")
-    grid = image_grid(images, columns, padding).repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+@contextlib.contextmanager
+def _replaced_when_complete(path):
+    """Gives a temporary path beside `path`, and moves what was written there to `path` if all went well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary, format="PNG")
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,6 @@
-"""Grids of images, in memory and as files."""
+"""Grids of images and scattered points, in memory and as files."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -72,3 +74,115 @@ class TestSaveGrid:
         (tmp_path / "file").write_text("not a folder")
         with pytest.raises(OSError):
             visualization.save_grid(_flat(1), tmp_path / "file" / "grid.png")
+
+
+def _orange(picture):
+    red, _, blue = np.asarray(picture.convert("RGB"), "int32").transpose(2, 0, 1)
+    return red - blue > 120
+
+
+def _blue(picture):
+    red, _, blue = np.asarray(picture.convert("RGB"), "int32").transpose(2, 0, 1)
+    return blue - red > 60
+
+
+class TestSaveScatter:
+    SQUARE = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
+
+    @pytest.fixture(autouse=True)
+    def _needs_matplotlib(self):
+        pytest.importorskip("matplotlib")
+
+    def many(self, corners):
+        """Enough points at some of the corners to be opaque."""
+        return np.repeat(self.SQUARE[:corners], 20, axis=0)
+
+    def draw(self, path, *arguments, **options):
+        visualization.save_scatter(*arguments, path=path, **options)
+        picture = Image.open(path)
+        assert picture.format == "PNG"
+        return picture
+
+    def test_samples_in_blue_before_real_points_in_orange(self, tmp_path):
+        without = self.draw(tmp_path / "without.png", self.SQUARE)
+        assert _blue(without).any() and not _orange(without).any()
+        covered = self.draw(tmp_path / "covered.png", self.many(4), real=self.SQUARE)
+        missed = self.draw(tmp_path / "missed.png", self.many(2), real=self.SQUARE)
+        # A sample hides the middle of the real point that it lies on.
+        assert 0 < _orange(covered).sum() < _orange(missed).sum()
+        assert 0 < _blue(missed).sum() < _blue(covered).sum()
+
+    def test_a_sequence_makes_a_row_of_panels(self, tmp_path):
+        one = self.draw(tmp_path / "one.png", self.SQUARE, titles=["step 1"], real=self.SQUARE)
+        three = self.draw(
+            tmp_path / "new" / "three.png",
+            [self.many(4), self.many(3), self.many(1)],
+            titles=["step 1", "step 2", "step 3"],
+            real=self.SQUARE,
+        )
+        assert three.size == (3 * one.width, one.height)
+        left, middle, right = np.array_split(_blue(three), 3, axis=1)
+        assert left.sum() > middle.sum() > right.sum() > 0
+
+    def test_all_panels_show_what_the_real_points_span_and_count_the_rest(self, tmp_path, monkeypatch):
+        from matplotlib.axes import Axes
+
+        limits, counts = [], []
+
+        def record(axes, xlim=None, ylim=None, xlabel=None, **settings):
+            if xlabel is None:
+                limits.append((xlim, ylim))
+            else:
+                counts.append(xlabel)
+
+        monkeypatch.setattr(Axes, "set", record)
+        far = np.array([[0.0, 0.0], [1.4, -1.4], [50.0, 0.0], [0.0, -50.0]])
+        visualization.save_scatter([self.SQUARE, far], tmp_path / "a.png", real=self.SQUARE)
+        assert limits == [((-1.5, 1.5), (-1.5, 1.5))] * 2
+        assert counts == ["", "2 of 4 outside"]
+        visualization.save_scatter(far, tmp_path / "a.png")
+        (_, right), (bottom, _) = limits[-1]
+        assert right > 50 and bottom < -50 and counts[-1] == ""
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"points": np.zeros((4, 3))}, r"`points` must hold points of the plane.*\(4, 3\)"),
+            ({"points": np.zeros((0, 2))}, r"`points` must hold points of the plane.*\(0, 2\)"),
+            ({"points": []}, "`points` must hold at least one array.*0 arrays"),
+            ({"real": np.zeros((2, 1))}, r"`real` must hold points of the plane.*\(2, 1\)"),
+            ({"points": np.array([[0.0, np.nan]])}, "`points` contains NaN"),
+            ({"titles": ["a", "b"]}, "one title for each.*1 arrays and 2 titles"),
+            ({"path": "points.jpg"}, r"`path` must end with .png.*points\.jpg"),
+        ],
+    )
+    def test_what_cannot_be_drawn_is_refused_and_nothing_written(self, tmp_path, arguments, message):
+        arguments = {"points": self.SQUARE, "path": "points.png", **arguments}
+        arguments["path"] = tmp_path / arguments["path"]
+        with pytest.raises(ValueError, match=message):
+            visualization.save_scatter(**arguments)
+        assert not list(tmp_path.iterdir())
+
+    def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
+        from matplotlib.figure import Figure
+
+        path = tmp_path / "points.png"
+        self.draw(path, self.SQUARE)
+        old = path.read_bytes()
+
+        def write_half(figure, file, **arguments):
+            file.write_bytes(b"half")
+            raise OSError("the disk is full")
+
+        monkeypatch.setattr(Figure, "savefig", write_half)
+        with pytest.raises(OSError, match="the disk is full"):
+            visualization.save_scatter(self.SQUARE, path)
+        assert path.read_bytes() == old
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_save_scatter_without_matplotlib_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r'pip install "keras_genzoo\[plots\]"'):
+        visualization.save_scatter(np.zeros((1, 2)), tmp_path / "points.png")
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Batches of images for `fit`: data sets by name, arrays and folders of pictures, all in [-1, 1]."""
+"""Batches for `fit`: images in [-1, 1], by a data set's name, of arrays and of folders of pictures; points."""
 
 from keras_genzoo.datasets.arrays import from_arrays
 from keras_genzoo.datasets.folder import image_folder

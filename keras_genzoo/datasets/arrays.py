@@ -17,18 +17,20 @@ def from_arrays(
     seed=0,
     initial_step=None,
 ):
-    """Batches of the images of an array, float32 in [-1, 1].
+    """Batches of the images of an array, float32 in [-1, 1], or of its points, float32.
 
     Args:
-        images: Array `(n, height, width, channels)`, uint8 in [0, 255] or float in `value_range`. All values
-            are checked.
+        images: Array `(n, height, width, channels)`, uint8 in [0, 255] or float in `value_range`; or points,
+            a float array `(n, features)` of any finite values, which are left as they are. All values are
+            checked.
         labels: Optional integer array `(n,)`.
         batch_size: Number of images per batch. The last, partial batch of an epoch is dropped.
         value_range: Pair `(low, high)`, the range of float images, such as `(0, 1)`. Defaults to `(-1, 1)`.
-            Ignored for uint8.
+            Ignored for uint8. Must be None for points.
         image_size: Integer or pair `(height, width)` to resize to (bilinear, antialiased). None keeps the
-            size.
+            size. Must be None for points.
         flip: Whether to mirror each image left to right with probability one half, drawn anew each epoch.
+            Must be False for points.
         shuffle: Whether to shuffle.
         seed: Integer that fixes the order and the mirroring.
         initial_step: None for a finite dataset: one epoch per iteration, in another order at each. An integer
@@ -37,8 +39,8 @@ def from_arrays(
             `steps_per_epoch`, to resume a training.
 
     Returns:
-        `tf.data.Dataset` of images `(batch_size, height, width, channels)`, float32 in [-1, 1]; with
-        `labels`, of pairs of images and labels `(batch_size,)`, int32.
+        `tf.data.Dataset` of images `(batch_size, height, width, channels)`, float32 in [-1, 1], or of points
+        `(batch_size, features)`, float32; with `labels`, of pairs of these and labels `(batch_size,)`, int32.
 
     Raises:
         ValueError: If the shapes, the values or the number of images do not fit.
@@ -51,10 +53,14 @@ def from_arrays(
     5
     """
     images = np.asarray(images)
-    value_range = tuple(map(float, value_range or (-1, 1)))
-    _check_images(images, value_range)
-    if images.dtype == np.uint8:
-        value_range = (0.0, 255.0)
+    if images.ndim == 2 and images.dtype != np.uint8:
+        _check_points(images, value_range=value_range, image_size=image_size, flip=flip)
+        images = images.astype("float32", copy=False)
+    else:
+        value_range = tuple(map(float, value_range or (-1, 1)))
+        _check_images(images, value_range)
+        if images.dtype == np.uint8:
+            value_range = (0.0, 255.0)
     if labels is not None:
         labels = _check_labels(np.asarray(labels), len(images))
     if image_size is not None:
@@ -74,6 +80,26 @@ def from_arrays(
     return pipeline.batches(len(images), fetch, batch_size, value_range, flip, shuffle, seed, initial_step)
 
 
+def _check_points(points, **image_arguments):
+    for argument, value in image_arguments.items():
+        if value is not None and value is not False:
+            raise ValueError(
+                f"`{argument}` is for images. Received {argument}={value!r} with `images` of shape {points.shape}, "
+                "which are points and are left as they are. Leave the argument out."
+            )
+    if not np.issubdtype(points.dtype, np.floating):
+        raise ValueError(
+            f"`images` of the shape (n, features), {points.shape}, are points and must be float. "
+            f"Received dtype {points.dtype}. Convert with `.astype('float32')`."
+        )
+    if not points.size:
+        raise ValueError(
+            f"`images` is empty. Received shape {points.shape}. Pass at least `batch_size` points."
+        )
+    if not np.isfinite(points).all():
+        raise ValueError("`images` contains NaN or infinite values. Remove those points before training.")
+
+
 def _check_images(images, value_range):
     if images.ndim == 3:
         raise ValueError(
@@ -82,7 +108,8 @@ def _check_images(images, value_range):
         )
     if images.ndim != 4:
         raise ValueError(
-            f"`images` must have the shape (n, height, width, channels). Received shape {images.shape}."
+            "`images` must have the shape (n, height, width, channels), or (n, features) for points of "
+            f"dtype float. Received shape {images.shape} and dtype {images.dtype}."
         )
     if not images.size:
         raise ValueError(
@@ -94,7 +121,7 @@ def _check_images(images, value_range):
 def _check_labels(labels, size):
     if labels.shape != (size,):
         raise ValueError(
-            f"`labels` must hold one integer per image, shape ({size},). Received shape {labels.shape}."
+            f"`labels` must hold one integer per example, shape ({size},). Received shape {labels.shape}."
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Data sets by name, prepared by tensorflow-datasets."""
+"""Data sets by name: prepared by tensorflow-datasets, or generated."""
 
 import dataclasses
 import difflib
@@ -7,13 +7,17 @@ import os
 import pathlib
 import tempfile
 
-from keras_genzoo.datasets import pipeline
+from keras_genzoo.datasets import generated, pipeline
 from keras_genzoo.datasets.arrays import from_arrays
 
 
 @dataclasses.dataclass(frozen=True)
 class Info:
-    """What is known of a data set without reading it. Its name here is its name in tensorflow-datasets."""
+    """What is known of a data set without reading it.
+
+    One that tensorflow-datasets prepares has its name there. Points in the plane have the `image_shape` `(2,)`
+    and the `modes` that they are drawn from.
+    """
 
     name: str
     image_shape: tuple
@@ -23,6 +27,7 @@ class Info:
     license: str
     homepage: str
     citation: str
+    modes: generated.Modes | None = None
 
     @property
     def num_classes(self):
@@ -66,7 +71,36 @@ _FASHION_MNIST = dataclasses.replace(
     "Algorithms, arXiv:1708.07747.",
 )
 
-_DATASETS = {dataset.name: dataset for dataset in (_MNIST, _FASHION_MNIST)}
+_STACKED_MNIST = dataclasses.replace(
+    _MNIST,
+    name="stacked_mnist",
+    image_shape=(28, 28, 3),
+    class_names=tuple(f"{number:03d}" for number in range(1000)),
+    splits={"train": 128_000, "test": 26_000},
+    homepage="arxiv.org/abs/1611.02163",
+    citation="Metz, Poole, Pfau, Sohl-Dickstein, Unrolled Generative Adversarial Networks, 2017, made of the "
+    f"digits of {_MNIST.citation}",
+)
+
+_RING = Info(
+    name="ring",
+    image_shape=(2,),
+    class_names=tuple(map(str, range(8))),
+    splits={"train": 100_000, "test": 10_000},
+    files=(),
+    license="generated",
+    homepage="arxiv.org/abs/1705.07761",
+    citation="Srivastava, Valkov, Russell, Gutmann, Sutton, VEEGAN: Reducing Mode Collapse in GANs using "
+    "Implicit Variational Learning, 2017.",
+    modes=generated.RING,
+)
+
+_GRID = dataclasses.replace(_RING, name="grid", class_names=tuple(map(str, range(25))), modes=generated.GRID)
+
+_DATASETS = {dataset.name: dataset for dataset in (_MNIST, _FASHION_MNIST, _STACKED_MNIST, _RING, _GRID)}
+
+# Part of what the generated data sets are: another seed makes another data set.
+_SEEDS = {"train": 0, "test": 1}
 
 
 def load(
@@ -81,29 +115,43 @@ def load(
 ):
     """Batches of images and labels of a named data set.
 
-    The first call downloads the data and prepares it with tensorflow-datasets (MNIST: about 15 seconds) in
-    the folder `~/tensorflow_datasets`, or that of the variable `TFDS_DATA_DIR`. Where the original
-    files are on disk nothing is downloaded.
+    | name | what | train | test |
+    | --- | --- | --- | --- |
+    | `"mnist"` | digits, (28, 28, 1) | 60,000 | 10,000 |
+    | `"fashion_mnist"` | clothes, (28, 28, 1) | 60,000 | 10,000 |
+    | `"stacked_mnist"` | three MNIST digits as channels, (28, 28, 3), 1000 classes | 128,000 | 26,000 |
+    | `"ring"` | points of 8 Gaussians on a circle, (2,) | 100,000 | 10,000 |
+    | `"grid"` | points of 25 Gaussians on a grid, (2,) | 100,000 | 10,000 |
+
+    The last three are drawn with fixed seeds and always the same. A stacked image's label reads its digits,
+    100 a + 10 b + c; they come from the same split of MNIST, so that no test digit is seen in training. A
+    point's label is the index of its mode, whose centre is in `info(name).modes`; points are not scaled.
+
+    For the others and for the digits, the first call downloads the data and prepares it with
+    tensorflow-datasets (MNIST: about 15 seconds) in the folder `~/tensorflow_datasets`, or that of the variable
+    `TFDS_DATA_DIR`. Where the original files are on disk nothing is downloaded.
 
     Args:
-        name: `"mnist"` or `"fashion_mnist"`.
+        name: Name of the data set.
         split: `"train"` or `"test"`.
         batch_size: Number of images per batch. The last, partial batch of an epoch is dropped.
         image_size: Integer or pair `(height, width)` to resize to (bilinear, antialiased). None keeps the
-            size.
-        data_dir: Folder that holds the original files, or a folder of the data set's name that does. Defaults
-            to the environment variable `KERAS_GENZOO_DATA_DIR`, where such a folder is found there.
+            size. Must be None for points.
+        data_dir: Folder that holds the original files, or a folder of the data set's name that does (`mnist`
+            for `"stacked_mnist"`). Defaults to the environment variable `KERAS_GENZOO_DATA_DIR`, where such a
+            folder is found there. Points need no files and ignore it.
         shuffle: Whether to shuffle.
         seed: Integer that fixes the order.
         initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
             `from_arrays`.
 
     Returns:
-        `tf.data.Dataset` of pairs: images `(batch_size, height, width, channels)`, float32 in [-1, 1], and
-        labels `(batch_size,)`, int32.
+        `tf.data.Dataset` of pairs: images `(batch_size, height, width, channels)`, float32 in [-1, 1], or
+        points `(batch_size, 2)`, float32, and labels `(batch_size,)`, int32.
 
     Raises:
-        ValueError: If the name or the split is unknown, or `data_dir` does not hold the files.
+        ValueError: If the name or the split is unknown, `data_dir` does not hold the files, or points are to
+            be resized.
 
     Example:
 
@@ -132,13 +180,13 @@ def arrays(name, split="train", data_dir=None):
     """A named data set as a whole, as NumPy arrays.
 
     Args:
-        name: `"mnist"` or `"fashion_mnist"`.
+        name: Name of the data set, as for `load`.
         split: `"train"` or `"test"`.
         data_dir: Folder of the original files; see `load`.
 
     Returns:
-        Pair of images `(n, height, width, channels)`, uint8 in [0, 255], and labels `(n,)`, int32. The arrays
-        are kept for the next call and are therefore read-only.
+        Pair of images `(n, height, width, channels)`, uint8 in [0, 255], or points `(n, 2)`, float32, and
+        labels `(n,)`, int32. The arrays are kept for the next call and are therefore read-only.
 
     Raises:
         ValueError: If the name or the split is unknown, or `data_dir` does not hold the files.
@@ -149,9 +197,16 @@ def arrays(name, split="train", data_dir=None):
     images, labels = arrays("mnist", split="test")
     ```
     """
-    splits = info(name).splits
-    if split not in splits:
-        raise ValueError(f"`split` of {name!r} must be one of {list(splits)}. Received split={split!r}.")
+    dataset = info(name)
+    if split not in dataset.splits:
+        raise ValueError(
+            f"`split` of {name!r} must be one of {list(dataset.splits)}. Received split={split!r}."
+        )
+    num = dataset.splits[split]
+    if dataset.modes is not None:
+        return _draw_points(dataset.modes, num, split)
+    if name == "stacked_mnist":
+        return _stack_digits(num, split, _original_files("mnist", data_dir))
     return _prepare(name, split, _original_files(name, data_dir))
 
 
@@ -159,11 +214,13 @@ def info(name):
     """The shape, classes, sizes, license and origin of a named data set; reads and downloads nothing.
 
     Args:
-        name: `"mnist"` or `"fashion_mnist"`.
+        name: Name of the data set, as for `load`.
 
     Returns:
         `Info` with the fields `name`, `image_shape`, `class_names`, `num_classes`, `splits` (number of images
-        by split), `files` (names of the original files), `license`, `homepage` and `citation`.
+        by split), `files` (names of the original files), `license`, `homepage`, `citation` and `modes`: for
+        points the mixture that they are drawn from, with `centers` `(num_modes, 2)`, float64, and `stddev`;
+        None for images.
 
     Raises:
         ValueError: If the name is unknown.
@@ -172,6 +229,8 @@ def info(name):
 
     >>> info("mnist").splits["train"]
     60000
+    >>> info("ring").modes.stddev
+    0.01
     """
     if name not in _DATASETS:
         nearest = difflib.get_close_matches(str(name), _DATASETS, n=1)
@@ -196,6 +255,17 @@ def _original_files(name, data_dir):
             f"{name!r} that does. Received data_dir={str(data_dir)!r}. Leave it out to download them."
         )
     return None
+
+
+@functools.lru_cache(maxsize=4)
+def _draw_points(modes, num, split):
+    return _read_only(modes.draw(num, seed=_SEEDS[split]))
+
+
+# One split of it is 300 MB: a training needs one, and its evaluation another.
+@functools.lru_cache(maxsize=2)
+def _stack_digits(num, split, folder):
+    return _read_only(generated.stack_digits(*_prepare("mnist", split, folder), num, seed=_SEEDS[split]))
 
 
 @functools.lru_cache(maxsize=4)
@@ -224,7 +294,10 @@ def _prepare(name, split, folder):
             f"damaged. {error}"
         ) from error
     images, labels = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, as_supervised=True))
-    labels = labels.astype("int32")
-    for array in (images, labels):
+    return _read_only((images, labels.astype("int32")))
+
+
+def _read_only(arrays):
+    for array in arrays:
         array.flags.writeable = False
-    return images, labels
+    return arrays

@@ -12,7 +12,8 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
         fetch: Function from a tensor of example indices, `(batch_size,)`, to their images
             `(batch_size, height, width, channels)` or to a pair of images and labels. Runs in `Dataset.map`.
         batch_size: Number of images per batch.
-        value_range: Pair `(low, high)`, the range of the fetched images.
+        value_range: Pair `(low, high)`, the range of the fetched images, or None for points `(batch_size,
+            features)`, whose values are left as they are.
         flip: Whether to mirror half of the images, drawn anew each epoch.
         shuffle: Whether to shuffle.
         seed: Integer that fixes the order and the mirroring.
@@ -20,7 +21,7 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
             that begins at this batch.
 
     Returns:
-        `tf.data.Dataset` of images, float32 in [-1, 1], or of pairs of images and labels.
+        `tf.data.Dataset` of images, float32 in [-1, 1], or points, float32, or of pairs of these and labels.
     """
     batch_size = whole_number("batch_size", batch_size, minimum=1)
     seed = whole_number("seed", seed)
@@ -33,7 +34,6 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
         )
     tf = require("tensorflow")
     steps_per_epoch = size // batch_size
-    low, high = value_range
 
     def one_epoch(epoch):
         order_seed, flip_seed = tf.unstack(tf.random.split(tf.stack([tf.constant(seed, tf.int64), epoch])))
@@ -49,7 +49,8 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
         images, *labels = fetched if isinstance(fetched, tuple) else (fetched,)
         # `pixels.normalize` in TensorFlow: `keras.ops` cannot run in tf.data on another backend.
         images = tf.cast(images, tf.float32)
-        if (low, high) != (-1.0, 1.0):
+        if value_range not in (None, (-1.0, 1.0)):
+            low, high = value_range
             images = (images - low) * (2.0 / (high - low)) - 1.0
         if flip:
             images = tf.where(mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)

@@ -129,7 +129,20 @@ def test_image_size_resizes_with_antialiasing():
     np.testing.assert_allclose(batch.numpy(), 1.0, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_points_come_as_they_are(dtype):
+    points = np.array([[1e3, 0.25, 3.0], [-40.0, 0.5, 2.0], [0.0, 0.75, 1.0]], dtype)
+    (batch,) = datasets.from_arrays(points, batch_size=3, shuffle=False)
+    assert batch.dtype == "float32"
+    np.testing.assert_array_equal(batch, points)
+    dataset = datasets.from_arrays(points, labels=np.arange(3), batch_size=1)
+    assert dataset.element_spec[0].shape == (1, 3)
+    for batch, label in dataset:
+        np.testing.assert_array_equal(batch, points[label.numpy()])
+
+
 IMAGES = np.zeros((6, 4, 4, 1), "uint8")
+POINTS = np.zeros((6, 2), "float32")
 BAD = {
     "batch_size zero": ({"batch_size": 0}, "`batch_size` must be an integer of at least 1.*batch_size=0"),
     "batch_size float": ({"batch_size": 2.5}, "`batch_size` must be an integer.*2.5"),
@@ -144,6 +157,13 @@ BAD = {
     "int64": ({"images": IMAGES.astype("int64")}, "`images` must hold uint8.*int64"),
     "range 255": ({"images": IMAGES + 200.0}, r"`images` must lie in \[-1, 1\]"),
     "range 0 to 1": ({"images": IMAGES + 0.5}, r"value_range=\(0, 1\)"),
+    "uint8 points": ({"images": POINTS.astype("uint8")}, r"points of dtype float.*\(6, 2\) and dtype uint8"),
+    "integer points": ({"images": POINTS.astype("int64")}, "must be float.*int64.*astype"),
+    "no points": ({"images": POINTS[:0]}, "`images` is empty"),
+    "NaN points": ({"images": POINTS * np.nan}, "NaN or infinite"),
+    "flipped points": ({"images": POINTS, "flip": True}, "`flip` is for images.*flip=True.*points"),
+    "resized points": ({"images": POINTS, "image_size": 8}, "`image_size` is for images.*image_size=8"),
+    "range of points": ({"images": POINTS, "value_range": (0, 1)}, r"`value_range` is for images.*\(0, 1\)"),
     "labels short": ({"labels": np.zeros(5, int)}, r"`labels`.*shape \(6,\).*\(5,\)"),
     "labels one-hot": ({"labels": np.zeros((6, 10), int)}, r"`labels`.*\(6, 10\)"),
     "labels float": ({"labels": np.zeros(6)}, r"`labels` must be integers.*float64.*astype"),

@@ -5,6 +5,7 @@ import pytest
 
 from keras_genzoo import datasets
 from keras_genzoo.datasets import named
+from tests.support import toy_dataset
 
 SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -65,7 +66,7 @@ def test_original_files_are_found_by_argument_and_environment(tmp_path, monkeypa
 
 
 BAD = {
-    "name": ({"name": "fashion_mnsit"}, r"\['mnist', 'fashion_mnist'\].*Did you mean 'fashion_mnist'\?"),
+    "name": ({"name": "fashion_mnsit"}, r"\['mnist', 'fashion_mnist', .*\].*Did you mean 'fashion_mnist'\?"),
     "split": ({"split": "val"}, r"`split` of 'mnist' must be one of \['train', 'test'\].*'val'"),
     "data_dir": ({"data_dir": "/nowhere"}, r"`data_dir`.*train-images-idx3-ubyte\.gz.*'/nowhere'"),
     "batch_size": ({"batch_size": 51}, "number of images, 50.*batch_size=51"),
@@ -78,14 +79,144 @@ def test_bad_arguments_are_refused_with_the_fix(stand_in, arguments, message):
         datasets.load(**{"name": "mnist", **arguments})
 
 
+class TestPoints:
+    @pytest.mark.parametrize("name, num_modes, stddev", [("ring", 8, 0.01), ("grid", 25, 0.05)])
+    def test_info(self, name, num_modes, stddev):
+        info = datasets.info(name)
+        assert info.image_shape == (2,) and info.num_classes == num_modes
+        assert info.splits == {"train": 100_000, "test": 10_000}
+        assert (info.files, info.license) == ((), "generated")
+        assert info.modes.stddev == stddev
+        assert info.modes.centers.shape == (num_modes, 2) and info.modes.centers.dtype == "float64"
+        assert not info.modes.centers.flags.writeable
+
+    def test_centres(self):
+        ring = datasets.info("ring").modes.centers
+        half = np.sqrt(0.5)
+        np.testing.assert_allclose(ring[:4], [(1, 0), (half, half), (0, 1), (-half, half)], atol=1e-15)
+        np.testing.assert_allclose(ring[4:], -ring[:4], atol=1e-15)
+        grid = datasets.info("grid").modes.centers
+        ticks = (-4, -2, 0, 2, 4)
+        assert grid.tolist() == [[x, y] for x in ticks for y in ticks]
+
+    @pytest.mark.parametrize("name", ["ring", "grid"])
+    @pytest.mark.parametrize("split", ["train", "test"])
+    def test_points_are_gaussian_about_the_centre_that_the_label_names(self, name, split):
+        info = datasets.info(name)
+        points, labels = datasets.arrays(name, split)
+        assert points.shape == (info.splits[split], 2) and points.dtype == "float32"
+        assert labels.shape == (len(points),) and labels.dtype == "int32"
+        assert not points.flags.writeable and not labels.flags.writeable
+        counts = np.bincount(labels, minlength=info.num_classes)
+        expected = len(points) / info.num_classes
+        assert np.abs(counts - expected).max() < 5 * np.sqrt(expected)
+        offsets = (points - info.modes.centers[labels]) / info.modes.stddev
+        for mode, count in enumerate(counts):
+            own = offsets[labels == mode]
+            # Five standard errors of the mean, of the standard deviation and of the correlation.
+            np.testing.assert_allclose(own.mean(axis=0), 0, atol=5 / np.sqrt(count))
+            np.testing.assert_allclose(own.std(axis=0), 1, atol=5 / np.sqrt(2 * count))
+            np.testing.assert_allclose(np.corrcoef(own.T)[0, 1], 0, atol=5 / np.sqrt(count))
+        # The share within three standard deviations, the ceiling of "high quality" in the papers.
+        within = np.mean(np.linalg.norm(offsets, axis=1) < 3)
+        np.testing.assert_allclose(within, 1 - np.exp(-4.5), atol=5 * np.sqrt(0.011 / len(points)))
+
+    @pytest.mark.parametrize(
+        "name, split, first",
+        [
+            ("ring", "train", [-1.0038507, -0.00169112]),
+            ("ring", "test", [-0.6960017, -0.69959325]),
+            ("grid", "train", [-0.02056889, 0.05066694]),
+            ("grid", "test", [-1.9351552, -4.0435863]),
+        ],
+    )
+    def test_points_never_change_and_splits_differ(self, name, split, first):
+        named._draw_points.cache_clear()
+        points, _ = datasets.arrays(name, split)
+        np.testing.assert_allclose(points[0], first, rtol=1e-5)
+        named._draw_points.cache_clear()
+        np.testing.assert_array_equal(datasets.arrays(name, split)[0], points)
+
+    def test_load_gives_the_points_as_they_are(self):
+        dataset = datasets.load("grid", split="test", batch_size=100, shuffle=False)
+        assert len(dataset) == 100 and dataset.element_spec[0].shape == (100, 2)
+        batch, labels = next(iter(dataset))
+        points, expected = datasets.arrays("grid", split="test")
+        np.testing.assert_array_equal(batch, points[:100])
+        np.testing.assert_array_equal(labels, expected[:100])
+
+    def test_no_folder_is_needed(self, monkeypatch):
+        monkeypatch.setenv("KERAS_GENZOO_DATA_DIR", "/nowhere")
+        datasets.arrays("ring", "test", data_dir="/nowhere")
+
+    def test_resizing_is_refused(self):
+        with pytest.raises(ValueError, match=r"`image_size` is for images.*image_size=32.*points"):
+            datasets.load("ring", split="test", image_size=32)
+
+
+class TestStackedMNIST:
+    @pytest.fixture
+    def digits(self, monkeypatch):
+        """A stand-in for MNIST: the images and labels of a split."""
+        toy_dataset.install(monkeypatch.setattr)
+        monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
+        return lambda split: datasets.arrays("mnist", split)
+
+    def test_info(self):
+        info = datasets.info("stacked_mnist")
+        assert info.image_shape == (28, 28, 3) and info.modes is None
+        assert info.num_classes == len(set(info.class_names)) == 1000 and info.class_names[42] == "042"
+        assert info.splits == {"train": 128_000, "test": 26_000}
+
+    @pytest.mark.parametrize("split", ["train", "test"])
+    def test_channels_are_digits_of_the_split_and_the_label_reads_them(self, digits, split):
+        images, labels = datasets.arrays("stacked_mnist", split)
+        assert images.shape == (toy_dataset.STACKED_SPLITS[split], 28, 28, 3) and images.dtype == "uint8"
+        assert labels.shape == (len(images),) and labels.dtype == "int32"
+        assert not images.flags.writeable and not labels.flags.writeable
+        label_of = {image.tobytes(): label for image, label in zip(*digits(split), strict=True)}
+        for image, label in zip(images, labels, strict=True):
+            read = [label_of[image[..., channel].tobytes()] for channel in range(3)]
+            assert label == int("".join(map(str, read)))
+        assert len(set(labels.tolist())) > len(labels) / 2
+
+    def test_the_same_every_time_and_splits_differ(self, digits):
+        images, labels = datasets.arrays("stacked_mnist")
+        named._stack_digits.cache_clear()
+        np.testing.assert_array_equal(datasets.arrays("stacked_mnist")[0], images)
+        assert not np.array_equal(datasets.arrays("stacked_mnist", "test")[1], labels[:48])
+
+    def test_load_batches(self, digits):
+        dataset = datasets.load("stacked_mnist", batch_size=16)
+        assert len(dataset) == 5
+        images, labels = next(iter(dataset))
+        assert images.shape == (16, 28, 28, 3) and images.dtype == "float32" and labels.shape == (16,)
+        assert -1.0 <= images.numpy().min() < -0.9
+
+    def test_files_are_those_of_mnist(self, digits, tmp_path, monkeypatch):
+        folder = tmp_path / "mnist"
+        folder.mkdir()
+        for file in datasets.info("mnist").files:
+            (folder / file).touch()
+        prepare, asked = named._prepare, []
+        monkeypatch.setattr(named, "_prepare", lambda *call: asked.append(call) or prepare(*call))
+        datasets.arrays("stacked_mnist", "test", data_dir=tmp_path)
+        assert asked == [("mnist", "test", folder)]
+        with pytest.raises(ValueError, match="`data_dir` must hold the original files of 'mnist'"):
+            datasets.arrays("stacked_mnist", "test", data_dir="/nowhere")
+
+
 @pytest.fixture
 def originals(tmp_path, monkeypatch):
     if not (SHARED / "mnist").is_dir():
         pytest.skip(f"the original files are not at {SHARED}")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-    named._prepare.cache_clear()
+    caches = (named._prepare, named._stack_digits)
+    for cache in caches:
+        cache.cache_clear()
     yield SHARED
-    named._prepare.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 MNIST_LABELS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -107,3 +238,12 @@ def test_original_files_become_the_data_set(originals, tmp_path, name, counts):
 def test_files_of_another_data_set_are_refused(originals):
     with pytest.raises(ValueError, match=r"original files of 'fashion_mnist'.*mnist'.*checksum"):
         datasets.arrays("fashion_mnist", data_dir=originals / "mnist")
+
+
+@pytest.mark.slow
+def test_stacked_digits_show_all_thousand_classes(originals):
+    for split, fewest in (("train", 50), ("test", 5)):
+        images, labels = datasets.arrays("stacked_mnist", split, data_dir=originals)
+        assert len(images) == len(labels) == datasets.info("stacked_mnist").splits[split]
+        counts = np.bincount(labels)
+        assert len(counts) == 1000 and counts.min() >= fewest

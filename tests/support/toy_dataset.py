@@ -1,4 +1,7 @@
-"""A generated stand-in for MNIST, so that the paths of the named data sets run without its files."""
+"""A generated stand-in for MNIST, so that the paths of the named data sets run without its files.
+
+`ring` and `grid` need none: they are generated as they are.
+"""
 
 import dataclasses
 
@@ -7,16 +10,21 @@ import numpy as np
 from keras_genzoo.datasets import named
 
 SPLITS = {"train": 96, "test": 64}
+STACKED_SPLITS = {"train": 80, "test": 48}
 
 
 def install(setattr=setattr):
     """Puts the stand-in, blobs at a place that tells their class, in the place of `mnist`.
 
+    `stacked_mnist` is stacked of it.
+
     Args:
         setattr: Pass `monkeypatch.setattr` to undo it after the test.
     """
     stand_in = dataclasses.replace(named.info("mnist"), splits=SPLITS)
-    setattr(named, "_DATASETS", {**named._DATASETS, "mnist": stand_in})
+    stacked = dataclasses.replace(named.info("stacked_mnist"), splits=STACKED_SPLITS)
+    setattr(named, "_DATASETS", {**named._DATASETS, "mnist": stand_in, "stacked_mnist": stacked})
+    named._stack_digits.cache_clear()
     setattr(named, "_prepare", lambda name, split, folder: images_and_labels(SPLITS[split]))
 
 
