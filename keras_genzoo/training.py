@@ -1,6 +1,7 @@
 """Training a checkpoint from its recipe: one data file that holds everything needed to train it again."""
 
 import contextlib
+import inspect
 import json
 import os
 import platform
@@ -43,8 +44,8 @@ class Recipe:
         epochs: Int.
         seed: Int, seed of the initial weights, of the noise and of the order of the data.
         optimizers: Dict of player -> dict with `class` (a name in `keras_genzoo.optimizers` or
-            `keras.optimizers`) and its arguments; a missing player takes the paper's. A classifier's one
-            player is `optimizer`.
+            `keras.optimizers`) and its arguments; a missing player takes the paper's. A dict among the
+            arguments is a schedule of `keras.optimizers.schedules`. A classifier's one player is `optimizer`.
         evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
         best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
     """
@@ -105,21 +106,23 @@ class Recipe:
                 f"`data.batch_size` in {path} must be an int from 1 to the {size} images of {split!r}. "
                 f"Received: {batch_size!r}"
             )
-        evaluation_keys = {"dataset", "classifier", "num_samples", "seed", "split"}
+        evaluation_keys = set(inspect.signature(metrics.evaluate).parameters) - {"model", "data_dir"}
         _check_keys(path, "evaluation.", self.evaluation, evaluation_keys)
         _check_keys(path, "best.", self.best, {"monitor", "mode"})
         if self.best and not (self.evaluation and "monitor" in self.best):
             raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")
         if self.best.get("mode", "min") not in ("min", "max"):
             raise ValueError(f"`best.mode` in {path} must be 'min' or 'max'. Received: {self.best['mode']!r}")
-        if "classifier" in self.evaluation:
-            presets.metadata(self.evaluation["classifier"])
+        extractor = self.evaluation.get("extractor", "inception")
+        if extractor != "inception" and not extractor.startswith("keras_applications/"):
+            # Its metadata alone: nothing may be made before a strategy is.
+            presets.metadata(extractor)
         classes = sorted(set(models.__all__) - {"GenerativeModel", "load"})
         if self.model.get("class") not in classes:
             raise ValueError(
                 f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"
             )
-        size = self.data.get("image_size", info.image_shape[:2])
+        size = self.data.get("image_size", info.image_shape[:-1])
         shape = [*(size if isinstance(size, list | tuple) else (size, size)), info.image_shape[-1]]
         if self.model.get("image_shape") != shape:
             raise ValueError(
@@ -154,7 +157,9 @@ class Recipe:
             arguments = {name: _object(name, value) for name, value in _without_class(self.model).items()}
             model = self.model_class(**arguments)
             chosen = {
-                player: _optimizer_class(entry["class"])(**_without_class(entry))
+                player: _optimizer_class(entry["class"])(
+                    **{name: _object(name, value) for name, value in _without_class(entry).items()}
+                )
                 for player, entry in self.optimizers.items()
             }
         except TypeError as error:
@@ -237,7 +242,8 @@ def train(
     folders.write_json(output / "recipe.json", _as_json(recipe))
     watchers = []
     if isinstance(model, models.GenerativeModel):
-        watchers.append(callbacks.SampleGrid(output / "samples"))
+        modes = datasets.info(recipe.data["name"]).modes
+        watchers.append(callbacks.SampleGrid(output / "samples", real=modes and modes.centers))
     if recipe.best:
         # The best epoch is chosen on training images: the card's results are of images never looked at.
         chosen_on = {**recipe.evaluation, "split": "train", "data_dir": data_dir}
@@ -286,8 +292,12 @@ def write_preset(model, recipe, output, data_dir=None):
     samples = None
     if isinstance(model, models.GenerativeModel):
         samples = output / "samples.png"
-        images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
-        visualization.save_grid(images, samples, columns=10)
+        if model.makes_points:
+            modes = datasets.info(recipe.data["name"]).modes
+            visualization.save_scatter(model.sample(1000, seed=0), samples, real=modes and modes.centers)
+        else:
+            images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
+            visualization.save_grid(images, samples, columns=10)
     model.save_to_preset(output / "preset", metadata=metadata, samples=samples, overwrite=True)
 
 
@@ -334,13 +344,13 @@ def _object(argument, value):
     """The object that a dict describes; any other value unchanged."""
     if not isinstance(value, dict):
         return value
-    for room in (networks, penalties, likelihoods, losses):
+    for room in (networks, penalties, likelihoods, losses, keras.optimizers.schedules):
         found = getattr(room, str(value.get("class")), None)
         if isinstance(found, type):
             return found(**_without_class(value))
     raise ValueError(
-        f"`model.{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods or losses. "
-        f"Received: {value.get('class')!r}"
+        f"`{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods or losses, or of "
+        f"keras.optimizers.schedules. Received: {value.get('class')!r}"
     )
 
 

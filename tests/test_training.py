@@ -74,7 +74,7 @@ def test_best_epoch_is_kept_by_its_measure(recipe_file, tmp_path, toy_mnist):
     best = f"""
     [evaluation]
     dataset = "mnist"
-    classifier = "{tmp_path / "judge"}"
+    extractor = "{tmp_path / "judge"}"
     num_samples = 64
     [best]
     monitor = "classifier_frechet_distance"
@@ -220,7 +220,7 @@ def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_pat
         ),
         (
             "[data]",
-            '[evaluation]\ndataset = "mnist"\nclassifier = "clasifier_mnist"\n[data]',
+            '[evaluation]\ndataset = "mnist"\nextractor = "clasifier_mnist"\n[data]',
             "clasifier_mnist.*Did you mean 'classifier_mnist'",
         ),
     ],

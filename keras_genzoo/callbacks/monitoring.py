@@ -15,25 +15,33 @@ from keras_genzoo import latent, metrics, visualization
 class SampleGrid(keras.callbacks.Callback):
     """Writes a grid of samples of the same latents after every epoch, as `epoch-0001.png`, ...
 
-    A conditional model's labels cycle through the classes, one column each.
+    A conditional model's labels cycle through the classes, one column each. Points of the plane are drawn as
+    such, which needs matplotlib.
 
     Args:
         directory: String or path of the folder, which is created.
-        num: Int, number of images.
+        num: Int, number of images. Defaults to 64, of points to 1000.
         seed: Int, seed of the latents.
+        real: Array `(num_real, 2)` of points to draw behind samples that are points, such as their modes'
+            centres.
     """
 
-    def __init__(self, directory, num=64, seed=0):
+    def __init__(self, directory, num=None, seed=0, real=None):
         super().__init__()
         self.directory = Path(directory)
         self.num = num
         self.seed = seed
+        self.real = real
 
     def on_epoch_end(self, epoch, logs=None):
-        labels = latent.labels_in_turn(self.num, self.model.num_classes)
-        images = self.model.sample(self.num, seed=self.seed, labels=labels)
+        num = self.num or (1000 if self.model.makes_points else 64)
+        labels = latent.labels_in_turn(num, self.model.num_classes)
+        samples = self.model.sample(num, seed=self.seed, labels=labels)
         path = self.directory / f"epoch-{epoch + 1:04d}.png"
-        visualization.save_grid(images, path, columns=self.model.num_classes, scale=2)
+        if self.model.makes_points:
+            visualization.save_scatter(samples, path, titles=[f"epoch {epoch + 1}"], real=self.real)
+        else:
+            visualization.save_grid(samples, path, columns=self.model.num_classes, scale=2)
 
 
 class Evaluate(keras.callbacks.Callback):

@@ -1,6 +1,26 @@
 """Measures of generative quality."""
 
 from keras_genzoo.metrics.evaluation import evaluate
+from keras_genzoo.metrics.extractors import Extractor, extractor
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
+from keras_genzoo.metrics.inception import inception_score
+from keras_genzoo.metrics.kernel import kernel_distance
+from keras_genzoo.metrics.manifold import density_coverage, precision_recall
+from keras_genzoo.metrics.modes import class_statistics, mode_statistics
+from keras_genzoo.metrics.similarity import psnr, ssim
 
-__all__ = ["Moments", "evaluate", "frechet_distance"]
+__all__ = [
+    "Extractor",
+    "Moments",
+    "class_statistics",
+    "density_coverage",
+    "evaluate",
+    "extractor",
+    "frechet_distance",
+    "inception_score",
+    "kernel_distance",
+    "mode_statistics",
+    "precision_recall",
+    "psnr",
+    "ssim",
+]

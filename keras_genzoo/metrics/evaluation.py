@@ -1,72 +1,420 @@
 """What a card reports: results with their protocol, never a bare number."""
 
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 
-from keras_genzoo import datasets, latent, presets
+from keras_genzoo import datasets, latent
+from keras_genzoo.metrics.extractors import extractor as load_extractor
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
+from keras_genzoo.metrics.inception import inception_score
+from keras_genzoo.metrics.kernel import kernel_distance
+from keras_genzoo.metrics.manifold import density_coverage, precision_recall
+from keras_genzoo.metrics.modes import class_statistics, mode_statistics
+from keras_genzoo.metrics.similarity import psnr, squared_error, ssim
 from keras_genzoo.models.classifier import Classifier
-from keras_genzoo.presets.folders import WEIGHTS
 
 
-def evaluate(model, dataset, classifier=None, num_samples=10_000, seed=0, split="test", data_dir=None):
-    """Measures a model: a generative one by a classifier of the same data, a classifier by its accuracy.
+def evaluate(
+    model,
+    dataset,
+    extractor=None,
+    measures=None,
+    num_samples=10_000,
+    seed=0,
+    split="test",
+    data_dir=None,
+    importance_samples=5000,
+):
+    """Measures a model against a data set.
+
+    The measures, what they report and what they need:
+
+    - `"test_accuracy"`: `test_accuracy` of a `Classifier`.
+    - `"frechet_distance"`: with Inception `frechet_inception_distance` (FID), with the zoo's classifiers
+      `classifier_frechet_distance`, which is not comparable with it, with others `frechet_distance`. Needs
+      `extractor`, as do the next six.
+    - `"kernel_distance"`: `kernel_inception_distance` (KID), `classifier_kernel_distance` or
+      `kernel_distance`, and its `..._deviation` over the subsets.
+    - `"inception_score"`: `inception_score`, with the zoo's classifiers `classifier_score`, and its
+      `..._deviation` over the splits. The extractor must have logits.
+    - `"precision_recall"`: `precision` and `recall`.
+    - `"density_coverage"`: `density` and `coverage`.
+    - `"label_agreement"`: of a conditional model, the share of samples that a classifier reads as the label
+      asked for.
+    - `"classes_seen"`: of a model without classes, the number of classes that a classifier sees in the
+      samples, each in at least 1 % of them.
+    - `"modes"`: `modes_covered`, `reverse_kl`, and of points `high_quality_share`. The data set is one of
+      points whose modes are known; or its classes are numbers, one digit a channel, which the classifier of
+      single channels in `extractor` reads (`"stacked_mnist"` with `"classifier_mnist"`).
+    - `"log_likelihood"`: the mean of log p(x) over real images, in nats; they are first binarised at random
+      for a model with `binarize`. Needs a model with `log_likelihood`.
+    - `"reconstruction"`: `reconstruction_error` (squared, summed over an image's values on the scale from 0
+      to 1), `reconstruction_psnr` in decibels and `reconstruction_ssim`, the means over real images. Needs a
+      model with `reconstruct`.
 
     Args:
         model: `GenerativeModel`, or a `Classifier`.
         dataset: Name of the data set, as for `keras_genzoo.datasets.load`.
-        classifier: Name or folder of the `Classifier` preset that measures samples.
+        extractor: Name of the network that gives features of images, as for
+            `keras_genzoo.metrics.extractor`, or an `Extractor`.
+        measures: Sequence of names from the list. Defaults to `test_accuracy` of a classifier, to `modes` of
+            data that have them, and else to `frechet_distance` and `label_agreement` or `classes_seen`.
         num_samples: Int, number of generated images (a conditional model's labels cycle through the
             classes), and the largest number of real ones.
-        seed: Int, seed of the samples.
+        seed: Int, seed of the samples, and of whatever else a measure draws.
         split: Split of the real images.
         data_dir: Folder with the original files of the data set, as for `keras_genzoo.datasets.load`.
+        importance_samples: Int, latents an image for `log_likelihood`.
 
     Returns:
-        List of dicts with `metric`, `value` and `protocol`:
+        List of dicts with `metric`, `value` and `protocol`, in the order of `measures`.
 
-        - `test_accuracy` of a classifier;
-        - `classifier_frechet_distance`, the Frechet distance between the classifier's features of real and
-          of generated images (not comparable with FID, which uses Inception features);
-        - `label_agreement` of a conditional model, the share of samples that the classifier reads as the
-          label asked for;
-        - `classes_seen`, the number of classes that the classifier sees in the samples of an unconditional
-          model, each in at least 1 % of them.
+    Raises:
+        ValueError: If a measure is unknown, or the model, the data or the extractor cannot give it.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.load("dcgan_fashion_mnist")
+    keras_genzoo.metrics.evaluate(
+        gan, "fashion_mnist", "classifier_fashion_mnist", ["kernel_distance", "precision_recall"]
+    )
+    ```
     """
-    images, labels = datasets.arrays(dataset, split=split, data_dir=data_dir)
-    data = {"dataset": dataset, "split": split}
-    if isinstance(model, Classifier):
-        predicted = model.predict_features(images)[1].argmax(-1)
-        return [_result("test_accuracy", np.mean(predicted == labels), {**data, "num_real": len(images)})]
+    if isinstance(measures, str):
+        raise ValueError(
+            f"`measures` must be a sequence of names. Received: {measures!r}. Write [{measures!r}]."
+        )
+    subject = _Subject(model, dataset, extractor, num_samples, seed, split, data_dir, importance_samples)
+    names = subject.default_measures if measures is None else measures
+    for name in names:
+        if name not in _MEASURES:
+            raise ValueError(f"`measures` must be of {list(_MEASURES)}. Received: {name!r}")
+    # All of what is needed is checked before anything is computed.
+    for name in names:
+        for need in _MEASURES[name].needs:
+            if complaint := need(subject):
+                raise ValueError(f"`measures`: {name!r} needs {complaint}")
+    return [result for name in names for result in _MEASURES[name].function(subject)]
 
-    if classifier is None:
-        raise ValueError("`classifier` is missing: name the `Classifier` preset that measures the samples.")
-    judge = Classifier.from_preset(classifier)
-    images = images[:num_samples]
-    asked = latent.labels_in_turn(num_samples, model.num_classes)
-    real, fake = Moments(judge.feature_dim), Moments(judge.feature_dim)
-    real.update(judge.predict_features(images)[0])
-    samples = model.sample(num_samples, seed=seed, labels=asked, batch_size=500)
-    features, logits = judge.predict_features(samples)
-    fake.update(features)
-    protocol = {
-        **data,
-        "num_real": len(images),
-        "num_fake": num_samples,
-        "seed": seed,
-        "averaged_generator": model.averaged_network is not None,
-        "classifier": str(classifier),
-        "classifier_sha256": presets.metadata(classifier)["files"][WEIGHTS]["sha256"],
-    }
-    results = [_result("classifier_frechet_distance", frechet_distance(real, fake), protocol)]
-    seen = logits.argmax(-1)
-    if asked is not None:
-        results.append(_result("label_agreement", np.mean(seen == asked), protocol))
+
+class _Subject:
+    """What the measures share, each part made once, when the first measure asks for it."""
+
+    def __init__(self, model, dataset, extractor, num_samples, seed, split, data_dir, importance_samples):
+        self.model = model
+        self.dataset = dataset
+        self.split = split
+        self.data_dir = data_dir
+        self.num_samples = num_samples
+        self.seed = seed
+        self.importance_samples = importance_samples
+        self._extractor = extractor
+
+    @property
+    def default_measures(self):
+        if isinstance(self.model, Classifier):
+            return ("test_accuracy",)
+        if self.info.modes is not None or (self._extractor is not None and _stacked_digits(self)):
+            return ("modes",)
+        return ("frechet_distance", "label_agreement" if self.model.num_classes else "classes_seen")
+
+    @cached_property
+    def info(self):
+        return datasets.info(self.dataset)
+
+    @cached_property
+    def extractor(self):
+        return None if self._extractor is None else load_extractor(self._extractor)
+
+    @cached_property
+    def _arrays(self):
+        return datasets.arrays(self.dataset, split=self.split, data_dir=self.data_dir)
+
+    @property
+    def all_images(self):
+        return self._arrays[0]
+
+    @property
+    def all_labels(self):
+        return self._arrays[1]
+
+    @property
+    def images(self):
+        return self.all_images[: self.num_samples]
+
+    @property
+    def labels_asked(self):
+        return latent.labels_in_turn(self.num_samples, self.model.num_classes)
+
+    @cached_property
+    def samples(self):
+        return self.model.sample(self.num_samples, seed=self.seed, labels=self.labels_asked, batch_size=500)
+
+    @cached_property
+    def real_features(self):
+        return self.extractor(self.images)[0]
+
+    @cached_property
+    def _read_samples(self):
+        return self.extractor(self.samples)
+
+    @property
+    def fake_features(self):
+        return self._read_samples[0]
+
+    @property
+    def fake_logits(self):
+        return self._read_samples[1]
+
+    # Results. Each says what it rests on.
+
+    def about_images(self, metric, value, num_real=None, **constants):
+        """A result that compares nothing but the model's answers to real images."""
+        num_real = len(self.images) if num_real is None else num_real
+        protocol = {"dataset": self.dataset, "split": self.split, "num_real": num_real, **constants}
+        return {"metric": metric, "value": _rounded(value), "protocol": protocol}
+
+    def about_samples(self, metric, value, **constants):
+        """A result that needs samples alone, and what the data set is known to hold."""
+        protocol = {"dataset": self.dataset, **self._sampling, **constants}
+        return {"metric": metric, "value": _rounded(value), "protocol": protocol}
+
+    def about_both(self, metric, value, **constants):
+        """A result that compares features of real images with those of samples."""
+        return self.about_images(
+            self.extractor.metric_names.get(metric, metric),
+            value,
+            **self._sampling,
+            **self.extractor_protocol,
+            **constants,
+        )
+
+    @property
+    def _sampling(self):
+        return {
+            "num_fake": self.num_samples,
+            "seed": self.seed,
+            "averaged_generator": self.model.averaged_network is not None,
+        }
+
+    @property
+    def extractor_protocol(self):
+        resizing = {"resizing": self.extractor.resizing} if self.extractor.resizing else {}
+        return {"extractor": self.extractor.name, "extractor_sha256": self.extractor.sha256, **resizing}
+
+
+def _rounded(value):
+    if isinstance(value, int):
+        return value
+    # Kernel distances and divergences are small: four digits of those, not four decimals.
+    return round(float(value), 4) if abs(value) >= 0.1 else float(f"{value:.4g}")
+
+
+# The measures: functions from a subject to a list of results.
+
+
+def _test_accuracy(subject):
+    images, labels = subject.all_images, subject.all_labels
+    predicted = subject.model.predict_features(images)[1].argmax(-1)
+    return [subject.about_images("test_accuracy", np.mean(predicted == labels), num_real=len(images))]
+
+
+def _frechet_distance(subject):
+    real, fake = (Moments(subject.extractor.feature_dim) for _ in range(2))
+    real.update(subject.real_features)
+    fake.update(subject.fake_features)
+    return [subject.about_both("frechet_distance", frechet_distance(real, fake))]
+
+
+def _kernel_distance(subject):
+    real, fake = subject.real_features, subject.fake_features
+    constants = {"num_subsets": 100, "subset_size": min(1000, len(real), len(fake))}
+    mean, deviation = kernel_distance(real, fake, **constants, seed=subject.seed)
+    return _with_deviation(subject, "kernel_distance", mean, deviation, constants)
+
+
+def _inception_score(subject):
+    constants = {"num_splits": 10}
+    mean, deviation = inception_score(subject.fake_logits, **constants)
+    return _with_deviation(subject, "inception_score", mean, deviation, constants)
+
+
+def _with_deviation(subject, metric, mean, deviation, constants):
+    metric = subject.extractor.metric_names.get(metric, metric)
+    return [
+        subject.about_both(metric, mean, **constants),
+        subject.about_both(f"{metric}_deviation", deviation, **constants),
+    ]
+
+
+def _precision_recall(subject):
+    constants = {"num_neighbours": 3}
+    values = precision_recall(subject.real_features, subject.fake_features, **constants)
+    names = ("precision", "recall")
+    return [subject.about_both(name, value, **constants) for name, value in zip(names, values, strict=True)]
+
+
+def _density_coverage(subject):
+    constants = {"num_neighbours": 5}
+    values = density_coverage(subject.real_features, subject.fake_features, **constants)
+    names = ("density", "coverage")
+    return [subject.about_both(name, value, **constants) for name, value in zip(names, values, strict=True)]
+
+
+def _label_agreement(subject):
+    seen = subject.fake_logits.argmax(-1)
+    return [subject.about_both("label_agreement", np.mean(seen == subject.labels_asked))]
+
+
+def _classes_seen(subject):
+    seen = subject.fake_logits.argmax(-1)
+    shares = np.bincount(seen, minlength=subject.extractor.num_classes) / subject.num_samples
+    return [subject.about_both("classes_seen", int((shares >= 0.01).sum()))]
+
+
+def _modes(subject):
+    if subject.info.modes is not None:
+        centers, stddev = subject.info.modes.centers, subject.info.modes.stddev
+        statistics = mode_statistics(subject.samples, centers, stddev)
+        constants = {"num_modes": len(centers), "high_quality_within": "3 standard deviations"}
     else:
-        shares = np.bincount(seen, minlength=judge.num_classes) / num_samples
-        results.append(_result("classes_seen", int((shares >= 0.01).sum()), protocol))
-    return results
+        # Channel by channel: the channels' digits, in order, are the digits of the class.
+        digits = [
+            subject.extractor(subject.samples[..., channel : channel + 1])[1].argmax(-1)
+            for channel in range(subject.samples.shape[-1])
+        ]
+        base = subject.extractor.num_classes
+        classes = np.ravel_multi_index(digits, (base,) * len(digits))
+        statistics = class_statistics(classes, subject.info.num_classes)
+        constants = {"num_modes": subject.info.num_classes, **subject.extractor_protocol}
+    return [subject.about_samples(name, value, **constants) for name, value in statistics._asdict().items()]
 
 
-def _result(metric, value, protocol):
-    value = value if isinstance(value, int) else round(float(value), 4)
-    return {"metric": metric, "value": value, "protocol": protocol}
+def _log_likelihood(subject):
+    images, protocol = (
+        subject.images,
+        {"seed": subject.seed, "importance_samples": subject.importance_samples},
+    )
+    if getattr(subject.model, "binarize", False):
+        chance = np.random.default_rng(subject.seed).random(images.shape)
+        images = np.where(chance < _from_0_to_1(images), 1.0, -1.0).astype("float32")
+        protocol["binarized"] = "stochastically"
+    values = subject.model.log_likelihood(images, num_samples=subject.importance_samples, seed=subject.seed)
+    return [subject.about_images("log_likelihood", np.mean(values), **protocol)]
+
+
+def _from_0_to_1(images):
+    return images / 255.0 if images.dtype == np.uint8 else (images + 1.0) / 2.0
+
+
+def _reconstruction(subject):
+    images = subject.images
+    pairs = images, subject.model.reconstruct(images)
+    values = {"error": squared_error(*pairs), "psnr": psnr(*pairs), "ssim": ssim(*pairs)}
+    return [subject.about_images(f"reconstruction_{name}", np.mean(each)) for name, each in values.items()]
+
+
+# What a measure needs: functions from a subject to a complaint, or nothing.
+
+
+def _a_classifier(subject):
+    if not isinstance(subject.model, Classifier):
+        return f"a `Classifier`. Received: model of class {type(subject.model).__name__}"
+
+
+def _samples(subject):
+    if not hasattr(subject.model, "sample"):
+        return f"a model with `sample`. Received: model of class {type(subject.model).__name__}"
+
+
+def _an_extractor(subject):
+    if subject.extractor is None:
+        return "`extractor`: the name of the network that measures the samples. Received: extractor=None"
+    taken = subject.extractor.image_shape
+    for owner, shape in (("data", subject.info.image_shape), ("model", subject.model.image_shape)):
+        if taken is not None and tuple(shape) != taken:
+            return (
+                f"an extractor of images of the {owner}'s shape {tuple(shape)}. {subject.extractor.name!r} takes "
+                f"{taken} alone"
+            )
+
+
+def _logits(subject):
+    if not subject.extractor.gives_logits:
+        return f"an extractor with logits, a classifier or 'inception'. {subject.extractor.name!r} has none"
+
+
+def _labels(subject):
+    if not subject.model.num_classes:
+        return "a conditional model. This one has no classes: 'classes_seen' measures it"
+
+
+def _no_labels(subject):
+    if subject.model.num_classes:
+        return "a model without classes. This one has labels: 'label_agreement' measures it"
+
+
+def _the_classes(subject):
+    num_classes = subject.extractor.num_classes
+    if num_classes is None or num_classes != (subject.model.num_classes or num_classes):
+        return (
+            f"a classifier of the {subject.model.num_classes or subject.info.num_classes} classes as `extractor`. "
+            f"Received: {subject.extractor.name!r}"
+        )
+
+
+def _known_modes(subject):
+    if subject.info.modes is None and not _stacked_digits(subject):
+        name = None if subject.extractor is None else subject.extractor.name
+        return (
+            "points of known modes, or `extractor`: a classifier of images of one channel, whose classes are the "
+            f"digits of the data's. Received: dataset={subject.dataset!r}, extractor={name!r}"
+        )
+
+
+def _stacked_digits(subject):
+    """Whether the extractor reads each channel of an image as a digit of its class."""
+    *size, channels = subject.info.image_shape
+    read = subject.extractor
+    return (
+        read is not None
+        and read.image_shape == (*size, 1)
+        and read.num_classes**channels == subject.info.num_classes
+        and channels > 1
+    )
+
+
+def _likelihoods(subject):
+    return _method_missing(subject, "log_likelihood")
+
+
+def _reconstructions(subject):
+    return _method_missing(subject, "reconstruct")
+
+
+def _method_missing(subject, method):
+    if not hasattr(subject.model, method):
+        return f"a model with `{method}`. Received: model of class {type(subject.model).__name__}"
+
+
+class _Measure(NamedTuple):
+    function: object
+    needs: tuple
+
+
+_MEASURES = {
+    "test_accuracy": _Measure(_test_accuracy, (_a_classifier,)),
+    "frechet_distance": _Measure(_frechet_distance, (_samples, _an_extractor)),
+    "kernel_distance": _Measure(_kernel_distance, (_samples, _an_extractor)),
+    "inception_score": _Measure(_inception_score, (_samples, _an_extractor, _logits)),
+    "precision_recall": _Measure(_precision_recall, (_samples, _an_extractor)),
+    "density_coverage": _Measure(_density_coverage, (_samples, _an_extractor)),
+    "label_agreement": _Measure(_label_agreement, (_samples, _labels, _an_extractor, _the_classes)),
+    "classes_seen": _Measure(_classes_seen, (_samples, _no_labels, _an_extractor, _the_classes)),
+    "modes": _Measure(_modes, (_samples, _known_modes)),
+    "log_likelihood": _Measure(_log_likelihood, (_likelihoods,)),
+    "reconstruction": _Measure(_reconstruction, (_reconstructions,)),
+}

@@ -1,22 +1,52 @@
 """What a card reports: results with their protocol."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
-from keras_genzoo import datasets, metrics, models
+from keras_genzoo import datasets, metrics, models, pixels
+from keras_genzoo.metrics import evaluation
 from tests import support
 
 IMAGES, LABELS = support.toy_images(60), support.toy_labels(60)
+DIGITS = support.toy_images(40, (12, 12, 1))
+CENTERS = np.array([[0.0, 0.0], [4.0, 0.0]])
+
+
+@dataclasses.dataclass
+class Info:
+    """As much of a data set's info as measuring needs."""
+
+    image_shape: tuple
+    num_classes: int
+    modes: object = None
+
+
+@dataclasses.dataclass
+class Modes:
+    centers: np.ndarray
+    stddev: float
+
+
+INFOS = {
+    "toy": Info((8, 8, 1), 3),
+    "digits": Info((12, 12, 1), 10),
+    "points": Info((2,), 2, Modes(CENTERS, 0.1)),
+    "stacked": Info((8, 8, 2), 9),
+}
+ARRAYS = {"toy": (IMAGES, LABELS), "digits": (pixels.to_uint8(DIGITS), None)}
 
 
 @pytest.fixture(autouse=True)
 def _toy_data(monkeypatch):
     def arrays(name, split="train", data_dir=None):
-        assert (name, split, data_dir) == ("toy", "test", None)
-        return IMAGES, LABELS
+        assert (split, data_dir) == ("test", None)
+        return ARRAYS[name]
 
     monkeypatch.setattr(datasets, "arrays", arrays)
+    monkeypatch.setattr(datasets, "info", INFOS.get)
 
 
 @pytest.fixture
@@ -27,35 +57,304 @@ def judge(tmp_path):
     return tmp_path / "judge"
 
 
-def test_a_classifier_by_its_accuracy():
-    classifier = models.Classifier((8, 8, 1), 3, (4, 4, 4))
-    (result,) = metrics.evaluate(classifier, "toy")
-    expected = np.mean(classifier.predict(IMAGES, verbose=0).argmax(-1) == LABELS)
-    assert result["metric"] == "test_accuracy" and result["value"] == pytest.approx(expected, abs=1e-4)
-    assert result["protocol"] == {"dataset": "toy", "split": "test", "num_real": 60}
+class FeaturesAlone(metrics.Extractor):
+    """Means of the rows, without logits: an extractor as a user may write one."""
+
+    name, sha256, feature_dim, resizing = "row means", "0" * 64, 8, "none to speak of"
+
+    def __call__(self, images):
+        return np.asarray(images).mean(axis=(2, 3)), None
 
 
-def test_an_unconditional_model(judge):
-    gan = models.GAN((8, 8, 1), 4, width=2, average_decay=0.9)
-    distance, seen = metrics.evaluate(gan, "toy", classifier=judge, num_samples=50, seed=7)
+class Sampler:
+    """A model of nothing but samples, which it was given."""
 
-    classifier = models.load(judge)
-    fakes = classifier.predict_features(gan.sample(50, seed=7))
-    expected = metrics.frechet_distance(classifier.predict_features(IMAGES[:50])[0], fakes[0])
-    assert distance["metric"] == "classifier_frechet_distance"
-    assert distance["value"] == pytest.approx(expected, abs=1e-3)
-    assert seen["metric"] == "classes_seen"
-    assert seen["value"] == len(np.unique(fakes[1].argmax(-1)))
-    protocol = distance["protocol"]
-    assert (protocol["num_real"], protocol["num_fake"], protocol["seed"]) == (50, 50, 7)
-    assert protocol["averaged_generator"] is True
-    assert len(protocol["classifier_sha256"]) == 64
+    averaged_network = None
+    num_classes = None
+
+    def __init__(self, samples):
+        self.samples = np.asarray(samples, "float32")
+        self.image_shape = self.samples.shape[1:]
+
+    def sample(self, num, seed, labels, batch_size):
+        assert num == len(self.samples) and labels is None
+        return self.samples
 
 
-def test_a_conditional_model_is_asked_for_every_class(judge):
-    gan = models.GAN((8, 8, 1), 4, width=2, num_classes=3)
-    _, agreement = metrics.evaluate(gan, "toy", classifier=judge, num_samples=60)
-    asked = np.arange(60) % 3
-    read = models.load(judge).predict_features(gan.sample(60, seed=0, labels=asked))[1].argmax(-1)
-    assert agreement["metric"] == "label_agreement"
-    assert agreement["value"] == pytest.approx(np.mean(read == asked), abs=1e-4)
+class Decoder:
+    """A model that can say log p(x) and reconstruct, both in ways that are easy to check."""
+
+    def __init__(self, binarize):
+        self.binarize = binarize
+        self.asked = []
+
+    def log_likelihood(self, images, num_samples, seed):
+        self.asked.append((images, num_samples, seed))
+        return np.arange(len(images), dtype="float64")
+
+    def reconstruct(self, images):
+        return (0.5 * pixels.normalize(images)).__array__()
+
+
+def gan(**arguments):
+    return models.GAN((8, 8, 1), 4, width=2, **arguments)
+
+
+def by_name(results):
+    return {result["metric"]: result for result in results}
+
+
+class TestDefaults:
+    def test_a_classifier_by_its_accuracy(self):
+        classifier = models.Classifier((8, 8, 1), 3, (4, 4, 4))
+        (result,) = metrics.evaluate(classifier, "toy")
+        expected = np.mean(classifier.predict(IMAGES, verbose=0).argmax(-1) == LABELS)
+        assert result["metric"] == "test_accuracy" and result["value"] == pytest.approx(expected, abs=1e-4)
+        assert result["protocol"] == {"dataset": "toy", "split": "test", "num_real": 60}
+
+    def test_an_unconditional_model(self, judge):
+        model = gan(average_decay=0.9)
+        distance, seen = metrics.evaluate(model, "toy", extractor=judge, num_samples=50, seed=7)
+
+        classifier = models.load(judge)
+        fakes = classifier.predict_features(model.sample(50, seed=7))
+        expected = metrics.frechet_distance(classifier.predict_features(IMAGES[:50])[0], fakes[0])
+        assert distance["metric"] == "classifier_frechet_distance"
+        assert distance["value"] == pytest.approx(expected, rel=1e-3)
+        assert seen["metric"] == "classes_seen"
+        assert seen["value"] == len(np.unique(fakes[1].argmax(-1)))
+        sha256 = metrics.extractor(judge).sha256
+        assert seen["protocol"] == distance["protocol"]
+        assert distance["protocol"] == {
+            "dataset": "toy",
+            "split": "test",
+            "num_real": 50,
+            "num_fake": 50,
+            "seed": 7,
+            "averaged_generator": True,
+            "extractor": str(judge),
+            "extractor_sha256": sha256,
+        }
+
+    def test_a_conditional_model_is_asked_for_every_class(self, judge):
+        model = gan(num_classes=3)
+        _, agreement = metrics.evaluate(model, "toy", extractor=judge, num_samples=60)
+        asked = np.arange(60) % 3
+        read = models.load(judge).predict_features(model.sample(60, seed=0, labels=asked))[1].argmax(-1)
+        assert agreement["metric"] == "label_agreement"
+        assert agreement["value"] == pytest.approx(np.mean(read == asked), abs=1e-4)
+
+    def test_points_by_their_modes(self):
+        points = [[0.0, 0.0], [0.1, 0.0], [0.2, 0.0], [0.0, 1.0]]
+        results = metrics.evaluate(Sampler(points), "points", num_samples=4)
+        assert {result["metric"]: result["value"] for result in results} == {
+            "modes_covered": 1,
+            "high_quality_share": 0.75,
+            "reverse_kl": round(np.log(2), 4),
+        }
+        assert results[0]["protocol"] == {
+            "dataset": "points",
+            "num_fake": 4,
+            "seed": 0,
+            "averaged_generator": False,
+            "num_modes": 2,
+            "high_quality_within": "3 standard deviations",
+        }
+
+    def test_stacked_digits_are_read_channel_by_channel(self, judge):
+        samples = support.toy_images(40, (8, 8, 2))
+        covered, reverse_kl = metrics.evaluate(Sampler(samples), "stacked", extractor=judge, num_samples=40)
+        first, second = (
+            models.load(judge).predict_features(samples[..., c : c + 1])[1].argmax(-1) for c in (0, 1)
+        )
+        expected = metrics.class_statistics(3 * first + second, 9)
+        assert (covered["metric"], covered["value"]) == ("modes_covered", expected.modes_covered)
+        assert (reverse_kl["metric"], reverse_kl["value"]) == (
+            "reverse_kl",
+            pytest.approx(expected.reverse_kl, abs=1e-4),
+        )
+        protocol = covered["protocol"]
+        assert protocol["num_modes"] == 9
+        assert protocol["extractor_sha256"] == metrics.extractor(judge).sha256
+
+
+class TestMeasuresOfFeatures:
+    def test_each_is_the_function_of_its_name(self, judge):
+        names = ["kernel_distance", "inception_score", "precision_recall", "density_coverage"]
+        model = gan()
+        results = by_name(metrics.evaluate(model, "toy", judge, names, num_samples=50, seed=7))
+
+        classifier = models.load(judge)
+        real = classifier.predict_features(IMAGES[:50])[0]
+        fake, logits = classifier.predict_features(model.sample(50, seed=7))
+        expected = {}
+        names = ("classifier_kernel_distance", "classifier_kernel_distance_deviation")
+        expected.update(zip(names, metrics.kernel_distance(real, fake, 100, 50, seed=7), strict=True))
+        names = ("classifier_score", "classifier_score_deviation")
+        expected.update(zip(names, metrics.inception_score(logits, 10), strict=True))
+        expected.update(zip(("precision", "recall"), metrics.precision_recall(real, fake), strict=True))
+        expected.update(zip(("density", "coverage"), metrics.density_coverage(real, fake), strict=True))
+        assert list(results) == list(expected)
+        for name, value in expected.items():
+            assert results[name]["value"] == pytest.approx(value, rel=2e-3, abs=1e-12), name
+
+    def test_the_protocol_holds_the_constants(self, judge):
+        names = ["kernel_distance", "inception_score", "precision_recall", "density_coverage"]
+        results = by_name(metrics.evaluate(gan(), "toy", judge, names, num_samples=50))
+        constants = {
+            "classifier_kernel_distance": {"num_subsets": 100, "subset_size": 50},
+            "classifier_score": {"num_splits": 10},
+            "precision": {"num_neighbours": 3},
+            "recall": {"num_neighbours": 3},
+            "density": {"num_neighbours": 5},
+            "coverage": {"num_neighbours": 5},
+        }
+        for name, expected in constants.items():
+            assert expected.items() <= results[name]["protocol"].items()
+            assert results[name]["protocol"]["extractor"] == str(judge)
+
+    def test_samples_and_features_are_made_once(self, judge, monkeypatch):
+        extractor = metrics.extractor(judge)
+        seen = []
+        call = type(extractor).__call__
+        monkeypatch.setattr(
+            type(extractor), "__call__", lambda self, images: seen.append(len(images)) or call(self, images)
+        )
+        names = ["frechet_distance", "kernel_distance", "precision_recall", "classes_seen"]
+        metrics.evaluate(gan(), "toy", extractor, names, num_samples=30)
+        assert seen == [30, 30]
+
+    def test_names_by_the_extractor(self):
+        """The plain names, unless the extractor has its own; resizing is told where there is any."""
+        (result,) = metrics.evaluate(gan(), "toy", FeaturesAlone(), ["frechet_distance"], num_samples=30)
+        assert result["metric"] == "frechet_distance"
+        assert result["protocol"]["resizing"] == "none to speak of"
+
+        class Inception(FeaturesAlone):
+            metric_names = metrics.extractors.InceptionExtractor.metric_names
+
+        names = ["frechet_distance", "kernel_distance"]
+        results = metrics.evaluate(gan(), "toy", Inception(), names, num_samples=30)
+        assert [result["metric"] for result in results] == [
+            "frechet_inception_distance",
+            "kernel_inception_distance",
+            "kernel_inception_distance_deviation",
+        ]
+
+    def test_too_few_samples_are_warned_of(self, judge):
+        with pytest.warns(UserWarning, match=r"5 samples do not determine a covariance of 5 dimensions"):
+            metrics.evaluate(gan(), "toy", judge, ["frechet_distance"], num_samples=5)
+
+
+class TestMeasuresOfRealImages:
+    def test_log_likelihood(self):
+        model = Decoder(binarize=False)
+        (result,) = metrics.evaluate(
+            model, "digits", measures=["log_likelihood"], num_samples=10, seed=3, importance_samples=6
+        )
+        ((images, num_samples, seed),) = model.asked
+        np.testing.assert_array_equal(images, ARRAYS["digits"][0][:10])
+        assert (num_samples, seed) == (6, 3)
+        assert result == {
+            "metric": "log_likelihood",
+            "value": 4.5,
+            "protocol": {
+                "dataset": "digits",
+                "split": "test",
+                "num_real": 10,
+                "seed": 3,
+                "importance_samples": 6,
+            },
+        }
+
+    def test_a_model_of_binary_images_gets_binary_images(self, monkeypatch):
+        level = np.uint8(51)
+        monkeypatch.setitem(ARRAYS, "digits", (np.full((200, 12, 12, 1), level), None))
+        model = Decoder(binarize=True)
+        for seed in (1, 1, 2):
+            (result,) = metrics.evaluate(model, "digits", measures=["log_likelihood"], seed=seed)
+        first, again, other = (images for images, *_ in model.asked)
+        assert set(np.unique(first)) == {-1, 1}
+        assert np.mean(first == 1) == pytest.approx(51 / 255, abs=0.01)
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).any()
+        assert result["protocol"]["binarized"] == "stochastically"
+
+    def test_reconstruction(self):
+        results = by_name(
+            metrics.evaluate(Decoder(False), "digits", measures=["reconstruction"], num_samples=30)
+        )
+        images = ARRAYS["digits"][0][:30] / 127.5 - 1
+        squares = np.square(images / 4).sum(axis=(1, 2, 3))
+        expected = {
+            "reconstruction_error": squares.mean(),
+            "reconstruction_psnr": np.mean(-10 * np.log10(squares / 144)),
+            "reconstruction_ssim": metrics.ssim(images, images / 2).mean(),
+        }
+        for name, value in expected.items():
+            assert results[name]["value"] == pytest.approx(value, rel=1e-3), name
+            assert results[name]["protocol"] == {"dataset": "digits", "split": "test", "num_real": 30}
+
+
+class TestRefusals:
+    """Before anything is computed: the models here cannot do what would be asked of them."""
+
+    @pytest.mark.parametrize(
+        ("model", "dataset", "measure", "message"),
+        [
+            (gan, "toy", "frechet_distence", r"must be of \['test_accuracy', .*'frechet_distence'"),
+            (gan, "toy", "test_accuracy", r"needs a `Classifier`. Received: model of class GAN"),
+            (gan, "toy", "frechet_distance", r"'frechet_distance' needs `extractor`: the name of"),
+            (gan, "toy", "label_agreement", r"needs a conditional model.*'classes_seen'"),
+            (gan, "toy", "log_likelihood", r"needs a model with `log_likelihood`"),
+            (gan, "toy", "reconstruction", r"needs a model with `reconstruct`"),
+            (
+                gan,
+                "toy",
+                "modes",
+                r"needs points of known modes, or `extractor`.*dataset='toy', extractor=None",
+            ),
+            (lambda: Decoder(False), "digits", "modes", r"needs a model with `sample`"),
+        ],
+    )
+    def test_without_an_extractor(self, model, dataset, measure, message):
+        with pytest.raises(ValueError, match=message):
+            metrics.evaluate(model(), dataset, measures=[measure])
+
+    def test_with_an_extractor_that_does_not_fit(self, judge):
+        for model, dataset, measure, message in [
+            (gan(num_classes=3), "toy", "classes_seen", r"a model without classes.*'label_agreement'"),
+            (gan(num_classes=2), "toy", "label_agreement", r"a classifier of the 2 classes"),
+            (
+                gan(),
+                "digits",
+                "frechet_distance",
+                r"of the data's shape \(12, 12, 1\).*takes \(8, 8, 1\) alone",
+            ),
+            (Sampler(DIGITS), "toy", "frechet_distance", r"of the model's shape \(12, 12, 1\)"),
+        ]:
+            with pytest.raises(ValueError, match=message):
+                metrics.evaluate(model, dataset, judge, [measure])
+        with pytest.raises(ValueError, match=r"'inception_score' needs an extractor with logits"):
+            metrics.evaluate(gan(), "toy", FeaturesAlone(), ["inception_score"])
+        with pytest.raises(ValueError, match=r"'classes_seen' needs a classifier of the 3 classes"):
+            metrics.evaluate(gan(), "toy", FeaturesAlone(), ["classes_seen"])
+
+    def test_a_name_alone_is_no_sequence(self):
+        with pytest.raises(ValueError, match=r"`measures` must be a sequence of names.*\['modes'\]"):
+            metrics.evaluate(gan(), "toy", measures="modes")
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (3, 3),
+        (5.25683, 5.2568),
+        (0.99391, 0.9939),
+        (0.00123456, 0.001235),
+        (-0.0000123, -1.23e-05),
+        (0.0, 0.0),
+    ],
+)
+def test_values_keep_four_decimals_and_small_ones_four_digits(value, told):
+    assert evaluation._rounded(value) == told

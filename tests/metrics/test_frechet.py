@@ -1,11 +1,16 @@
 """The Frechet distance of two Gaussians."""
 
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from keras_genzoo import datasets, metrics
 from keras_genzoo.metrics import Moments, frechet_distance
+
+REAL_DATA = os.environ.get("KERAS_GENZOO_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data"
 
 
 def _given(mean, covariance):
@@ -59,6 +64,40 @@ def test_square_root_by_another_road():
     trace = np.sqrt(np.linalg.eigvals(first @ second).astype(complex)).real.sum()
     distance = frechet_distance(_given(np.zeros(12), first), _given(np.ones(12), second))
     assert distance == pytest.approx(12 + np.trace(first + second) - 2 * trace, abs=1e-6)
+
+
+class TestAgainstScipy:
+    """SciPy's `sqrtm` of the unsymmetric product, which the usual implementations of FID take."""
+
+    @staticmethod
+    def check(real, fake):
+        linalg = pytest.importorskip("scipy.linalg")
+        real, fake = (features.astype("float64") for features in (real, fake))
+        first, second = np.cov(real.T), np.cov(fake.T)
+        root = linalg.sqrtm(first @ second).real
+        expected = np.square(real.mean(0) - fake.mean(0)).sum() + np.trace(first + second - 2 * root)
+        assert frechet_distance(real, fake) == pytest.approx(expected, rel=1e-4)
+
+    def test_correlated_features_of_a_random_network(self):
+        rng = np.random.default_rng(0)
+        hidden, out = rng.normal(size=(20, 64)) / 4, rng.normal(size=(64, 48)) / 8
+
+        def features(noise):
+            return np.maximum(np.maximum(noise @ hidden, 0) @ out, 0).astype("float32")
+
+        self.check(features(rng.normal(size=(3000, 20))), features(1.2 * rng.normal(size=(3000, 20)) + 0.1))
+
+    @pytest.mark.slow
+    # Of features that are always 0, which `sqrtm` owns to and the symmetric square roots do not mind.
+    @pytest.mark.filterwarnings("ignore:Matrix is singular")
+    def test_features_of_real_digits(self):
+        if not (Path(REAL_DATA) / "mnist").is_dir():
+            pytest.skip(f"needs the original files of MNIST in {REAL_DATA}")
+        images, labels = datasets.arrays("mnist", split="test", data_dir=REAL_DATA)
+        extract = metrics.extractor("classifier_mnist")
+        features = extract(images[:4000])[0]
+        # Odd against even digits: distributions that differ as those of a poor model do.
+        self.check(*(features[labels[:4000] % 2 == parity] for parity in (0, 1)))
 
 
 def test_symmetric_and_zero_for_the_same_features():

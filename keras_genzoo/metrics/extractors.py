@@ -1,0 +1,309 @@
+"""Networks that turn images into the features that the measures compare."""
+
+import hashlib
+import os
+import types
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_genzoo import pixels, presets
+from keras_genzoo.models.classifier import Classifier
+from keras_genzoo.presets.folders import WEIGHTS, fingerprint
+
+INCEPTION_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
+
+
+def extractor(name):
+    """Loads an extractor of features.
+
+    | name | network | metrics are called |
+    | --- | --- | --- |
+    | `"classifier_mnist"`, another `Classifier` preset or its folder | the zoo's classifier | `classifier_...` |
+    | `"inception"` | TF-GAN's module of the original FID | `..._inception_distance` |
+    | `"keras_applications/MobileNetV2"`, or any of them | ImageNet weights of Keras | as in `evaluate` |
+
+    Args:
+        name: String or path, as in the table. An `Extractor` is returned unchanged.
+
+    Returns:
+        `Extractor`.
+
+    Raises:
+        ValueError: If the name is unknown, or files differ from a given hash.
+        ImportError: If `"inception"` lacks a package.
+        OSError: If the files are neither on this machine nor can be downloaded.
+
+    Example:
+
+    ```python
+    features, logits = keras_genzoo.metrics.extractor("classifier_mnist")(images)
+    ```
+    """
+    if isinstance(name, Extractor):
+        return name
+    if name == "inception":
+        return InceptionExtractor()
+    if str(name).startswith("keras_applications/"):
+        return KerasApplicationsExtractor(str(name))
+    if isinstance(name, str | os.PathLike) and (str(name) in presets.names() or Path(name).is_dir()):
+        return ClassifierExtractor(name)
+    classifiers = [preset for preset in presets.names() if presets.describe(preset)["class"] == "Classifier"]
+    raise ValueError(
+        f"`extractor` must be 'inception', 'keras_applications/NAME', one of {classifiers}, or the folder of a "
+        f"`Classifier` preset. Received: {name!r}"
+    )
+
+
+class Extractor:
+    """Base class: images to features. Subclasses set the attributes and implement the call.
+
+    Attributes:
+        name: String, for the protocol.
+        sha256: String, hash of the weights, for the protocol.
+        feature_dim: Int.
+        resizing: String for the protocol, or None where images keep their size.
+        metric_names: Dict from the names of measures to those of their results, where they differ.
+        gives_logits: Bool.
+        image_shape: Shape `(height, width, channels)` of the only images that can be taken, or None.
+        num_classes: Int, number of classes of the data that the logits are of, or None.
+    """
+
+    metric_names: ClassVar = {}
+    resizing = None
+    gives_logits = False
+    image_shape = None
+    num_classes = None
+
+    def __call__(self, images):
+        """Computes the features of images, and logits where there are any.
+
+        Args:
+            images: Array `(num, height, width, channels)`, uint8 in [0, 255] or float in [-1, 1].
+
+        Returns:
+            Tuple of float32 NumPy arrays: features `(num, feature_dim)`, and logits or None.
+
+        Raises:
+            ValueError: If the images have the wrong shape or range.
+        """
+        raise NotImplementedError
+
+
+class ClassifierExtractor(Extractor):
+    """The last hidden layer and the logits of a `Classifier` preset.
+
+    Args:
+        name: Name or folder of the preset.
+    """
+
+    metric_names: ClassVar = {
+        "frechet_distance": "classifier_frechet_distance",
+        "kernel_distance": "classifier_kernel_distance",
+        "inception_score": "classifier_score",
+    }
+    gives_logits = True
+
+    def __init__(self, name):
+        self._classifier = Classifier.from_preset(name)
+        self.name = str(name)
+        self.sha256 = presets.metadata(name)["files"][WEIGHTS]["sha256"]
+        self.feature_dim = self._classifier.feature_dim
+        self.image_shape = self._classifier.image_shape
+        self.num_classes = self._classifier.num_classes
+
+    def __call__(self, images):
+        return self._classifier.predict_features(np.asarray(images))
+
+
+class _ColourExtractor(Extractor):
+    """One that takes colour images of one size: others are resized, grey ones repeated in three channels.
+
+    Subclasses set `image_size` and implement `features_of`.
+    """
+
+    image_size = None
+    # Images at once: 50 of Inception's size take 54 MB, and the network's maps several times that.
+    batch_size = 50
+
+    @property
+    def resizing(self):
+        return f"bilinear to {self.image_size}x{self.image_size}, not antialiased"
+
+    def __call__(self, images):
+        images = np.asarray(images)
+        if images.ndim != 4 or not len(images) or images.shape[-1] not in (1, 3):
+            raise ValueError(
+                f"`images` must have the shape (num, height, width, 1 or 3). Received: {images.shape}"
+            )
+        pixels.check_range(images, "images")
+        starts = range(0, len(images), self.batch_size)
+        parts = [self.features_of(images[start : start + self.batch_size]) for start in starts]
+        features, logits = zip(*parts, strict=True)
+        return np.concatenate(features), np.concatenate(logits) if self.gives_logits else None
+
+    def features_of(self, images):
+        """The features of one batch, and its logits or None, as NumPy arrays."""
+        raise NotImplementedError
+
+    def in_colour(self, images):
+        """The images of a batch as the network takes them, in [-1, 1]."""
+        images = ops.image.resize(
+            pixels.normalize(images),
+            (self.image_size, self.image_size),
+            interpolation="bilinear",
+            antialias=False,
+            data_format="channels_last",
+        )
+        return ops.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
+
+
+class InceptionExtractor(_ColourExtractor):
+    """The Inception network of the original FID, as TF-GAN publishes it for `tensorflow_hub`.
+
+    Fetched at first use, then in the cache of `tensorflow_hub` (`TFHUB_CACHE_DIR`). For a machine without a
+    network `KERAS_GENZOO_INCEPTION` names the folder of a copy. No published hash of the module was found, so
+    that none is pinned here: the protocol records the hash of the files that were used, and they are refused
+    where `KERAS_GENZOO_INCEPTION_SHA256` is set and differs. The hash is of the list that `sha256sum` prints:
+
+    ```shell
+    (cd FOLDER; find * -type f | LC_ALL=C sort | xargs sha256sum) | sha256sum
+    ```
+
+    Images are resized (bilinear, not antialiased) to 299x299 as TF-GAN's examples do, and not rounded to 8
+    bits before.
+
+    Source: Heusel et al. 2017; Szegedy et al. 2016.
+    """
+
+    name = "inception"
+    image_size = 299
+    metric_names: ClassVar = {
+        "frechet_distance": "frechet_inception_distance",
+        "kernel_distance": "kernel_inception_distance",
+    }
+    gives_logits = True
+
+    def __init__(self):
+        hub = _require_tensorflow_hub()
+        folder = os.environ.get("KERAS_GENZOO_INCEPTION")
+        if folder and not (Path(folder) / "saved_model.pb").is_file():
+            raise ValueError(
+                "`KERAS_GENZOO_INCEPTION` must be the folder of the SavedModel, with saved_model.pb in it. "
+                f"Received: {folder!r}. Unset it to download {INCEPTION_URL}."
+            )
+        folder = folder or _downloaded(hub)
+        self.sha256 = sha256_of_folder(folder)
+        expected = os.environ.get("KERAS_GENZOO_INCEPTION_SHA256")
+        if expected and expected.lower() != self.sha256:
+            raise ValueError(
+                f"The Inception module in {folder} has the sha256 {self.sha256}, but "
+                f"`KERAS_GENZOO_INCEPTION_SHA256` is {expected!r}. Delete the folder to fetch it again, or "
+                "correct the variable."
+            )
+        self._module = hub.load(str(folder))
+        self.feature_dim = self.features_of(np.zeros((1, 299, 299, 3), "float32"))[0].shape[1]
+
+    def features_of(self, images):
+        # NumPy between the two: the module is TensorFlow's on every backend.
+        outputs = self._module(ops.convert_to_numpy(self.in_colour(images)))
+        return tuple(np.asarray(outputs[name]).reshape(len(images), -1) for name in ("pool_3", "logits"))
+
+
+class KerasApplicationsExtractor(_ColourExtractor):
+    """A network of `keras.applications` without its top, averaged over places, with ImageNet weights.
+
+    The hash is of the weights' values, in the order of `get_weights()`.
+
+    Args:
+        name: String, `"keras_applications/"` and the name of the constructor.
+        weights: `"imagenet"`, which Keras downloads at first use, the path of a weights file, or None for
+            random ones.
+    """
+
+    def __init__(self, name, weights="imagenet"):
+        constructor_name = name.removeprefix("keras_applications/")
+        modules = [
+            module
+            for module in vars(keras.applications).values()
+            if isinstance(module, types.ModuleType) and hasattr(module, constructor_name)
+        ]
+        constructor = getattr(keras.applications, constructor_name, None)
+        if not modules or constructor is None:
+            raise ValueError(
+                "`extractor` must be 'keras_applications/' and the name of a network there, such as "
+                f"'keras_applications/MobileNetV2'. Received: {name!r}"
+            )
+        self.name = name
+        self.image_size = _IMAGE_SIZES.get(constructor_name, 224)
+        self._preprocess = modules[0].preprocess_input
+        self._network = constructor(
+            include_top=False,
+            pooling="avg",
+            weights=weights,
+            input_shape=(self.image_size, self.image_size, 3),
+        )
+        self.feature_dim = self._network.output_shape[-1]
+        digest = hashlib.sha256()
+        for values in self._network.get_weights():
+            digest.update(np.ascontiguousarray(values))
+        self.sha256 = digest.hexdigest()
+
+    def features_of(self, images):
+        grey_levels = (self.in_colour(images) + 1.0) * 127.5
+        features = self._network(self._preprocess(grey_levels), training=False)
+        return ops.convert_to_numpy(ops.cast(features, "float32")), None
+
+
+# Sizes that `keras.applications` trained at, where not 224.
+_IMAGE_SIZES = {
+    "EfficientNetB1": 240,
+    "EfficientNetB2": 260,
+    "EfficientNetB3": 300,
+    "EfficientNetB4": 380,
+    "EfficientNetB5": 456,
+    "EfficientNetB6": 528,
+    "EfficientNetB7": 600,
+    "EfficientNetV2B1": 240,
+    "EfficientNetV2B2": 260,
+    "EfficientNetV2B3": 300,
+    "EfficientNetV2S": 384,
+    "EfficientNetV2M": 480,
+    "EfficientNetV2L": 480,
+    "InceptionResNetV2": 299,
+    "InceptionV3": 299,
+    "NASNetLarge": 331,
+    "Xception": 299,
+}
+
+
+def sha256_of_folder(folder):
+    """SHA-256 of the `sha256sum` lines of a folder's files, sorted by path; see `InceptionExtractor`."""
+    files = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*") if path.is_file()}
+    lines = [f"{fingerprint(files[name])['sha256']}  {name}\n" for name in sorted(files)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _require_tensorflow_hub():
+    try:
+        import tensorflow_hub
+    except ImportError as error:
+        raise ImportError(
+            f"The extractor 'inception' needs the package tensorflow_hub, which could not be imported ({error}). "
+            "Install it with `pip install tensorflow tensorflow-hub 'setuptools<81'`."
+        ) from error
+    return tensorflow_hub
+
+
+def _downloaded(hub):
+    try:
+        return hub.resolve(INCEPTION_URL)
+    # `tensorflow_hub` lets the errors of whatever it went through pass.
+    except Exception as error:
+        raise ConnectionError(
+            f"Could not download {INCEPTION_URL}: {error}. On a machine without a network set "
+            "KERAS_GENZOO_INCEPTION to the folder of a copy of that SavedModel."
+        ) from error

@@ -1,0 +1,53 @@
+"""The Inception score of class probabilities."""
+
+import numpy as np
+
+from keras_genzoo.metrics.features import checked
+
+
+def inception_score(predictions, num_splits=10, from_logits=True):
+    """Computes the exponential of the mean divergence of `p(class | image)` from `p(class)`.
+
+    Args:
+        predictions: Array `(num, num_classes)`, a classifier's logits, or its probabilities.
+        num_splits: Int, number of parts, in the order given, whose scores are averaged.
+        from_logits: Bool, whether `predictions` are logits.
+
+    Returns:
+        Tuple of floats: mean, from 1 to `num_classes`, and standard deviation of the scores of the parts.
+
+    Raises:
+        ValueError: If there are fewer predictions than parts, or the probabilities are none.
+
+    Example:
+
+    >>> inception_score(np.eye(4), num_splits=1, from_logits=False)  # sure of each image, all classes alike
+    (4.0, 0.0)
+
+    Source: Salimans et al. 2016, section 4.
+    """
+    predictions = checked(predictions, "predictions")
+    if not 1 <= num_splits <= len(predictions):
+        raise ValueError(
+            f"`num_splits` must be from 1 to the number of predictions, {len(predictions)}. Received: "
+            f"num_splits={num_splits}"
+        )
+    probabilities = _softmax(predictions) if from_logits else predictions
+    if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(
+            "`predictions` must be probabilities that add up to 1. For logits leave `from_logits` at True."
+        )
+    scores = [_score(part) for part in np.array_split(probabilities, num_splits)]
+    return float(np.mean(scores)), float(np.std(scores))
+
+
+def _score(probabilities):
+    # A probability of 0 contributes 0, the limit of p log p.
+    ratios = probabilities / np.maximum(probabilities.mean(axis=0), np.finfo("float64").tiny)
+    logs = np.log(ratios, out=np.zeros_like(ratios), where=ratios > 0)
+    return np.exp((probabilities * logs).sum(axis=1).mean())
+
+
+def _softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)

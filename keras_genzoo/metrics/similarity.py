@@ -1,0 +1,114 @@
+"""The likeness of pairs of images."""
+
+import numpy as np
+
+from keras_genzoo import pixels
+
+_WINDOW_SIZE, _WINDOW_STDDEV = 11, 1.5
+_K1, _K2 = 0.01, 0.03
+# Images at once: the maps of a batch of 256x256 colour images then take some hundreds of MB.
+_BATCH = 64
+
+
+def ssim(first, second):
+    """Computes the structural similarity of pairs of images.
+
+    The mean over all places of an 11x11 Gaussian window (standard deviation 1.5) within the image and over
+    the channels, with constants 0.01 and 0.03, on the scale from 0 to 1. The image is not reduced first.
+
+    Args:
+        first: Array `(num, height, width, channels)`, uint8 in [0, 255] or float in [-1, 1].
+        second: Array of the same shape, uint8 or float.
+
+    Returns:
+        Float64 NumPy array `(num,)`, 1 for equal images.
+
+    Raises:
+        ValueError: If the shapes differ, the images are smaller than the window, or values are out of range.
+
+    Source: Wang et al. 2004, equation 13 and section III-C.
+    """
+    first, second = _checked_pair(first, second)
+    if min(first.shape[1:3]) < _WINDOW_SIZE:
+        raise ValueError(
+            f"`first` must hold images of at least {_WINDOW_SIZE}x{_WINDOW_SIZE} pixels, the size of the "
+            f"window. Received shape {first.shape}"
+        )
+    return _in_batches(_ssim, first, second)
+
+
+def psnr(first, second):
+    """Computes the peak signal-to-noise ratio of pairs of images, in decibels.
+
+    Args:
+        first: Array `(num, height, width, channels)`, uint8 in [0, 255] or float in [-1, 1].
+        second: Array of the same shape, uint8 or float.
+
+    Returns:
+        Float64 NumPy array `(num,)`: `-10 log10` of each pair's mean squared error on the scale from 0 to 1;
+        infinite for equal images.
+
+    Raises:
+        ValueError: If the shapes differ or values are out of range.
+
+    Example:
+
+    >>> black, white = np.full((1, 4, 4, 1), 0, "uint8"), np.full((1, 4, 4, 1), 255, "uint8")
+    >>> float(psnr(black, white)[0])
+    -0.0
+    """
+    first, second = _checked_pair(first, second)
+    with np.errstate(divide="ignore"):
+        return -10 * np.log10(_in_batches(squared_error, first, second) / np.prod(first.shape[1:]))
+
+
+def squared_error(first, second):
+    """Squared error of pairs of images on the scale from 0 to 1, summed over pixels and channels: `(num,)`."""
+    return np.square(_unit(first) - _unit(second)).sum(axis=(1, 2, 3))
+
+
+def _ssim(first, second):
+    # The luminance term wants brightness from 0: means around 0 would make it say anything.
+    x, y = _unit(first), _unit(second)
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance_x, variance_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
+    covariance = _blur(x * y) - mean_x * mean_y
+    c1, c2 = _K1**2, _K2**2
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    return (luminance * (2 * covariance + c2) / (variance_x + variance_y + c2)).mean(axis=(1, 2, 3))
+
+
+def _blur(images):
+    """Weighted means in the windows that lie within the images."""
+    offsets = np.arange(_WINDOW_SIZE) - (_WINDOW_SIZE - 1) / 2
+    weights = np.exp(-0.5 * np.square(offsets / _WINDOW_STDDEV))
+    weights /= weights.sum()
+    for axis in (1, 2):
+        size = images.shape[axis] - _WINDOW_SIZE + 1
+        parts = (np.take(images, range(start, start + size), axis) for start in range(_WINDOW_SIZE))
+        images = sum(weight * part for weight, part in zip(weights, parts, strict=True))
+    return images
+
+
+def _unit(images):
+    if images.dtype == np.uint8:
+        return images / 255.0
+    return (images.astype("float64") + 1) / 2
+
+
+def _in_batches(function, first, second):
+    starts = range(0, len(first), _BATCH)
+    return np.concatenate([function(first[i : i + _BATCH], second[i : i + _BATCH]) for i in starts])
+
+
+def _checked_pair(first, second):
+    first, second = np.asarray(first), np.asarray(second)
+    if first.ndim != 4 or first.shape != second.shape or not first.size:
+        raise ValueError(
+            "`first` and `second` must have one shape (num, height, width, channels). Received shapes "
+            f"{first.shape} and {second.shape}"
+        )
+    for images, argument in ((first, "first"), (second, "second")):
+        # An image may well have no dark pixel, so that the usual look for a scale from 0 to 1 is left out.
+        pixels.check_range(images, argument, value_range=(-1.0, 1.0 + 1e-6))
+    return first, second
