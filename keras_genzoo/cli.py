@@ -36,8 +36,11 @@ def _sample(options):
     model = models.load(options.name)
     _require_generator(model, options.name)
     images = model.sample(options.num, seed=options.seed, labels=_labels(model, options, options.num))
-    columns = model.num_classes if model.num_classes and options.label is None else None
-    visualization.save_grid(images, output, columns=columns, scale=options.scale)
+    if model.makes_points:
+        visualization.save_scatter(images, output)
+    else:
+        columns = model.num_classes if model.num_classes and options.label is None else None
+        visualization.save_grid(images, output, columns=columns, scale=options.scale)
     print(f"Wrote {options.num} samples of {options.name} to {output}.")
 
 
@@ -49,6 +52,8 @@ def _interpolate(options):
     output = _writable_file(options.output)
     model = models.load(options.name)
     _require_generator(model, options.name)
+    if model.makes_points:
+        raise ValueError(f"{options.name!r} makes points, which are not drawn as rows of images.")
     ends = np.asarray(latent.normal(2 * options.rows, model.latent_dim, options.seed))
     latents = np.concatenate(
         [latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
@@ -106,13 +111,14 @@ def _evaluate(options):
 
     model = models.load(options.name)
     arguments = dict(presets.metadata(options.name).get("evaluation") or {})
-    if not arguments:
+    for name in ("dataset", "extractor", "measures", "num_samples"):
+        if (value := getattr(options, name)) is not None:
+            arguments[name] = value
+    if "dataset" not in arguments:
         raise ValueError(
-            f"{options.name!r} does not say how it is measured: its metadata has no `evaluation`. Measure it with "
-            "`keras_genzoo.metrics.evaluate` in Python."
+            f"{options.name!r} does not say how it is measured: its metadata has no `evaluation`. Name the data "
+            "with --dataset, and an --extractor."
         )
-    if options.num_samples is not None:
-        arguments["num_samples"] = options.num_samples
     for result in metrics.evaluate(model, **arguments, data_dir=options.data_dir):
         print(json.dumps(result))
 
@@ -122,8 +128,7 @@ def _export(options):
 
     model = models.load(options.name)
     _require_generator(model, options.name)
-    model.export(options.output)
-    print(f"Wrote the SavedModel {options.output} (signatures generate, sample).")
+    model.export(options.output, verbose=True)
 
 
 def _labels(model, options, num):
@@ -199,6 +204,9 @@ def _parser():
     command = add("evaluate", _evaluate, "Measure a pretrained model as its card does, a JSON line a result.")
     command.add_argument("name", help="name or folder of a pretrained model")
     command.add_argument("--num-samples", type=_positive_int, help="number of samples instead of the card's")
+    command.add_argument("--dataset", help="data set instead of the card's")
+    command.add_argument("--extractor", help="network that gives features, instead of the card's")
+    command.add_argument("--measures", nargs="+", metavar="MEASURE", help="measures instead of the card's")
     command.add_argument("--data-dir", help="folder with the data set's original files")
 
     command = add("export", _export, "Export a pretrained model as a SavedModel for serving.")

@@ -19,10 +19,12 @@ def export_saved_model(model, filepath, verbose=False):
 
     | signature | inputs | output |
     | --- | --- | --- |
-    | `generate`, of an autoencoder `decode`; `serving_default` | `latents` float32 `(batch, latent_dim)` | `images` float32 in [-1, 1] |
-    | `sample` | `num` int32 scalar, `seed` int64 scalar | `images` uint8 in [0, 255] (points: float32) |
-    | `encode` of an autoencoder | `images` float32 in [-1, 1] | `latents` float32 `(batch, latent_dim)` |
-    | `reconstruct` of an autoencoder | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
+    | `generate`, also `serving_default` | `latents` float32 `(batch, latent_dim)` | `images` float32 in [-1, 1] |
+    | `sample` | `num` int32 scalar, `seed` int64 scalar | `images` uint8 in [0, 255] |
+    | `encode` | `images` float32 in [-1, 1] | `latents` float32 `(batch, latent_dim)` |
+    | `reconstruct` | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
+
+    The last two are an autoencoder's, whose first one is called `decode`. Samples that are points are float32.
 
     A conditional model takes one input more: `generate` takes `labels`, int32 `(batch,)`, and `sample` takes
     `label`, an int32 scalar: the class of all its images. The batch size is free; `sample` makes its images

@@ -72,6 +72,7 @@ class WassersteinGradientPenalty(GradientPenalty):
         self.one_sided = one_sided
 
     def __call__(self, critic, real, fake, seed):
+        real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
         share = keras.random.uniform(_one_a_sample(real), seed=seed)
         excess = _gradient_norm(critic, real + share * (fake - real)) - self.target
         if self.one_sided:
@@ -137,6 +138,7 @@ class DRAGAN(GradientPenalty):
         self.scale = scale
 
     def __call__(self, critic, real, fake, seed):
+        real = ops.cast(real, "float32")
         noise = keras.random.uniform(ops.shape(real), seed=seed)
         excess = _gradient_norm(critic, real + self.scale * ops.std(real) * noise) - self.target
         return self.weight * ops.mean(ops.square(excess))

@@ -24,10 +24,31 @@ import numpy as np
 
 import keras_genzoo as kg
 
-# Name -> (model, image shape, batch size). One step of dcgan64 is one update of the discriminator, on a real
-# and on a generated batch, and one of the generator.
+
+def _dcgan64():
+    model = kg.models.GAN(image_shape=(64, 64, 3), latent_dim=100, width=64)
+    return model, {}
+
+
+def _wgan_gp28():
+    model = kg.models.WGANGP(image_shape=(28, 28, 1), latent_dim=128, width=64)
+    adam = {player: kg.optimizers.Adam(2e-4, beta_1=0.5, beta_2=0.9) for player in model.players}
+    return model, {f"{player}_optimizer": optimizer for player, optimizer in adam.items()}
+
+
+def _vae28():
+    encoder = kg.networks.ConvEncoder((28, 28, 1), latent_dim=2, hidden=(16,))
+    return kg.models.VAE(encoder=encoder, latent_dim=2), {}
+
+
+# Name -> (function of the model and what it is compiled with, image shape, batch size). One step of
+# - dcgan64: an update of the discriminator, on a real and on a generated batch, and one of the generator;
+# - wgan_gp28: five updates of the critic, each with new generated images, and one of the generator;
+# - vae28: an update of encoder and decoder.
 WORKLOADS = {
-    "dcgan64": (lambda: kg.models.GAN(image_shape=(64, 64, 3), latent_dim=100, width=64), (64, 64, 3), 64),
+    "dcgan64": (_dcgan64, (64, 64, 3), 64),
+    "wgan_gp28": (_wgan_gp28, (28, 28, 1), 64),
+    "vae28": (_vae28, (28, 28, 1), 128),
 }
 JIT = {"auto": "auto", "on": True, "off": False}
 
@@ -69,8 +90,8 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
     keras.config.set_dtype_policy("float32" if dtype == "float32" else f"mixed_{dtype}")
     make_model, image_shape, default_batch_size = WORKLOADS[workload]
     batch_size = batch_size or default_batch_size
-    model = make_model()
-    model.compile(jit_compile=JIT[jit])
+    model, optimizers = make_model()
+    model.compile(**optimizers, jit_compile=JIT[jit])
     images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *image_shape)).astype("float32")
     times = StepTimes()
     model.fit(_resident(images, warmup + steps), epochs=1, callbacks=[times], verbose=0)

@@ -254,8 +254,7 @@ class KerasApplicationsExtractor(_ColourExtractor):
 
     def features_of(self, images):
         grey_levels = (self.in_colour(images) + 1.0) * 127.5
-        features = self._network(self._preprocess(grey_levels), training=False)
-        return ops.convert_to_numpy(ops.cast(features, "float32")), None
+        return self._network.predict_on_batch(self._preprocess(grey_levels)).astype("float32"), None
 
 
 # Sizes that `keras.applications` trained at, where not 224.

@@ -102,9 +102,14 @@ class Autoencoder(GenerativeModel):
         Returns:
             Tuple of the float32 scalar and a dict of the logged losses.
         """
-        logits = self.decoder(self.encoder(images, training=training), training=training)
+        logits = self.decoder(self.encoded(images, training), training=training)
         loss = ops.mean(likelihoods.squared_error(images, logits))
         return loss, {"loss": loss}
+
+    def encoded(self, images, training=False):
+        """What the encoder gives, in float32: a network of one's own may put out half precision."""
+        outputs = self.encoder(images, training=training)
+        return keras.tree.map_structure(lambda output: ops.cast(output, "float32"), outputs)
 
     # Using a trained model.
 
@@ -113,7 +118,7 @@ class Autoencoder(GenerativeModel):
 
     def latents_of(self, images):
         """Latents of a tensor of images, float32."""
-        return self.encoder(images, training=False)
+        return self.encoded(images)
 
     def images_from_latents(self, latents, labels=None):
         """Images in [-1, 1] of a tensor of latents, float32: twice the logistic function of the logits, less 1."""

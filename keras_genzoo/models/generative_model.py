@@ -1,5 +1,6 @@
 """The base of every family: compile, the parts of a training step, sampling, presets and export."""
 
+import threading
 from typing import ClassVar
 
 import keras
@@ -83,7 +84,8 @@ class GenerativeModel(ZooModel):
         self.noise = backends.SeedGenerator(seed)
         self.loss_trackers = [keras.metrics.Mean(name=name) for name in self.loss_names]
         self.gradient_norm_trackers = {}
-        self._norms_of_step = []
+        # Replicas take their steps in threads of their own.
+        self._norms_of_threads_step = {}
 
     def set_networks(self, **networks):
         """Makes the built networks attributes of the model, and the average of the one that makes images."""
@@ -288,7 +290,7 @@ class GenerativeModel(ZooModel):
             squares = [ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in gradients]
             scale = self.optimizers[player].scale_loss(1.0 / backends.num_replicas())
             self.gradient_norm_trackers[player].update_state(ops.sqrt(sum(squares)) / scale)
-            self._norms_of_step.append(player)
+            self._norms_of_threads_step.setdefault(threading.get_ident(), []).append(player)
         backends.apply_gradients(self.optimizers[player], gradients, variables)
 
     def track_gradient_norms(self):
@@ -332,8 +334,8 @@ class GenerativeModel(ZooModel):
         """Adds one step's losses to the epoch's means and returns the logs."""
         for tracker in self.loss_trackers:
             tracker.update_state(losses[tracker.name])
-        norms = [self.gradient_norm_trackers[player] for player in dict.fromkeys(self._norms_of_step)]
-        self._norms_of_step.clear()
+        players = self._norms_of_threads_step.pop(threading.get_ident(), [])
+        norms = [self.gradient_norm_trackers[player] for player in dict.fromkeys(players)]
         return {tracker.name: tracker.result() for tracker in (*self.loss_trackers, *norms)}
 
     # Using a trained model.
@@ -450,7 +452,7 @@ class GenerativeModel(ZooModel):
 
 
 class _Maximum(keras.metrics.Metric):
-    """The largest value since the last reset."""
+    """The largest finite value since the last reset: a step that loss scaling skips has an infinite norm."""
 
     def __init__(self, name):
         super().__init__(name=name)
@@ -458,7 +460,7 @@ class _Maximum(keras.metrics.Metric):
         self.largest = self.add_variable((), "zeros", aggregation="mean", name="largest")
 
     def update_state(self, value):
-        self.largest.assign(ops.maximum(self.largest.value, value))
+        self.largest.assign(ops.maximum(self.largest.value, ops.where(ops.isfinite(value), value, 0.0)))
 
     def result(self):
         return self.largest.value

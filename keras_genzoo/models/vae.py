@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, likelihoods
+from keras_genzoo import likelihoods
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
 
@@ -129,7 +129,7 @@ class VAE(Autoencoder):
         Returns:
             Tuple of the float32 scalar and a dict of the logged losses.
         """
-        mean, log_variance = self.encoder(images, training=training)
+        mean, log_variance = self.encoded(images, training)
         kl = kl_divergence(mean, log_variance)
         if self.importance_samples == 1:
             noise = self.draw_latents(ops.shape(images)[0])
@@ -161,7 +161,7 @@ class VAE(Autoencoder):
     # Using a trained model.
 
     def latents_of(self, images):
-        return self.encoder(images, training=False)[0]
+        return self.encoded(images)[0]
 
     def log_likelihood(self, images, num_samples=5000, seed=0, samples_at_once=5000):
         """Estimates log p(x) of images by importance sampling from the posterior.
@@ -192,7 +192,7 @@ class VAE(Autoencoder):
         estimates = []
         for start in range(0, len(images), at_once):
             batch = ops.convert_to_tensor(images[start : start + at_once])
-            mean, log_variance = self.encoder(batch, training=False)
+            mean, log_variance = self.encoded(batch)
             parts = []
             for done in range(0, num_samples, samples):
                 log_weights, _ = self._log_weights(

@@ -43,7 +43,7 @@ class WAE(Autoencoder):
         Returns:
             Tuple of the float32 scalar and a dict of the logged losses.
         """
-        latents = self.encoder(images, training=training)
+        latents = self.encoded(images, training)
         logits = self.decoder(latents, training=training)
         reconstruction = ops.mean(likelihoods.squared_error(images, logits))
         penalty = self.penalty(latents)
@@ -152,7 +152,7 @@ class WAEGAN(WAE):
     def train_step(self, data):
         images, _ = self.unpack(data)
         prior = self.draw_latents(ops.shape(images)[0])
-        latents = self.encoder(images, training=True)
+        latents = self.encoded(images, True)
         discriminator_loss = self.minimize(
             lambda: self.discriminator_loss(prior, latents, True), "discriminator"
         )
@@ -164,7 +164,7 @@ class WAEGAN(WAE):
         images, _ = self.unpack(data)
         prior = self.draw_latents(ops.shape(images)[0])
         _, logs = self.autoencoder_loss(images, False)
-        discriminator_loss = self.discriminator_loss(prior, self.encoder(images, training=False))
+        discriminator_loss = self.discriminator_loss(prior, self.encoded(images))
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     def discriminator_loss(self, prior, latents, training=False):

@@ -3,7 +3,7 @@
 import keras
 from keras import initializers, layers
 
-from keras_genzoo.layers import BatchNormalization
+from keras_genzoo.layers import BatchNormalization, Pack
 from keras_genzoo.networks.conditioning import image_inputs, label_projection, latent_inputs
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 
@@ -77,13 +77,15 @@ class DCGANDiscriminator(ConfigurableNetwork):
         num_classes: Int, or None for an unconditional discriminator.
         conditioning: `"concatenation"` (labels as maps beside the image) or `"projection"`.
         synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        packing: Int, number of images that are judged together by one logit (Lin et al. 2018), without
+            classes; the batch must be a multiple of it.
 
     Call arguments:
         inputs: Float images in [-1, 1] `(batch, height, width, channels)`, or with classes a list of them
             and of int labels `(batch,)`.
 
     Returns:
-        Float32 logits, `(batch, 1)`.
+        Float32 logits, `(batch / packing, 1)`.
 
     Source: as for `DCGANGenerator`.
     """
@@ -95,10 +97,18 @@ class DCGANDiscriminator(ConfigurableNetwork):
         num_classes=None,
         conditioning="concatenation",
         synchronized=False,
+        packing=1,
         name="discriminator",
     ):
         _, doublings = side_and_doublings(image_shape)
         inputs, x, labels = image_inputs(image_shape, num_classes, conditioning)
+        if packing < 1 or (packing > 1 and num_classes is not None):
+            raise ValueError(
+                "`packing` must be at least 1, and 1 with classes: a pack has no common label. Received: "
+                f"packing={packing}, num_classes={num_classes}"
+            )
+        if packing > 1:
+            x = Pack(packing, name="packs")(x)
         for level in range(doublings):
             x = layers.Conv2D(
                 width * 2**level,

@@ -99,13 +99,13 @@ class StridedCritic(ConfigurableNetwork):
 
 
 def _side_channels_doublings(image_shape):
-    height, width, channels = image_shape
-    if height != width or height < 8:
+    if len(image_shape) != 3 or image_shape[0] != image_shape[1] or image_shape[0] < 8:
         raise ValueError(
-            "`image_shape` must be square, with a side of at least 8. "
+            "`image_shape` must be (height, width, channels), square, with a side of at least 8. "
             f"Received: image_shape={tuple(image_shape)}. Pass networks of your own for other shapes."
         )
-    return height, channels, math.ceil(math.log2(height / 4))
+    side, _, channels = image_shape
+    return side, channels, math.ceil(math.log2(side / 4))
 
 
 def _margins(side, doublings):

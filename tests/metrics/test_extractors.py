@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_genzoo import metrics, models, presets
-from keras_genzoo.metrics.extractors import KerasApplicationsExtractor, sha256_of_folder
+from keras_genzoo.metrics import extractors
+from keras_genzoo.metrics.extractors import sha256_of_folder
 from tests import support
 
 
@@ -130,40 +131,44 @@ class TestInception:
 
 
 class TestKerasApplications:
-    def test_features_are_the_networks_pooled_output(self):
+    def test_features_are_the_networks_pooled_output(self, monkeypatch):
+        # A smaller size than VGG16's own, for a fast test.
+        monkeypatch.setitem(extractors._IMAGE_SIZES, "VGG16", 32)
         keras.utils.set_random_seed(0)
-        extractor = KerasApplicationsExtractor("keras_applications/MobileNetV2", weights=None)
-        images = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3)).astype("uint8")
+        extractor = extractors.KerasApplicationsExtractor("keras_applications/VGG16", weights=None)
+        images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
         features, logits = extractor(images)
 
         keras.utils.set_random_seed(0)
-        network = keras.applications.MobileNetV2(
-            include_top=False, weights=None, pooling="avg", input_shape=(224, 224, 3)
+        network = keras.applications.VGG16(
+            include_top=False, weights=None, pooling="avg", input_shape=(32, 32, 3)
         )
-        prepared = keras.applications.mobilenet_v2.preprocess_input(images.astype("float32"))
-        np.testing.assert_allclose(features, network.predict(prepared, verbose=0), atol=1e-4)
+        # Blue first, less the mean colour of ImageNet: what VGG16 was trained on.
+        prepared = images[..., ::-1] - np.array([103.939, 116.779, 123.68], "float32")
+        np.testing.assert_allclose(features, network.predict(prepared, verbose=0), rtol=1e-3, atol=1e-3)
         assert logits is None and not extractor.gives_logits
-        assert extractor.feature_dim == 1280
-        assert extractor.resizing == "bilinear to 224x224, not antialiased"
+        assert extractor.feature_dim == 512
         assert len(extractor.sha256) == 64
 
-    def test_weights_are_those_of_imagenet(self, monkeypatch):
+    @pytest.mark.parametrize(("name", "size"), [("MobileNetV2", 224), ("Xception", 299)])
+    def test_imagenet_weights_at_the_networks_own_size(self, name, size, monkeypatch):
         """Downloaded by Keras, so here only what it is asked for."""
         asked = {}
 
-        def xception(**arguments):
+        def constructor(**arguments):
             asked.update(arguments)
             return keras.Sequential([keras.Input(arguments["input_shape"]), keras.layers.GlobalMaxPool2D()])
 
-        monkeypatch.setattr(keras.applications, "Xception", xception)
-        extractor = metrics.extractor("keras_applications/Xception")
+        monkeypatch.setattr(keras.applications, name, constructor)
+        extractor = metrics.extractor(f"keras_applications/{name}")
         assert asked == {
             "include_top": False,
             "pooling": "avg",
             "weights": "imagenet",
-            "input_shape": (299, 299, 3),
+            "input_shape": (size, size, 3),
         }
-        # White, as Xception's preprocessing scales it.
+        assert extractor.resizing == f"bilinear to {size}x{size}, not antialiased"
+        # White, as the preprocessing of both scales it.
         features, _ = extractor(np.full((1, 8, 8, 1), 255, "uint8"))
         np.testing.assert_allclose(features, [[1, 1, 1]])
 

@@ -1,0 +1,365 @@
+"""A callback that warns of the known early signs of a failing training, and survives losses that are not finite."""
+
+import math
+import warnings
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_genzoo import latent, losses, pixels
+from keras_genzoo.models import GenerativeModel
+
+
+class TrainingHealth(keras.callbacks.Callback):
+    """Warns of the signs by which a training is known to fail; stops when a loss is not finite.
+
+    | sign | in models with | what is looked at |
+    | --- | --- | --- |
+    | discriminator loss near 0 | a bounded adversarial loss | `near_zero` |
+    | generator wins | a bounded adversarial loss | `generator_wins` |
+    | large gradient | a discriminator or critic | `large_gradient` |
+    | unsteady loss | any loss | `unsteady` |
+    | samples look alike | `sample` | `look_alike` |
+
+    A sign is a `UserWarning` that names it, the value, the step, and what people do about it; then the sign is
+    silent for `cooldown` steps. A bounded adversarial loss is one in `GUESSING_LOSSES`: a critic's loss has
+    neither the floor 0 nor a ceiling, so the first two signs cannot be told from it.
+
+    When a loss (or another value in the logs, gradient norms aside) is not finite, training stops, and the
+    last good weights are put back: those of the networks, their average and the image history. The weights
+    of a step count as good if they are finite, and so are the losses of a later step, which come of them. The
+    optimizers keep what they have: call `compile` before training on.
+
+    With `Backup`, put this one first (`Backup.fit` does): a backup that is due at the very step raises
+    `FloatingPointError` before the callbacks behind it are asked.
+
+    Args:
+        images: Array of at least 2 real images (uint8 or in [-1, 1]) or points, of which the first `num` tell
+            how much samples should differ. Without them samples are compared with the most diverse ones of
+            earlier epochs.
+        num: Int, number of samples to compare at the end of an epoch.
+        snapshot_every: Int, steps from one copy of the weights (in main memory) to the next.
+        cooldown: Int, steps for which a sign is silent after its warning.
+
+    Example:
+
+    ```python
+    gan.fit(images, epochs=20, callbacks=[keras_genzoo.callbacks.TrainingHealth(images[:64])])
+    ```
+
+    Source: Goodfellow 2016 (tutorial), sections 4 and 5; Salimans et al. 2016, section 3; Chintala et al. 2016
+    ("How to train a GAN"); Arjovsky & Bottou 2017.
+    """
+
+    def __init__(self, images=None, num=64, snapshot_every=500, cooldown=1000):
+        super().__init__()
+        for argument, value, least in (
+            ("num", num, 2),
+            ("snapshot_every", snapshot_every, 1),
+            ("cooldown", cooldown, 1),
+        ):
+            if value < least:
+                raise ValueError(f"`{argument}` must be at least {least}. Received: {argument}={value}")
+        if images is not None:
+            images = np.asarray(images)
+            if images.ndim not in (2, 4) or len(images) < 2:
+                raise ValueError(
+                    "`images` must hold at least 2 images (num, height, width, channels) or points (num, "
+                    f"num_features). Received: shape {images.shape}"
+                )
+        self.num = num
+        self.snapshot_every = snapshot_every
+        self.cooldown = cooldown
+        self.step = 0
+        self._image_shape = None if images is None else images.shape[1:]
+        self._real_diversity = None if images is None else _diversity_of_real(images[:num])
+        self._largest_diversity = 0.0
+        self._ceiling = None
+        self._good = None
+        self._candidate = None
+        self._stopped = False
+        self._warned = {}
+        self._values = {}
+        self._scales = {}
+
+    def set_model(self, model):
+        super().set_model(model)
+        if isinstance(model, GenerativeModel):
+            if self._image_shape not in (None, model.image_shape):
+                raise ValueError(
+                    f"`images` must have the shape (num, {', '.join(map(str, model.image_shape))}) of what this "
+                    f"model makes. Received: (num, {', '.join(map(str, self._image_shape))})"
+                )
+            model.track_gradient_norms()
+        self._ceiling = GUESSING_LOSSES.get(type(getattr(model, "adversarial_loss", None)))
+
+    def on_train_begin(self, logs=None):
+        self._stopped = False
+        self._candidate = self._snapshot()
+        self._good = self._good or self._candidate
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self._means = {}
+        self._largest_norms = {}
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._first_batch = batch
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += batch - self._first_batch + 1
+        # One number also where several workers log one each.
+        logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
+        norms = {name: logs.pop(name) for name in list(logs) if name.endswith("_gradient_norm")}
+        for name, value in logs.items():
+            if not math.isfinite(value):
+                self._stop(f"`{name}` became {value}")
+                return
+        if not self._refresh_snapshot():
+            self._stop("A weight was found not finite, although the losses are,")
+            return
+        for name, largest in norms.items():
+            self._check_norm(name, largest)
+        for name, value in self._of_last_execution(logs, batch).items():
+            self._values.setdefault(name, []).append(value)
+        if logs and len(next(iter(self._values.values()))) == WINDOW:
+            self._check_window()
+            for values in self._values.values():
+                del values[: WINDOW // 4]
+
+    def on_epoch_end(self, epoch, logs=None):
+        # An untrained generator's samples look alike too.
+        if self._stopped or self.step < WINDOW or not isinstance(self._model, GenerativeModel):
+            return
+        labels = latent.labels_in_turn(self.num, self._model.num_classes)
+        diversity = mean_pairwise_distance(self.model.sample(self.num, seed=0, labels=labels))
+        if self._real_diversity is not None:
+            reference, whose = self._real_diversity, "that of real ones is"
+        else:
+            reference, whose = self._largest_diversity, "in earlier epochs it was up to"
+        if look_alike(diversity, reference):
+            self._warn(
+                "samples look alike",
+                f"the mean distance of two samples is {diversity:.3g}, {whose} {reference:.3g}",
+            )
+        self._largest_diversity = max(self._largest_diversity, diversity)
+
+    def _of_last_execution(self, means, batch):
+        """Means over the steps since the last call, from logs that are means since the epoch's start."""
+        before, after = self._first_batch, batch + 1
+        values = {
+            name: (after * mean - before * self._means.get(name, 0.0)) / (after - before)
+            for name, mean in means.items()
+        }
+        self._means = means
+        return values
+
+    def _check_norm(self, name, largest):
+        # The log is the epoch's largest: only a new one tells of this step.
+        if largest > self._largest_norms.get(name, 0.0):
+            self._largest_norms[name] = largest
+            if name.removesuffix("_gradient_norm") in _ADVERSARIES and large_gradient(largest):
+                self._warn("large gradient", f"`{name}` is {largest:.3g}")
+
+    def _check_window(self):
+        values = {name: np.array(values) for name, values in self._values.items()}
+        if self._ceiling is not None:
+            discriminator = values["discriminator_loss"]
+            if near_zero(discriminator):
+                self._warn(
+                    "discriminator loss near 0",
+                    f"the mean of `discriminator_loss` over {WINDOW} values is {discriminator.mean():.3g}",
+                )
+            generator = values.get("generator_loss")
+            if generator is not None and generator_wins(generator, discriminator, self._ceiling):
+                self._warn(
+                    "generator wins",
+                    f"over {WINDOW} values `generator_loss` fell to {_quarters(generator)[-1]:.3g}, while "
+                    f"`discriminator_loss` was {discriminator.mean():.3g}; guessing costs {self._ceiling:.3g}",
+                )
+        for name in values:
+            # A critic is defined up to a constant: the generator's loss against it has no size of its own.
+            if name in _MEASURING_LOSSES or (name == "generator_loss" and self._ceiling is not None):
+                mean = values[name].mean()
+                self._scales[name] = max(self._scales.get(name, self._ceiling or 0.0), abs(mean))
+                if unsteady(values[name], self._scales[name]):
+                    self._warn(
+                        "unsteady loss",
+                        f"`{name}` varies by {spread(values[name]):.3g} from one value to the next; the mean of "
+                        f"{WINDOW} is {mean:.3g}, and the size of this loss {self._scales[name]:.3g}",
+                    )
+
+    def _warn(self, sign, seen):
+        if self.step - self._warned.get(sign, -math.inf) >= self.cooldown:
+            self._warned[sign] = self.step
+            warnings.warn(
+                f"Sign of a failing training at step {self.step} (epoch {self._epoch + 1}): {sign} ({seen}). "
+                f"{ADVICE[sign]}",
+                stacklevel=2,
+            )
+
+    def _stop(self, cause):
+        self._stopped = True
+        model = self.model
+        model.stop_training = True
+        model.set_weights(self._good.weights)
+        warnings.warn(
+            f"{cause} at step {self.step} (epoch {self._epoch + 1}): training stops, and the "
+            f"weights of step {self._good.step} are put back. Look for broken images in the data, lower the "
+            "learning rates, or clip gradients (`global_clipnorm`); call `compile` before training on, because "
+            "the optimizers' moments may not be finite either.",
+            stacklevel=2,
+        )
+
+    def _refresh_snapshot(self):
+        """Keeps the weights where it is time; returns False if they are not finite."""
+        # The candidate's weights gave the finite losses of a step after it.
+        if self._candidate is not None:
+            self._good, self._candidate = self._candidate, None
+        if self.step - self._good.step >= self.snapshot_every:
+            self._candidate = self._snapshot()
+            # A ReLU can hide NaN from the losses: of NaN and 0 some kernels take 0 for the larger.
+            return all(np.isfinite(weight).all() for weight in self._candidate.weights)
+        return True
+
+    def _snapshot(self):
+        return _Snapshot(self.step, self.model.get_weights())
+
+
+class _Snapshot(NamedTuple):
+    step: int
+    weights: list
+
+
+# What a discriminator's loss is when it cannot tell real from generated, by the class of the model's
+# `adversarial_loss`: each is at least 0, and this at most for a discriminator that has learned anything.
+GUESSING_LOSSES = {
+    losses.Minimax: 2 * math.log(2),  # both probabilities 1/2
+    losses.NonSaturating: 2 * math.log(2),
+    losses.LeastSquares: 0.25,  # both logits 1/2
+    losses.Hinge: 2.0,  # equal logits in [-1, 1]
+}
+
+# Values (one a step, or one an execution of several) from which the signs of the losses are read.
+WINDOW = 200
+# Mean loss of a discriminator below which it is right about practically every image: the cross-entropy of a
+# probability of 99.5 % for real and for generated images alike.
+NEAR_ZERO = 0.01
+# Share of the guessing discriminator's loss above which it is said to guess.
+GUESSING = 0.95
+# Fall of the generator's loss over a window, as a share of the guessing discriminator's loss.
+FALL = 0.05
+# Chintala et al. 2016: norms over 100 tell that things go wrong.
+LARGE_GRADIENT = 100.0
+# Standard deviation from one value to the next, as a share of the loss's size: the largest mean over a window
+# so far, and at least what guessing costs where that is known.
+UNSTEADY = 0.5
+# Mean distance of two samples, as a share of what it should be.
+ALIKE = 0.1
+
+# Chintala et al.'s bound is on losses that are means over logits; the gradient of a likelihood, a sum over
+# pixels, grows with their number.
+_ADVERSARIES = ("discriminator", "critic", "generator")
+_MEASURING_LOSSES = ("discriminator_loss", "critic_loss", "loss")
+
+
+def near_zero(discriminator_losses):
+    """The discriminator's loss is near 0, and stays there."""
+    return np.mean(discriminator_losses) < NEAR_ZERO
+
+
+def generator_wins(generator_losses, discriminator_losses, ceiling):
+    """The generator's loss falls steadily, while the discriminator's stays at its ceiling."""
+    falling, guessing = _quarters(generator_losses), _quarters(discriminator_losses)
+    steadily = (np.diff(falling) < 0).all() and falling[0] - falling[-1] > FALL * ceiling
+    return bool(steadily and (guessing > GUESSING * ceiling).all())
+
+
+def large_gradient(norm):
+    """The norm of a player's gradient is over 100. An infinite one is what loss scaling looks for."""
+    return math.isfinite(norm) and norm > LARGE_GRADIENT
+
+
+def unsteady(values, size):
+    """The loss varies from one value to the next by more than half of its size."""
+    return spread(values) > UNSTEADY * size
+
+
+def look_alike(diversity, reference):
+    """Samples lie closer together than a tenth of the distance they should have."""
+    return diversity < ALIKE * reference
+
+
+def spread(values):
+    """Standard deviation of the values around their trend, by the differences of neighbours.
+
+    Source: von Neumann 1941, the mean square successive difference.
+    """
+    return float(np.sqrt(np.mean(np.square(np.diff(values))) / 2))
+
+
+def mean_pairwise_distance(samples):
+    """Mean Euclidean distance over all pairs of different samples.
+
+    Args:
+        samples: Array `(num, ...)` of at least 2 samples.
+
+    Returns:
+        Float, 0 for equal samples.
+
+    Example:
+
+    >>> mean_pairwise_distance(np.array([[0.0, 0.0], [3.0, 4.0]]))
+    5.0
+    """
+    samples = np.asarray(samples, "float64").reshape(len(samples), -1)
+    samples = samples - samples.mean(axis=0)
+    squares = np.square(samples).sum(axis=1)
+    products = samples @ samples.T
+    pairs = np.triu_indices(len(samples), k=1)
+    squared_distances = (squares[:, None] + squares - 2 * products)[pairs]
+    return float(np.sqrt(np.clip(squared_distances, 0, None)).mean())
+
+
+# What people do about each sign, and who says so.
+ADVICE = {
+    "discriminator loss near 0": (
+        "The discriminator is never wrong, so it teaches the generator nothing (Arjovsky & Bottou 2017, section "
+        "2). People add noise to the images that it sees (`instance_noise`; section 3 there), smooth the "
+        "targets of real images (`real_targets=0.9`; Salimans et al. 2016, section 3.4), lower its learning "
+        "rate, or change to a Wasserstein loss (`WGANGP`)."
+    ),
+    "generator wins": (
+        "The generator has found something other than realism that the discriminator takes for real (Chintala "
+        "et al. 2016). People look at the samples, and strengthen the discriminator: a wider network, a higher "
+        "learning rate than the generator's (Heusel et al. 2017), more `discriminator_steps`, less noise."
+    ),
+    "large gradient": (
+        "Norms over 100 tell that things go wrong (Chintala et al. 2016). People lower the learning rate, clip "
+        "gradients (`global_clipnorm` of the optimizer), or penalise the gradient of the discriminator "
+        "(`keras_genzoo.penalties`)."
+    ),
+    "unsteady loss": (
+        "A healthy loss varies little and does not spike (Chintala et al. 2016). People lower the learning "
+        "rates, raise the batch size, clip gradients (`global_clipnorm`), and in a GAN lower Adam's `beta_1` to "
+        "0.5 (Radford et al. 2015, section 4) or show the discriminator earlier samples too (`history_size`)."
+    ),
+    "samples look alike": (
+        "The generator collapses to one image (Goodfellow 2016, section 5.1.1). People go back to earlier "
+        "weights, and let the discriminator judge several samples together (minibatch discrimination, Salimans "
+        "et al. 2016, section 3.2; packing, Lin et al. 2018) or change to `WGANGP`; in an autoencoder, where it "
+        "means that the decoder ignores the latent, they lower the weight of the divergence."
+    ),
+}
+
+
+def _diversity_of_real(images):
+    if np.ndim(images) == 4:
+        pixels.check_range(images, "images")
+        images = keras.ops.convert_to_numpy(pixels.normalize(images))
+    return mean_pairwise_distance(images)
+
+
+def _quarters(values):
+    return np.reshape(values, (4, -1)).mean(axis=1)
