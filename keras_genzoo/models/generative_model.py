@@ -463,7 +463,8 @@ class _Maximum(keras.metrics.Metric):
         self.largest.assign(ops.maximum(self.largest.value, ops.where(ops.isfinite(value), value, 0.0)))
 
     def result(self):
-        return self.largest.value
+        # Computed, so that it is a tensor: under `tf.distribute` the value is the replicas' variable.
+        return self.largest.value + 0.0
 
 
 def in_batches(function, arrays, batch_size):
