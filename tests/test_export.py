@@ -301,3 +301,99 @@ def test_an_unregistered_network_on_jax_is_refused(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match=r"must be registered with Keras(.|\n)*Scale"):
         gan.export(tmp_path / "gan")
     assert list(tmp_path.iterdir()) == []
+
+
+# What a server of autoencoders does.
+SERVE_AUTOENCODER = """
+import sys
+import numpy as np
+sys.modules["keras_genzoo"] = sys.modules["keras"] = None
+import tensorflow as tf
+
+signatures = tf.saved_model.load(sys.argv[1]).signatures
+assert set(signatures) == {"decode", "encode", "reconstruct", "sample", "serving_default"}
+given = np.load(sys.argv[2])
+images, latents = tf.constant(given["images"]), tf.constant(given["latents"])
+np.savez(
+    sys.argv[3],
+    decoded=signatures["decode"](latents=latents)["images"],
+    default=signatures["serving_default"](latents=latents)["images"],
+    encoded=signatures["encode"](images=images)["latents"],
+    reconstructed=signatures["reconstruct"](images=images)["images"],
+    sampled=signatures["sample"](num=5, seed=7)["images"],
+)
+"""
+
+
+def make_autoencoder(family):
+    keras.utils.set_random_seed(0)
+    return getattr(kg.models, family)(image_shape=(8, 8, 1), latent_dim=LATENT_DIM)
+
+
+def draw_images(num):
+    return np.random.default_rng(2).uniform(-1, 1, (num, 8, 8, 1)).astype("float32")
+
+
+def assert_serves_as(autoencoder, results):
+    """Compares what `SERVE_AUTOENCODER` has written with the model's own answers."""
+    latents, images = draw_latents(4), draw_images(3)
+    np.testing.assert_allclose(results["decoded"], autoencoder.decode(latents), atol=1e-5)
+    np.testing.assert_array_equal(results["decoded"], results["default"])
+    np.testing.assert_allclose(results["encoded"], autoencoder.encode(images), atol=1e-5)
+    np.testing.assert_allclose(results["reconstructed"], autoencoder.reconstruct(images), atol=1e-5)
+    assert results["encoded"].dtype == results["reconstructed"].dtype == np.float32
+    assert_within_a_level(results["sampled"], autoencoder.sample(5, seed=7))
+
+
+def serve_autoencoder(folder, tmp_path):
+    np.savez(tmp_path / "arguments.npz", latents=draw_latents(4), images=draw_images(3))
+    run_python(SERVE_AUTOENCODER, folder, tmp_path / "arguments.npz", tmp_path / "results.npz")
+    return np.load(tmp_path / "results.npz")
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("family", ["Autoencoder", "VAE", "WAEGAN"])
+def test_an_autoencoder_serves_all_it_does_in_a_process_with_tensorflow_alone(family, tmp_path, capsys):
+    autoencoder = make_autoencoder(family)
+    autoencoder.export(tmp_path / "model", verbose=True)
+    printed = capsys.readouterr().out
+    assert "decode(latents), sample(num, seed), encode(images), reconstruct(images)." in printed
+    assert_serves_as(autoencoder, serve_autoencoder(tmp_path / "model", tmp_path))
+
+
+@pytest.mark.tensorflow
+def test_signatures_of_an_autoencoder_name_their_inputs_and_types(tmp_path):
+    make_autoencoder("VAE").export(tmp_path / "vae")
+    latents, images = ("float32", [None, LATENT_DIM]), ("float32", [None, 8, 8, 1])
+    expected = {
+        "decode": ({"latents": latents}, {"images": images}),
+        "serving_default": ({"latents": latents}, {"images": images}),
+        "sample": ({"num": ("int32", []), "seed": ("int64", [])}, {"images": ("uint8", [None, 8, 8, 1])}),
+        "encode": ({"images": images}, {"latents": latents}),
+        "reconstruct": ({"images": images}, {"images": images}),
+    }
+    described = {
+        name: tuple(
+            {key: (spec.dtype.name, spec.shape.as_list()) for key, spec in specs.items()}
+            for specs in (function.structured_input_signature[1], function.structured_outputs)
+        )
+        for name, function in signatures_of(tmp_path / "vae").items()
+    }
+    assert described == expected
+
+
+@pytest.mark.slow
+def test_an_autoencoder_on_jax_is_exported(tmp_path):
+    pytest.importorskip("jax")
+    pytest.importorskip("tensorflow")
+    code = """
+import sys
+from test_export import make_autoencoder
+
+vae = make_autoencoder("VAE")
+vae.save_to_preset(sys.argv[1] + "/preset")
+vae.export(sys.argv[1] + "/model")
+"""
+    run_python(code, tmp_path, KERAS_BACKEND="jax")
+    vae = kg.models.VAE.from_preset(tmp_path / "preset")
+    assert_serves_as(vae, serve_autoencoder(tmp_path / "model", tmp_path))

@@ -22,14 +22,14 @@ class Autoencoder(GenerativeModel):
 
     Args:
         image_shape: Tuple `(height, width, channels)`. Defaults to what `encoder` takes.
-        latent_dim: Int, length of a latent. Defaults to what `decoder` takes, or 20.
+        latent_dim: Int, length of a latent. Defaults to that of `decoder` or `encoder`, or 20.
         encoder: `keras.Model` from images in [-1, 1] to latents. Defaults to `ConvEncoder`.
         decoder: `keras.Model` from latents to logits of images. Defaults to `ConvDecoder`.
         seed: Int or None, seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
-        images: Float images in [-1, 1].
+        images: Images, uint8 or float in [-1, 1].
 
     Returns:
         Their reconstructions, float32 in [-1, 1].
@@ -55,7 +55,13 @@ class Autoencoder(GenerativeModel):
 
     def __init__(self, image_shape=None, latent_dim=None, *, encoder=None, decoder=None, **kwargs):
         image_shape = agreeing("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
-        latent_dim = agreeing("latent_dim", latent_dim, decoder, lambda: decoder.input_shape[-1], default=20)
+        latent_dim = agreeing(
+            "latent_dim",
+            latent_dim,
+            decoder or encoder,
+            lambda: decoder.input_shape[-1] if decoder else encoder.outputs[0].shape[-1],
+            default=20,
+        )
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, **kwargs)
         for option in ("average_decay", "average_half_life"):
             if getattr(self, option) is not None:
@@ -114,7 +120,7 @@ class Autoencoder(GenerativeModel):
     # Using a trained model.
 
     def call(self, images, training=False):
-        return self.images_from_latents(self.latents_of(images))
+        return self.images_from_latents(self.latents_of(pixels.normalize(images)))
 
     def latents_of(self, images):
         """Latents of a tensor of images, float32."""

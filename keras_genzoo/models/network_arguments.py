@@ -26,7 +26,7 @@ def agreeing(argument, value, network, value_of_network, default=None):
     """Returns the argument, or the network's value where it is missing; refuses two that differ."""
     if network is None:
         if value is None and default is None:
-            raise ValueError(f"`{argument}` is needed where no `generator` is passed.")
+            raise ValueError(f"`{argument}` is needed where no network is passed that has it.")
         return default if value is None else value
     if not network.built:
         raise ValueError(

@@ -20,7 +20,7 @@ class VAE(Autoencoder):
 
     Args:
         image_shape: Tuple `(height, width, channels)`. Defaults to what `encoder` takes.
-        latent_dim: Int, length of a latent. Defaults to what `decoder` takes, or 20.
+        latent_dim: Int, length of a latent. Defaults to that of `decoder` or `encoder`, or 20.
         encoder: `keras.Model` from images in [-1, 1] to a list of the posterior's mean and log variance.
             Defaults to `ConvEncoder`.
         decoder: `keras.Model` from latents to logits of images. Defaults to `ConvDecoder`.

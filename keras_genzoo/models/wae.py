@@ -213,4 +213,5 @@ def maximum_mean_discrepancy(first, second, scale):
 
     # Of a set with itself the diagonal, whose kernel is 1, does not count.
     within = ops.sum(kernel(first, first)) + ops.sum(kernel(second, second)) - 2.0 * num
-    return within / (num * (num - 1.0)) - 2.0 * ops.mean(kernel(first, second))
+    # A single latent, of a dataset's last batch, has no pair: 0 / 1, not the NaN of 0 / 0.
+    return within / ops.maximum(num * (num - 1.0), 1.0) - 2.0 * ops.mean(kernel(first, second))

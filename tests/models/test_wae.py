@@ -1,0 +1,251 @@
+"""Wasserstein autoencoders: the discrepancy, the constants of the paper, the losses of both."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from toy_autoencoders import LATENT_DIM, adam_of_every_player, make_autoencoder, make_sgd_autoencoder
+
+from keras_genzoo import backends, models, networks
+from keras_genzoo.models.wae import maximum_mean_discrepancy
+from tests import support
+
+IMAGES = support.toy_images(8)
+PRIOR = np.random.default_rng(4).normal(size=(8, LATENT_DIM)).astype("float32")
+
+
+def _softplus(x):
+    return np.logaddexp(0, np.float64(x))
+
+
+def _numpy(x):
+    return np.array(ops.convert_to_numpy(x), "float64")
+
+
+def _give_prior(model):
+    model.draw_latents = lambda num: ops.convert_to_tensor(PRIOR[:num])
+
+
+def _squared_error(images, logits):
+    errors = (np.float64(images) + 1) / 2 - 1 / (1 + np.exp(-logits))
+    return np.square(errors).sum((1, 2, 3)).mean()
+
+
+def _discrepancy(first, second, scale):
+    """Algorithm 2 of the paper, pair by pair."""
+
+    def kernel(a, b):
+        return scale / (scale + ((np.float64(a) - b) ** 2).sum())
+
+    num, total = len(first), 0.0
+    for i in range(num):
+        for j in range(num):
+            if i != j:
+                total += (kernel(first[i], first[j]) + kernel(second[i], second[j])) / (num * (num - 1))
+            total -= 2 * kernel(first[i], second[j]) / num**2
+    return total
+
+
+class TestMaximumMeanDiscrepancy:
+    rng = np.random.default_rng(0)
+
+    def _normal(self, num, dim=LATENT_DIM, shift=0.0, stddev=1.0):
+        return (shift + stddev * self.rng.normal(size=(num, dim))).astype("float32")
+
+    @pytest.mark.parametrize("num", [2, 3, 17])
+    @pytest.mark.parametrize("scale", [0.5, 16.0])
+    def test_is_that_of_two_loops(self, num, scale):
+        first, second = self._normal(num, 5), self._normal(num, 5, shift=0.7)
+        value = maximum_mean_discrepancy(first, second, scale)
+        assert float(value) == pytest.approx(_discrepancy(first, second, scale), abs=1e-5)
+
+    def test_is_in_the_mean_0_of_equal_distributions(self):
+        """Without bias: the estimates of few samples are below 0 as well as above."""
+        values = np.array(
+            [
+                float(maximum_mean_discrepancy(self._normal(5), self._normal(5), 2.0 * LATENT_DIM))
+                for _ in range(400)
+            ]
+        )
+        assert (values < 0).any() and (values > 0).any()
+        assert abs(values.mean()) < 4 * values.std() / np.sqrt(len(values))
+        assert values.std() / np.sqrt(len(values)) < 0.005
+
+    @pytest.mark.parametrize("other", [{"shift": 1.0}, {"stddev": 0.3}, {"stddev": 3.0}])
+    def test_tells_distributions_apart(self, other):
+        same = maximum_mean_discrepancy(self._normal(500), self._normal(500), 6.0)
+        different = maximum_mean_discrepancy(self._normal(500), self._normal(500, **other), 6.0)
+        assert abs(float(same)) < 0.005 and float(different) > 0.02
+
+    def test_gradient_moves_latents_towards_the_prior(self):
+        prior, latents = self._normal(200), ops.convert_to_tensor(self._normal(200, shift=2.0))
+        _, gradient = backends.input_value_and_grad(
+            lambda latents: maximum_mean_discrepancy(prior, latents, 6.0), latents
+        )
+        gradient = _numpy(gradient)
+        assert np.isfinite(gradient).all() and (gradient.mean(0) > 0).all()
+
+    def test_gradient_is_finite_where_all_latents_are_one(self):
+        latents = ops.zeros((4, 3))
+        value, gradient = backends.input_value_and_grad(
+            lambda latents: maximum_mean_discrepancy(self._normal(4), latents, 6.0), latents
+        )
+        assert np.isfinite(float(value)) and np.isfinite(_numpy(gradient)).all()
+
+    def test_far_latents_lose_no_precision_below_0(self):
+        """The squared distances come from a product of matrices, which may round below 0."""
+        far = 1e3 + self._normal(50) * 1e-3
+        assert 0 <= float(maximum_mean_discrepancy(self._normal(50), far, 6.0)) < 2
+
+
+class TestNumbersOfThePaper:
+    def test_optimizers(self):
+        mmd, gan = make_autoencoder("WAEMMD"), make_autoencoder("WAEGAN")
+        for optimizer, rate in (
+            (mmd.autoencoder_optimizer, 1e-3),
+            (gan.autoencoder_optimizer, 1e-3),
+            (gan.discriminator_optimizer, 5e-4),
+        ):
+            assert isinstance(optimizer, keras.optimizers.Adam)
+            assert float(optimizer.learning_rate) == pytest.approx(rate)
+            assert (optimizer.beta_1, optimizer.beta_2) == (0.5, 0.999)
+
+    @pytest.mark.parametrize("family", ["WAEMMD", "WAEGAN"])
+    def test_lambda_is_10(self, family):
+        assert make_autoencoder(family).penalty_weight == 10.0
+
+    def test_discriminator_has_four_layers_of_512(self):
+        wae = models.WAEGAN(image_shape=(28, 28, 1), latent_dim=8)
+        layers = [layer.count_params() for layer in wae.discriminator.layers if layer.count_params()]
+        assert layers == [9 * 512, 513 * 512, 513 * 512, 513 * 512, 513]
+        assert wae.discriminator.count_params() == 793_089
+
+    def test_scale_of_the_kernel_is_the_expected_squared_distance_of_two_latents(self):
+        wae = make_autoencoder("WAEMMD")
+        _give_prior(wae)
+        latents = 0.3 * PRIOR[::-1] + 0.2
+        assert float(wae.penalty(latents)) == pytest.approx(
+            _discrepancy(PRIOR, latents, 2 * LATENT_DIM), abs=1e-5
+        )
+
+
+class TestLosses:
+    @pytest.mark.parametrize("penalty_weight", [10.0, 0.5])
+    def test_of_the_wae_mmd(self, penalty_weight):
+        wae = make_autoencoder("WAEMMD", penalty_weight=penalty_weight)
+        _give_prior(wae)
+        latents = wae.encoder(IMAGES)
+        reconstruction = _squared_error(IMAGES, _numpy(wae.decoder(latents)))
+        penalty = _discrepancy(PRIOR, _numpy(latents), 2 * LATENT_DIM)
+        for logs in (
+            wae.test_on_batch(IMAGES, return_dict=True),
+            wae.train_on_batch(IMAGES, return_dict=True),
+        ):
+            assert logs["reconstruction_loss"] == pytest.approx(reconstruction, rel=1e-4)
+            assert logs["penalty"] == pytest.approx(penalty, abs=1e-4)
+            assert logs["loss"] == pytest.approx(reconstruction + penalty_weight * penalty, rel=1e-3)
+
+    def test_of_the_wae_gan(self):
+        wae = make_autoencoder("WAEGAN", penalty_weight=0.5)
+        _give_prior(wae)
+        latents = _numpy(wae.encoder(IMAGES)).astype("float32")
+        real, fake = _numpy(wae.discriminator(PRIOR)), _numpy(wae.discriminator(latents))
+        logs = wae.test_on_batch(IMAGES, return_dict=True)
+        reconstruction = _squared_error(IMAGES, _numpy(wae.decoder(latents)))
+        # -log D(z) - log(1 - D(Q(x))), and -log D(Q(x)): D is the logistic function of the logit.
+        expected = _softplus(-real).mean() + _softplus(fake).mean()
+        assert logs["discriminator_loss"] == pytest.approx(expected, rel=1e-4)
+        assert logs["penalty"] == pytest.approx(_softplus(-fake).mean(), rel=1e-4)
+        assert logs["reconstruction_loss"] == pytest.approx(reconstruction, rel=1e-4)
+        assert logs["loss"] == pytest.approx(reconstruction + 0.5 * _softplus(-fake).mean(), rel=1e-4)
+
+    def test_step_of_the_wae_gan_is_the_discriminator_s_and_then_the_autoencoder_s(self):
+        """Algorithm 1 by the gradients of the two losses; the encoder meets the updated discriminator."""
+        rate = 0.05
+        wae, expected = (make_sgd_autoencoder("WAEGAN", rate) for _ in range(2))
+        _give_prior(wae)
+        logs = wae.train_on_batch(IMAGES, return_dict=True)
+
+        def descend(loss_function, variables):
+            loss, gradients = backends.value_and_grad(loss_function, variables)
+            for variable, gradient in zip(variables, gradients, strict=True):
+                variable.assign(variable.value - rate * gradient)
+            return float(loss)
+
+        latents = expected.encoder(IMAGES)
+        discriminator_loss = descend(
+            lambda: (
+                ops.mean(ops.softplus(-expected.discriminator(PRIOR)))
+                + ops.mean(ops.softplus(expected.discriminator(latents)))
+            ),
+            expected.discriminator.trainable_variables,
+        )
+
+        def autoencoder_loss():
+            latents = expected.encoder(IMAGES)
+            errors = (IMAGES + 1) / 2 - ops.sigmoid(expected.decoder(latents))
+            penalty = ops.mean(ops.softplus(-expected.discriminator(latents)))
+            return ops.sum(ops.square(errors)) / len(IMAGES) + 10.0 * penalty
+
+        loss = descend(autoencoder_loss, expected.variables_of("autoencoder"))
+        assert logs["discriminator_loss"] == pytest.approx(discriminator_loss, rel=1e-4)
+        assert logs["loss"] == pytest.approx(loss, rel=1e-4)
+        for name, network in wae.networks.items():
+            for ours, wanted in zip(
+                network.get_weights(), expected.networks[name].get_weights(), strict=True
+            ):
+                np.testing.assert_allclose(ours, wanted, atol=1e-5, err_msg=name)
+
+    @pytest.mark.parametrize("family", ["WAEMMD", "WAEGAN"])
+    def test_penalty_draws_latents_towards_the_prior(self, family):
+        """Without a picture to keep, latents far away come near."""
+        options = {"discriminator": networks.MLPDiscriminator((LATENT_DIM,), (32,))}
+        wae = make_autoencoder(
+            family,
+            adam_of_every_player(family, 5e-3, beta_1=0.5),
+            penalty_weight=1e3,
+            **(options if family == "WAEGAN" else {}),
+        )
+        *weights, bias = wae.encoder.get_weights()
+        wae.encoder.set_weights([*weights, bias + 3.0])
+        images = support.toy_images(64)
+        before = np.abs(wae.encode(images).mean(0))
+        wae.fit(images, batch_size=32, epochs=30, verbose=0)
+        after = np.abs(wae.encode(images).mean(0))
+        assert (before > 2).all() and (after < before / 2).all()
+
+
+@pytest.mark.parametrize("family", ["WAEMMD", "WAEGAN"])
+def test_options_and_networks_that_do_not_fit_are_refused(family):
+    with pytest.raises(ValueError, match=r"`penalty_weight` must be at least 0. Received: -1.0"):
+        make_autoencoder(family, penalty_weight=-1.0)
+
+
+def test_a_discriminator_of_other_latents_is_refused():
+    discriminator = networks.MLPDiscriminator((LATENT_DIM + 1,), (4,))
+    with pytest.raises(ValueError, match=r"`latent_dim` is 3, but the network 'discriminator' has 4"):
+        make_autoencoder("WAEGAN", discriminator=discriminator)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_a_batch_of_one_image_has_no_discrepancy_and_is_refused(method):
+    wae = make_autoencoder("WAEMMD")
+    with pytest.raises(ValueError, match=r"at least 2 images a batch.*Received a batch of 1\. Change"):
+        getattr(wae, method)(support.toy_images(9), batch_size=4, verbose=0)
+    assert np.isfinite(list(wae.evaluate(support.toy_images(10), batch_size=4, verbose=0))).all()
+
+
+@pytest.mark.tensorflow
+def test_a_dataset_s_last_batch_of_one_image_leaves_the_weights_finite():
+    import tensorflow as tf
+
+    wae = make_autoencoder("WAEMMD")
+    history = wae.fit(tf.data.Dataset.from_tensor_slices(support.toy_images(9)).batch(4), verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert all(np.isfinite(weight).all() for weight in wae.get_weights())
+
+
+def test_prior_is_fresh_in_every_step():
+    wae = make_sgd_autoencoder("WAEMMD", rate=0.0)
+    penalties = {float(wae.train_on_batch(IMAGES, return_dict=True)["penalty"]) for _ in range(3)}
+    assert len(penalties) == 3
