@@ -211,7 +211,7 @@ class TestOptions:
         ),
         ({"image_shape": (8, 16, 1)}, r"`image_shape` must be square.*Received: \(8, 16, 1\)"),
         ({"image_shape": (8, 8)}, r"`image_shape` must be \(height, width, channels\)"),
-        ({"image_shape": None}, r"`image_shape` is needed where no `generator` is passed"),
+        ({"image_shape": None}, r"`image_shape` is needed where no network is passed"),
         (
             {"loss": "hinge", "real_targets": 0.9},
             r"`real_targets`.*need a loss with targets.*Received: loss=Hinge",
