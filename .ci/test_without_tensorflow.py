@@ -12,17 +12,20 @@ def test_there_is_no_tensorflow():
     assert importlib.util.find_spec("tensorflow") is None
 
 
-def test_trains_samples_saves_and_loads(tmp_path):
+@pytest.mark.parametrize(
+    ("family", "arguments"), [("GAN", {"width": 4}), ("WGANGP", {"width": 4}), ("VAE", {}), ("WAEGAN", {})]
+)
+def test_trains_samples_saves_and_loads(family, arguments, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (32, 8, 8, 1)).astype("uint8")
-    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4)
-    gan.compile()
-    before = [np.array(variable) for variable in gan.trainable_variables]
-    gan.fit(images, batch_size=8, epochs=2, verbose=0)
-    assert all(np.any(np.array(new) != old) for new, old in zip(gan.trainable_variables, before, strict=True))
+    model = getattr(kg.models, family)(image_shape=(8, 8, 1), **arguments)
+    model.compile()
+    before = [np.array(variable) for variable in model.trainable_variables]
+    model.fit(images, batch_size=8, epochs=2, verbose=0)
+    assert all(np.any(np.array(new) != old) for new, old in zip(model.trainable_variables, before, strict=True))
 
-    gan.save_to_preset(tmp_path / "preset")
+    model.save_to_preset(tmp_path / "preset")
     again = kg.models.load(tmp_path / "preset")
-    np.testing.assert_array_equal(again.sample(3, seed=0), gan.sample(3, seed=0))
+    np.testing.assert_array_equal(again.sample(3, seed=0), model.sample(3, seed=0))
 
 
 def test_samples_a_pretrained_model():
