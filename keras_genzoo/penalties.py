@@ -121,8 +121,9 @@ class R2(GradientPenalty):
 class DRAGAN(GradientPenalty):
     """`weight * E[(|grad D(x + d)| - target)^2]` around real samples.
 
-    The perturbation `d` is uniform in `[0, scale * s]` for each value, `s` the standard deviation of all values
-    of the batch: the form of the authors' program; the paper's equation writes a Gaussian of a fixed size.
+    The perturbation `d` is a share, uniform in [0, 1] and one a sample, of noise that is uniform in
+    `[0, scale * s]` for each value, `s` the standard deviation of all values of the batch (under `tf.distribute`
+    of the replica's): the form of the authors' program. The paper's equation has a Gaussian of a fixed size.
 
     Args:
         weight: Float.
@@ -139,8 +140,9 @@ class DRAGAN(GradientPenalty):
 
     def __call__(self, critic, real, fake, seed):
         real = ops.cast(real, "float32")
-        noise = keras.random.uniform(ops.shape(real), seed=seed)
-        excess = _gradient_norm(critic, real + self.scale * ops.std(real) * noise) - self.target
+        share = keras.random.uniform(_one_a_sample(real), seed=seed)
+        noise = self.scale * ops.std(real) * keras.random.uniform(ops.shape(real), seed=seed)
+        excess = _gradient_norm(critic, real + share * noise) - self.target
         return self.weight * ops.mean(ops.square(excess))
 
     def get_config(self):

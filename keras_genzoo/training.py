@@ -347,7 +347,7 @@ def _object(argument, value):
     for room in (networks, penalties, likelihoods, losses, keras.optimizers.schedules):
         found = getattr(room, str(value.get("class")), None)
         if isinstance(found, type):
-            return found(**_without_class(value))
+            return found(**{name: _object(name, entry) for name, entry in _without_class(value).items()})
     raise ValueError(
         f"`{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods or losses, or of "
         f"keras.optimizers.schedules. Received: {value.get('class')!r}"

@@ -109,14 +109,7 @@ def save_scatter(points, path, titles=None, real=None):
             "`points` must hold at least one array, and `titles` one title for each. "
             f"Received: {len(panels)} arrays and {len(titles)} titles"
         )
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"`save_scatter` needs the package `matplotlib`, which could not be imported ({error}). "
-            'Install it with `pip install "keras_genzoo[plots]"`.'
-        ) from error
-
+    Figure = _matplotlib_figure()
     low, high = _extent(np.concatenate(panels) if real is None else real)
     # A figure of its own, without pyplot: nothing is left open, and a notebook's settings stay as they are.
     figure = Figure(figsize=(3 * len(panels), 3.3), dpi=150, layout="constrained")
@@ -130,6 +123,29 @@ def save_scatter(points, path, titles=None, real=None):
         axes.set(xlabel=f"{outside} of {len(panel)} outside" if outside else "")
     with _replaced_when_complete(path) as temporary:
         figure.savefig(temporary, format="png")
+
+
+def check_plane(shape):
+    """Refuses, before any work, what `save_scatter` could not draw: samples of `shape` that are not `(2,)`.
+
+    Raises:
+        ValueError: If the points are not of the plane.
+        ImportError: If matplotlib is not installed.
+    """
+    if tuple(shape) != (2,):
+        raise ValueError(f"Only points of the plane, shape (2,), can be drawn. Received: {tuple(shape)}")
+    _matplotlib_figure()
+
+
+def _matplotlib_figure():
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            f"Drawing points needs the package `matplotlib`, which could not be imported ({error}). "
+            'Install it with `pip install "keras_genzoo[plots]"`.'
+        ) from error
+    return Figure
 
 
 def _plane_points(points, argument):

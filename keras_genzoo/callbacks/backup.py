@@ -125,13 +125,11 @@ class Backup(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.step += batch - self._first_batch + 1
         # The end of an epoch is saved after the other callbacks, so that a resumed run does not miss them.
-        if batch + 1 == self.params["steps"]:
-            return
+        last = batch + 1 == self.params["steps"]
         due = self.step - self._saved_step >= self.every
-        if due and _first_not_finite(logs):
-            # The other callbacks see this step too: the end of the epoch, which comes now, raises.
-            self.model.stop_training = True
-        else:
+        if due or last:
+            self._check_finite(logs)
+        if not last:
             self._answer(logs, due)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -140,16 +138,20 @@ class Backup(keras.callbacks.Callback):
     def _answer(self, logs, due):
         interrupted = self._signal is not None
         if due or interrupted:
-            if name := _first_not_finite(logs):
-                raise FloatingPointError(
-                    f"`{name}` is not finite after {self.step} steps. The backup of step {self._saved_step} is "
-                    "kept. Look for broken images in the data, or lower the learning rate."
-                )
+            self._check_finite(logs)
             self._save()
         if interrupted:
             self._signal = None
             self._restore_handlers()
             raise Interrupted(self.step)
+
+    def _check_finite(self, logs):
+        for name, value in (logs or {}).items():
+            if not np.all(np.isfinite(keras.ops.convert_to_numpy(value))):
+                raise FloatingPointError(
+                    f"`{name}` is not finite after {self.step} steps. The backup of step {self._saved_step} is "
+                    "kept. Look for broken images in the data, or lower the learning rate."
+                )
 
     def _remember_signal(self, number, frame):
         self._signal = number
@@ -174,14 +176,6 @@ class Backup(keras.callbacks.Callback):
 
     def _newest(self):
         return max(self.directory.glob("step-*.weights.h5"), default=None)
-
-
-def _first_not_finite(logs):
-    """Name of the first value that is not finite, or None."""
-    finite = {
-        name: np.isfinite(keras.ops.convert_to_numpy(value)).all() for name, value in (logs or {}).items()
-    }
-    return next((name for name, is_finite in finite.items() if not is_finite), None)
 
 
 def _step_of(file):

@@ -84,6 +84,9 @@ class TrainingHealth(keras.callbacks.Callback):
         self._scales = {}
 
     def set_model(self, model):
+        if model is not self._model:
+            # Weights of another model, or of none yet.
+            self._good = None
         super().set_model(model)
         if isinstance(model, GenerativeModel):
             if self._image_shape not in (None, model.image_shape):

@@ -33,6 +33,12 @@ class SampleGrid(keras.callbacks.Callback):
         self.seed = seed
         self.real = real
 
+    def set_model(self, model):
+        super().set_model(model)
+        if model.makes_points:
+            # Now, not after the first epoch.
+            visualization.check_plane(model.image_shape)
+
     def on_epoch_end(self, epoch, logs=None):
         num = self.num or (1000 if self.model.makes_points else 64)
         labels = latent.labels_in_turn(num, self.model.num_classes)
@@ -60,6 +66,11 @@ class Evaluate(keras.callbacks.Callback):
         inspect.signature(metrics.evaluate).bind(None, **arguments)
         self.every = every
         self.arguments = arguments
+
+    def on_train_begin(self, logs=None):
+        if self.arguments.get("extractor") is not None:
+            # Loaded once, not in every epoch.
+            self.arguments["extractor"] = metrics.extractor(self.arguments["extractor"])
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 and logs is not None:

@@ -231,7 +231,7 @@ def _frechet_distance(subject):
 
 def _kernel_distance(subject):
     real, fake = subject.real_features, subject.fake_features
-    constants = {"num_subsets": 100, "subset_size": min(1000, len(real), len(fake))}
+    constants = {"num_subsets": 100, "subset_size": max(2, min(1000, len(real) // 2, len(fake) // 2))}
     mean, deviation = kernel_distance(real, fake, **constants, seed=subject.seed)
     return _with_deviation(subject, "kernel_distance", mean, deviation, constants)
 
@@ -359,11 +359,9 @@ def _no_labels(subject):
 
 def _the_classes(subject):
     num_classes = subject.extractor.num_classes
-    if num_classes is None or num_classes != (subject.model.num_classes or num_classes):
-        return (
-            f"a classifier of the {subject.model.num_classes or subject.info.num_classes} classes as `extractor`. "
-            f"Received: {subject.extractor.name!r}"
-        )
+    wanted = subject.model.num_classes or subject.info.num_classes
+    if num_classes != wanted:
+        return f"a classifier of the {wanted} classes as `extractor`. Received: {subject.extractor.name!r}"
 
 
 def _known_modes(subject):

@@ -226,10 +226,15 @@ class KerasApplicationsExtractor(_ColourExtractor):
 
     def __init__(self, name, weights="imagenet"):
         constructor_name = name.removeprefix("keras_applications/")
+        # The module of the two MobileNetV3 lacks their constructors, unlike all others.
         modules = [
             module
-            for module in vars(keras.applications).values()
-            if isinstance(module, types.ModuleType) and hasattr(module, constructor_name)
+            for module_name, module in vars(keras.applications).items()
+            if isinstance(module, types.ModuleType)
+            and (
+                hasattr(module, constructor_name)
+                or (module_name == "mobilenet_v3" and constructor_name.startswith("MobileNetV3"))
+            )
         ]
         constructor = getattr(keras.applications, constructor_name, None)
         if not modules or constructor is None:

@@ -63,9 +63,16 @@ class Autoencoder(GenerativeModel):
             default=20,
         )
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, **kwargs)
+        if len(image_shape) != 3:
+            raise ValueError(
+                "`image_shape` must be (height, width, channels): the losses are of images. Received: "
+                f"image_shape={tuple(image_shape)}"
+            )
         for option in ("average_decay", "average_half_life"):
             if getattr(self, option) is not None:
                 raise ValueError(f"`{option}` would average the decoder alone, which fits no encoder.")
+        if self.num_classes is not None:
+            raise ValueError(f"`num_classes`: an autoencoder takes no labels. Received: {self.num_classes}")
         encoder = encoder or ConvEncoder(image_shape, latent_dim, stochastic=self.stochastic_encoder)
         decoder = decoder or ConvDecoder(latent_dim, image_shape)
         agreeing("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])

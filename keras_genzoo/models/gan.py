@@ -7,7 +7,14 @@ from keras import ops
 
 from keras_genzoo import backends, layers, losses, penalties
 from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.models.network_arguments import agreeing, check_label_inputs, first_of, join
+from keras_genzoo.models.network_arguments import (
+    agreeing,
+    check_for_penalty,
+    check_label_inputs,
+    check_packs,
+    first_of,
+    join,
+)
 from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -32,7 +39,8 @@ class GAN(GenerativeModel):
         num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
         loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, or a
             `keras_genzoo.losses.AdversarialLoss`.
-        penalty: `keras_genzoo.penalties.GradientPenalty` that is added to the discriminator's loss, or None.
+        penalty: `keras_genzoo.penalties.GradientPenalty` that is added to the discriminator's loss, or None. The
+            discriminator must then have neither batch normalisation, which the default one has, nor packing.
         discriminator_steps: Int, updates of the discriminator a step, each with new generated images and the
             same real ones. The generator's update uses the last of the generated images.
         separate_batches: Bool. True passes real and generated images through the discriminator one after
@@ -127,6 +135,8 @@ class GAN(GenerativeModel):
             raise ValueError(
                 f"`label_flip_probability` must be in [0, 1). Received: {self.label_flip_probability}"
             )
+        if self.penalty is not None:
+            check_for_penalty(discriminator)
         if self._moves_targets and not self.adversarial_loss.uses_targets:
             raise ValueError(
                 "`real_targets`, `fake_targets` and `label_flip_probability` need a loss with targets "
@@ -148,7 +158,11 @@ class GAN(GenerativeModel):
 
     def _check_batches(self, x, num, batch_size, training):
         super()._check_batches(x, num, batch_size, training)
-        batch = -(-min(batch_size or num, num) // backends.num_replicas_of(self))
+        replicas = backends.num_replicas_of(self)
+        sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
+        if training:
+            check_packs(self.discriminator, {size // replicas for size in sizes})
+        batch = -(-max(sizes) // replicas)
         if training and 0 < self.history_size < batch:
             raise ValueError(
                 f"`history_size` must be at least the batch of {batch} images a replica. Received: "

@@ -287,7 +287,11 @@ class GenerativeModel(ZooModel):
 
     def _apply(self, gradients, variables, player):
         if player in self.gradient_norm_trackers:
-            squares = [ops.sum(ops.square(ops.cast(gradient, "float32"))) for gradient in gradients]
+            squares = [
+                ops.sum(ops.square(ops.cast(gradient, "float32")))
+                for gradient in gradients
+                if gradient is not None
+            ]
             scale = self.optimizers[player].scale_loss(1.0 / backends.num_replicas())
             self.gradient_norm_trackers[player].update_state(ops.sqrt(sum(squares)) / scale)
             self._norms_of_threads_step.setdefault(threading.get_ident(), []).append(player)

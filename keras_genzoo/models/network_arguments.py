@@ -1,5 +1,9 @@
 """What families check of the networks they are given."""
 
+import keras
+
+from keras_genzoo.layers import Pack
+
 
 def join(x, labels):
     """What a network takes: labels make a list of two."""
@@ -20,6 +24,31 @@ def check_label_inputs(num_classes, *networks):
                 "inputs: a conditional network takes a list of two, the second the labels. Pass `num_classes` "
                 "together with conditional networks."
             )
+
+
+def check_for_penalty(network):
+    """Refuses a network whose gradient at one sample depends on the batch: a penalty would not be of a sample."""
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            raise ValueError(
+                f"The network {network.name!r} has batch normalisation, which makes the gradient at one image "
+                "depend on the others: a gradient penalty needs layer normalisation, or none."
+            )
+        if isinstance(layer, Pack):
+            raise ValueError(
+                f"The network {network.name!r} judges packs of {layer.num}: a gradient penalty is of single "
+                "samples. Use `packing=1`, or no penalty."
+            )
+
+
+def check_packs(network, sizes):
+    """Refuses sizes of batches that a network's packs do not fill."""
+    num = next((layer.num for layer in network._flatten_layers() if isinstance(layer, Pack)), 1)
+    if any(size % num for size in sizes):
+        raise ValueError(
+            f"The network {network.name!r} judges packs of {num}, which must fill each batch (of a replica). "
+            f"Received batches of {sorted(sizes)}. Change the batch size, or drop the last partial batch."
+        )
 
 
 def agreeing(argument, value, network, value_of_network, default=None):

@@ -29,8 +29,8 @@ class VAE(Autoencoder):
         kl_floor: Float, nats a latent dimension below which an image's divergence is not pushed further.
         importance_samples: Int, number of latents drawn an image. Above 1 the bound is that of the
             importance-weighted autoencoder (Burda et al. 2015, equation 8), with `beta` 1 and no `kl_floor`.
-        binarize: Bool. True draws binary images in every training step, each value 1 with the probability that
-            is its grey level (Salakhutdinov & Murray 2008).
+        binarize: Bool. True draws binary images in every step of `fit` and `evaluate`, each value 1 with the
+            probability that is its grey level (Salakhutdinov & Murray 2008).
         seed: Int or None, seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
 
@@ -87,7 +87,7 @@ class VAE(Autoencoder):
         Summed squared error and a floor of half a nat a dimension.
 
         Args:
-            **kwargs: As for `VAE`.
+            **kwargs: As for `VAE`, without shape, latent and networks.
 
         Source: Ha & Schmidhuber 2018, appendix A.1 and the authors' program for the floor.
         """

@@ -7,7 +7,15 @@ from keras import ops
 
 from keras_genzoo import backends, losses, penalties
 from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.models.network_arguments import agreeing, check_label_inputs, first_of, join
+from keras_genzoo.models.network_arguments import (
+    agreeing,
+    check_for_penalty,
+    check_label_inputs,
+    check_packs,
+    first_of,
+    join,
+)
+from keras_genzoo.models.zoo_model import has_fixed_batches
 from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic, UpsamplingGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -81,6 +89,14 @@ class WassersteinGAN(GenerativeModel):
                 f"(`critic_steps` on each replica). Received batches of {sorted(sizes)} images. Change the "
                 "batch size, or drop the last partial batch."
             )
+        if training and self.split_batches and batch_size is None and not has_fixed_batches(x):
+            raise ValueError(
+                "`x` may end with a partial batch, which `split_batches` cannot split evenly. Batch it with "
+                "`drop_remainder=True`."
+            )
+        if training:
+            share = parts if self.split_batches else backends.num_replicas_of(self)
+            check_packs(self.critic, {size // share for size in sizes})
 
     def compile(self, generator_optimizer=None, critic_optimizer=None, **kwargs):
         """Configures the model for training.
@@ -235,11 +251,7 @@ class WGANGP(WassersteinGAN):
 
     def __init__(self, image_shape=None, latent_dim=None, *, penalty=None, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)
-        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.critic._flatten_layers()):
-            raise ValueError(
-                "`critic` has batch normalisation, which makes the gradient of one image depend on the others. "
-                "Use layer normalisation, or none."
-            )
+        check_for_penalty(self.critic)
         self.penalty = penalties.get(penalty) or penalties.WassersteinGradientPenalty()
 
     def default_optimizers(self):

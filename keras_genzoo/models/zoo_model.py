@@ -97,7 +97,7 @@ class ZooModel(PresetModel, keras.Model):
                 f"A batch of {smallest} images cannot be split over {replicas} replicas. Raise the batch size, "
                 "or drop the last partial batch (`drop_remainder=True`)."
             )
-        if replicas > 1 and batch_size is None and not _has_fixed_batches(x):
+        if replicas > 1 and batch_size is None and not has_fixed_batches(x):
             raise ValueError(
                 "`x` may end with a partial batch, which cannot be split evenly over replicas. Batch it with "
                 "`drop_remainder=True`."
@@ -182,7 +182,7 @@ def _is_tf_dataset(x):
     return hasattr(x, "take") and hasattr(x, "element_spec")
 
 
-def _has_fixed_batches(x):
+def has_fixed_batches(x):
     if not _is_tf_dataset(x):
         return True
     images, _, _ = keras.utils.unpack_x_y_sample_weight(x.element_spec)

@@ -15,12 +15,13 @@ class UpsamplingGenerator(ConfigurableNetwork):
 
     A dense layer makes a 4x4 map; each level doubles the side and convolves; batch normalisation and leaky ReLU
     (0.2) follow each layer, of the last one batch normalisation and tanh. A side that is not 4 * 2^k is
-    cropped from the next larger one. Only the convolutions' normalisations have offsets: no layer has a bias.
+    cropped from the next larger one. No layer has a bias: the normalisations have offsets.
 
     Args:
         image_shape: Tuple `(height, width, channels)`, height and width equal.
         latent_dim: Int, length of a latent.
-        width: Int, channels of the map before the last convolution but one.
+        width: Int, channels of the map before the last convolution.
+        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -36,18 +37,18 @@ class UpsamplingGenerator(ConfigurableNetwork):
     Source: Gulrajani et al. 2017 with the networks that Keras' WGAN-GP example made common.
     """
 
-    def __init__(self, image_shape, latent_dim=128, width=64, name="generator"):
+    def __init__(self, image_shape, latent_dim=128, width=64, synchronized=False, name="generator"):
         side, channels, doublings = _side_channels_doublings(image_shape)
         latents = keras.Input((latent_dim,), name="latents")
         x = layers.Dense(4 * 4 * width * 2 ** (doublings - 1), use_bias=False, name="initial_map")(latents)
-        x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
+        x = layers.LeakyReLU(0.2)(BatchNormalization(synchronized=synchronized)(x))
         x = layers.Reshape((4, 4, -1))(x)
         for level in range(doublings):
             last = level == doublings - 1
             x = layers.UpSampling2D(2)(x)
             filters = channels if last else width * 2 ** (doublings - 2 - level)
             x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-            x = BatchNormalization()(x)
+            x = BatchNormalization(synchronized=synchronized)(x)
             if not last:
                 x = layers.LeakyReLU(0.2)(x)
         x = layers.Activation("tanh", dtype="float32")(x)
