@@ -22,7 +22,16 @@ def weights_file(name):
 
 
 def test_the_promised_checkpoints_are_released():
-    assert {"dcgan_fashion_mnist", "cgan_mnist", "classifier_mnist", "classifier_fashion_mnist"} <= set(NAMES)
+    assert {
+        "dcgan_fashion_mnist",
+        "cgan_mnist",
+        "wgan_gp_fashion_mnist",
+        "vae_mnist",
+        "vae_fashion_mnist",
+        "wae_mnist",
+        "classifier_mnist",
+        "classifier_fashion_mnist",
+    } <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,6 +74,16 @@ def test_the_first_command_of_the_readme_draws_all_ten_classes():
     images = kg.models.load("dcgan_fashion_mnist").sample(64, seed=0)
     seen = kg.models.load("classifier_fashion_mnist").predict(images, verbose=0).argmax(-1)
     assert set(seen) == set(range(10))
+
+
+@pytest.mark.parametrize("name", ["vae_mnist", "wae_mnist"])
+def test_a_reconstructed_digit_is_read_as_the_digit_it_was(name):
+    if not (REAL_DATA / "mnist").is_dir():
+        pytest.skip(f"needs the original files of the data set in {REAL_DATA}")
+    images, labels = kg.datasets.arrays("mnist", split="test", data_dir=REAL_DATA)
+    again = kg.models.load(name).reconstruct(images[:1000])
+    seen = kg.models.load("classifier_mnist").predict(again, verbose=0).argmax(-1)
+    assert np.mean(seen == labels[:1000]) >= 0.9
 
 
 def test_the_conditional_gan_draws_what_it_is_asked_for():
