@@ -10,11 +10,27 @@ import pytest
 from keras import ops
 from toy_gans import SHAPE, make_dropout_gan, make_gan, make_plain_gan, make_synchronized_gan
 
-from keras_genzoo import backends, losses, models, networks
+from keras_genzoo import backends, losses, models, networks, penalties
 from tests import support
 
 IMAGES = (support.toy_images(8),)
 LABELLED = (support.toy_images(8), support.toy_labels(8))
+POINTS = (support.toy_images(8, (2,)),)
+
+
+def make_packed_gan(image_shape=SHAPE, packing=2, **arguments):
+    """Perceptrons, the discriminator of which judges several samples together; of images or of points."""
+    keras.utils.set_random_seed(0)
+    gan = models.GAN(
+        generator=networks.MLPGenerator(4, image_shape, (5,)),
+        discriminator=networks.MLPDiscriminator(image_shape, (6,), packing=packing),
+        seed=1,
+        **arguments,
+    )
+    gan.compile()
+    return gan
+
+
 VARIANTS = {
     "dcgan": (make_gan, IMAGES),
     "dcgan_16": (partial(make_gan, image_shape=(16, 16, 3)), (support.toy_images(8, (16, 16, 3)),)),
@@ -23,6 +39,11 @@ VARIANTS = {
     "everything_random": (make_dropout_gan, LABELLED),
     "two_discriminator_steps": (partial(make_gan, discriminator_steps=2), IMAGES),
     "one_batch": (partial(make_gan, separate_batches=False), IMAGES),
+    "penalty": (partial(make_gan, penalty=penalties.R1()), IMAGES),
+    "conditional_penalty": (partial(make_gan, num_classes=3, penalty=penalties.DRAGAN()), LABELLED),
+    "points": (partial(make_packed_gan, (2,), 1), POINTS),
+    "packed_points": (partial(make_packed_gan, (2,), 4), POINTS),
+    "packed_images": (make_packed_gan, IMAGES),
     **{f"loss_{name}": (partial(make_gan, loss=name), IMAGES) for name in losses._LOSSES},
 }
 
@@ -195,6 +216,37 @@ class TestOptions:
                 expected
             )
 
+    @pytest.mark.parametrize("training", [False, True])
+    def test_penalty_is_added_to_the_discriminator_s_loss(self, training):
+        """R1 of a linear discriminator: half the weight times its squared slope."""
+        gan, plain = (
+            TestAlgorithm()._linear_gan(**options) for options in ({"penalty": penalties.R1(3.0)}, {})
+        )
+        plain.discriminator.set_weights(gan.discriminator.get_weights())
+        images, fakes = (support.toy_images(5, (2, 2, 1), seed=seed) for seed in (1, 2))
+        slope = gan.discriminator.get_weights()[0]
+        expected = float(plain.discriminator_loss(images, fakes, training=training)) + 1.5 * (slope**2).sum()
+        loss = float(gan.discriminator_loss(images, fakes, training=training))
+        assert loss == pytest.approx(expected, rel=1e-5)
+        assert float(gan.generator_loss(fakes)) == pytest.approx(float(plain.generator_loss(fakes)))
+
+    def test_penalty_of_a_conditional_discriminator_is_at_the_images_labels(self):
+        gan = make_gan(num_classes=3, penalty=penalties.R1())
+        images, labels = map(ops.convert_to_tensor, LABELLED)
+        penalty = gan.penalty(lambda x: gan.discriminator([x, labels]), images, images, gan.noise)
+        loss = gan.discriminator_loss(images, images, labels)
+        gan.penalty = None
+        expected = float(gan.discriminator_loss(images, images, labels)) + float(penalty)
+        assert float(penalty) > 1e-6 and float(loss) == pytest.approx(expected, rel=1e-5)
+
+    def test_packed_discriminator_sees_neighbours_together(self):
+        gan = make_packed_gan((2,), loss="wasserstein")
+        real, fake = (support.toy_images(8, (2,), seed=seed) for seed in (1, 2))
+        alone = networks.MLPDiscriminator((4,), (6,))
+        alone.set_weights(gan.discriminator.get_weights())
+        values = [ops.convert_to_numpy(alone(x.reshape(4, 4))).mean() for x in (real, fake)]
+        assert float(gan.discriminator_loss(real, fake)) == pytest.approx(values[1] - values[0], abs=1e-6)
+
     def test_labels_in_the_data_are_ignored_without_classes(self):
         with_labels, without = make_gan(), make_gan()
         with_labels.fit(*LABELLED, shuffle=False, verbose=0)
@@ -230,6 +282,11 @@ class TestOptions:
             {"average_decay": 0.9, "average_half_life": 10},
             r"either `average_decay` .* or `average_half_life`",
         ),
+        (
+            {"image_shape": (16, 16, 1), "penalty": penalties.R1()},
+            r"'discriminator' has batch normalisation.*a gradient penalty needs layer normalisation",
+        ),
+        ({"penalty": "r1"}, r"`penalty` must be an object of `keras_genzoo.penalties`.*Received: 'r1'"),
         ({"average_decay": 1.0}, r"`average_decay` must be in \[0, 1\). Received: average_decay=1.0"),
         ({"average_half_life": 0}, r"`average_half_life` must be positive"),
         ({"num_classes": 1}, r"`num_classes` must be at least 2, or None. Received: num_classes=1"),
@@ -262,6 +319,22 @@ def test_batch_larger_than_the_history_is_refused(kind):
         gan.fit(data, verbose=0, **arguments)
     support.assert_same_state(support.state_of(gan), before)
     gan.evaluate(data, verbose=0, **arguments)  # which shows no history
+
+
+@pytest.mark.parametrize(("num", "batch_size", "sizes"), [(8, 5, "3, 5"), (10, 4, "2, 4"), (3, None, "3")])
+def test_batches_that_packs_do_not_fill_are_refused(num, batch_size, sizes):
+    gan = make_packed_gan((2,), 4)
+    points = support.toy_images(num, (2,))
+    with pytest.raises(ValueError, match=rf"judges packs of 4, which must fill each.*batches of \[{sizes}\]"):
+        gan.fit(points, batch_size=batch_size, verbose=0)
+    gan.fit(support.toy_images(12, (2,)), batch_size=8, verbose=0)
+
+
+def test_a_penalty_is_not_for_packs():
+    with pytest.raises(
+        ValueError, match=r"'discriminator' judges packs of 2: a gradient penalty is of single"
+    ):
+        make_packed_gan(penalty=penalties.R1())
 
 
 def test_history_draws_other_numbers_than_the_noise():
@@ -337,18 +410,28 @@ class TestPromises:
         )
 
     def test_config(self):
-        gan = make_dropout_gan(discriminator_steps=2, loss="least_squares")
+        gan = make_dropout_gan(discriminator_steps=2, loss="least_squares", penalty=penalties.R2(3.0))
         again = models.GAN.from_config(gan.get_config())
         assert again.get_config() == gan.get_config()
         assert isinstance(again.adversarial_loss, losses.LeastSquares)
+        assert isinstance(again.penalty, penalties.R2) and again.penalty.weight == 3
 
     @pytest.mark.slow
     def test_keras_round_trip(self, tmp_path):
         support.check_keras_round_trip(make_dropout_gan, LABELLED, tmp_path / "gan.keras")
 
     @pytest.mark.slow
-    def test_preset_round_trip(self, tmp_path):
-        support.check_preset_round_trip(make_dropout_gan, tmp_path / "gan", LABELLED)
+    @pytest.mark.parametrize(
+        ("make_model", "data"),
+        [
+            (make_dropout_gan, LABELLED),
+            (partial(make_packed_gan, (2,)), POINTS),
+            (partial(make_packed_gan, (2,), 1, penalty=penalties.WassersteinGradientPenalty()), POINTS),
+        ],
+        ids=["images", "packed_points", "penalty"],
+    )
+    def test_preset_round_trip(self, make_model, data, tmp_path):
+        support.check_preset_round_trip(make_model, tmp_path / "gan", data)
 
     def test_weight_paths(self, tmp_path):
         make_gan(num_classes=3, image_shape=(16, 16, 1)).save_to_preset(tmp_path / "gan")
@@ -365,9 +448,10 @@ class TestPromises:
         [
             (partial(make_plain_gan, average_decay=0.9), IMAGES),
             (partial(make_plain_gan, None, average_half_life=20.0, discriminator_steps=2), IMAGES),
+            (partial(make_plain_gan, penalty=penalties.R1()), IMAGES),
             (partial(make_synchronized_gan, average_decay=0.9), (support.toy_images(8, (16, 16, 1)),)),
         ],
-        ids=["plain", "half_life", "synchronized"],
+        ids=["plain", "half_life", "penalty", "synchronized"],
     )
     def test_replicas_equal_one_device(self, make_model, data):
         support.check_replicas_equal_one_device(make_model, data)

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from toy_gans import make_dropout_gan, make_gan, make_plain_gan
 
-from keras_genzoo import backends, models
+from keras_genzoo import backends, models, networks
 from tests import support
 
 
@@ -235,6 +235,80 @@ class TestFit:
         assert (first.generator.get_weights()[0] != other.generator.get_weights()[0]).any()
 
 
+class TestGradientNorms:
+    """With plain gradient descent the norm is that of the weights' change, divided by the learning rate."""
+
+    players = ("discriminator", "generator")
+
+    def _norms_of_change(self, gan, before):
+        return {
+            f"{player}_gradient_norm": np.sqrt(
+                sum(((old - new) ** 2).sum() for old, new in zip(before[player], after, strict=True))
+            )
+            / 0.1
+            for player, after in self._weights(gan).items()
+        }
+
+    def _weights(self, gan):
+        return {player: gan.networks[player].get_weights() for player in self.players}
+
+    def test_of_one_step(self):
+        gan = make_plain_gan("sgd", 0.1)
+        gan.track_gradient_norms()
+        before = self._weights(gan)
+        history = gan.fit(support.toy_images(8), batch_size=8, verbose=0).history
+        for name, norm in self._norms_of_change(gan, before).items():
+            assert history[name] == [pytest.approx(norm, rel=1e-3)]
+
+    def test_the_largest_of_an_epoch(self):
+        images = support.toy_images(24)
+        by_epoch, by_step = (make_plain_gan("sgd", 0.1) for _ in range(2))
+        by_epoch.track_gradient_norms()
+        history = by_epoch.fit(images, batch_size=8, epochs=2, shuffle=False, verbose=0).history
+        steps = []
+        for part in (*np.split(images, 3), *np.split(images, 3)):
+            before = self._weights(by_step)
+            by_step.train_on_batch(part)
+            steps.append(self._norms_of_change(by_step, before))
+        for name in steps[0]:
+            norms = [step[name] for step in steps]
+            assert history[name] == pytest.approx([max(norms[:3]), max(norms[3:])], rel=1e-3)
+
+    def test_on_a_model_that_has_been_fitted(self):
+        gan, images = make_gan(), support.toy_images(8)
+        names = {f"{player}_gradient_norm" for player in self.players}
+        assert not names & set(gan.fit(images, verbose=0).history)
+        gan.track_gradient_norms()
+        gan.track_gradient_norms()  # changes nothing more
+        assert names < set(gan.fit(images, verbose=0).history)
+
+    def test_evaluation_has_none(self):
+        gan, images = make_gan(), support.toy_images(8)
+        gan.track_gradient_norms()
+        gan.fit(images, validation_data=images, verbose=0)
+        assert set(gan.evaluate(images, verbose=0, return_dict=True)) == set(gan.loss_names)
+
+    def test_changes_no_weight(self):
+        tracked, plain = make_gan(), make_gan()
+        tracked.track_gradient_norms()
+        for gan in (tracked, plain):
+            gan.fit(support.toy_images(16), batch_size=8, shuffle=False, verbose=0)
+        for player, weights in self._weights(tracked).items():
+            for actual, expected in zip(weights, plain.networks[player].get_weights(), strict=True):
+                np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+    def test_loss_scaling_is_taken_out(self):
+        plain, wrapped = make_plain_gan("sgd", 0.1), make_plain_gan("sgd", 0.1)
+        wrapped.compile(*(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)) for _ in range(2)))
+        logs = []
+        for gan in (plain, wrapped):
+            gan.track_gradient_norms()
+            logs.append(gan.train_on_batch(support.toy_images(8), return_dict=True))
+        for player in self.players:
+            name = f"{player}_gradient_norm"
+            assert logs[1][name] == pytest.approx(logs[0][name], rel=1e-4) and logs[0][name] > 0
+
+
 class TestEvaluate:
     def test_losses_are_those_of_the_sampling_network_in_inference(self):
         gan = make_dropout_gan()
@@ -432,3 +506,75 @@ class TestBadData:
         with pytest.raises(ValueError, match=message):
             gan.fit(*data, verbose=0, **arguments)
         support.assert_same_state(support.state_of(gan), before)
+
+
+def _make_point_gan(**arguments):
+    keras.utils.set_random_seed(0)
+    own = {
+        "generator": networks.MLPGenerator(3, (2,), (4,)),
+        "discriminator": networks.MLPDiscriminator((2,), (4,)),
+    }
+    gan = models.GAN(**{**own, "seed": 1, **arguments})
+    gan.compile()
+    return gan
+
+
+class TestPoints:
+    """A model with `image_shape=(num_features,)`."""
+
+    def test_have_any_range(self):
+        gan = _make_point_gan()
+        points = np.random.default_rng(0).normal(100, 20, (16, 2)).astype("float32")
+        unpacked, _ = gan.unpack((points,))
+        np.testing.assert_array_equal(ops.convert_to_numpy(unpacked), points)
+        history = gan.fit(points, batch_size=8, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        gan.evaluate(np.abs(points), verbose=0)
+
+    def test_are_sampled_as_rows(self):
+        gan = _make_point_gan()
+        gan.generator.get_layer("points").bias.assign([50.0, -50.0])
+        points = gan.sample(5, seed=0)
+        assert (points.shape, points.dtype) == ((5, 2), np.float32)
+        assert points[:, 0].min() > 1 and points[:, 1].max() < -1
+        np.testing.assert_allclose(gan.sample(3, seed=0), points[:3], atol=1e-5)
+
+    def test_default_networks(self):
+        gan = models.GAN(image_shape=(5,), latent_dim=3)
+        assert isinstance(gan.generator, networks.MLPGenerator)
+        assert gan.generator.output_shape == (None, 5) and gan.discriminator.input_shape == (None, 5)
+
+    @pytest.mark.parametrize(
+        ("points", "message"),
+        [
+            (np.zeros((8, 3), "float32"), r"`x` must hold points, shape \(batch, 2\). Received: \(8, 3\)"),
+            (np.zeros(8, "float32"), r"`x` must hold points, shape \(batch, 2\). Received: \(8,\)"),
+            (np.zeros((8, 2, 1), "float32"), r"`x` must hold points.*Received: \(8, 2, 1\)"),
+            (np.full((8, 2), np.nan, "float32"), r"`x` must hold finite float values.*remove NaN"),
+            (np.full((8, 2), np.inf, "float32"), r"`x` must hold finite float values"),
+            (np.zeros((8, 2), "int64"), r"`x` must hold finite float values. Received: dtype int64.*astype"),
+            (np.zeros((8, 2), "uint8"), r"`x` must hold finite float values. Received: dtype uint8"),
+            (np.zeros((0, 2), "float32"), r"`x` is empty"),
+        ],
+        ids=["width", "rank_1", "rank_3", "nan", "infinite", "int64", "uint8", "empty"],
+    )
+    def test_bad_ones_are_refused(self, points, message):
+        gan = _make_point_gan()
+        before = support.state_of(gan)
+        with pytest.raises(ValueError, match=message):
+            gan.fit(points, verbose=0)
+        support.assert_same_state(support.state_of(gan), before)
+
+    @pytest.mark.tensorflow
+    def test_are_exported_as_float32(self, tmp_path):
+        import tensorflow as tf
+
+        gan = _make_point_gan()
+        gan.export(tmp_path / "gan")
+        signatures = tf.saved_model.load(str(tmp_path / "gan")).signatures
+        latents = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+        generated = signatures["generate"](latents=tf.constant(latents))["images"]
+        sampled = signatures["sample"](num=5, seed=7)["images"]
+        assert generated.dtype == sampled.dtype == tf.float32
+        np.testing.assert_allclose(generated, gan.sample(latents=latents), atol=1e-5)
+        np.testing.assert_allclose(sampled, gan.sample(5, seed=7), atol=1e-5)

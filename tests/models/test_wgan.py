@@ -1,0 +1,655 @@
+"""The Wasserstein GANs: the papers' algorithms step by step, their options, and every family's promises."""
+
+import importlib.util
+import itertools
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from toy_wgans import (
+    SHAPE,
+    make_conditional_wgan_gp,
+    make_critic,
+    make_linear_wgan,
+    make_plain_wgan,
+    make_plain_wgan_gp,
+    make_point_wgan_gp,
+    make_random_wgan_gp,
+    make_synchronized_wgan_gp,
+    make_wgan,
+)
+
+from keras_genzoo import backends, models, networks, penalties
+from tests import support
+
+IMAGES = (support.toy_images(8),)
+LABELLED = (support.toy_images(8), support.toy_labels(8))
+# Draws nothing, so that two runs agree.
+R1 = penalties.R1(weight=2.0)
+
+
+def _numpy(x):
+    return np.array(ops.convert_to_numpy(x))
+
+
+class TestNumbersOfThePapers:
+    def test_wgan(self):
+        gan = models.WGAN(image_shape=SHAPE, width=4)
+        gan.compile()
+        assert (gan.clip_value, gan.critic_steps, gan.split_batches, gan.latent_dim) == (0.01, 5, False, 128)
+        for player in ("generator", "critic"):
+            optimizer = gan.optimizers[player]
+            assert isinstance(optimizer, keras.optimizers.RMSprop)
+            assert float(optimizer.learning_rate) == pytest.approx(5e-5)
+            assert optimizer.momentum == 0
+        assert gan.generator_optimizer is not gan.critic_optimizer
+
+    def test_wgan_gp(self):
+        gan = models.WGANGP(image_shape=SHAPE, width=4)
+        gan.compile()
+        assert (gan.critic_steps, gan.split_batches, gan.latent_dim) == (5, False, 128)
+        assert type(gan.penalty) is penalties.WassersteinGradientPenalty
+        assert (gan.penalty.weight, gan.penalty.target, gan.penalty.one_sided) == (10, 1, False)
+        for player in ("generator", "critic"):
+            optimizer = gan.optimizers[player]
+            assert isinstance(optimizer, keras.optimizers.Adam)
+            assert float(optimizer.learning_rate) == pytest.approx(1e-4)
+            assert (optimizer.beta_1, optimizer.beta_2) == (0.0, 0.9)
+
+    def test_default_networks(self):
+        gan = models.WGANGP(image_shape=(28, 28, 1))
+        assert gan.generator.count_params() == 910_660
+        assert gan.critic.count_params() == 4_305_409
+        points = models.WGANGP(image_shape=(2,), latent_dim=2)
+        assert (points.generator.count_params(), points.critic.count_params()) == (17_154, 17_025)
+        assert gan.critic.name == points.critic.name == "critic"
+
+
+class TestAlgorithm:
+    """One step restated in NumPy for two linear networks: `G(z) = z W + a`, `D(x) = x v + c`, plain SGD."""
+
+    rate = 0.05
+
+    @pytest.mark.parametrize("split_batches", [False, True])
+    @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
+    def test_step_is_that_of_the_paper(self, family, split_batches):
+        options = {"clip_value": 0.25} if family is models.WGAN else {"penalty": None}
+        gan = make_linear_wgan(self.rate, family, split_batches=split_batches, **options)
+        gan.track_gradient_norms()
+        (w, a), (v, c) = gan.generator.get_weights(), gan.critic.get_weights()
+        num, rng = (3 if split_batches else 15), np.random.default_rng(1)
+        images = rng.uniform(-1, 1, (15, 2, 2, 1)).astype("float32")
+        # New latents for each of the critic's five updates, and for the generator's.
+        all_latents = rng.normal(size=(6, num, 3)).astype("float32")
+        given = itertools.cycle(all_latents)
+        gan.draw_latents = lambda num: ops.convert_to_tensor(next(given))
+        logs = gan.train_on_batch(images, return_dict=True)
+
+        parts = images.reshape(5, 3, 4) if split_batches else [images.reshape(15, 4)] * 5
+        losses, norms, penalties_paid = [], [], []
+        for latents, real in zip(all_latents[:5], parts, strict=True):
+            fake = latents @ w + a
+            losses.append((fake @ v + c).mean() - (real @ v + c).mean())
+            # The offset cancels.
+            v_gradient = (fake.mean(0) - real.mean(0))[:, None]
+            if family is models.WGANGP:
+                # A linear critic's gradient is v at every point, whichever the penalty draws.
+                norm = np.sqrt((v**2).sum())
+                penalties_paid.append(10 * (norm - 1) ** 2)
+                losses[-1] += penalties_paid[-1]
+                v_gradient += 20 * (norm - 1) * v / norm
+            norms.append(np.sqrt((v_gradient**2).sum()))
+            v = v - self.rate * v_gradient
+            if family is models.WGAN:
+                v, c = np.clip(v, -0.25, 0.25), np.clip(c, -0.25, 0.25)
+        latents = all_latents[5]
+        generator_loss = -((latents @ w + a) @ v + c).mean()
+        fake_gradient = np.tile(-v[:, 0] / num, (num, 1))
+        w, a = w - self.rate * latents.T @ fake_gradient, a - self.rate * fake_gradient.sum(0)
+
+        for network, expected in ((gan.critic, (v, c)), (gan.generator, (w, a))):
+            for trained, value in zip(network.get_weights(), expected, strict=True):
+                np.testing.assert_allclose(trained, value, atol=1e-5)
+        assert logs["critic_loss"] == pytest.approx(np.mean(losses), abs=1e-5)
+        assert logs["generator_loss"] == pytest.approx(generator_loss, abs=1e-5)
+        # The largest of the five updates.
+        assert logs["critic_gradient_norm"] == pytest.approx(max(norms), rel=1e-5)
+        expected_norm = ((latents.T @ fake_gradient) ** 2).sum() + (fake_gradient.sum(0) ** 2).sum()
+        assert logs["generator_gradient_norm"] == pytest.approx(np.sqrt(expected_norm), rel=1e-5)
+        if family is models.WGANGP:
+            assert logs["gradient_penalty"] == pytest.approx(np.mean(penalties_paid), rel=1e-5)
+        else:
+            assert np.abs(v).max() == pytest.approx(0.25), "nothing was clipped"
+
+    def test_without_splitting_each_update_sees_the_whole_batch(self):
+        seen = self._seen_by_the_critic(critic_steps=3)
+        assert [len(images) for images in seen] == [15] * 3
+        for images in seen:
+            np.testing.assert_array_equal(images, self._numbered_images())
+
+    def test_split_batches_give_each_update_its_own_part(self):
+        seen = self._seen_by_the_critic(split_batches=True)
+        assert [len(images) for images in seen] == [3] * 5
+        np.testing.assert_array_equal(np.concatenate(seen), self._numbered_images())
+
+    def _numbered_images(self):
+        return np.linspace(-1, 1, 15 * 4, dtype="float32").reshape(15, 2, 2, 1)
+
+    def _seen_by_the_critic(self, **arguments):
+        gan = make_linear_wgan(compile_arguments={"run_eagerly": True}, **arguments)
+        seen, critic_loss = [], gan.critic_loss
+
+        def recording(images, *rest):
+            seen.append(_numpy(images))
+            return critic_loss(images, *rest)
+
+        gan.critic_loss = recording
+        gan.fit(self._numbered_images(), batch_size=15, shuffle=False, verbose=0)
+        return seen
+
+    @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
+    def test_split_batches_equal_their_parts_one_after_another(self, family):
+        make = partial(
+            make_plain_wgan, "sgd", 0.1, family, **({"penalty": R1} if family is models.WGANGP else {})
+        )
+        split, in_turn = make(critic_steps=5, split_batches=True), make(critic_steps=1)
+        in_turn.generator_optimizer.learning_rate.assign(0.0)
+        images = support.toy_images(20)
+        latents = np.random.default_rng(1).normal(size=(4, 4)).astype("float32")
+        for gan in (split, in_turn):
+            gan.draw_latents = lambda num: ops.convert_to_tensor(latents)
+        split.train_on_batch(images)
+        for part in np.split(images, 5):
+            in_turn.train_on_batch(part)
+        for actual, expected in zip(split.critic.get_weights(), in_turn.critic.get_weights(), strict=True):
+            np.testing.assert_allclose(actual, expected, atol=1e-5)
+
+    def test_split_labels_stay_with_their_images(self):
+        gan = make_conditional_wgan_gp(split_batches=True)
+        images, labels = LABELLED
+        (first, first_labels), (second, second_labels) = gan._critic_batches(images, labels)
+        np.testing.assert_array_equal(np.concatenate([_numpy(first), _numpy(second)]), images)
+        np.testing.assert_array_equal(np.concatenate([_numpy(first_labels), _numpy(second_labels)]), labels)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("make_model", [make_plain_wgan, make_plain_wgan_gp, make_linear_wgan])
+def test_no_weight_is_updated_while_it_may_still_be_read(make_model):
+    """In the optimised graph each read of a weight comes before or after each of its updates, never beside it.
+
+    The gradient of a Wasserstein critic's last layer does not wait for its output; see `apply_gradients` of the
+    TensorFlow backend.
+    """
+    from tensorflow.python.eager import context
+
+    gan = make_model("sgd") if make_model is not make_linear_wgan else make_model()
+    context.enable_run_metadata()
+    gan.train_on_batch(support.toy_images(8, gan.image_shape))
+    graphs = context.export_run_metadata().partition_graphs
+    context.disable_run_metadata()
+    num_updates = 0
+    for graph in graphs:
+        nodes = {node.name: node for node in graph.node}
+        updates = [node for node in graph.node if node.op in ("AssignSubVariableOp", "AssignVariableOp")]
+        reads = [node for node in graph.node if node.op == "ReadVariableOp"]
+        before = {node.name: _all_before(node.name, nodes) for node in [*updates, *reads]}
+        num_updates += len(updates)
+        for update, read in itertools.product(updates, reads):
+            if update.input[0] == read.input[0]:
+                assert read.name in before[update.name] or update.name in before[read.name], (
+                    f"{update.name} may come before or after {read.name}"
+                )
+    assert num_updates >= sum(len(gan.variables_of(player)) for player in gan.players)
+
+
+def _all_before(name, nodes):
+    """Names of all nodes that must have run before one of a graph."""
+    found, waiting = set(), [name]
+    while waiting:
+        inputs = {entry.lstrip("^").split(":")[0] for entry in nodes[waiting.pop()].input}
+        new = (inputs & nodes.keys()) - found
+        found |= new
+        waiting.extend(new)
+    return found
+
+
+class TestClipping:
+    def test_weights_stay_within_the_bound(self):
+        gan = make_wgan({"critic_optimizer": keras.optimizers.SGD(1.0)}, clip_value=0.02)
+        assert any(np.abs(weight).max() > 0.02 for weight in gan.critic.get_weights())
+        gan.fit(*IMAGES, epochs=2, verbose=0)
+        for weight in gan.critic.get_weights():
+            assert np.abs(weight).max() <= 0.02 + 1e-8
+        assert any(np.abs(weight).max() > 0.02 for weight in gan.generator.get_weights())
+
+    def test_evaluation_clips_nothing(self):
+        gan = make_wgan()
+        before = support.state_of(gan)
+        gan.evaluate(*IMAGES, verbose=0)
+        after = support.state_of(gan)
+        assert all("seed" in name for name in before if (before[name] != after[name]).any())
+
+
+class TestGradientPenalty:
+    @pytest.mark.parametrize("make_model", [make_plain_wgan_gp, make_point_wgan_gp])
+    def test_one_pass_over_both_gives_the_losses_of_two(self, make_model):
+        gan = make_model(penalty=R1)
+        shape = gan.image_shape
+        images, fakes = (support.toy_images(5, shape, seed=seed) for seed in (1, 2))
+        loss, logs = gan.critic_loss(ops.convert_to_tensor(images), ops.convert_to_tensor(fakes))
+        penalty = R1(gan.critic, ops.convert_to_tensor(images), ops.convert_to_tensor(fakes), gan.noise)
+        expected = _numpy(gan.critic(fakes)).mean() - _numpy(gan.critic(images)).mean() + float(penalty)
+        assert float(penalty) > 1e-4
+        assert float(logs["gradient_penalty"]) == pytest.approx(float(penalty), rel=1e-5)
+        assert float(loss) == float(logs["critic_loss"]) == pytest.approx(expected, abs=1e-5)
+
+    def test_conditional_critic_has_the_labels_of_both_and_of_the_points(self):
+        gan = make_conditional_wgan_gp(penalty=R1)
+        data = (support.toy_images(8), support.toy_images(8, seed=2), support.toy_labels(8))
+        images, fakes, labels = map(ops.convert_to_tensor, data)
+        loss, _ = gan.critic_loss(images, fakes, labels)
+        real_values, fake_values = (_numpy(gan.critic([x, labels])) for x in (images, fakes))
+        penalty = R1(lambda x: gan.critic([x, labels]), images, fakes, gan.noise)
+        expected = fake_values.mean() - real_values.mean() + float(penalty)
+        assert float(loss) == pytest.approx(expected, abs=1e-5)
+
+    def test_critic_may_have_a_generator_of_half_precision(self):
+        """A network of a user's own, whose images are bfloat16."""
+        generator = keras.Sequential(
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(64, "tanh", dtype="bfloat16"),
+                keras.layers.Reshape(SHAPE, dtype="bfloat16"),
+            ]
+        )
+        gan = models.WGANGP(generator=generator, critic=make_critic(), critic_steps=1)
+        gan.compile()
+        history = gan.fit(*IMAGES, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_critic_with_batch_normalisation_is_refused(self, nested):
+        images = keras.Input(SHAPE)
+        normalised = keras.layers.BatchNormalization()(images)
+        if nested:
+            normalised = keras.Model(images, normalised)(images)
+        critic = keras.Model(images, keras.layers.Dense(1)(keras.layers.Flatten()(normalised)))
+        with pytest.raises(ValueError, match=r"has batch normalisation.*needs layer normalisation, or none"):
+            models.WGANGP(image_shape=SHAPE, width=2, critic=critic)
+        models.WGAN(image_shape=SHAPE, width=2, critic=critic)  # whose weights are clipped instead
+
+    def test_critic_of_packs_is_refused(self):
+        critic = networks.MLPDiscriminator(SHAPE, (4,), packing=2, name="critic")
+        with pytest.raises(
+            ValueError, match=r"'critic' judges packs of 2: a gradient penalty is of single sam"
+        ):
+            models.WGANGP(image_shape=SHAPE, width=2, critic=critic)
+
+    def test_critic_with_layer_normalisation_trains(self):
+        images = keras.Input(SHAPE)
+        x = keras.layers.LayerNormalization()(keras.layers.Dense(4)(keras.layers.Flatten()(images)))
+        gan = make_wgan(
+            family=models.WGANGP, critic_steps=1, critic=keras.Model(images, keras.layers.Dense(1)(x))
+        )
+        assert np.isfinite(gan.fit(*IMAGES, verbose=0).history["critic_loss"]).all()
+
+
+class TestConditional:
+    def test_trains_and_samples(self):
+        gan = make_conditional_wgan_gp(average_decay=0.5)
+        history = gan.fit(*LABELLED, batch_size=4, epochs=2, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        images = gan.sample(6, seed=0, labels=[0, 1, 2, 0, 1, 2])
+        assert images.shape == (6, *SHAPE)
+        assert (gan.sample(6, seed=0, labels=1) != gan.sample(6, seed=0, labels=2)).any()
+
+    def test_labels_are_needed(self):
+        with pytest.raises(ValueError, match=r"`y` is missing: this model has 3 classes"):
+            make_conditional_wgan_gp().fit(*IMAGES, verbose=0)
+
+    def test_critic_s_dropout_is_on_in_training_and_off_in_evaluation(self):
+        gan = make_random_wgan_gp(penalty=R1)
+        images, fakes = (ops.convert_to_tensor(support.toy_images(8, seed=seed)) for seed in (1, 2))
+        for training in (True, False):
+            losses = [float(gan.critic_loss(images, fakes, None, training)[0]) for _ in range(2)]
+            assert (losses[0] != losses[1]) is training
+
+
+class TestPoints:
+    def test_train_and_sample(self):
+        gan = make_point_wgan_gp(average_decay=0.9)
+        points = np.random.default_rng(0).normal(5, 3, (16, 2)).astype("float32")
+        history = gan.fit(points, batch_size=8, epochs=2, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        sampled = gan.sample(7, seed=0)
+        assert (sampled.shape, sampled.dtype) == ((7, 2), np.float32)
+
+    def test_critic_s_loss_estimates_the_distance_of_two_point_masses(self):
+        """5 apart: a critic of slope 1 + s between them loses `10 s^2 - 5 (1 + s)`, least at s = 1/4."""
+        generator = make_linear_generator_of_points(3.0, 4.0)
+        gan = models.WGANGP(
+            generator=generator, critic=networks.MLPDiscriminator((2,), (16,), name="critic"), seed=1
+        )
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(0.02))
+        gan.fit(np.zeros((3200, 2), "float32"), batch_size=32, verbose=0)
+        loss = gan.evaluate(np.zeros((32, 2), "float32"), verbose=0, return_dict=True)["critic_loss"]
+        assert loss == pytest.approx(10 / 16 - 5 * 5 / 4, abs=0.3)
+
+
+def make_linear_generator_of_points(*place):
+    """All latents go to one place."""
+    generator = networks.MLPGenerator(2, (2,), ())
+    generator.set_weights([np.zeros((2, 2)), np.array(place)])
+    return generator
+
+
+class TestEvaluate:
+    @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
+    def test_losses_are_those_of_the_sampling_network_in_inference(self, family):
+        penalty = {"penalty": R1} if family is models.WGANGP else {}
+        gan = make_plain_wgan("sgd", 0.5, family, dropout=0.3, average_decay=0.5, **penalty)
+        images = support.toy_images(8)
+        gan.train_on_batch(images)
+        latents = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
+        gan.draw_latents = lambda num: ops.convert_to_tensor(latents)
+        logs = gan.evaluate(images, verbose=0, return_dict=True)
+
+        fakes = gan.averaged_network(latents, training=False)
+        fake_value = _numpy(gan.critic(fakes, training=False)).mean()
+        expected = fake_value - _numpy(gan.critic(images, training=False)).mean()
+        if family is models.WGANGP:
+            penalty = float(R1(gan.critic, ops.convert_to_tensor(images), fakes, gan.noise))
+            assert logs["gradient_penalty"] == pytest.approx(penalty, rel=1e-4)
+            expected += penalty
+        assert logs["critic_loss"] == pytest.approx(expected, abs=1e-5)
+        assert logs["generator_loss"] == pytest.approx(-fake_value, abs=1e-5)
+        assert set(logs) == set(gan.loss_names)
+
+
+@pytest.mark.parametrize(
+    ("make_model", "arguments", "message"),
+    [
+        (make_wgan, {"critic_steps": 0}, r"`critic_steps` must be at least 1. Received: critic_steps=0"),
+        (make_wgan, {"clip_value": 0}, r"`clip_value` must be positive. Received: clip_value=0"),
+        (make_wgan, {"clip_value": -0.01}, r"`clip_value` must be positive. Received: clip_value=-0.01"),
+        (make_plain_wgan_gp, {"penalty": "r1"}, r"`penalty` must be an object of .*Received: 'r1'"),
+        (make_wgan, {"num_classes": 3}, r"`num_classes` is 3, but the network 'generator' has 1 inputs"),
+        (make_wgan, {"image_shape": None}, r"`image_shape` is needed where no network is passed"),
+        (make_wgan, {"image_shape": (8, 16, 1)}, r"`image_shape` must be .*square.*Received: .*\(8, 16, 1\)"),
+        (make_wgan, {"average_decay": 1.0}, r"`average_decay` must be in \[0, 1\)"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(make_model, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_model(**arguments)
+
+
+def test_a_critic_of_another_shape_is_refused():
+    with pytest.raises(
+        ValueError, match=r"`image_shape` is \(16, 16, 1\), but the network 'critic' has \(8, 8"
+    ):
+        make_wgan(image_shape=(16, 16, 1), critic=make_critic())
+
+
+class TestBatchesThatDoNotSplit:
+    make_model = staticmethod(partial(make_plain_wgan, critic_steps=5, split_batches=True))
+    message = (
+        r"`split_batches` a batch must be a multiple of the {} parts.*Received batches of \[{}\].*"
+        "Change the batch size, or drop the last"
+    )
+
+    @pytest.mark.parametrize(
+        ("num", "batch_size", "sizes"), [(12, 12, "12"), (24, 10, "4, 10"), (3, 10, "3"), (64, None, "32")]
+    )
+    def test_arrays_are_refused_before_a_step(self, num, batch_size, sizes):
+        gan = self.make_model()
+        before = support.state_of(gan)
+        with pytest.raises(ValueError, match=self.message.format(5, sizes)):
+            gan.fit(support.toy_images(num), batch_size=batch_size, verbose=0)
+        support.assert_same_state(support.state_of(gan), before)
+
+    def test_datasets_are_refused_too(self):
+        tf = pytest.importorskip("tensorflow")
+        batches = tf.data.Dataset.from_tensor_slices(support.toy_images(16)).batch(8)
+        with pytest.raises(ValueError, match=self.message.format(5, "8")):
+            self.make_model().fit(batches, verbose=0)
+
+    def test_datasets_that_may_end_with_a_partial_batch_are_refused(self):
+        tf = pytest.importorskip("tensorflow")
+        batches = tf.data.Dataset.from_tensor_slices(support.toy_images(24)).batch(10)
+        with pytest.raises(ValueError, match=r"`x` may end with a partial batch.*`drop_remainder=True`"):
+            self.make_model().fit(batches, verbose=0)
+
+    def test_packs_must_fill_each_part(self):
+        critic = networks.MLPDiscriminator(SHAPE, (4,), packing=2, name="critic")
+        with pytest.raises(ValueError, match=r"judges packs of 2, which must fill each.*batches of \[3\]"):
+            self.make_model(critic=critic).fit(support.toy_images(15), batch_size=15, verbose=0)
+
+    def test_each_replica_splits_its_own(self, monkeypatch):
+        monkeypatch.setattr(backends, "num_replicas_of", lambda model: 2)
+        with pytest.raises(ValueError, match=self.message.format(10, "15")):
+            self.make_model().fit(support.toy_images(15), batch_size=15, verbose=0)
+
+    def test_those_that_do_are_taken_and_any_is_evaluated(self):
+        gan = self.make_model()
+        gan.fit(support.toy_images(15), batch_size=10, verbose=0)
+        gan.evaluate(support.toy_images(13), batch_size=8, verbose=0)
+
+    def test_without_splitting_any_batch_is_taken(self):
+        make_plain_wgan().fit(support.toy_images(12), batch_size=8, verbose=0)
+
+
+class TestMixedPrecision:
+    @pytest.fixture(autouse=True)
+    def _restored_policy(self):
+        yield
+        keras.config.set_dtype_policy("float32")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+    @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
+    def test_training(self, family, policy):
+        keras.config.set_dtype_policy(policy)
+        gan = make_wgan({"jit_compile": False}, family)
+        before = gan.critic.get_weights()[0]
+        history = gan.fit(support.toy_images(32), batch_size=8, epochs=2, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values()), history
+        after = gan.critic.get_weights()[0]
+        assert after.dtype == np.float32 and np.isfinite(after).all() and (after != before).any()
+        images = gan.sample(3, seed=0)
+        assert images.dtype == np.float32 and np.isfinite(images).all()
+
+
+class TestPromises:
+    @pytest.mark.parametrize(
+        ("make_model", "data"),
+        [
+            (make_plain_wgan, IMAGES),
+            (partial(make_plain_wgan, split_batches=True, average_decay=0.9), IMAGES),
+            (make_plain_wgan_gp, IMAGES),
+            (make_random_wgan_gp, IMAGES),
+            (partial(make_plain_wgan_gp, penalty=penalties.DRAGAN()), IMAGES),
+            (partial(make_plain_wgan_gp, penalty=penalties.R2()), IMAGES),
+        ],
+        ids=["wgan", "wgan_split", "wgan_gp", "everything_random", "dragan", "r2"],
+    )
+    def test_training_step(self, make_model, data):
+        support.check_training_step(make_model, data)
+
+    @pytest.mark.parametrize(
+        ("make_model", "data", "offset"),
+        [
+            (make_wgan, IMAGES, "values/bias"),
+            (partial(make_wgan, family=models.WGANGP), IMAGES, "values/bias"),
+            (make_conditional_wgan_gp, LABELLED, "logits/bias"),
+        ],
+        ids=["wgan", "wgan_gp", "conditional"],
+    )
+    def test_all_but_the_offset_that_cancels_moves(self, make_model, data, offset):
+        """`D(G(z)) - D(x)` does not change with the offset of the critic's last layer."""
+        gan = make_model()
+        trained = [variable for player in gan.players for variable in gan.variables_of(player)]
+        before = [_numpy(variable.value) for variable in trained]
+        gan.train_on_batch(*data)
+        still = [
+            variable.path
+            for variable, old in zip(trained, before, strict=True)
+            if (_numpy(variable.value) == old).all()
+        ]
+        assert len(still) == 1 and still[0].endswith(offset)
+
+    @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
+    def test_compile_config(self, family):
+        support.check_compile_config(partial(make_wgan, family=family))
+        optimizers = {
+            "generator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "critic_optimizer": keras.optimizers.SGD(8e-4, momentum=0.9),
+        }
+        support.check_compile_config(
+            partial(make_wgan, {**optimizers, "jit_compile": False, "steps_per_execution": 3}, family)
+        )
+
+    def test_config(self):
+        wgan = make_wgan(clip_value=0.1, critic_steps=3, split_batches=True, average_half_life=10.0)
+        wgan_gp = make_wgan(family=models.WGANGP, penalty=penalties.DRAGAN(3.0), critic_steps=2)
+        for gan in (wgan, wgan_gp):
+            again = type(gan).from_config(gan.get_config())
+            assert again.get_config() == gan.get_config()
+            assert (again.critic_steps, again.split_batches) == (gan.critic_steps, gan.split_batches)
+        assert type(wgan).from_config(wgan.get_config()).clip_value == 0.1
+        penalty = models.WGANGP.from_config(wgan_gp.get_config()).penalty
+        assert type(penalty) is penalties.DRAGAN and penalty.weight == 3
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("make_model", "data"),
+        [(make_wgan, IMAGES), (make_random_wgan_gp, IMAGES), (make_conditional_wgan_gp, LABELLED)],
+        ids=["wgan", "wgan_gp", "conditional"],
+    )
+    def test_keras_round_trip(self, make_model, data, tmp_path):
+        support.check_keras_round_trip(make_model, data, tmp_path / "gan.keras")
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("make_model", "data"),
+        [
+            (make_wgan, IMAGES),
+            (make_random_wgan_gp, IMAGES),
+            (make_conditional_wgan_gp, LABELLED),
+            (make_point_wgan_gp, (support.toy_images(8, (2,)),)),
+        ],
+        ids=["wgan", "wgan_gp", "conditional", "points"],
+    )
+    def test_preset_round_trip(self, make_model, data, tmp_path):
+        support.check_preset_round_trip(make_model, tmp_path / "gan", data)
+
+    def test_weight_paths(self, tmp_path):
+        make_wgan(family=models.WGANGP, image_shape=(16, 16, 1)).save_to_preset(tmp_path / "gan")
+        support.check_weight_paths(tmp_path / "gan" / "model.weights.h5", GOLDEN_WEIGHT_PATHS)
+
+    @pytest.mark.slow
+    def test_resume(self, tmp_path):
+        support.check_resume(make_random_wgan_gp, (support.toy_images(16),), tmp_path)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    @pytest.mark.parametrize(
+        ("make_model", "data"),
+        [
+            (partial(make_plain_wgan, average_decay=0.9), IMAGES),
+            (partial(make_plain_wgan_gp, penalty=R1), IMAGES),
+            # A linear critic's gradient is the same wherever the penalty draws its points.
+            (partial(make_linear_wgan, 0.05, models.WGANGP), (support.toy_images(8, (2, 2, 1)),)),
+            (partial(make_synchronized_wgan_gp, penalty=R1), IMAGES),
+        ],
+        ids=["wgan", "wgan_gp_r1", "wgan_gp_linear", "synchronized"],
+    )
+    def test_replicas_equal_one_device(self, make_model, data):
+        support.check_replicas_equal_one_device(make_model, data)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_replica_noise_differs(self):
+        support.check_replica_noise_differs(make_plain_wgan_gp)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_replicas_train_with_everything_random(self):
+        history = support.fresh_process(_fit_on_two_replicas, make_random_wgan_gp, IMAGES)
+        assert set(history) == {*models.WGANGP.loss_names, "critic_gradient_norm", "generator_gradient_norm"}
+        assert all(np.isfinite(values).all() for values in history.values())
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_two_workers(self):
+        support.check_two_workers(make_plain_wgan_gp, IMAGES)
+
+
+def _fit_on_two_replicas(make_model, data):
+    from tests.support.replicas import _two_logical_devices
+
+    with _two_logical_devices().scope():
+        model = make_model()
+    model.track_gradient_norms()
+    history = model.fit(*data, batch_size=8, epochs=2, verbose=0).history
+    assert np.isfinite(support.sample(model)).all()
+    return history
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
+def test_both_backends_train_to_the_same_weights(family):
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    if importlib.util.find_spec(other) is None:
+        pytest.skip(f"the other backend, {other}, is not installed")
+    initial = [network.get_weights() for network in _agreeing_gan(family).networks.values()]
+    here = _two_steps(family, initial)
+    there = support.fresh_process(_two_steps, family, initial, backend=other)
+    for ours, theirs, start in zip(here, there, itertools.chain(*initial), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+        assert (ours != start).any()
+
+
+def _agreeing_gan(family):
+    return make_plain_wgan("sgd", 0.1, family, **({"penalty": R1} if family is models.WGANGP else {}))
+
+
+def _two_steps(family, initial):
+    gan = _agreeing_gan(family)
+    for network, weights in zip(gan.networks.values(), initial, strict=True):
+        network.set_weights(weights)
+    latents = np.random.default_rng(2).normal(size=(8, 4)).astype("float32")
+    gan.draw_latents = lambda num: ops.convert_to_tensor(latents)
+    for _ in range(2):
+        gan.train_on_batch(*IMAGES)
+    return [weight for network in gan.networks.values() for weight in network.get_weights()]
+
+
+# Released checkpoints hold these names: change them and no released file loads.
+GOLDEN_WEIGHT_PATHS = [
+    "critic/layers/conv2d/vars/0 (5, 5, 1, 4)",
+    "critic/layers/conv2d/vars/1 (4,)",
+    "critic/layers/conv2d_1/vars/0 (5, 5, 4, 8)",
+    "critic/layers/conv2d_1/vars/1 (8,)",
+    "critic/layers/conv2d_2/vars/0 (5, 5, 8, 16)",
+    "critic/layers/conv2d_2/vars/1 (16,)",
+    "critic/layers/dense/vars/0 (64, 1)",
+    "critic/layers/dense/vars/1 (1,)",
+    "generator/layers/batch_normalization/vars/0 (128,)",
+    "generator/layers/batch_normalization/vars/1 (128,)",
+    "generator/layers/batch_normalization/vars/2 (128,)",
+    "generator/layers/batch_normalization/vars/3 (128,)",
+    "generator/layers/batch_normalization_1/vars/0 (4,)",
+    "generator/layers/batch_normalization_1/vars/1 (4,)",
+    "generator/layers/batch_normalization_1/vars/2 (4,)",
+    "generator/layers/batch_normalization_1/vars/3 (4,)",
+    "generator/layers/batch_normalization_2/vars/0 (1,)",
+    "generator/layers/batch_normalization_2/vars/1 (1,)",
+    "generator/layers/batch_normalization_2/vars/2 (1,)",
+    "generator/layers/batch_normalization_2/vars/3 (1,)",
+    "generator/layers/conv2d/vars/0 (3, 3, 8, 4)",
+    "generator/layers/conv2d_1/vars/0 (3, 3, 4, 1)",
+    "generator/layers/dense/vars/0 (4, 128)",
+]
