@@ -151,6 +151,6 @@ def test_models_are_looked_at_through_sample_alone(tmp_path):
         asked.append((num, seed, labels))
         return np.zeros((num, 8, 8, 3), "uint8")
 
-    grid.set_model(SimpleNamespace(num_classes=None, sample=sample))
+    grid.set_model(SimpleNamespace(num_classes=None, makes_points=False, sample=sample))
     grid.on_epoch_end(0)
     assert asked == [(4, 0, None)]
