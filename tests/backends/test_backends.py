@@ -179,7 +179,8 @@ def _imported_modules():
 
 
 def test_another_keras_backend_is_refused():
-    pytest.importorskip("scipy", reason="Keras' NumPy backend needs SciPy")
+    for module in ("jax", "scipy"):
+        pytest.importorskip(module, reason=f"Keras' NumPy backend needs {module}")
     with pytest.raises(
         AssertionError, match=r"runs on the TensorFlow and JAX backends of Keras, not on 'numpy'"
     ):
