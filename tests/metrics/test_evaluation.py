@@ -189,7 +189,7 @@ class TestMeasuresOfFeatures:
         fake, logits = classifier.predict_features(model.sample(50, seed=7))
         expected = {}
         names = ("classifier_kernel_distance", "classifier_kernel_distance_deviation")
-        expected.update(zip(names, metrics.kernel_distance(real, fake, 100, 50, seed=7), strict=True))
+        expected.update(zip(names, metrics.kernel_distance(real, fake, 100, 25, seed=7), strict=True))
         names = ("classifier_score", "classifier_score_deviation")
         expected.update(zip(names, metrics.inception_score(logits, 10), strict=True))
         expected.update(zip(("precision", "recall"), metrics.precision_recall(real, fake), strict=True))
@@ -202,7 +202,7 @@ class TestMeasuresOfFeatures:
         names = ["kernel_distance", "inception_score", "precision_recall", "density_coverage"]
         results = by_name(metrics.evaluate(gan(), "toy", judge, names, num_samples=50))
         constants = {
-            "classifier_kernel_distance": {"num_subsets": 100, "subset_size": 50},
+            "classifier_kernel_distance": {"num_subsets": 100, "subset_size": 25},
             "classifier_score": {"num_splits": 10},
             "precision": {"num_neighbours": 3},
             "recall": {"num_neighbours": 3},
