@@ -89,7 +89,19 @@ def apply_gradients(optimizer, gradients, variables):
         gradients: List of tensors.
         variables: List of `keras.Variable`s.
     """
-    optimizer.apply(gradients, variables)
+    updating = getattr(optimizer, "inner_optimizer", optimizer)
+    if num_replicas() == 1 and not tf.executing_eagerly():
+        # Keras' sum over replicas passes all gradients through one IdentityN. Grappler (TensorFlow 2.21) takes it
+        # for an order of every gradient before every update, drops the orders of reads before updates that seem
+        # to follow, and removes the IdentityN afterwards: a gradient that does not depend on the weights, such as
+        # that of a Wasserstein critic's last layer, then updates a weight that the step has still to read.
+        updating._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+        try:
+            optimizer.apply(gradients, variables)
+        finally:
+            del updating._all_reduce_sum_gradients
+    else:
+        optimizer.apply(gradients, variables)
 
 
 def _watch(tape, variables):

@@ -161,6 +161,7 @@ class TestConfig:
             "num_classes": None,
             "conditioning": "concatenation",
             "synchronized": False,
+            "packing": 1,
             "name": "discriminator",
         }
 
