@@ -36,7 +36,7 @@ def export_saved_model(model, filepath, verbose=False):
     registered with Keras in a module that can be imported.
 
     Args:
-        model: `keras_genzoo.models.GenerativeModel` that makes images from latents.
+        model: `keras_genzoo.models.LatentModel`.
         filepath: String or path. The folder to create, on a local disk; it may exist if it is empty. It
             appears complete or not at all.
         verbose: Bool, whether to print where the SavedModel is and its signatures.

@@ -117,7 +117,7 @@ class Recipe:
         if extractor != "inception" and not extractor.startswith("keras_applications/"):
             # Its metadata alone: nothing may be made before a strategy is.
             presets.metadata(extractor)
-        classes = sorted(set(models.__all__) - {"GenerativeModel", "load"})
+        classes = sorted(set(models.__all__) - {"GenerativeModel", "LatentModel", "TranslationModel", "load"})
         if self.model.get("class") not in classes:
             raise ValueError(
                 f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"

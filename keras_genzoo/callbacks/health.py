@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_genzoo import latent, losses, pixels
-from keras_genzoo.models import GenerativeModel
+from keras_genzoo.models import GenerativeModel, LatentModel
 
 
 class TrainingHealth(keras.callbacks.Callback):
@@ -133,7 +133,7 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         # An untrained generator's samples look alike too.
-        if self._stopped or self.step < WINDOW or not isinstance(self._model, GenerativeModel):
+        if self._stopped or self.step < WINDOW or not isinstance(self._model, LatentModel):
             return
         labels = latent.labels_in_turn(self.num, self._model.num_classes)
         diversity = mean_pairwise_distance(self.model.sample(self.num, seed=0, labels=labels))

@@ -4,6 +4,7 @@ from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.vae import VAE
 from keras_genzoo.models.wae import WAEGAN, WAEMMD
 from keras_genzoo.models.wgan import WGAN, WGANGP
@@ -19,5 +20,6 @@ __all__ = [
     "Autoencoder",
     "Classifier",
     "GenerativeModel",
+    "LatentModel",
     "load",
 ]

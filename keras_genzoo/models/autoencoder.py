@@ -6,14 +6,15 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, likelihoods, pixels
-from keras_genzoo.models.generative_model import GenerativeModel, in_batches
+from keras_genzoo.models.generative_model import in_batches
+from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import agreeing
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
 from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class Autoencoder(GenerativeModel):
+class Autoencoder(LatentModel):
     """An encoder and a decoder that are trained to reconstruct images.
 
     The loss is the squared error of an image, summed over its values on the scale from 0 to 1. Nothing gives

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, layers, losses, penalties
-from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import (
     agreeing,
     check_for_penalty,
@@ -20,7 +20,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class GAN(GenerativeModel):
+class GAN(LatentModel):
     """A generator and a discriminator in alternating updates.
 
     With `image_shape` alone this is DCGAN. Other networks are passed ready made; `num_classes` makes the
@@ -53,7 +53,7 @@ class GAN(GenerativeModel):
             sees (Sonderby et al. 2017, section 3.2).
         history_size: Int, number of earlier generated images kept for the discriminator (0 for none); see
             `keras_genzoo.layers.ImageHistory`.
-        average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`.
+        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
 
     Example:
 

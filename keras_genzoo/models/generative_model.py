@@ -1,4 +1,4 @@
-"""The base of every family: compile, the parts of a training step, sampling, presets and export."""
+"""The base of every family: networks that take alternating updates by optimizers of their own."""
 
 import threading
 from typing import ClassVar
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, latent, pixels
+from keras_genzoo import backends
 from keras_genzoo.models.zoo_model import ZooModel
 
 
@@ -27,14 +27,9 @@ class GenerativeModel(ZooModel):
     ```
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images the model is trained on, or
+        image_shape: Tuple `(height, width, channels)` of the images the model is trained to make, or
             `(num_features,)` for points, which may have any finite values.
-        latent_dim: Int, length of a latent.
         num_classes: Int, or None for a model without labels.
-        average_decay: Float in [0, 1) or None. Decay a step of an exponential moving average of the network
-            that makes the images; sampling, evaluation, export and presets then use the average.
-        average_half_life: Float or None. The same average, its decay given as a half-life in images seen
-            (Karras et al. 2020 use 10,000).
         seed: Int or None, seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
     """
@@ -43,43 +38,11 @@ class GenerativeModel(ZooModel):
     players: ClassVar = {}
     # Names of the losses in the logs. Set by each family.
     loss_names = ()
-    # Name of the network that makes the images. Set by each family.
-    image_network = "generator"
-    # Name of the exported signature from latents to images.
-    image_signature = "generate"
 
-    def __init__(
-        self,
-        *,
-        image_shape,
-        latent_dim,
-        num_classes=None,
-        average_decay=None,
-        average_half_life=None,
-        seed=None,
-        **kwargs,
-    ):
+    def __init__(self, *, image_shape, num_classes=None, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if average_decay is not None and average_half_life is not None:
-            raise ValueError(
-                "Give either `average_decay` (a step) or `average_half_life` (in images), not both. "
-                f"Received: average_decay={average_decay}, average_half_life={average_half_life}"
-            )
-        if average_decay is not None and not 0 <= average_decay < 1:
-            raise ValueError(f"`average_decay` must be in [0, 1). Received: average_decay={average_decay}")
-        if average_half_life is not None and average_half_life <= 0:
-            raise ValueError(
-                f"`average_half_life` must be positive. Received: average_half_life={average_half_life}"
-            )
-        if num_classes is not None and num_classes < 2:
-            raise ValueError(
-                f"`num_classes` must be at least 2, or None. Received: num_classes={num_classes}"
-            )
         self.image_shape = tuple(image_shape)
-        self.latent_dim = latent_dim
         self.num_classes = num_classes
-        self.average_decay = average_decay
-        self.average_half_life = average_half_life
         self.seed = seed
         self.noise = backends.SeedGenerator(seed)
         self.loss_trackers = [keras.metrics.Mean(name=name) for name in self.loss_names]
@@ -88,7 +51,7 @@ class GenerativeModel(ZooModel):
         self._norms_of_threads_step = {}
 
     def set_networks(self, **networks):
-        """Makes the built networks attributes of the model, and the average of the one that makes images."""
+        """Makes the built networks attributes of the model."""
         self._network_names = list(networks)
         for name, network in networks.items():
             if not network.built:
@@ -101,40 +64,12 @@ class GenerativeModel(ZooModel):
                     "decay give the optimizer `weight_decay`."
                 )
             setattr(self, name, network)
-        self.averaged_network = None
-        if self.average_decay is not None or self.average_half_life is not None:
-            self.averaged_network = _averaged_copy_of(networks[self.image_network])
         self.built = True
 
     @property
     def networks(self):
         """Dict of the networks that are trained, by name."""
         return {name: getattr(self, name) for name in self._network_names}
-
-    @property
-    def sampling_network(self):
-        """The network that samples: the averaged one where an average is kept."""
-        return self.averaged_network or getattr(self, self.image_network)
-
-    @property
-    def preset_networks(self):
-        """Dict of the networks that a preset stores: the average in the place of what it averages."""
-        return {**self.networks, self.image_network: self.sampling_network}
-
-    @property
-    def preset_usage(self):
-        """What the card tells a reader to type."""
-        if not self.num_classes:
-            return super().preset_usage
-        return {
-            "python": "images = model.sample(16, seed=0, labels=3)",
-            "shell": "genzoo sample {name}             # all classes in turn\ngenzoo sample {name} --label 3",
-        }
-
-    def preset_weights_loaded(self):
-        """Starts the trained network from the average that a preset has loaded."""
-        if self.averaged_network is not None:
-            getattr(self, self.image_network).set_weights(self.averaged_network.get_weights())
 
     # Compiling.
 
@@ -215,16 +150,6 @@ class GenerativeModel(ZooModel):
         ]
 
     # The parts of a training step.
-
-    def unpack(self, data):
-        """Splits what `fit` hands over into float32 images in [-1, 1] and labels (None without classes)."""
-        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        images = ops.cast(images, "float32") if self.makes_points else pixels.normalize(images)
-        return images, labels if self.num_classes else None
-
-    def draw_latents(self, num):
-        """Draws standard normal latents for training, float32 `(num, latent_dim)`."""
-        return keras.random.normal((num, self.latent_dim), seed=self.noise)
 
     def minimize(self, loss_function, player, has_aux=False):
         """Takes one step of a player's optimizer.
@@ -311,29 +236,6 @@ class GenerativeModel(ZooModel):
             # What was traced before does not know the trackers.
             self.train_function = None
 
-    def update_average(self, num_images):
-        """Moves the averaged network towards the trained one, after the step's last update of it.
-
-        Trainable weights are interpolated, buffers such as moving statistics copied.
-
-        Args:
-            num_images: Number of images in this replica's batch.
-        """
-        if self.averaged_network is None:
-            return
-        if self.average_half_life is not None:
-            decay = 0.5 ** (
-                ops.cast(num_images * backends.num_replicas(), "float32") / self.average_half_life
-            )
-        else:
-            decay = self.average_decay
-        source = getattr(self, self.image_network)
-        for averaged, current in zip(self.averaged_network.weights, source.weights, strict=True):
-            value = ops.convert_to_tensor(current.value)
-            if current.trainable:
-                value = averaged.value + (1.0 - decay) * (value - averaged.value)
-            averaged.assign(value)
-
     def update_trackers(self, **losses):
         """Adds one step's losses to the epoch's means and returns the logs."""
         for tracker in self.loss_trackers:
@@ -342,113 +244,13 @@ class GenerativeModel(ZooModel):
         norms = [self.gradient_norm_trackers[player] for player in dict.fromkeys(players)]
         return {tracker.name: tracker.result() for tracker in (*self.loss_trackers, *norms)}
 
-    # Using a trained model.
-
-    def call(self, inputs, training=False):
-        return self.sampling_network(inputs, training=training)
-
-    def images_from_latents(self, latents, labels=None):
-        """Images in [-1, 1] of the network that samples, as a float32 tensor."""
-        inputs = latents if labels is None else [latents, labels]
-        return ops.cast(self.sampling_network(inputs, training=False), "float32")
-
-    def sample(self, num=None, seed=None, latents=None, labels=None, batch_size=64):
-        """Draws images.
-
-        Args:
-            num: Int, number of images. Defaults to the number of latents or labels.
-            seed: Int from 0 to 2**32 - 1. The same seed gives the same images on every backend, and the
-                first `k` of them do not depend on `num`. Defaults to a fresh seed.
-            latents: Float array `(num, latent_dim)` to use instead of drawn ones.
-            labels: Ints `(num,)`, or one int for all images; needed by a conditional model.
-            batch_size: Int, images generated at once.
-
-        Returns:
-            Float32 NumPy array `(num, height, width, channels)` in [-1, 1], or `(num, num_features)` points.
-
-        Raises:
-            ValueError: If the arguments do not fit one another or the model.
-
-        Example:
-
-        ```python
-        images = gan.sample(16, seed=0)
-        threes = conditional_gan.sample(16, seed=0, labels=3)
-        ```
-        """
-        if latents is not None:
-            latents = np.asarray(latents, "float32")
-            if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-                raise ValueError(
-                    f"`latents` must have the shape (num, {self.latent_dim}). Received: {latents.shape}"
-                )
-        if num is None:
-            counted = latents if latents is not None else labels
-            if counted is None or np.ndim(counted) == 0:
-                raise ValueError("`num` is missing: give the number of images, for example `sample(16)`.")
-            num = len(counted)
-        if num < 1:
-            raise ValueError(f"`num` must be at least 1. Received: num={num}")
-        if latents is None:
-            seed = keras.random.SeedGenerator().state.numpy()[0] if seed is None else seed
-            latents = ops.convert_to_numpy(latent.normal(num, self.latent_dim, seed))
-        elif len(latents) != num:
-            raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
-        inputs = [latents]
-        if self.num_classes:
-            labels = np.full(num, labels) if labels is not None and np.ndim(labels) == 0 else labels
-            inputs.append(self._check_labels(labels, num, "labels"))
-        elif labels is not None:
-            raise ValueError("`labels` was given, but this model was not trained with classes.")
-        return in_batches(self.images_from_latents, inputs, batch_size)
-
-    def further_signatures(self):
-        """What the exported model offers beside images: signature -> (function, dict of its inputs).
-
-        The function takes tensors by the names of the inputs, each a `keras.KerasTensor` with its shape and
-        dtype, and returns a dict of tensors.
-        """
-        return {}
-
-    def export(self, filepath, format="tf_saved_model", verbose=False):
-        """Exports the model for serving.
-
-        Args:
-            filepath: String or path of the folder or file to write.
-            format: `"tf_saved_model"`, with the signatures `generate` and `sample` (see
-                `keras_genzoo.export.export_saved_model`), or `"onnx"`, `"litert"` or `"openvino"`: the network
-                from latents to images alone.
-            verbose: Bool, whether to print what was written.
-
-        Raises:
-            ValueError: If `format` is unknown.
-            ImportError: If a package that the format needs is not installed.
-        """
-        # Here, not above: exporting is what few processes do, and it brings more imports.
-        from keras_genzoo import export
-
-        if format == "tf_saved_model":
-            export.export_saved_model(self, filepath, verbose=verbose)
-        else:
-            export.export_network(self._functional_sampler(), filepath, format, verbose=verbose)
-
-    def _functional_sampler(self):
-        """A functional model from latents (and labels) to images."""
-        inputs = [keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in self.sampling_network.inputs]
-        return keras.Model(inputs if len(inputs) > 1 else inputs[0], self.images_from_latents(*inputs))
-
     # Saving.
 
     def get_config(self):
         config = super().get_config()
         # A loaded model follows the dtype policy in force, as its networks do.
         config.pop("dtype", None)
-        return {
-            **config,
-            "average_decay": self.average_decay,
-            "average_half_life": self.average_half_life,
-            "seed": self.seed,
-        }
+        return {**config, "seed": self.seed}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -478,12 +280,3 @@ def in_batches(function, arrays, batch_size):
         for start in range(0, len(arrays[0]), batch_size)
     ]
     return np.concatenate([ops.convert_to_numpy(part) for part in parts])
-
-
-def _averaged_copy_of(network):
-    config = keras.saving.serialize_keras_object(network)
-    config["config"]["name"] = f"averaged_{network.name}"
-    copy = keras.saving.deserialize_keras_object(config)
-    copy.set_weights(network.get_weights())
-    copy.trainable = False
-    return copy

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, losses, penalties
-from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import (
     agreeing,
     check_for_penalty,
@@ -20,7 +20,7 @@ from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic,
 from keras_genzoo.optimizers import Adam
 
 
-class WassersteinGAN(GenerativeModel):
+class WassersteinGAN(LatentModel):
     """What WGAN and WGAN-GP share: a critic that takes several updates for one of the generator.
 
     Subclasses implement `critic_loss`, and `constrain_critic` where the critic is kept Lipschitz by more than
@@ -41,7 +41,7 @@ class WassersteinGAN(GenerativeModel):
         split_batches: Bool. True gives each update of the critic its own part of the batch: a data set
             batched by `critic_steps * b` is then used as in the papers' algorithms, every update with `b` new
             images. False uses the whole batch in each.
-        average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`.
+        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
     """
 
     players: ClassVar = {"critic": ("critic",), "generator": ("generator",)}
@@ -182,7 +182,7 @@ class WGAN(WassersteinGAN):
         image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
             average_decay, average_half_life, seed: As for `WassersteinGAN`.
         clip_value: Float, bound of every trainable weight of the critic after an update.
-        **kwargs: As for `GenerativeModel`.
+        **kwargs: As for `LatentModel`.
 
     Example:
 
@@ -234,7 +234,7 @@ class WGANGP(WassersteinGAN):
             is refused: the penalty is on each image's own gradient (section 4).
         penalty: `keras_genzoo.penalties.GradientPenalty`. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
-        **kwargs: As for `GenerativeModel`.
+        **kwargs: As for `LatentModel`.
 
     Example:
 

@@ -43,25 +43,19 @@ class ZooModel(PresetModel, keras.Model):
         images, labels, whole = _look_at(x, y)
         if images is None:
             return
+        self._check_examples(images, labels)
+        self._check_batches(x, len(images), (batch_size or 32) if whole else None, training)
+
+    def _check_examples(self, images, labels):
+        """Checks the images and labels that an array or a dataset's first batch holds."""
         if self.makes_points:
             self._check_points(images)
-        elif images.ndim == 3:
-            raise ValueError(
-                f"`x` must have the shape (batch, {', '.join(map(str, self.image_shape))}). Received: "
-                f"{images.shape}. Add a channel axis to grey images (`images[..., None]`), or batch the dataset "
-                "(`dataset.batch(64, drop_remainder=True)`)."
-            )
-        elif images.ndim != 4 or images.shape[1:] != self.image_shape:
-            raise ValueError(
-                f"`x` must have the shape (batch, {', '.join(map(str, self.image_shape))}), which this model "
-                f"was made for. Received: {images.shape}. Load the images at that size and number of "
-                f"channels, or make the model with image_shape={tuple(images.shape[1:])}."
-            )
+        else:
+            check_images(images, self.image_shape, "x")
         if len(images) == 0:
             raise ValueError("`x` is empty: there is nothing to train on.")
         if not self.makes_points:
             pixels.check_range(images, "x")
-        self._check_batches(x, len(images), (batch_size or 32) if whole else None, training)
         if self.num_classes:
             self._check_labels(labels, len(images), "y")
 
@@ -146,6 +140,22 @@ class ZooModel(PresetModel, keras.Model):
         return [
             variable for variable in self.non_trainable_variables if variable.name == "seed_generator_state"
         ]
+
+
+def check_images(images, image_shape, argument):
+    """Refuses an array of images of another shape than a model was made for."""
+    if images.ndim == 3:
+        raise ValueError(
+            f"`{argument}` must have the shape (batch, {', '.join(map(str, image_shape))}). Received: "
+            f"{images.shape}. Add a channel axis to grey images (`images[..., None]`), or batch the dataset "
+            "(`dataset.batch(64, drop_remainder=True)`)."
+        )
+    if images.ndim != 4 or images.shape[1:] != image_shape:
+        raise ValueError(
+            f"`{argument}` must have the shape (batch, {', '.join(map(str, image_shape))}), which this model "
+            f"was made for. Received: {images.shape}. Load the images at that size and number of "
+            f"channels, or make the model with image_shape={tuple(images.shape[1:])}."
+        )
 
 
 def _look_at(x, y):
