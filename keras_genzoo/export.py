@@ -10,12 +10,14 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_genzoo import latent
+from keras_genzoo import latent, pixels
 from keras_genzoo.presets import folders
 
 
 def export_saved_model(model, filepath, verbose=False):
-    """Writes a SavedModel with the model's named signatures, that from latents to images the default.
+    """Writes a SavedModel with the model's named signatures, the first of them the default.
+
+    Of a model that makes images from latents:
 
     | signature | inputs | output |
     | --- | --- | --- |
@@ -31,12 +33,23 @@ def export_saved_model(model, filepath, verbose=False):
     in one batch. The same `seed`, from 0 to 2**32 - 1, gives the images of `model.sample(num, seed)`. Seeds
     and labels out of range are refused when the signature runs.
 
-    The network exported is the one that samples: the averaged one where an average is kept. On the JAX
-    backend a second process with TensorFlow writes the SavedModel; classes of your own must then be
+    The network exported is the one that samples: the averaged one where an average is kept.
+
+    Of a model that translates images, with free batch size, height and width (multiples of what the network
+    needs):
+
+    | signature | inputs | output |
+    | --- | --- | --- |
+    | `translate`, also `serving_default` | `images` uint8 in [0, 255] | `images` uint8 in [0, 255] |
+    | `translate_float32` | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
+
+    A model of several directions has both for each: `translate_a_to_b`, `translate_a_to_b_float32`, ...
+
+    On the JAX backend a second process with TensorFlow writes the SavedModel; classes of your own must then be
     registered with Keras in a module that can be imported.
 
     Args:
-        model: `keras_genzoo.models.LatentModel`.
+        model: `keras_genzoo.models.LatentModel` or `keras_genzoo.models.TranslationModel`.
         filepath: String or path. The folder to create, on a local disk; it may exist if it is empty. It
             appears complete or not at all.
         verbose: Bool, whether to print where the SavedModel is and its signatures.
@@ -67,14 +80,11 @@ def export_saved_model(model, filepath, verbose=False):
         write(model, folder)
         folders.replace(target, folder)
     if verbose:
-        label, labels = (", label", ", labels") if model.num_classes else ("", "")
-        further = "".join(
-            f", {name}({', '.join(inputs)})" for name, (_, inputs) in model.further_signatures().items()
-        )
-        print(
-            f"Wrote the SavedModel {target}: {model.image_signature}(latents{labels}), "
-            f"sample(num, seed{label}){further}."
-        )
+        signatures = [
+            f"{name}({', '.join(spec.name for spec in inputs)})"
+            for name, (_, inputs) in _signatures_of(model).items()
+        ]
+        print(f"Wrote the SavedModel {target}: {', '.join(signatures)}.")
 
 
 def export_network(network, filepath, format, verbose=False):
@@ -129,8 +139,22 @@ def _free_target(filepath):
 
 
 def _write(model, folder):
+    archive = keras.export.ExportArchive()
+    for name, (function, inputs) in _signatures_of(model).items():
+        archive.add_endpoint(name, function, inputs)
+    archive.write_out(str(folder), verbose=False)
+
+
+def _signatures_of(model):
+    """Name -> (function of tensors, list of the `tf.TensorSpec`s of its inputs)."""
+    return _translation_signatures(model) if hasattr(model, "translate") else _latent_signatures(model)
+
+
+def _latent_signatures(model):
     import tensorflow as tf
 
+    # A function of TensorFlow's, not of Python: the SavedModel holds the network's graph once.
+    @tf.function
     def generate(latents, labels=None):
         if labels is not None:
             _check(tf, labels, model.num_classes, "labels")
@@ -140,26 +164,43 @@ def _write(model, folder):
         _check(tf, seed, 2**32, "seed")
         latents = latent.normal(num, model.latent_dim, seed)
         labels = [] if label is None else [tf.fill([num], label)]
-        # The endpoint, not the Python function: the SavedModel holds the network's graph once.
-        images = generate_endpoint(latents, *labels)["images"]
-        if model.makes_points:
-            return {"images": images}
-        return {"images": ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")}
+        images = generate(latents, *labels)["images"]
+        return {"images": images if model.makes_points else _to_uint8(images)}
 
     generate_inputs = [tf.TensorSpec((None, model.latent_dim), "float32", "latents")]
     sample_inputs = [tf.TensorSpec((), "int32", "num"), tf.TensorSpec((), "int64", "seed")]
     if model.num_classes:
         generate_inputs.append(tf.TensorSpec((None,), "int32", "labels"))
         sample_inputs.append(tf.TensorSpec((), "int32", "label"))
-
-    archive = keras.export.ExportArchive()
-    # The first endpoint is also `serving_default`.
-    generate_endpoint = archive.add_endpoint(model.image_signature, generate, generate_inputs)
-    archive.add_endpoint("sample", sample, sample_inputs)
+    signatures = {model.image_signature: (generate, generate_inputs), "sample": (sample, sample_inputs)}
     for name, (function, inputs) in model.further_signatures().items():
         specs = [tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in inputs.items()]
-        archive.add_endpoint(name, function, specs)
-    archive.write_out(str(folder), verbose=False)
+        signatures[name] = (function, specs)
+    return signatures
+
+
+def _translation_signatures(model):
+    import tensorflow as tf
+
+    signatures = {}
+    for direction in model.directions:
+        name = "translate" if len(model.directions) == 1 else f"translate_{direction}"
+        shape = (None, None, None, model.translator(direction).input_shape[-1])
+
+        @tf.function
+        def of_float32(images, direction=direction):
+            return {"images": model.images_from_images(images, direction)}
+
+        def of_uint8(images, of_float32=of_float32):
+            return {"images": _to_uint8(of_float32(pixels.normalize(images))["images"])}
+
+        signatures[name] = (of_uint8, [tf.TensorSpec(shape, "uint8", "images")])
+        signatures[f"{name}_float32"] = (of_float32, [tf.TensorSpec(shape, "float32", "images")])
+    return signatures
+
+
+def _to_uint8(images):
+    return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
 
 
 def _check(tf, values, limit, name):

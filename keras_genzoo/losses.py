@@ -77,7 +77,10 @@ class NonSaturating(Minimax):
 
 
 class LeastSquares(AdversarialLoss):
-    """`1/2 E[(D(x) - 1)^2] + 1/2 E[D(G(z))^2]` against `1/2 E[(D(G(z)) - 1)^2]`.
+    """`c E[(D(x) - 1)^2] + c E[D(G(z))^2]` against `c E[(D(G(z)) - 1)^2]`.
+
+    Args:
+        coefficient: Float, c. Defaults to Mao et al.'s 1/2; Zhu et al. 2017 have 1.
 
     Source: Mao et al. 2017, equation 9 (a = 0, b = c = 1).
 
@@ -88,11 +91,22 @@ class LeastSquares(AdversarialLoss):
 
     uses_targets = True
 
+    def __init__(self, coefficient=0.5):
+        if coefficient <= 0:
+            raise ValueError(f"`coefficient` must be positive. Received: coefficient={coefficient}")
+        self.coefficient = coefficient
+
     def discriminator(self, real_logits, fake_logits, real_targets=1.0, fake_targets=0.0):
-        return _half_squares(real_logits, real_targets) + _half_squares(fake_logits, fake_targets)
+        return self._squares(real_logits, real_targets) + self._squares(fake_logits, fake_targets)
 
     def generator(self, fake_logits):
-        return _half_squares(fake_logits, 1.0)
+        return self._squares(fake_logits, 1.0)
+
+    def _squares(self, logits, targets):
+        return self.coefficient * ops.mean(ops.square(_float32(logits) - targets))
+
+    def get_config(self):
+        return {"coefficient": self.coefficient}
 
 
 class Hinge(AdversarialLoss):
@@ -147,6 +161,14 @@ def get(identifier):
     return _LOSSES[identifier]()
 
 
+def for_translation(identifier):
+    """As `get`, with the least squares of Zhu et al. 2017 under the name `"least_squares"`.
+
+    Image translators weigh other terms against the adversarial loss, so that its factor matters.
+    """
+    return LeastSquares(coefficient=1.0) if identifier == "least_squares" else get(identifier)
+
+
 _LOSSES = {
     "minimax": Minimax,
     "non_saturating": NonSaturating,
@@ -166,7 +188,3 @@ def _cross_entropy(logits, targets):
     # softplus(l) - t l = -t log sigma(l) - (1 - t) log(1 - sigma(l)), without overflow for any logit.
     logits = _float32(logits)
     return ops.mean(ops.softplus(logits) - targets * logits)
-
-
-def _half_squares(logits, targets):
-    return 0.5 * ops.mean(ops.square(_float32(logits) - targets))

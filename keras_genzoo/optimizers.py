@@ -1,6 +1,7 @@
-"""Adam on the backend's fused kernel."""
+"""Adam on the backend's fused kernel, and the learning rate of CycleGAN."""
 
 import keras
+from keras import ops
 
 from keras_genzoo import backends
 
@@ -43,3 +44,43 @@ class Adam(keras.optimizers.Adam):
         )
         if not updated:
             super().update_step(gradient, variable, learning_rate)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class ConstantThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that stays for a time and then falls linearly to zero.
+
+    Args:
+        initial_learning_rate: Float.
+        constant_steps: Int, steps at `initial_learning_rate`.
+        decay_steps: Int, steps after them in which it falls; at step `constant_steps + decay_steps` it is zero.
+
+    Example:
+
+    >>> schedule = ConstantThenLinearDecay(2e-4, constant_steps=100, decay_steps=100)
+    >>> float(schedule(150))  # half of 2e-4
+
+    Source: Zhu et al. 2017, appendix 7.1: 100 epochs and 100 more. The authors' code lowers it once an epoch.
+    """
+
+    def __init__(self, initial_learning_rate, constant_steps, decay_steps):
+        super().__init__()
+        if constant_steps < 0 or decay_steps < 1:
+            raise ValueError(
+                "`constant_steps` must be at least 0 and `decay_steps` at least 1. Received: "
+                f"constant_steps={constant_steps}, decay_steps={decay_steps}"
+            )
+        self.initial_learning_rate = initial_learning_rate
+        self.constant_steps = constant_steps
+        self.decay_steps = decay_steps
+
+    def __call__(self, step):
+        fallen = (ops.cast(step, "float32") - self.constant_steps) / self.decay_steps
+        return self.initial_learning_rate * (1.0 - ops.clip(fallen, 0.0, 1.0))
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "constant_steps": self.constant_steps,
+            "decay_steps": self.decay_steps,
+        }

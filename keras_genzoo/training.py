@@ -344,7 +344,7 @@ def _object(argument, value):
     """The object that a dict describes; any other value unchanged."""
     if not isinstance(value, dict):
         return value
-    for room in (networks, penalties, likelihoods, losses, keras.optimizers.schedules):
+    for room in (networks, penalties, likelihoods, losses, optimizers, keras.optimizers.schedules):
         found = getattr(room, str(value.get("class")), None)
         if isinstance(found, type):
             return found(**{name: _object(name, entry) for name, entry in _without_class(value).items()})

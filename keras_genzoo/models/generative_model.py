@@ -184,27 +184,29 @@ class GenerativeModel(ZooModel):
         """
         return backends.vjp(function, self.variables_of(player))
 
-    def minimize_through(self, loss_function, output, pullback, player):
+    def minimize_through(self, loss_function, output, pullback, player, has_aux=False):
         """Takes one step of a player's optimizer on a loss of an output that `keep_forward` has made.
 
         The forward pass is not repeated although other networks may have been updated since.
 
         Args:
-            loss_function: Callable that maps `output` to the mean loss over this replica's batch.
+            loss_function: Callable that maps `output` to the mean loss over this replica's batch, or with
+                `has_aux` to a pair of it and anything else.
             output, pullback: As returned by `keep_forward`.
             player: Name of the optimizer.
+            has_aux: Bool.
 
         Returns:
-            The loss, float32 scalar tensor.
+            What `loss_function` has returned: the loss, a float32 scalar tensor, or the pair.
         """
 
-        def scaled_and_loss(output):
-            loss = loss_function(output)
-            return self._scaled(loss, player), loss
+        def scaled_and_result(output):
+            result = loss_function(output)
+            return self._scaled(result[0] if has_aux else result, player), result
 
-        (_, loss), output_gradient = backends.input_value_and_grad(scaled_and_loss, output, has_aux=True)
+        (_, result), output_gradient = backends.input_value_and_grad(scaled_and_result, output, has_aux=True)
         self._apply(pullback(output_gradient), self.variables_of(player), player)
-        return loss
+        return result
 
     def _scaled(self, loss, player):
         """Returns the loss as its gradient needs it."""
