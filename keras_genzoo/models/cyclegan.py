@@ -1,0 +1,238 @@
+"""CycleGAN: two translators that undo each other, trained on two sets of images without pairs."""
+
+from typing import ClassVar
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends, layers, losses
+from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.models.translation_model import TranslationModel
+from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator
+from keras_genzoo.optimizers import Adam
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class CycleGAN(TranslationModel):
+    """Generators from domain A to B and back, and a discriminator of each domain.
+
+    With `image_shape` alone these are the paper's networks: ResNets of 9 blocks for sides of 256 and more, of
+    6 below, and 70x70 PatchGANs, all with instance normalisation.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)` of the images of both domains.
+        generator_a_to_b, generator_b_to_a: `keras.Model`s from images to images in [-1, 1]. Default to
+            `ResNetTranslator`.
+        discriminator_a, discriminator_b: `keras.Model`s from images to logits of patches. Default to
+            `PatchGANDiscriminator` with instance normalisation.
+        width: Int, base width of the default networks.
+        num_blocks: Int, residual blocks of the default generators. Defaults to 9 for images whose smaller side
+            is at least 256, and to 6.
+        loss: `"least_squares"` (without Mao et al.'s factor 1/2), another name, or a
+            `keras_genzoo.losses.AdversarialLoss`. The discriminators' is halved (appendix 7.1).
+        cycle_weight: Float, weight of the mean absolute difference between an image and its translation
+            there and back.
+        identity_weight: Float, weight of the mean absolute difference between an image and its translation
+            into its own domain, in units of `cycle_weight`; 0 leaves the translation out.
+        history_size: Int, number of earlier translations kept for each discriminator (0 for none); see
+            `keras_genzoo.layers.ImageHistory`.
+        seed: Int or None, seed of the histories' draws.
+        **kwargs: `name` and other arguments of `keras.Model`.
+
+    Example:
+
+    ```python
+    model = keras_genzoo.models.CycleGAN(image_shape=(128, 128, 3))
+    model.compile()
+    model.fit(keras_genzoo.datasets.unpaired_folders("summer", "winter", 128, augment=True), epochs=200)
+    winter = model.translate(summer, direction="a_to_b")
+    ```
+
+    Source: Zhu et al. 2017, equations 1 to 3, sections 4 and 5.2 (identity), appendix 7.1.
+    """
+
+    players: ClassVar = {
+        "generator": ("generator_a_to_b", "generator_b_to_a"),
+        "discriminator": ("discriminator_a", "discriminator_b"),
+    }
+    loss_names = ("generator_loss", "cycle_loss", "identity_loss", "discriminator_loss")
+    directions: ClassVar = {"a_to_b": "generator_a_to_b", "b_to_a": "generator_b_to_a"}
+
+    def __init__(
+        self,
+        image_shape,
+        *,
+        generator_a_to_b=None,
+        generator_b_to_a=None,
+        discriminator_a=None,
+        discriminator_b=None,
+        width=64,
+        num_blocks=None,
+        loss="least_squares",
+        cycle_weight=10.0,
+        identity_weight=0.5,
+        history_size=50,
+        **kwargs,
+    ):
+        *size, channels = image_shape
+        super().__init__(image_shape=image_shape, source_channels=channels, **kwargs)
+        for argument, value in (
+            ("cycle_weight", cycle_weight),
+            ("identity_weight", identity_weight),
+            ("history_size", history_size),
+        ):
+            if value < 0:
+                raise ValueError(f"`{argument}` must be at least 0. Received: {argument}={value}")
+        num_blocks = (9 if min(size) >= 256 else 6) if num_blocks is None else num_blocks
+        networks = {
+            name: given or ResNetTranslator(channels, channels, width, num_blocks, name=name)
+            for name, given in (
+                ("generator_a_to_b", generator_a_to_b),
+                ("generator_b_to_a", generator_b_to_a),
+            )
+        }
+        networks |= {
+            name: given or PatchGANDiscriminator(channels, width, normalization="instance", name=name)
+            for name, given in (("discriminator_a", discriminator_a), ("discriminator_b", discriminator_b))
+        }
+        for name, network in networks.items():
+            agreeing("image_shape[-1]", channels, network, lambda network=network: network.input_shape[-1])
+            if name.startswith("generator"):
+                agreeing(
+                    "image_shape[-1]", channels, network, lambda network=network: network.output_shape[-1]
+                )
+        self.adversarial_loss = losses.for_translation(loss)
+        self.cycle_weight = cycle_weight
+        self.identity_weight = identity_weight
+        self.history_size = history_size
+        # Both networks of a kind in one pass of a joined batch, where no image's statistics touch another's.
+        self._joins_batches = not any(
+            isinstance(layer, keras.layers.BatchNormalization)
+            for network in networks.values()
+            for layer in network._flatten_layers()
+        )
+        self.history_a = self._make_history("history_a", 1)
+        self.history_b = self._make_history("history_b", 2)
+        self.set_networks(**networks)
+
+    def _make_history(self, name, stream):
+        if not self.history_size:
+            return None
+        seed = None if self.seed is None else self.seed + stream
+        history = layers.ImageHistory(self.history_size, seed=seed, name=name)
+        history.build((None, *self.image_shape))
+        return history
+
+    def _check_batches(self, x, num, batch_size, training):
+        super()._check_batches(x, num, batch_size, training)
+        batch = -(-min(batch_size or num, num) // backends.num_replicas_of(self))
+        if training and 0 < self.history_size < batch:
+            raise ValueError(
+                f"`history_size` must be at least the batch of {batch} images a replica. Received: "
+                f"history_size={self.history_size}"
+            )
+
+    def default_optimizers(self):
+        """Adam with learning rate 2e-4 and beta_1 0.5, one for both generators and one for both discriminators.
+
+        The paper trains 100 epochs so and lowers the learning rate linearly to zero over 100 more: pass
+        optimizers with `keras_genzoo.optimizers.ConstantThenLinearDecay` for that.
+        """
+        return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+        """Configures the model for training.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer` of both generators. Defaults to Adam (2e-4, beta_1
+                0.5).
+            discriminator_optimizer: `keras.optimizers.Optimizer` of both discriminators. Defaults to Adam
+                (2e-4, beta_1 0.5).
+            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
+        """
+        super().compile(
+            {"generator": generator_optimizer, "discriminator": discriminator_optimizer}, **kwargs
+        )
+
+    @backends.train_step
+    def train_step(self, data):
+        real_a, real_b = self.unpack(data)
+        _, (logs, fake_a, fake_b) = self.minimize(
+            lambda: self.generator_loss(real_a, real_b, True), "generator", has_aux=True
+        )
+        if self.history_size:
+            fake_a, fake_b = self.history_a(fake_a), self.history_b(fake_b)
+        discriminator_loss = self.minimize(
+            lambda: self.discriminator_loss(real_a, real_b, fake_a, fake_b, True), "discriminator"
+        )
+        return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
+
+    @backends.test_step
+    def test_step(self, data):
+        real_a, real_b = self.unpack(data)
+        _, (logs, fake_a, fake_b) = self.generator_loss(real_a, real_b, False)
+        discriminator_loss = self.discriminator_loss(real_a, real_b, fake_a, fake_b, False)
+        return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
+
+    def generator_loss(self, real_a, real_b, training=False):
+        """Adversarial, cycle and identity losses of both generators.
+
+        Returns:
+            Tuple of the float32 scalar and a tuple `(logs, fake_a, fake_b)`: a dict of the logged losses, the
+            cycle and the identity loss without their weights, and the translations.
+        """
+        fake_b, same_b = self._translated(self.generator_a_to_b, real_a, real_b, training)
+        fake_a, same_a = self._translated(self.generator_b_to_a, real_b, real_a, training)
+        cycled_a = self.generator_b_to_a(fake_b, training=training)
+        cycled_b = self.generator_a_to_b(fake_a, training=training)
+        adversarial = self.adversarial_loss.generator(
+            self.discriminator_a(fake_a, training=training)
+        ) + self.adversarial_loss.generator(self.discriminator_b(fake_b, training=training))
+        cycle_loss = _difference(cycled_a, real_a) + _difference(cycled_b, real_b)
+        loss = adversarial + self.cycle_weight * cycle_loss
+        identity_loss = ops.zeros(())
+        if self.identity_weight:
+            identity_loss = _difference(same_a, real_a) + _difference(same_b, real_b)
+            loss += self.cycle_weight * self.identity_weight * identity_loss
+        logs = {"generator_loss": loss, "cycle_loss": cycle_loss, "identity_loss": identity_loss}
+        return loss, (logs, fake_a, fake_b)
+
+    def discriminator_loss(self, real_a, real_b, fake_a, fake_b, training=False):
+        """Half the adversarial losses of both discriminators, float32 scalar."""
+        loss = 0.0
+        for network, real, fake in (
+            (self.discriminator_a, real_a, fake_a),
+            (self.discriminator_b, real_b, fake_b),
+        ):
+            real_logits, fake_logits = self._of_both(network, real, ops.stop_gradient(fake), training)
+            loss += 0.5 * self.adversarial_loss.discriminator(real_logits, fake_logits)
+        return loss
+
+    def _translated(self, generator, sources, targets, training):
+        """Translations of the sources, and of images that are in the target domain already (or None)."""
+        if not self.identity_weight:
+            return generator(sources, training=training), None
+        return self._of_both(generator, sources, targets, training)
+
+    def _of_both(self, network, first, second, training):
+        if not self._joins_batches:
+            return network(first, training=training), network(second, training=training)
+        joined = ops.concatenate([first, ops.cast(second, first.dtype)])
+        return ops.split(network(joined, training=training), 2)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["source_channels"]
+        return {
+            **config,
+            **{name: keras.saving.serialize_keras_object(network) for name, network in self.networks.items()},
+            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
+            "cycle_weight": self.cycle_weight,
+            "identity_weight": self.identity_weight,
+            "history_size": self.history_size,
+        }
+
+
+def _difference(images, others):
+    """Mean absolute difference, float32."""
+    return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(others, "float32")))

@@ -1,0 +1,170 @@
+"""pix2pix: a conditional GAN that translates images, trained on pairs."""
+
+from typing import ClassVar
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends, losses
+from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.models.translation_model import TranslationModel
+from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
+from keras_genzoo.optimizers import Adam
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class Pix2Pix(TranslationModel):
+    """A generator from images to images, and a discriminator of pairs.
+
+    With `image_shape` alone these are the paper's U-Net and 70x70 PatchGAN.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)` of the target images.
+        source_channels: Int, channels of the source images. Defaults to what `generator` takes, or those of
+            the targets.
+        generator: `keras.Model` from source images to images in [-1, 1]. Defaults to `UNetGenerator`.
+        discriminator: `keras.Model` from source and target images, joined along their channels (source
+            first), to logits of patches. Defaults to `PatchGANDiscriminator`.
+        width: Int, base width of the default networks.
+        loss: `"non_saturating"`, `"least_squares"` (without Mao et al.'s factor 1/2), another name or a
+            `keras_genzoo.losses.AdversarialLoss`. The discriminator's is halved, which slows it down
+            relative to the generator (section 3.3).
+        l1_weight: Float, weight of the mean absolute difference to the target.
+        dropout_blocks: `"paper"` or `"reference"`: which blocks of the default generator have dropout; see
+            `UNetGenerator`.
+        sampling_dropout: Bool, whether the default generator's dropout acts in `translate`, evaluation and
+            export too, as in the paper's protocol, where it is the model's only noise. Off, a translation
+            depends on its source image alone. It is part of the generator's config, and so of presets.
+        seed: Int or None, seed of the training noise.
+        **kwargs: `name` and other arguments of `keras.Model`.
+
+    Example:
+
+    ```python
+    model = keras_genzoo.models.Pix2Pix(image_shape=(256, 256, 3))
+    model.compile()
+    model.fit(keras_genzoo.datasets.paired_folder("facades/train", 256, augment=True), epochs=200)
+    photographs = model.translate(label_maps)
+    ```
+
+    Source: Isola et al. 2017, equation 4 and sections 3.3 and 6.
+    """
+
+    players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    loss_names = ("discriminator_loss", "generator_loss", "l1_loss")
+    directions: ClassVar = {"source_to_target": "generator"}
+
+    def __init__(
+        self,
+        image_shape,
+        source_channels=None,
+        *,
+        generator=None,
+        discriminator=None,
+        width=64,
+        loss="non_saturating",
+        l1_weight=100.0,
+        dropout_blocks="paper",
+        sampling_dropout=False,
+        **kwargs,
+    ):
+        *size, channels = image_shape
+        source_channels = agreeing(
+            "source_channels",
+            source_channels,
+            generator,
+            lambda: generator.input_shape[-1],
+            default=channels,
+        )
+        super().__init__(image_shape=image_shape, source_channels=source_channels, **kwargs)
+        if l1_weight < 0:
+            raise ValueError(f"`l1_weight` must be at least 0. Received: l1_weight={l1_weight}")
+        generator = generator or UNetGenerator(
+            (*size, source_channels),
+            channels,
+            width,
+            dropout_blocks=dropout_blocks,
+            sampling_dropout=sampling_dropout,
+        )
+        discriminator = discriminator or PatchGANDiscriminator(source_channels + channels, width)
+        agreeing("image_shape[-1]", channels, generator, lambda: generator.output_shape[-1])
+        agreeing(
+            "source_channels + image_shape[-1]",
+            source_channels + channels,
+            discriminator,
+            lambda: discriminator.input_shape[-1],
+        )
+        self.adversarial_loss = losses.for_translation(loss)
+        self.l1_weight = l1_weight
+        self.set_networks(generator=generator, discriminator=discriminator)
+
+    def default_optimizers(self):
+        """Adam with learning rate 2e-4 and beta_1 0.5 for both (Isola et al. 2017, section 3.3)."""
+        return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+        """Configures the model for training.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
+            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
+            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
+        """
+        super().compile(
+            {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
+        )
+
+    @backends.train_step
+    def train_step(self, data):
+        sources, targets = self.unpack(data)
+        fakes, pullback = self.keep_forward(lambda: self.generator(sources, training=True), "generator")
+        discriminator_loss = self.minimize(
+            lambda: self.discriminator_loss(sources, targets, fakes, True), "discriminator"
+        )
+        _, logs = self.minimize_through(
+            lambda fakes: self.generator_loss(sources, targets, fakes, True),
+            fakes,
+            pullback,
+            "generator",
+            has_aux=True,
+        )
+        return self.update_trackers(discriminator_loss=discriminator_loss, **logs)
+
+    @backends.test_step
+    def test_step(self, data):
+        sources, targets = self.unpack(data)
+        fakes = self.images_from_images(sources)
+        _, logs = self.generator_loss(sources, targets, fakes, False)
+        return self.update_trackers(
+            discriminator_loss=self.discriminator_loss(sources, targets, fakes, False), **logs
+        )
+
+    def discriminator_loss(self, sources, targets, fakes, training=False):
+        """Half the adversarial loss of the discriminator, float32 scalar. Real and made pairs pass apart."""
+        fakes = ops.stop_gradient(fakes)
+        real_logits = self._logits(sources, targets, training)
+        return 0.5 * self.adversarial_loss.discriminator(real_logits, self._logits(sources, fakes, training))
+
+    def generator_loss(self, sources, targets, fakes, training=False):
+        """Adversarial loss of the generator, and `l1_weight` times the mean absolute difference.
+
+        Returns:
+            Tuple of the float32 scalar and a dict of the logged losses, the difference without its weight.
+        """
+        l1_loss = ops.mean(ops.abs(ops.cast(targets, "float32") - ops.cast(fakes, "float32")))
+        adversarial = self.adversarial_loss.generator(self._logits(sources, fakes, training))
+        loss = adversarial + self.l1_weight * l1_loss
+        return loss, {"generator_loss": loss, "l1_loss": l1_loss}
+
+    def _logits(self, sources, images, training):
+        joined = ops.concatenate([sources, ops.cast(images, sources.dtype)], axis=-1)
+        return self.discriminator(joined, training=training)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
+            "l1_weight": self.l1_weight,
+        }

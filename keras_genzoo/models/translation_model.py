@@ -1,0 +1,215 @@
+"""The base of the families that translate images into images: pairs of images, translating, export."""
+
+import keras
+from keras import ops
+
+from keras_genzoo import pixels
+from keras_genzoo.models.generative_model import GenerativeModel, in_batches
+from keras_genzoo.models.zoo_model import check_images
+
+
+class TranslationModel(GenerativeModel):
+    """A generative model whose networks make images from images.
+
+    It trains on pairs: `fit(sources, targets)` of two arrays, or a dataset of pairs of batches
+    (`keras_genzoo.datasets.paired_folder`, `unpaired_folders`).
+
+    Args:
+        image_shape, seed, **kwargs: As for `GenerativeModel`; the shape is that of the targets. Networks are
+            convolutional throughout: other sizes can be translated, multiples of `size_multiple`.
+        source_channels: Int, channels of the images to translate.
+    """
+
+    # Direction -> name of the network that translates so. The first is the default. Set by each family.
+    directions = {}  # noqa: RUF012
+
+    def __init__(self, *, image_shape, source_channels, **kwargs):
+        super().__init__(image_shape=image_shape, **kwargs)
+        if len(self.image_shape) != 3:
+            raise ValueError(
+                "`image_shape` must be (height, width, channels): images are translated. Received: "
+                f"image_shape={self.image_shape}"
+            )
+        self.source_channels = source_channels
+
+    @property
+    def source_shape(self):
+        """Shape of a source image in training."""
+        return (*self.image_shape[:2], self.source_channels)
+
+    @property
+    def averaged_network(self):
+        """None: no average is kept."""
+        return None
+
+    @property
+    def preset_usage(self):
+        """What the card tells a reader to type."""
+        first, *others = self.directions
+        if not others:
+            python, shell = "", ""
+        else:
+            python, shell = f', direction="{first}"', f" --direction {first}"
+        return {
+            "python": f"images = model.translate(sources{python})  # uint8 or float in [-1, 1]",
+            "shell": f"genzoo translate {{name}} picture.png --output translated{shell}",
+        }
+
+    def unpack(self, data):
+        """Splits what `fit` hands over into two batches of images, float32 in [-1, 1]."""
+        sources, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return pixels.normalize(sources), pixels.normalize(targets)
+
+    def _check_examples(self, images, labels):
+        if labels is None:
+            raise ValueError(
+                "`y` is missing: this model trains on pairs of images. Call `fit(sources, targets)`, or pass "
+                "a dataset of pairs (`keras_genzoo.datasets.paired_folder`, `unpaired_folders`)."
+            )
+        for argument, values, shape in (("x", images, self.source_shape), ("y", labels, self.image_shape)):
+            check_images(values, shape, argument)
+            if len(values) == 0:
+                raise ValueError(f"`{argument}` is empty: there is nothing to train on.")
+            # A picture may well have no dark pixel: the usual look for a scale from 0 to 1 is left out.
+            pixels.check_range(values, argument, value_range=_FULL_RANGE)
+        if len(images) != len(labels):
+            raise ValueError(
+                f"`x` and `y` must hold equally many images. Received: {len(images)} and {len(labels)}."
+            )
+
+    # Using a trained model.
+
+    def translator(self, direction=None):
+        """The network of a direction, by default the first.
+
+        Raises:
+            ValueError: If the model has no such direction.
+        """
+        direction = next(iter(self.directions)) if direction is None else direction
+        if direction not in self.directions:
+            raise ValueError(f"`direction` must be one of {list(self.directions)}. Received: {direction!r}")
+        return getattr(self, self.directions[direction])
+
+    def call(self, inputs, training=False):
+        return self.translator()(inputs, training=training)
+
+    def images_from_images(self, images, direction=None):
+        """Translations of float images in [-1, 1], as a float32 tensor in [-1, 1]."""
+        return ops.cast(self.translator(direction)(images, training=False), "float32")
+
+    def translate(self, images, direction=None, fit=None, batch_size=8):
+        """Translates images.
+
+        Args:
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], of any size that is a
+                multiple of what the network needs (`translator().size_multiple`).
+            direction: String, one of `directions`. Defaults to the first.
+            fit: What is done with other sizes. None refuses them; `"pad"` mirrors the images at the right
+                and lower edge up to a multiple and crops the translations; `"resize"` scales the images to the
+                nearest multiple and the translations back (bilinear, antialiased).
+            batch_size: Int, images translated at once.
+
+        Returns:
+            Float32 NumPy array `(num, height, width, target channels)` in [-1, 1].
+
+        Raises:
+            ValueError: If the images have the wrong shape, size or range, or an argument is unknown.
+
+        Example:
+
+        ```python
+        model = keras_genzoo.models.load("pix2pix_edges_to_emoji")
+        pictures = model.translate(edges)  # uint8 (num, 64, 64, 1) to float32 (num, 64, 64, 3)
+        ```
+        """
+        network = self.translator(direction)
+        images = ops.convert_to_numpy(images)
+        channels = network.input_shape[-1]
+        if images.ndim != 4 or images.shape[-1] != channels or not images.size:
+            raise ValueError(
+                f"`images` must have the shape (num, height, width, {channels}). Received: {images.shape}"
+            )
+        pixels.check_range(images, "images", value_range=_FULL_RANGE)
+        if fit not in (None, "pad", "resize"):
+            raise ValueError(f"`fit` must be None, 'pad' or 'resize'. Received: fit={fit!r}")
+        size, multiple = images.shape[1:3], network.size_multiple
+        if fit is None and any(side % multiple for side in size):
+            raise ValueError(
+                f"`images` must have a height and a width that are multiples of {multiple}. Received: "
+                f"{images.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
+            )
+
+        def translate(images):
+            images = _fitted(pixels.normalize(images), multiple, fit)
+            return _fitted_back(self.images_from_images(images, direction), size, fit)
+
+        return in_batches(translate, [images], batch_size)
+
+    def export(self, filepath, format="tf_saved_model", direction=None, verbose=False):
+        """Exports the model for serving.
+
+        Args:
+            filepath: String or path of the folder or file to write.
+            format: `"tf_saved_model"`, with the signatures `translate` and `translate_float32` (see
+                `keras_genzoo.export.export_saved_model`), or `"onnx"`, `"litert"` or `"openvino"`: the network
+                of one direction alone, from float images in [-1, 1] to float images.
+            direction: String, the direction of `"onnx"`, `"litert"` or `"openvino"`. Defaults to the first.
+            verbose: Bool, whether to print what was written.
+
+        Raises:
+            ValueError: If `format` or `direction` is unknown, or `direction` is given for a SavedModel, which
+                holds all.
+            ImportError: If a package that the format needs is not installed.
+        """
+        # Here, not above: exporting is what few processes do, and it brings more imports.
+        from keras_genzoo import export
+
+        if format != "tf_saved_model":
+            export.export_network(self.translator(direction), filepath, format, verbose=verbose)
+        elif direction is not None:
+            raise ValueError(
+                f"`direction` is for a format of one network: a SavedModel holds all of {list(self.directions)}. "
+                f"Received: direction={direction!r}"
+            )
+        else:
+            export.export_saved_model(self, filepath, verbose=verbose)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_shape": self.image_shape,
+            "source_channels": self.source_channels,
+        }
+
+
+# Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].
+_FULL_RANGE = (-1.0, 1.0 + 1e-6)
+
+
+def _fitted(images, multiple, fit):
+    height, width = images.shape[1:3]
+    if fit == "pad":
+        rows, columns = -height % multiple, -width % multiple
+        # A mirror is no larger than the image: a small one is mirrored again and again.
+        while rows or columns:
+            added = (min(rows, images.shape[1]), min(columns, images.shape[2]))
+            images = ops.pad(images, [[0, 0], [0, added[0]], [0, added[1]], [0, 0]], mode="symmetric")
+            rows, columns = rows - added[0], columns - added[1]
+    elif fit == "resize":
+        nearest = [max(1, round(side / multiple)) * multiple for side in (height, width)]
+        images = _resized(images, nearest)
+    return images
+
+
+def _fitted_back(images, size, fit):
+    if fit == "pad":
+        return images[:, : size[0], : size[1]]
+    return _resized(images, size) if fit == "resize" else images
+
+
+def _resized(images, size):
+    if tuple(images.shape[1:3]) == tuple(size):
+        return images
+    return ops.image.resize(
+        images, size, interpolation="bilinear", antialias=True, data_format="channels_last"
+    )
