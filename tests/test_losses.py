@@ -114,3 +114,14 @@ def test_unknown_name_is_refused():
         ValueError, match=r"`loss` must be one of \['hinge', .*'wasserstein'\].*Received: 'wgan'"
     ):
         losses.get("wgan")
+
+
+def test_translators_take_least_squares_without_the_factor():
+    translation, adversarial = losses.for_translation("least_squares"), losses.get("least_squares")
+    assert float(translation.generator(FAKE)) == pytest.approx(2 * float(adversarial.generator(FAKE)))
+    assert float(translation.discriminator(REAL, FAKE)) == pytest.approx(
+        2 * float(adversarial.discriminator(REAL, FAKE))
+    )
+    assert type(losses.for_translation("hinge")) is losses.Hinge
+    with pytest.raises(ValueError, match="`coefficient` must be positive"):
+        losses.LeastSquares(0)

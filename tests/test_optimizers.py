@@ -1,9 +1,10 @@
-"""Adam on the fused kernel is Keras' Adam."""
+"""Adam on the fused kernel is Keras' Adam; schedules of the learning rate."""
 
 import keras
 import numpy as np
 import pytest
 
+from keras_genzoo import optimizers
 from keras_genzoo.optimizers import Adam
 
 
@@ -44,3 +45,17 @@ def test_config_round_trip():
     assert isinstance(optimizer, Adam)
     assert optimizer.get_config() == Adam(beta_2=0.99).get_config()
     assert optimizer.epsilon == 1e-8
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0, 2e-4), (100, 2e-4), (150, 1e-4), (200, 0.0), (500, 0.0)])
+def test_constant_then_linear_decay(step, expected):
+    schedule = optimizers.ConstantThenLinearDecay(2e-4, constant_steps=100, decay_steps=100)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    for each in (schedule, again):
+        assert float(each(step)) == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("arguments", [(-1, 10), (0, 0)])
+def test_a_decay_without_steps_is_refused(arguments):
+    with pytest.raises(ValueError, match="`constant_steps` must be at least 0 and `decay_steps`"):
+        optimizers.ConstantThenLinearDecay(2e-4, *arguments)

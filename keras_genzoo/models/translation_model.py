@@ -132,7 +132,8 @@ class TranslationModel(GenerativeModel):
         pixels.check_range(images, "images", value_range=_FULL_RANGE)
         if fit not in (None, "pad", "resize"):
             raise ValueError(f"`fit` must be None, 'pad' or 'resize'. Received: fit={fit!r}")
-        size, multiple = images.shape[1:3], network.size_multiple
+        # A network of one's own that takes any size need not say so.
+        size, multiple = images.shape[1:3], getattr(network, "size_multiple", 1)
         if fit is None and any(side % multiple for side in size):
             raise ValueError(
                 f"`images` must have a height and a width that are multiples of {multiple}. Received: "

@@ -1,0 +1,270 @@
+"""CycleGAN: the paper's step and numbers, its histories, and every family's promises."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from toy_translators import (
+    SHAPE,
+    flat_weights,
+    make_cyclegan,
+    make_cyclegan_of_the_paper,
+    make_discriminator,
+    make_generator,
+    make_linear_cyclegan,
+    numerical_gradient,
+)
+
+from keras_genzoo import losses, models
+from tests import support
+
+DOMAINS = (support.toy_images(8, SHAPE), support.toy_images(8, SHAPE, seed=1))
+LARGE_DOMAINS = (support.toy_images(2, (32, 32, 1)), support.toy_images(2, (32, 32, 1), seed=1))
+
+
+def translations(model):
+    """What a round trip compares: translations of four fixed images in both directions."""
+    images = support.toy_images(4, (32, 32, 1), seed=5)
+    return np.stack([model.translate(images, direction) for direction in ("a_to_b", "b_to_a")])
+
+
+class TestNumbersOfThePaper:
+    def test_networks_and_constants(self):
+        model = models.CycleGAN((256, 256, 3))
+        for generator in (model.generator_a_to_b, model.generator_b_to_a):
+            assert generator.count_params() == 11_378_179
+        for discriminator in (model.discriminator_a, model.discriminator_b):
+            assert discriminator.count_params() == 2_764_737
+        assert (model.cycle_weight, model.identity_weight, model.history_size) == (10, 0.5, 50)
+        assert isinstance(model.adversarial_loss, losses.LeastSquares)
+        assert model.adversarial_loss.coefficient == 1
+        assert model.history_a.replacement == model.history_b.replacement == 0.5
+
+    def test_six_blocks_below_256(self):
+        model = models.CycleGAN((128, 128, 3))
+        assert model.generator_a_to_b.count_params() == 7_837_699
+
+    def test_optimizers(self):
+        model = make_cyclegan()
+        assert set(model.optimizers) == {"generator", "discriminator"}
+        for player, kind in (("generator", "generator_"), ("discriminator", "discriminator_")):
+            optimizer = model.optimizers[player]
+            assert float(optimizer.learning_rate) == pytest.approx(2e-4)
+            assert (optimizer.beta_1, optimizer.beta_2) == (0.5, 0.999)
+            # One optimizer for both networks of a kind.
+            assert all(name.startswith(kind) for name in model.players[player])
+            assert len(model.players[player]) == 2
+
+
+class TestAlgorithm:
+    """One step restated in NumPy for linear networks, gradients by differences."""
+
+    rate = 0.01
+
+    @pytest.mark.parametrize("identity_weight", [0.5, 0.0])
+    def test_step_is_that_of_the_paper(self, identity_weight):
+        model = make_linear_cyclegan(self.rate, identity_weight=identity_weight)
+        generators = flat_weights(model.generator_a_to_b, model.generator_b_to_a)
+        discriminators = flat_weights(model.discriminator_a, model.discriminator_b)
+        rng = np.random.default_rng(3)
+        real_a, real_b = rng.uniform(-1, 1, (2, 3, 2, 2, 1)).astype("float32")
+        logs = model.train_on_batch(real_a, real_b, return_dict=True)
+
+        def apply(parameters, network, images):
+            return parameters[2 * network] * images + parameters[2 * network + 1]
+
+        def difference(images, others):
+            return np.abs(images - others).mean()
+
+        def cycle_loss(generators):
+            fake_b, fake_a = apply(generators, 0, real_a), apply(generators, 1, real_b)
+            return difference(apply(generators, 1, fake_b), real_a) + difference(
+                apply(generators, 0, fake_a), real_b
+            )
+
+        def identity_loss(generators):
+            return difference(apply(generators, 0, real_b), real_b) + difference(
+                apply(generators, 1, real_a), real_a
+            )
+
+        def generator_loss(generators):
+            fake_b, fake_a = apply(generators, 0, real_a), apply(generators, 1, real_b)
+            adversarial = ((apply(discriminators, 0, fake_a) - 1) ** 2).mean() + (
+                (apply(discriminators, 1, fake_b) - 1) ** 2
+            ).mean()
+            identity = identity_weight * identity_loss(generators) if identity_weight else 0.0
+            return adversarial + 10 * (cycle_loss(generators) + identity)
+
+        def discriminator_loss(discriminators):
+            total = 0.0
+            for network, real, fake in ((0, real_a, fake_a), (1, real_b, fake_b)):
+                total += ((apply(discriminators, network, real) - 1) ** 2).mean()
+                total += (apply(discriminators, network, fake) ** 2).mean()
+            return total / 2
+
+        # The generators first; the discriminators on the images made before that update.
+        fake_b, fake_a = apply(generators, 0, real_a), apply(generators, 1, real_b)
+        expected = {
+            "generator_loss": generator_loss(generators),
+            "cycle_loss": cycle_loss(generators),
+            "identity_loss": identity_loss(generators) if identity_weight else 0.0,
+            "discriminator_loss": discriminator_loss(discriminators),
+        }
+        new_generators = generators - self.rate * numerical_gradient(generator_loss, generators)
+        new_discriminators = discriminators - self.rate * numerical_gradient(
+            discriminator_loss, discriminators
+        )
+        np.testing.assert_allclose(
+            flat_weights(model.generator_a_to_b, model.generator_b_to_a), new_generators, atol=1e-5
+        )
+        np.testing.assert_allclose(
+            flat_weights(model.discriminator_a, model.discriminator_b), new_discriminators, atol=1e-5
+        )
+        assert logs == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+    def test_joined_batches_give_the_losses_of_passes_apart(self):
+        model = make_cyclegan_of_the_paper()
+        assert model._joins_batches
+        joined, _ = model.generator_loss(*LARGE_DOMAINS)
+        model._joins_batches = False
+        apart, _ = model.generator_loss(*LARGE_DOMAINS)
+        assert float(joined) == pytest.approx(float(apart), rel=1e-5)
+
+    def test_batch_normalisation_is_never_joined(self):
+        images = keras.Input((None, None, 1))
+        normalised = keras.Model(images, keras.layers.BatchNormalization()(images))
+        assert not make_cyclegan(discriminator_a=normalised)._joins_batches
+
+
+class TestHistories:
+    def test_hold_earlier_translations_of_their_own_domain(self):
+        model = make_cyclegan(history_size=4)
+        translated = {
+            direction: model.translate(images[:2], direction)
+            for direction, images in (("a_to_b", DOMAINS[0]), ("b_to_a", DOMAINS[1]))
+        }
+        model.train_on_batch(DOMAINS[0][:2], DOMAINS[1][:2])
+        for history, direction in ((model.history_b, "a_to_b"), (model.history_a, "b_to_a")):
+            assert int(history.stored.value) == 2
+            np.testing.assert_allclose(
+                ops.convert_to_numpy(history.pool.value)[:2], translated[direction], atol=1e-5
+            )
+
+    def test_a_full_history_shows_the_discriminators_older_images(self):
+        seen = {}
+        for size in (0, 2):
+            model = make_cyclegan("sgd", 1e-2, history_size=size)
+            for start in range(0, 8, 2):
+                logs = model.train_on_batch(
+                    DOMAINS[0][start : start + 2], DOMAINS[1][start : start + 2], return_dict=True
+                )
+            seen[size] = logs["discriminator_loss"]
+        assert seen[0] != pytest.approx(seen[2], rel=1e-6)
+
+    def test_draws_of_the_two_differ(self):
+        model = make_cyclegan()
+        states = [
+            ops.convert_to_numpy(history.seed_generator.state)
+            for history in (model.history_a, model.history_b)
+        ]
+        assert (states[0] != states[1]).any()
+
+
+class TestTranslate:
+    def test_directions_are_their_generators(self):
+        model = make_cyclegan()
+        for direction, network in (
+            ("a_to_b", model.generator_a_to_b),
+            ("b_to_a", model.generator_b_to_a),
+        ):
+            expected = ops.convert_to_numpy(network(DOMAINS[0]))
+            np.testing.assert_allclose(model.translate(DOMAINS[0], direction), expected, atol=1e-6)
+        np.testing.assert_array_equal(model.translate(DOMAINS[0]), model.translate(DOMAINS[0], "a_to_b"))
+
+    def test_an_image_does_not_depend_on_its_neighbours(self):
+        model = make_cyclegan_of_the_paper()
+        images = support.toy_images(3, (32, 32, 1), seed=9)
+        alone = np.concatenate([model.translate(images[index : index + 1]) for index in range(3)])
+        np.testing.assert_allclose(model.translate(images), alone, atol=1e-5)
+
+    def test_unknown_directions_are_refused(self):
+        with pytest.raises(ValueError, match=r"must be one of \['a_to_b', 'b_to_a'\]. Received: 'c'"):
+            make_cyclegan().translate(DOMAINS[0], "c")
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"cycle_weight": -1}, "`cycle_weight` must be at least 0"),
+            ({"identity_weight": -1}, "`identity_weight` must be at least 0"),
+            ({"history_size": -1}, "`history_size` must be at least 0"),
+            ({"generator_b_to_a": make_generator(1, 3)}, "is 1, but the network"),
+            ({"generator_a_to_b": make_generator(2, 1)}, "is 1, but the network"),
+            ({"discriminator_b": make_discriminator(2)}, "is 1, but the network"),
+        ],
+    )
+    def test_bad_arguments_are_refused(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            make_cyclegan(**arguments)
+
+    def test_a_batch_larger_than_the_history_is_refused(self):
+        with pytest.raises(ValueError, match="`history_size` must be at least the batch of 8"):
+            make_cyclegan().fit(*DOMAINS, batch_size=8)
+
+
+class TestPromises:
+    def test_training_step(self):
+        support.check_training_step(make_cyclegan_of_the_paper, LARGE_DOMAINS)
+
+    def test_evaluate_gives_the_losses_of_inference(self):
+        model = make_cyclegan_of_the_paper()
+        before = [np.array(weight) for weight in model.get_weights()]
+        logs = model.evaluate(*LARGE_DOMAINS, verbose=0, return_dict=True)
+        there = model.translate(LARGE_DOMAINS[0], "a_to_b")
+        back = model.translate(LARGE_DOMAINS[1], "b_to_a")
+        cycle = np.abs(model.translate(there, "b_to_a") - LARGE_DOMAINS[0]).mean()
+        cycle += np.abs(model.translate(back, "a_to_b") - LARGE_DOMAINS[1]).mean()
+        assert logs["cycle_loss"] == pytest.approx(cycle, rel=1e-5)
+        for old, new in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(new, old)
+
+    def test_compile_config(self):
+        support.check_compile_config(make_cyclegan)
+
+    def test_preset_round_trip(self, tmp_path):
+        support.check_preset_round_trip(
+            make_cyclegan_of_the_paper, tmp_path / "preset", LARGE_DOMAINS, output=translations
+        )
+
+    @pytest.mark.slow
+    def test_keras_round_trip(self, tmp_path):
+        # The histories and their draws too.
+        support.check_keras_round_trip(
+            partial(make_cyclegan, history_size=8), DOMAINS, tmp_path / "model.keras", output=translations
+        )
+
+    @pytest.mark.slow
+    def test_resume(self, tmp_path):
+        data = (support.toy_images(16, SHAPE), support.toy_images(16, SHAPE, seed=1))
+        support.check_resume(make_cyclegan, data, tmp_path)
+
+    @pytest.mark.tensorflow
+    @pytest.mark.slow
+    def test_two_replicas_take_the_step_of_one_device(self):
+        support.check_replicas_equal_one_device(partial(make_cyclegan, "sgd", history_size=0), DOMAINS)
+
+    @pytest.mark.tensorflow
+    @pytest.mark.slow
+    def test_two_workers_agree(self):
+        support.check_two_workers(partial(make_cyclegan, "adam", history_size=0), DOMAINS)
+
+    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+    def test_mixed_precision_trains(self, policy):
+        keras.config.set_dtype_policy(policy)
+        try:
+            support.check_training_step(make_cyclegan_of_the_paper, LARGE_DOMAINS)
+        finally:
+            keras.config.set_dtype_policy("float32")

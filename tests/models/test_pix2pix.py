@@ -1,0 +1,276 @@
+"""pix2pix: the paper's step and numbers, translating, and every family's promises."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from toy_translators import (
+    SHAPE,
+    SOURCE_SHAPE,
+    flat_weights,
+    make_discriminator,
+    make_generator,
+    make_linear_pix2pix,
+    make_pix2pix,
+    make_pix2pix_of_the_paper,
+    numerical_gradient,
+)
+
+from keras_genzoo import losses, models
+from tests import support
+
+PAIRS = (support.toy_images(8, SOURCE_SHAPE), support.toy_images(8, SHAPE, seed=1))
+LARGE_PAIRS = (support.toy_images(2, (32, 32, 2)), support.toy_images(2, (32, 32, 1), seed=1))
+
+
+def translations(model):
+    """What a round trip compares: translations of four fixed images."""
+    channels = model.source_channels
+    return model.translate(support.toy_images(4, (32, 32, channels), seed=5))
+
+
+def trainable_parameters(network):
+    return sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
+
+
+class TestNumbersOfThePaper:
+    def test_networks_and_constants(self):
+        model = models.Pix2Pix((256, 256, 3))
+        assert trainable_parameters(model.generator) == 54_413_955
+        assert trainable_parameters(model.discriminator) == 2_768_705
+        assert model.l1_weight == 100
+        assert isinstance(model.adversarial_loss, losses.NonSaturating)
+        assert model.discriminator(np.zeros((1, 256, 256, 6), "float32")).shape == (1, 30, 30, 1)
+
+    def test_optimizers(self):
+        model = make_pix2pix()
+        for optimizer in model.optimizers.values():
+            assert isinstance(optimizer, keras.optimizers.Adam)
+            assert float(optimizer.learning_rate) == pytest.approx(2e-4)
+            assert (optimizer.beta_1, optimizer.beta_2) == (0.5, 0.999)
+        assert model.generator_optimizer is not model.discriminator_optimizer
+
+
+class TestAlgorithm:
+    """One step restated in NumPy for two linear networks, gradients by differences."""
+
+    rate = 0.05
+
+    @pytest.mark.parametrize("loss", ["non_saturating", "least_squares"])
+    def test_step_is_that_of_the_paper(self, loss):
+        model = make_linear_pix2pix(self.rate, loss=loss)
+        generator, discriminator = flat_weights(model.generator), flat_weights(model.discriminator)
+        rng = np.random.default_rng(3)
+        sources, targets = rng.uniform(-1, 1, (2, 3, 2, 2, 1)).astype("float32")
+        logs = model.train_on_batch(sources, targets, return_dict=True)
+
+        def translated(generator):
+            return generator[0] * sources + generator[1]
+
+        def judged(discriminator, images):
+            return discriminator[0] * sources + discriminator[1] * images + discriminator[2]
+
+        def error(logits, target):
+            if loss == "least_squares":
+                return ((logits - target) ** 2).mean()
+            return np.logaddexp(0, -logits if target else logits).mean()
+
+        def discriminator_loss(discriminator):
+            real, fake = judged(discriminator, targets), judged(discriminator, fakes)
+            return 0.5 * (error(real, 1) + error(fake, 0))
+
+        def generator_loss(generator):
+            images = translated(generator)
+            return error(judged(discriminator, images), 1) + 100 * np.abs(targets - images).mean()
+
+        # The discriminator first, on the generator's images; the generator against the updated one.
+        fakes = translated(generator)
+        expected = {"discriminator_loss": discriminator_loss(discriminator)}
+        discriminator = discriminator - self.rate * numerical_gradient(discriminator_loss, discriminator)
+        expected["generator_loss"] = generator_loss(generator)
+        expected["l1_loss"] = np.abs(targets - fakes).mean()
+        generator = generator - self.rate * numerical_gradient(generator_loss, generator)
+
+        np.testing.assert_allclose(flat_weights(model.discriminator), discriminator, atol=1e-5)
+        np.testing.assert_allclose(flat_weights(model.generator), generator, atol=1e-4)
+        assert logs == pytest.approx(expected, rel=1e-4)
+
+    def test_without_l1_the_generator_follows_the_discriminator_alone(self):
+        plain, weighted = (make_linear_pix2pix(self.rate, l1_weight=weight) for weight in (0.0, 100.0))
+        images = support.toy_images(3, (2, 2, 1))
+        logs = plain.train_on_batch(images, images, return_dict=True)
+        weighted_logs = weighted.train_on_batch(images, images, return_dict=True)
+        difference = weighted_logs["generator_loss"] - logs["generator_loss"]
+        assert difference == pytest.approx(100 * logs["l1_loss"], rel=1e-4)
+
+
+class TestDropout:
+    def test_a_translation_depends_on_its_source_alone(self):
+        model = make_pix2pix_of_the_paper()
+        model.fit(*LARGE_PAIRS, batch_size=2, verbose=0)
+        images = support.toy_images(3, (32, 32, 2), seed=9)
+        together = model.translate(images)
+        alone = np.concatenate([model.translate(images[index : index + 1]) for index in range(3)])
+        np.testing.assert_allclose(together, alone, atol=1e-5)
+        np.testing.assert_array_equal(model.translate(images), together)
+
+    def test_sampling_dropout_draws_anew(self, tmp_path):
+        model = make_pix2pix_of_the_paper(sampling_dropout=True)
+        images = support.toy_images(1, (32, 32, 2))
+        assert np.abs(model.translate(images) - model.translate(images)).max() > 0
+        # Recorded in the preset.
+        model.save_to_preset(tmp_path / "preset")
+        again = models.load(tmp_path / "preset")
+        assert np.abs(again.translate(images) - again.translate(images)).max() > 0
+
+    def test_training_draws_anew(self):
+        model = make_pix2pix_of_the_paper()
+        images = support.toy_images(1, (32, 32, 2))
+        first, second = (ops.convert_to_numpy(model.generator(images, training=True)) for _ in range(2))
+        assert np.abs(first - second).max() > 0
+
+
+class TestTranslate:
+    def test_uint8_and_float_sources_agree(self):
+        model = make_pix2pix()
+        images = np.random.default_rng(0).integers(0, 256, (3, *SOURCE_SHAPE)).astype("uint8")
+        translated = model.translate(images)
+        assert translated.shape == (3, *SHAPE) and translated.dtype == "float32"
+        np.testing.assert_allclose(
+            translated, model.translate(images.astype("float32") / 127.5 - 1), atol=1e-6
+        )
+
+    def test_batches_change_nothing(self):
+        model = make_pix2pix()
+        np.testing.assert_allclose(
+            model.translate(PAIRS[0], batch_size=3), model.translate(PAIRS[0]), atol=1e-6
+        )
+
+    def test_other_sizes_are_translated(self):
+        model = make_pix2pix_of_the_paper()
+        assert model.translate(support.toy_images(2, (64, 96, 2))).shape == (2, 64, 96, 1)
+
+    @pytest.mark.parametrize("fit", ["pad", "resize"])
+    @pytest.mark.parametrize("size", [(20, 33), (70, 64), (5, 7)])
+    def test_sizes_that_do_not_fit_are_made_to(self, fit, size):
+        model = make_pix2pix_of_the_paper()
+        translated = model.translate(support.toy_images(2, (*size, 2)), fit=fit)
+        assert translated.shape == (2, *size, 1)
+
+    def test_padding_leaves_what_fits_as_it_is(self):
+        model = make_pix2pix_of_the_paper()
+        images = support.toy_images(1, (32, 32, 2))
+        for fit in ("pad", "resize"):
+            np.testing.assert_array_equal(model.translate(images, fit=fit), model.translate(images))
+        # Mirrored at the right edge: translating the mirrored picture by hand gives the same.
+        narrow = images[:, :, :20]
+        mirrored = np.concatenate([narrow, narrow[:, :, :7:-1]], axis=2)
+        np.testing.assert_allclose(
+            model.translate(narrow, fit="pad"), model.translate(mirrored)[:, :, :20], atol=1e-5
+        )
+
+    @pytest.mark.parametrize(
+        ("images", "arguments", "message"),
+        [
+            (np.zeros((2, 40, 32, 2), "float32"), {}, r"multiples of 32. Received: \(2, 40, 32, 2\).*fit="),
+            (np.zeros((2, 32, 32, 3), "uint8"), {}, r"\(num, height, width, 2\). Received: \(2, 32, 32, 3\)"),
+            (np.zeros((32, 32, 2), "uint8"), {}, "Received: "),
+            (np.zeros((0, 32, 32, 2), "uint8"), {}, "Received: "),
+            (np.full((1, 32, 32, 2), 200.0, "float32"), {}, r"`images` must lie in \[-1, 1"),
+            (np.full((1, 32, 32, 2), np.nan, "float32"), {}, "NaN"),
+            (np.zeros((1, 32, 32, 2), "int64"), {}, "astype"),
+            (np.zeros((1, 32, 32, 2), "uint8"), {"fit": "crop"}, "`fit` must be None, 'pad' or 'resize'"),
+            (np.zeros((1, 32, 32, 2), "uint8"), {"direction": "b"}, r"`direction` must be one of \['source"),
+        ],
+    )
+    def test_bad_input_is_refused(self, images, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            make_pix2pix_of_the_paper().translate(images, **arguments)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            ((PAIRS[0],), "`y` is missing: this model trains on pairs"),
+            ((PAIRS[1], PAIRS[1]), r"`x` must have the shape \(batch, 8, 8, 2\)"),
+            ((PAIRS[0], PAIRS[0]), r"`y` must have the shape \(batch, 8, 8, 1\)"),
+            ((PAIRS[0], PAIRS[1][:4]), "equally many"),
+            ((PAIRS[0] * 255, PAIRS[1]), "`x` must lie in"),
+            ((PAIRS[0], PAIRS[1] * np.nan), "`y` contains NaN"),
+            ((PAIRS[0][:0], PAIRS[1][:0]), "`x` is empty"),
+        ],
+    )
+    def test_bad_pairs_are_refused(self, data, message):
+        with pytest.raises(ValueError, match=message):
+            make_pix2pix().fit(*data, verbose=0)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"l1_weight": -1.0}, "`l1_weight` must be at least 0"),
+            ({"loss": "l2"}, "`loss` must be one of"),
+            ({"generator": make_generator(2, 3)}, r"image_shape\[-1\]` is 1, but the network"),
+            ({"source_channels": 3}, "`source_channels` is 3, but the network"),
+            ({"discriminator": make_discriminator(5)}, r"source_channels \+ image_shape\[-1\]` is 3, but"),
+        ],
+    )
+    def test_bad_arguments_are_refused(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            make_pix2pix(**arguments)
+
+    def test_a_picture_without_dark_pixels_trains(self):
+        make_pix2pix().fit(np.abs(PAIRS[0]), np.abs(PAIRS[1]), verbose=0)
+
+
+class TestPromises:
+    @pytest.mark.parametrize("make_model", [make_pix2pix, make_pix2pix_of_the_paper])
+    def test_training_step(self, make_model):
+        support.check_training_step(make_model, PAIRS if make_model is make_pix2pix else LARGE_PAIRS)
+
+    def test_evaluate_gives_the_losses_of_inference(self):
+        model = make_pix2pix_of_the_paper()
+        logs = model.evaluate(*LARGE_PAIRS, verbose=0, return_dict=True)
+        difference = np.abs(model.translate(LARGE_PAIRS[0]) - LARGE_PAIRS[1]).mean()
+        assert logs["l1_loss"] == pytest.approx(difference, rel=1e-5)
+        assert set(logs) == {"discriminator_loss", "generator_loss", "l1_loss"}
+
+    def test_compile_config(self):
+        support.check_compile_config(make_pix2pix)
+
+    def test_preset_round_trip(self, tmp_path):
+        support.check_preset_round_trip(
+            make_pix2pix_of_the_paper, tmp_path / "preset", LARGE_PAIRS, output=translations
+        )
+
+    @pytest.mark.slow
+    def test_keras_round_trip(self, tmp_path):
+        # Dropout's noise goes on where it was saved.
+        support.check_keras_round_trip(
+            make_pix2pix_of_the_paper, LARGE_PAIRS, tmp_path / "model.keras", output=translations
+        )
+
+    @pytest.mark.slow
+    def test_resume(self, tmp_path):
+        data = (support.toy_images(16, (32, 32, 2)), support.toy_images(16, (32, 32, 1), seed=1))
+        support.check_resume(make_pix2pix_of_the_paper, data, tmp_path)
+
+    @pytest.mark.tensorflow
+    @pytest.mark.slow
+    def test_two_replicas_take_the_step_of_one_device(self):
+        support.check_replicas_equal_one_device(partial(make_pix2pix, "sgd"), PAIRS)
+
+    @pytest.mark.tensorflow
+    @pytest.mark.slow
+    def test_two_workers_agree(self):
+        support.check_two_workers(partial(make_pix2pix, "adam"), PAIRS)
+
+    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+    def test_mixed_precision_trains(self, policy):
+        keras.config.set_dtype_policy(policy)
+        try:
+            support.check_training_step(make_pix2pix_of_the_paper, LARGE_PAIRS)
+        finally:
+            keras.config.set_dtype_policy("float32")
