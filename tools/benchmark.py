@@ -41,14 +41,28 @@ def _vae28():
     return kg.models.VAE(encoder=encoder, latent_dim=2), {}
 
 
+def _pix2pix256():
+    # The reference's three blocks with dropout, as the peer's.
+    return kg.models.Pix2Pix((256, 256, 3), width=64, dropout_blocks="reference"), {}
+
+
+def _cyclegan128():
+    return kg.models.CycleGAN((128, 128, 3), width=64, num_blocks=9), {}
+
+
 # Name -> (function of the model and what it is compiled with, image shape, batch size). One step of
 # - dcgan64: an update of the discriminator, on a real and on a generated batch, and one of the generator;
 # - wgan_gp28: five updates of the critic, each with new generated images, and one of the generator;
-# - vae28: an update of encoder and decoder.
+# - vae28: an update of encoder and decoder;
+# - pix2pix256: an update of the discriminator and one of the generator;
+# - cyclegan128: an update of both generators, with identity loss, and one of both discriminators, with histories
+#   of 50 images.
 WORKLOADS = {
     "dcgan64": (_dcgan64, (64, 64, 3), 64),
     "wgan_gp28": (_wgan_gp28, (28, 28, 1), 64),
     "vae28": (_vae28, (28, 28, 1), 128),
+    "pix2pix256": (_pix2pix256, (256, 256, 3), 1),
+    "cyclegan128": (_cyclegan128, (128, 128, 3), 1),
 }
 JIT = {"auto": "auto", "on": True, "off": False}
 
@@ -72,16 +86,16 @@ class StepTimes(keras.callbacks.Callback):
 class OneBatch(keras.utils.PyDataset):
     """The same batch, again and again."""
 
-    def __init__(self, images, steps):
+    def __init__(self, batch, steps):
         super().__init__()
-        self.images = images
+        self.batch = batch
         self.steps = steps
 
     def __len__(self):
         return self.steps
 
     def __getitem__(self, index):
-        return self.images
+        return self.batch
 
 
 def measure(workload, dtype, jit, batch_size, steps, warmup):
@@ -92,9 +106,10 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
     batch_size = batch_size or default_batch_size
     model, optimizers = make_model()
     model.compile(**optimizers, jit_compile=JIT[jit])
-    images = np.random.default_rng(0).uniform(-1, 1, (batch_size, *image_shape)).astype("float32")
+    sources, images = np.random.default_rng(0).uniform(-1, 1, (2, batch_size, *image_shape)).astype("float32")
+    batch = (sources, images) if hasattr(model, "translate") else images
     times = StepTimes()
-    model.fit(_resident(images, warmup + steps), epochs=1, callbacks=[times], verbose=0)
+    model.fit(_resident(batch, warmup + steps), epochs=1, callbacks=[times], verbose=0)
     median = statistics.median(times.seconds[warmup:])
     return {
         "workload": workload,
@@ -112,12 +127,12 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
     }
 
 
-def _resident(images, steps):
+def _resident(batch, steps):
     if keras.backend.backend() != "tensorflow":
-        return OneBatch(images, steps)
+        return OneBatch(batch, steps)
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensors(images).cache().repeat(steps)
+    return tf.data.Dataset.from_tensors(batch).cache().repeat(steps)
 
 
 def main(arguments=None):
