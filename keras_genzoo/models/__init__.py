@@ -2,9 +2,12 @@
 
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.classifier import Classifier
+from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.pix2pix import Pix2Pix
+from keras_genzoo.models.translation_model import TranslationModel
 from keras_genzoo.models.vae import VAE
 from keras_genzoo.models.wae import WAEGAN, WAEMMD
 from keras_genzoo.models.wgan import WGAN, WGANGP
@@ -19,7 +22,10 @@ __all__ = [
     "WGANGP",
     "Autoencoder",
     "Classifier",
+    "CycleGAN",
     "GenerativeModel",
     "LatentModel",
+    "Pix2Pix",
+    "TranslationModel",
     "load",
 ]

@@ -4,7 +4,10 @@ from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDeco
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
+from keras_genzoo.networks.patchgan import PatchGANDiscriminator
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
+from keras_genzoo.networks.translation_resnet import ResNetTranslator
+from keras_genzoo.networks.unet import UNetGenerator
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
 
 __all__ = [
@@ -18,8 +21,11 @@ __all__ = [
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",
+    "PatchGANDiscriminator",
     "ResNetCritic",
     "ResNetGenerator",
+    "ResNetTranslator",
     "StridedCritic",
+    "UNetGenerator",
     "UpsamplingGenerator",
 ]

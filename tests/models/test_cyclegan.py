@@ -265,6 +265,12 @@ class TestPromises:
     def test_mixed_precision_trains(self, policy):
         keras.config.set_dtype_policy(policy)
         try:
-            support.check_training_step(make_cyclegan_of_the_paper, LARGE_DOMAINS)
+            model = make_cyclegan_of_the_paper()
+            before = [np.array(variable) for variable in model.trainable_variables]
+            # In float16 the first steps are skipped while the scale of the loss comes down.
+            history = model.fit(*LARGE_DOMAINS, epochs=12, verbose=0).history
         finally:
             keras.config.set_dtype_policy("float32")
+        assert all(np.isfinite(values).all() for values in history.values())
+        for variable, old in zip(model.trainable_variables, before, strict=True):
+            assert (np.array(variable) != old).any(), variable.path

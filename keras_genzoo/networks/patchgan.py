@@ -1,0 +1,100 @@
+"""PatchGAN, the discriminator of patches of pix2pix and CycleGAN."""
+
+import keras
+from keras import initializers, layers
+
+from keras_genzoo.networks.configurable import ConfigurableNetwork
+from keras_genzoo.networks.normalization import check_normalization, normalization_layer
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class PatchGANDiscriminator(ConfigurableNetwork):
+    """Images to a map of logits, each of which judges one patch.
+
+    4x4 convolutions: `num_layers` of stride 2 and one of stride 1, all but the first normalised, each with leaky
+    ReLU (0.2), and one of stride 1 to the logits. Channels are `width` times 1, 2, 4, 8, 8, ... Those of
+    stride 1 shrink the map by a pixel. With `num_layers=0` all convolutions are 1x1.
+
+    | `num_layers` | patch | 256x256 becomes | the paper's |
+    | --- | --- | --- | --- |
+    | 0 | 1x1 | 256x256 | PixelGAN |
+    | 1 | 16x16 | 126x126 | |
+    | 3 | 70x70 | 30x30 | PatchGAN |
+    | 5 | 286x286 | 6x6 | ImageGAN |
+
+    With width 64 and 3 layers it has 2,768,705 trainable parameters for a pair of colour images (6 channels)
+    and batch normalisation, and 2,764,737 for 3 channels and instance normalisation.
+
+    Args:
+        channels: Int, channels of the images; of a pair joined along the channels, of both.
+        width: Int, channels after the first convolution.
+        num_layers: Int, number of convolutions of stride 2.
+        normalization: `"batch"` or `"instance"` (without learnt scale and offset; the convolutions then have
+            biases).
+        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+
+    Call arguments:
+        images: Float images in [-1, 1], `(batch, height, width, channels)`; height and width multiples of
+            `2**num_layers`.
+
+    Returns:
+        Float32 logits, `(batch, rows, columns, 1)`.
+
+    Source: Isola et al. 2017, appendix 6.1.2, without its sigmoid, which is part of the loss here. Padding and
+    biases follow the authors' PyTorch code.
+    """
+
+    def __init__(
+        self,
+        channels,
+        width=64,
+        num_layers=3,
+        normalization="batch",
+        synchronized=False,
+        name="discriminator",
+    ):
+        check_normalization(normalization)
+        if num_layers < 0:
+            raise ValueError(f"`num_layers` must be at least 0. Received: num_layers={num_layers}")
+
+        def convolution(x, channels, strides, use_bias, name):
+            if num_layers > 0 and strides == 1:
+                # One pixel at each side: 'same' would put two at one of them, and keep the size.
+                x = layers.ZeroPadding2D(1)(x)
+            return layers.Conv2D(
+                channels,
+                4 if num_layers > 0 else 1,
+                strides=strides,
+                # For a kernel of 4, stride 2 and an even side 'same' is one pixel at each side.
+                padding="same" if strides == 2 else "valid",
+                use_bias=use_bias,
+                kernel_initializer=initializers.RandomNormal(0.0, 0.02),
+                name=name,
+            )(x)
+
+        images = keras.Input((None, None, channels), name="images")
+        strides = [2] * num_layers + [1] if num_layers > 0 else [1, 1]
+        x = images
+        for index, stride in enumerate(strides):
+            level = index + 1
+            use_bias = index == 0 or normalization == "instance"
+            x = convolution(x, width * min(2**index, 8), stride, use_bias, f"conv_{level}")
+            if index > 0:
+                x = normalization_layer(normalization, f"norm_{level}", synchronized)(x)
+            x = layers.LeakyReLU(0.2)(x)
+        # The reference's 1x1 form gives its last convolution a bias with instance normalisation only.
+        last_bias = num_layers > 0 or normalization == "instance"
+        x = convolution(x, 1, 1, last_bias, "logits")
+        outputs = layers.Activation("linear", dtype="float32", name="float32_logits")(x)
+        super().__init__(images, outputs, name=name)
+
+    @property
+    def receptive_field(self):
+        """Side of the patch that a logit sees, in pixels."""
+        num_layers = self._arguments["num_layers"]
+        if num_layers == 0:
+            return 1
+        side = 1
+        for stride in [1, 1] + [2] * num_layers:
+            side = (side - 1) * stride + 4
+        return side
