@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_genzoo import (
     callbacks,
@@ -40,12 +41,14 @@ class Recipe:
         model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments. A dict among
             them is an object too: `class` is a name in `keras_genzoo.networks`, `.penalties`, `.likelihoods` or
             `.losses`.
-        data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them.
+        data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them. A
+            `TranslationModel` takes a data set of pairs.
         epochs: Int.
         seed: Int, seed of the initial weights, of the noise and of the order of the data.
         optimizers: Dict of player -> dict with `class` (a name in `keras_genzoo.optimizers` or
             `keras.optimizers`) and its arguments; a missing player takes the paper's. A dict among the
-            arguments is a schedule of `keras.optimizers.schedules`. A classifier's one player is `optimizer`.
+            arguments is a schedule of `keras_genzoo.optimizers` or `keras.optimizers.schedules`. A classifier's
+            one player is `optimizer`.
         evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
         best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
     """
@@ -93,7 +96,7 @@ class Recipe:
     def _check(self, path):
         if not isinstance(self.epochs, int) or self.epochs < 1:
             raise ValueError(f"`epochs` in {path} must be an int of at least 1. Received: {self.epochs!r}")
-        data_keys = {"name", "split", "batch_size", "image_size"}
+        data_keys = {"name", "split", "batch_size", "image_size", "augment"}
         _check_keys(path, "data.", self.data, data_keys, required={"name", "batch_size"})
         info = datasets.info(self.data["name"])
         if (split := self.data.get("split", "train")) not in info.splits:
@@ -121,6 +124,12 @@ class Recipe:
         if self.model.get("class") not in classes:
             raise ValueError(
                 f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"
+            )
+        translates = issubclass(self.model_class, models.TranslationModel)
+        if translates != (getattr(info, "source_shape", None) is not None):
+            raise ValueError(
+                f"`data.name` in {path} must be a data set of {'pairs of images' if translates else 'single images'} "
+                f"for a {self.model['class']}. Received: {info.name!r}"
             )
         size = self.data.get("image_size", info.image_shape[:-1])
         shape = [*(size if isinstance(size, list | tuple) else (size, size)), info.image_shape[-1]]
@@ -166,6 +175,14 @@ class Recipe:
             raise ValueError(
                 f"`model` or `optimizers` of the recipe {self.name!r} has an unusable argument: {error}"
             ) from error
+        if isinstance(model, models.TranslationModel):
+            channels = datasets.info(self.data["name"]).source_shape[-1]
+            if model.source_channels != channels:
+                raise ValueError(
+                    f"`model` of the recipe {self.name!r} translates images of {model.source_channels} channels. The "
+                    f"sources of {self.data['name']!r} have {channels}: set `model.source_channels`, and "
+                    "`image_shape` or `channels` of a generator of your own."
+                )
         if isinstance(model, models.GenerativeModel):
             # The base's, whatever keywords the family's own offers for its players.
             models.GenerativeModel.compile(model, chosen)
@@ -186,9 +203,9 @@ def train(
 ):
     """Trains a checkpoint.
 
-    The run folder holds `recipe.json`, `log.jsonl` (a line an epoch), `samples/` (a grid of the same latents
-    an epoch), `best/` (the best model so far as a preset), `backup/`, and in the end `preset/`: the model of
-    the recipe with metadata, card and picture.
+    The run folder holds `recipe.json`, `log.jsonl` (a line an epoch), `samples/` (a grid of the same latents, or
+    of translations of the same test images, an epoch), `best/` (the best model so far as a preset), `backup/`,
+    and in the end `preset/`: the model of the recipe with metadata, card and picture.
 
     Args:
         recipe: `Recipe`.
@@ -234,14 +251,16 @@ def train(
     with strategy_scope(strategy) as worker:
         model = recipe.make_model()
     # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
-    datasets.arrays(recipe.data["name"], recipe.data.get("split", "train"), data_dir)
+    datasets.load(**recipe.data, data_dir=data_dir)
     if worker > 0:
         # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
         output = output / f"worker-{worker}"
     output.mkdir(parents=True, exist_ok=True)
     folders.write_json(output / "recipe.json", _as_json(recipe))
     watchers = []
-    if isinstance(model, models.GenerativeModel):
+    if isinstance(model, models.TranslationModel):
+        watchers.append(callbacks.TranslationGrid(output / "samples", *_shown_pairs(recipe, data_dir)))
+    elif isinstance(model, models.GenerativeModel):
         modes = datasets.info(recipe.data["name"]).modes
         watchers.append(callbacks.SampleGrid(output / "samples", real=modes and modes.centers))
     if recipe.best:
@@ -290,7 +309,12 @@ def write_preset(model, recipe, output, data_dir=None):
     if recipe.evaluation:
         metadata["results"] = metrics.evaluate(model, **recipe.evaluation, data_dir=data_dir)
     samples = None
-    if isinstance(model, models.GenerativeModel):
+    if isinstance(model, models.TranslationModel):
+        samples = output / "samples.png"
+        sources, targets = _shown_pairs(recipe, data_dir)
+        scale = max(1, 128 // model.image_shape[0])
+        visualization.save_translations(model, sources, samples, targets, scale=scale)
+    elif isinstance(model, models.GenerativeModel):
         samples = output / "samples.png"
         if model.makes_points:
             modes = datasets.info(recipe.data["name"]).modes
@@ -299,6 +323,22 @@ def write_preset(model, recipe, output, data_dir=None):
             images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
             visualization.save_grid(images, samples, columns=10)
     model.save_to_preset(output / "preset", metadata=metadata, samples=samples, overwrite=True)
+
+
+def _shown_pairs(recipe, data_dir, num=8):
+    """Sources and targets spread over the test split, at the size of the recipe's data."""
+    size = datasets.info(recipe.data["name"]).splits["test"]
+    batches = datasets.load(
+        recipe.data["name"],
+        split="test",
+        batch_size=max(1, size // num),
+        image_size=recipe.data.get("image_size"),
+        data_dir=data_dir,
+        shuffle=False,
+    )
+    # The first of each batch: neighbours in the order of a data set are often alike.
+    pairs = [[keras.ops.convert_to_numpy(images[0]) for images in batch] for batch in batches.take(num)]
+    return tuple(map(np.stack, zip(*pairs, strict=True)))
 
 
 @contextlib.contextmanager

@@ -69,6 +69,54 @@ def save_grid(images, path, columns=None, padding=2, scale=1):
         Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary, format="PNG")
 
 
+def save_translations(model, sources, path, targets=None, direction=None, padding=2, scale=1):
+    """Writes images and their translations as a PNG file, a row an image.
+
+    The columns are source, translation and, where there are targets, target. Of a model of several directions and
+    without `direction`, the target's translation back comes last. Grey images are shown in grey.
+
+    Args:
+        model: `keras_genzoo.models.TranslationModel`.
+        sources: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+        path: String or path of the file; its folder is created.
+        targets: Array `(num, height, width, channels)`: what the translations should be, or without pairs
+            any images of the other domain. A direction other than the first translates these.
+        direction: String, one of `model.directions`. Defaults to all that there are images for.
+        padding, scale: As for `save_grid`.
+
+    Raises:
+        ValueError: If the images do not fit the model, the targets for `direction` are missing, or `path`
+            does not end with `.png`.
+        OSError: If `path` cannot be written.
+
+    Example:
+
+    ```python
+    keras_genzoo.visualization.save_translations(model, edges[:8], "edges.png", targets=pictures[:8])
+    ```
+    """
+    _check_suffix(path)
+    if direction is None:
+        directions = [
+            each for each in model.directions if model.in_direction(each, sources, targets)[0] is not None
+        ]
+    else:
+        directions = [direction]
+    columns = []
+    for each in directions:
+        images, wanted = model.in_direction(each, sources, targets)
+        if images is None:
+            raise ValueError(f"`targets` is missing: `direction` {each!r} translates them.")
+        columns += [images, model.translate(images, each)]
+    if len(directions) == 1 and wanted is not None:
+        columns.append(wanted)
+    columns = [pixels.to_uint8(images) for images in columns]
+    if any(images.shape[-1] == 3 for images in columns):
+        columns = [np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images for images in columns]
+    rows = np.stack(columns, axis=1)
+    save_grid(rows.reshape(-1, *rows.shape[2:]), path, columns=len(columns), padding=padding, scale=scale)
+
+
 def save_scatter(points, path, titles=None, real=None):
     """Writes points in the plane as a PNG file: one panel, or a row of them such as samples over training.
 

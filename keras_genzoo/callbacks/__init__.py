@@ -1,7 +1,16 @@
-"""Callbacks for `fit`: sample grids, measures, logs, the best model so far, health, and backups that resume."""
+"""Callbacks for `fit`: grids of images, measures, logs, the best model so far, health, and backups that resume."""
 
 from keras_genzoo.callbacks.backup import Backup, Interrupted
 from keras_genzoo.callbacks.health import TrainingHealth
-from keras_genzoo.callbacks.monitoring import Evaluate, JSONLines, KeepBest, SampleGrid
+from keras_genzoo.callbacks.monitoring import Evaluate, JSONLines, KeepBest, SampleGrid, TranslationGrid
 
-__all__ = ["Backup", "Evaluate", "Interrupted", "JSONLines", "KeepBest", "SampleGrid", "TrainingHealth"]
+__all__ = [
+    "Backup",
+    "Evaluate",
+    "Interrupted",
+    "JSONLines",
+    "KeepBest",
+    "SampleGrid",
+    "TrainingHealth",
+    "TranslationGrid",
+]

@@ -50,6 +50,34 @@ class SampleGrid(keras.callbacks.Callback):
             visualization.save_grid(samples, path, columns=self.model.num_classes, scale=2)
 
 
+class TranslationGrid(keras.callbacks.Callback):
+    """Writes translations of the same images after every epoch, as `epoch-0001.png`, ..., a row an image.
+
+    Args:
+        directory: String or path of the folder, which is created.
+        sources, targets, direction: As for `keras_genzoo.visualization.save_translations`.
+
+    Example:
+
+    ```python
+    sources, targets = keras_genzoo.datasets.arrays("facades", split="test")
+    grid = keras_genzoo.callbacks.TranslationGrid("runs/facades", sources[:8], targets[:8])
+    model.fit(batches, epochs=200, callbacks=[grid])
+    ```
+    """
+
+    def __init__(self, directory, sources, targets=None, direction=None):
+        super().__init__()
+        self.directory = Path(directory)
+        self.sources = sources
+        self.targets = targets
+        self.direction = direction
+
+    def on_epoch_end(self, epoch, logs=None):
+        path = self.directory / f"epoch-{epoch + 1:04d}.png"
+        visualization.save_translations(self.model, self.sources, path, self.targets, self.direction)
+
+
 class Evaluate(keras.callbacks.Callback):
     """Adds the results of `keras_genzoo.metrics.evaluate` to the logs of an epoch.
 

@@ -4,8 +4,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from keras import ops
 
-from keras_genzoo import datasets, latent
+from keras_genzoo import datasets, latent, pixels
 from keras_genzoo.metrics.extractors import extractor as load_extractor
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
 from keras_genzoo.metrics.inception import inception_score
@@ -54,13 +55,22 @@ def evaluate(
       to 1), `reconstruction_psnr` in decibels and `reconstruction_ssim`, the means over real images. Needs a
       model with `reconstruct`.
 
+    - `"translation"`: of a model with `translate`, on pairs of images at the model's size: `translation_l1` (the
+      mean absolute difference between translation and target on the scale from 0 to 1), `translation_ssim` and
+      `translation_psnr` in decibels, the means over the pairs. Beside them the likeness to the target of what
+      needs no training, `identity_l1` and `identity_ssim` (the source itself, a grey one repeated as colour), and of
+      one picture for all, `mean_image_l1` and `mean_image_ssim` (the mean of the training split's targets).
+      Of a model of several directions each has all of these, with its name at the end
+      (`translation_l1_a_to_b`).
+
     Args:
         model: `GenerativeModel`, or a `Classifier`.
         dataset: Name of the data set, as for `keras_genzoo.datasets.load`.
         extractor: Name of the network that gives features of images, as for
             `keras_genzoo.metrics.extractor`, or an `Extractor`.
-        measures: Sequence of names from the list. Defaults to `test_accuracy` of a classifier, to `modes` of
-            data that have them, and else to `frechet_distance` and `label_agreement` or `classes_seen`.
+        measures: Sequence of names from the list. Defaults to `test_accuracy` of a classifier, to `translation`
+            of a model that translates, to `modes` of data that have them, and else to `frechet_distance` and
+            `label_agreement` or `classes_seen`.
         num_samples: Int, number of generated images (a conditional model's labels cycle through the
             classes), and the largest number of real ones.
         seed: Int, seed of the samples, and of whatever else a measure draws.
@@ -117,6 +127,8 @@ class _Subject:
     def default_measures(self):
         if isinstance(self.model, Classifier):
             return ("test_accuracy",)
+        if hasattr(self.model, "translate"):
+            return ("translation",)
         if self.info.modes is not None or (self._extractor is not None and _stacked_digits(self)):
             return ("modes",)
         return ("frechet_distance", "label_agreement" if self.model.num_classes else "classes_seen")
@@ -144,6 +156,29 @@ class _Subject:
     @property
     def images(self):
         return self.all_images[: self.num_samples]
+
+    @cached_property
+    def pairs(self):
+        """Sources and targets, float32 in [-1, 1] at the model's size."""
+        return tuple(self._at_model_size(images[: self.num_samples]) for images in self._arrays)
+
+    @cached_property
+    def mean_pair(self):
+        """The mean source and the mean target of the training split, `(1, height, width, channels)`."""
+        # Scaling is linear: the mean of the scaled images is the scaled mean.
+        return tuple(
+            self._at_model_size(images.mean(axis=0, keepdims=True, dtype="float64") / 127.5 - 1.0)
+            for images in datasets.arrays(self.dataset, split="train", data_dir=self.data_dir)
+        )
+
+    def _at_model_size(self, images):
+        """Images as float32 in [-1, 1] at the model's size, scaled as the data sets' batches are."""
+        images, size = pixels.normalize(images), self.model.image_shape[:2]
+        if images.shape[1:3] != size:
+            images = ops.image.resize(
+                images, size, interpolation="bilinear", antialias=True, data_format="channels_last"
+            )
+        return np.clip(ops.convert_to_numpy(images), -1.0, 1.0)
 
     @property
     def labels_asked(self):
@@ -176,6 +211,19 @@ class _Subject:
         num_real = len(self.images) if num_real is None else num_real
         protocol = {"dataset": self.dataset, "split": self.split, "num_real": num_real, **constants}
         return {"metric": metric, "value": _rounded(value), "protocol": protocol}
+
+    def about_pairs(self, metric, value, direction, **constants):
+        """A result that compares images with the targets of a direction."""
+        protocol = {
+            "dataset": self.dataset,
+            "split": self.split,
+            "num_pairs": len(self.pairs[0]),
+            "image_size": list(self.model.image_shape[:2]),
+            "direction": direction,
+            **constants,
+        }
+        name = metric if len(self.model.directions) == 1 else f"{metric}_{direction}"
+        return {"metric": name, "value": _rounded(value), "protocol": protocol}
 
     def about_samples(self, metric, value, **constants):
         """A result that needs samples alone, and what the data set is known to hold."""
@@ -317,6 +365,46 @@ def _reconstruction(subject):
     return [subject.about_images(f"reconstruction_{name}", np.mean(each)) for name, each in values.items()]
 
 
+def _translation(subject):
+    return [result for direction in subject.model.directions for result in _of_direction(subject, direction)]
+
+
+def _of_direction(subject, direction):
+    sources, targets = subject.model.in_direction(direction, *subject.pairs)
+    _, mean = subject.model.in_direction(direction, *subject.mean_pair)
+    translations = subject.model.translate(sources, direction)
+    noise = {"sampling_dropout": subject.model.sampling_dropout}
+    results = [
+        subject.about_pairs(f"translation_{name}", value, direction, **noise)
+        for name, value in {
+            **_likeness(translations, targets),
+            "psnr": np.mean(psnr(translations, targets)),
+        }.items()
+    ]
+    baselines = {
+        "identity": _in_channels(sources, targets.shape[-1]),
+        "mean_image": np.broadcast_to(mean, targets.shape),
+    }
+    for baseline, images in baselines.items():
+        results += [
+            subject.about_pairs(f"{baseline}_{name}", value, direction)
+            for name, value in _likeness(images, targets).items()
+        ]
+    return results
+
+
+def _likeness(images, targets):
+    # Half of the difference on the scale from -1 to 1.
+    return {"l1": np.abs(images - targets).mean(dtype="float64") / 2, "ssim": np.mean(ssim(images, targets))}
+
+
+def _in_channels(images, channels):
+    """Images with another number of channels: grey ones repeated as colour, colour averaged to grey."""
+    if images.shape[-1] == channels:
+        return images
+    return np.repeat(images.mean(axis=-1, keepdims=True), channels, axis=-1)
+
+
 # What a measure needs: functions from a subject to a complaint, or nothing.
 
 
@@ -393,6 +481,22 @@ def _reconstructions(subject):
     return _method_missing(subject, "reconstruct")
 
 
+def _translations(subject):
+    return _method_missing(subject, "translate")
+
+
+def _pairs(subject):
+    info = subject.info
+    if getattr(info, "source_shape", None) is None:
+        return f"a data set of pairs of images. Received: dataset={subject.dataset!r}"
+    wanted = subject.model.source_channels, subject.model.image_shape[-1]
+    if (info.source_shape[-1], info.image_shape[-1]) != wanted:
+        return (
+            f"pairs of images with the model's {wanted[0]} and {wanted[1]} channels. Those of "
+            f"{subject.dataset!r} have {info.source_shape[-1]} and {info.image_shape[-1]}"
+        )
+
+
 def _method_missing(subject, method):
     if not hasattr(subject.model, method):
         return f"a model with `{method}`. Received: model of class {type(subject.model).__name__}"
@@ -415,4 +519,5 @@ _MEASURES = {
     "modes": _Measure(_modes, (_samples, _known_modes)),
     "log_likelihood": _Measure(_log_likelihood, (_likelihoods,)),
     "reconstruction": _Measure(_reconstruction, (_reconstructions,)),
+    "translation": _Measure(_translation, (_translations, _pairs)),
 }

@@ -90,6 +90,20 @@ class TranslationModel(GenerativeModel):
             raise ValueError(f"`direction` must be one of {list(self.directions)}. Received: {direction!r}")
         return getattr(self, self.directions[direction])
 
+    def in_direction(self, direction, sources, targets):
+        """A pair of source and target images as the pair of what a direction translates and what it should give."""
+        first, *_ = self.directions
+        return (sources, targets) if direction in (None, first) else (targets, sources)
+
+    @property
+    def sampling_dropout(self):
+        """Whether dropout acts in `translate` too: the model's only noise, and translations then differ."""
+        return any(
+            getattr(layer, "sampling", False)
+            for direction in self.directions
+            for layer in self.translator(direction)._flatten_layers()
+        )
+
     def call(self, inputs, training=False):
         return self.translator()(inputs, training=training)
 
