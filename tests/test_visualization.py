@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_genzoo import visualization
+from keras_genzoo.models import TranslationModel
 
 
 def _flat(*values, channels=1):
@@ -38,6 +39,49 @@ class TestImageGrid:
     def test_what_cannot_be_laid_out_is_refused(self, shape):
         with pytest.raises(ValueError, match=r"`images` must have the shape \(num, height, width, 1 or 3\)"):
             visualization.image_grid(np.zeros(shape, "uint8"))
+
+
+class TestSaveTranslations:
+    class Model:
+        """Adds ten to every value from A to B, and takes twenty away on the way back."""
+
+        def __init__(self, *directions):
+            self.directions = dict.fromkeys(directions)
+
+        in_direction = TranslationModel.in_direction
+
+        def translate(self, images, direction):
+            return images + 10 if direction == "a_to_b" else images - 20
+
+    def _shown(self, tmp_path, *arguments, directions=("a_to_b", "b_to_a"), **keywords):
+        """The values shown, row by row."""
+        path = tmp_path / "shown.png"
+        visualization.save_translations(self.Model(*directions), *arguments, path, **keywords, padding=0)
+        return np.asarray(Image.open(path))[::3, ::2].tolist()
+
+    def test_a_row_an_image(self, tmp_path):
+        shown = self._shown(tmp_path, _flat(1, 2), targets=_flat(101, 102), directions=("a_to_b",))
+        assert shown == [[1, 11, 101], [2, 12, 102]]
+
+    def test_without_targets(self, tmp_path):
+        assert self._shown(tmp_path, _flat(1, 2)) == [[1, 11], [2, 12]]
+
+    def test_both_directions(self, tmp_path):
+        assert self._shown(tmp_path, _flat(1), targets=_flat(101)) == [[1, 11, 101, 81]]
+
+    def test_one_direction_of_two(self, tmp_path):
+        shown = self._shown(tmp_path, _flat(1), targets=_flat(101), direction="b_to_a")
+        assert shown == [[101, 81, 1]]
+
+    def test_grey_images_beside_colour_ones_are_grey(self, tmp_path):
+        colour = np.broadcast_to(np.uint8([7, 8, 9]), (1, 3, 2, 3))
+        assert self._shown(tmp_path, _flat(1), targets=colour, direction="a_to_b") == [
+            [[1, 1, 1], [11, 11, 11], [7, 8, 9]]
+        ]
+
+    def test_a_direction_without_its_images_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="`targets` is missing: `direction` 'b_to_a' translates them"):
+            self._shown(tmp_path, _flat(1), direction="b_to_a")
 
 
 class TestSaveGrid:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_genzoo import callbacks, metrics, models
+from keras_genzoo import callbacks, metrics, models, pixels
 from tests import support
 
 
@@ -36,6 +36,23 @@ class TestSampleGrid:
         gan.fit(support.toy_images(8), support.toy_labels(8), callbacks=[grid], verbose=0)
         width, height = Image.open(tmp_path / "epoch-0001.png").size
         assert (width, height) == (2 * (3 * 10 + 2), 2 * (2 * 10 + 2))
+
+
+class TestTranslationGrid:
+    def test_one_grid_of_the_same_images_an_epoch(self, tmp_path):
+        sources, targets = (support.toy_images(4, (32, 32, channels)) for channels in (1, 3))
+        model = models.Pix2Pix((32, 32, 3), 1, width=2)
+        model.compile()
+        grid = callbacks.TranslationGrid(tmp_path / "samples", sources[:2], targets[:2])
+        model.fit(sources, targets, batch_size=2, epochs=2, callbacks=[grid], verbose=0)
+        files = sorted((tmp_path / "samples").iterdir())
+        assert [file.name for file in files] == ["epoch-0001.png", "epoch-0002.png"]
+        # Two rows of source, translation and target, of 32 pixels with margins of 2; the model as it is now.
+        shown = np.asarray(Image.open(files[1])).astype(int)
+        assert shown.shape == (2 * 34 + 2, 3 * 34 + 2, 3)
+        translated = pixels.to_uint8(model.translate(sources[1:2])[0])
+        np.testing.assert_allclose(shown[36:68, 36:68], translated, atol=1)
+        assert (shown[36:68, 2:34] == pixels.to_uint8(sources[1])).all()
 
 
 class TestEvaluate:

@@ -22,6 +22,7 @@ class Info:
     image_shape: tuple
     num_classes: int
     modes: object = None
+    source_shape: tuple | None = None
 
 
 @dataclasses.dataclass
@@ -35,15 +36,28 @@ INFOS = {
     "digits": Info((12, 12, 1), 10),
     "points": Info((2,), 2, Modes(CENTERS, 0.1)),
     "stacked": Info((8, 8, 2), 9),
+    "drawings": Info((12, 12, 3), None, source_shape=(12, 12, 1)),
+    "styles": Info((12, 12, 3), None, source_shape=(12, 12, 3)),
 }
-ARRAYS = {"toy": (IMAGES, LABELS), "digits": (pixels.to_uint8(DIGITS), None)}
+DRAWINGS = tuple(pixels.to_uint8(support.toy_images(20, (12, 12, channels), channels)) for channels in (1, 3))
+# Of one colour each, so that scaling leaves them as they are.
+COLOURS = np.random.default_rng(0).integers(0, 256, (2, 20, 1, 1, 3)).astype("uint8")
+STYLES = tuple(np.broadcast_to(colours, (20, 24, 24, 3)) for colours in COLOURS)
+ARRAYS = {
+    "toy": (IMAGES, LABELS),
+    "digits": (pixels.to_uint8(DIGITS), None),
+    "drawings": DRAWINGS,
+    "styles": STYLES,
+}
+# Only what is learnt from the training split is asked of it: the mean of the first half.
+TRAINING_ARRAYS = {name: tuple(images[:10] for images in ARRAYS[name]) for name in ("drawings", "styles")}
 
 
 @pytest.fixture(autouse=True)
 def _toy_data(monkeypatch):
     def arrays(name, split="train", data_dir=None):
-        assert (split, data_dir) == ("test", None)
-        return ARRAYS[name]
+        assert data_dir is None
+        return {"test": ARRAYS, "train": TRAINING_ARRAYS}[split][name]
 
     monkeypatch.setattr(datasets, "arrays", arrays)
     monkeypatch.setattr(datasets, "info", INFOS.get)
@@ -94,6 +108,22 @@ class Decoder:
 
     def reconstruct(self, images):
         return (0.5 * pixels.normalize(images)).__array__()
+
+
+class Inverter:
+    """A translator whose translations are easy to check: negatives, in colour."""
+
+    source_channels, sampling_dropout = 1, True
+    in_direction = models.TranslationModel.in_direction
+
+    def __init__(self, directions=("source_to_target",), **attributes):
+        self.directions = dict.fromkeys(directions)
+        self.image_shape = (12, 12, 3)
+        vars(self).update(attributes)
+
+    def translate(self, images, direction):
+        assert direction in self.directions and images.dtype == "float32"
+        return -np.broadcast_to(images, (*images.shape[:3], 3))
 
 
 def gan(**arguments):
@@ -296,6 +326,61 @@ class TestMeasuresOfRealImages:
             assert results[name]["protocol"] == {"dataset": "digits", "split": "test", "num_real": 30}
 
 
+class TestTranslation:
+    def test_of_pairs_beside_what_needs_no_training(self):
+        results = metrics.evaluate(Inverter(), "drawings", num_samples=15)
+        sources, targets = (images[:15] / 255 for images in DRAWINGS)
+        mean = np.broadcast_to(DRAWINGS[1][:10].mean(axis=0) / 255, targets.shape)
+        sources = np.broadcast_to(sources, targets.shape)
+
+        def l1(images):
+            return np.abs(images - targets).mean()
+
+        def ssim(images):
+            return metrics.ssim(2 * images - 1, 2 * targets - 1).mean()
+
+        assert {result["metric"]: result["value"] for result in results} == pytest.approx(
+            {
+                "translation_l1": l1(1 - sources),
+                "translation_ssim": ssim(1 - sources),
+                "translation_psnr": np.mean(-10 * np.log10(np.mean((1 - sources - targets) ** 2, (1, 2, 3)))),
+                "identity_l1": l1(sources),
+                "identity_ssim": ssim(sources),
+                "mean_image_l1": l1(mean),
+                "mean_image_ssim": ssim(mean),
+            },
+            rel=1e-3,
+        )
+        protocol = {
+            "dataset": "drawings",
+            "split": "test",
+            "num_pairs": 15,
+            "image_size": [12, 12],
+            "direction": "source_to_target",
+        }
+        for result in results:
+            noise = {"sampling_dropout": True} if result["metric"].startswith("translation") else {}
+            assert result["protocol"] == {**protocol, **noise}
+
+    def test_both_directions_by_name(self):
+        """Images of another size are scaled to the model's; what is translated back is compared with the sources."""
+        model = Inverter(("a_to_b", "b_to_a"), source_channels=3)
+        results = by_name(metrics.evaluate(model, "styles"))
+        first, second = COLOURS / 255
+        mean_a, mean_b = COLOURS[:, :10].mean(axis=1) / 255
+        expected = {
+            "translation_l1_a_to_b": np.abs(1 - first - second).mean(),
+            "translation_l1_b_to_a": np.abs(1 - second - first).mean(),
+            "identity_l1_b_to_a": np.abs(first - second).mean(),
+            "mean_image_l1_a_to_b": np.abs(mean_b - second).mean(),
+            "mean_image_l1_b_to_a": np.abs(mean_a - first).mean(),
+        }
+        assert len(results) == 14
+        for name, value in expected.items():
+            assert results[name]["value"] == pytest.approx(value, rel=1e-3), name
+            assert results[name]["protocol"]["direction"] == name[-6:]
+
+
 class TestRefusals:
     """Before anything is computed: the models here cannot do what would be asked of them."""
 
@@ -315,6 +400,10 @@ class TestRefusals:
                 r"needs points of known modes, or `extractor`.*dataset='toy', extractor=None",
             ),
             (lambda: Decoder(False), "digits", "modes", r"needs a model with `sample`"),
+            (gan, "drawings", "translation", r"needs a model with `translate`"),
+            (Inverter, "digits", "translation", r"needs a data set of pairs.*dataset='digits'"),
+            (Inverter, "styles", "translation", r"model's 1 and 3 channels. Those of 'styles' have 3 and 3"),
+            (Inverter, "digits", "modes", r"needs a model with `sample`"),
         ],
     )
     def test_without_an_extractor(self, model, dataset, measure, message):
