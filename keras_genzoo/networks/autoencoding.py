@@ -7,7 +7,7 @@ An encoder gives the mean and the logarithm of the variance of a latent's poster
 import math
 
 import keras
-from keras import layers
+from keras import initializers, layers
 
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.dcgan import side_and_doublings
@@ -23,6 +23,8 @@ class MLPEncoder(ConfigurableNetwork):
         hidden: Sequence of ints, units of the hidden layers.
         activation: Keras activation of the hidden layers.
         stochastic: Bool, whether to give a mean and a log variance, or one latent.
+        value_range: Pair `(low, high)` to which the images are scaled first. Where most pixels are black, `(0, 1)`
+            lets them start at zero: saturating layers learn many times faster so.
 
     Call arguments:
         images: Float images in [-1, 1].
@@ -40,10 +42,15 @@ class MLPEncoder(ConfigurableNetwork):
         hidden=(400,),
         activation="relu",
         stochastic=True,
+        value_range=(-1.0, 1.0),
         name="encoder",
     ):
         images = keras.Input(tuple(image_shape), name="images")
-        x = layers.Flatten()(images)
+        x = images
+        low, high = value_range
+        if (low, high) != (-1, 1):
+            x = layers.Rescaling((high - low) / 2, (high + low) / 2)(x)
+        x = layers.Flatten()(x)
         for units in hidden:
             x = layers.Dense(units, activation=activation)(x)
         super().__init__(images, _posterior(x, latent_dim, stochastic), name=name)
@@ -58,6 +65,7 @@ class MLPDecoder(ConfigurableNetwork):
         image_shape: Tuple `(height, width, channels)`.
         hidden: Sequence of ints, units of the hidden layers.
         activation: Keras activation of the hidden layers.
+        output_bias: Float, initial logit of every pixel, such as that of the data's mean.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -66,12 +74,24 @@ class MLPDecoder(ConfigurableNetwork):
         Float32 logits of images.
     """
 
-    def __init__(self, latent_dim, image_shape, hidden=(400,), activation="relu", name="decoder"):
+    def __init__(
+        self,
+        latent_dim,
+        image_shape,
+        hidden=(400,),
+        activation="relu",
+        output_bias=0.0,
+        name="decoder",
+    ):
         latents = keras.Input((latent_dim,), name="latents")
         x = latents
         for units in hidden:
             x = layers.Dense(units, activation=activation)(x)
-        x = layers.Dense(math.prod(image_shape), name="flat_logits")(x)
+        x = layers.Dense(
+            math.prod(image_shape),
+            bias_initializer=initializers.Constant(output_bias),
+            name="flat_logits",
+        )(x)
         logits = layers.Reshape(tuple(image_shape), dtype="float32", name="logits")(x)
         super().__init__(latents, logits, name=name)
 

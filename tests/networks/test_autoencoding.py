@@ -170,3 +170,20 @@ def test_config_rebuilds_the_network(make_network):
     x = np.random.default_rng(0).uniform(-1, 1, (2, *network.input_shape[1:])).astype("float32")
     for ours, theirs in zip(keras.tree.flatten(again(x)), keras.tree.flatten(network(x)), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_an_encoder_may_scale_its_images_first():
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 4, 4, 1)).astype("float32")
+    plain, scaled = (
+        networks.MLPEncoder((4, 4, 1), 3, (5,), stochastic=False, value_range=value_range)
+        for value_range in ((-1, 1), (0, 1))
+    )
+    scaled.set_weights(plain.get_weights())
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(scaled(images)), ops.convert_to_numpy(plain((images + 1) / 2)), atol=1e-6
+    )
+
+
+def test_a_decoder_starts_at_the_bias_given():
+    logits = networks.MLPDecoder(3, (4, 4, 1), (5,), output_bias=-1.9)(np.zeros((1, 3), "float32"))
+    np.testing.assert_allclose(ops.convert_to_numpy(logits), -1.9, atol=1e-6)
