@@ -66,6 +66,67 @@ def _interpolate(options):
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
 
 
+def _translate(options):
+    from tqdm import tqdm
+
+    from keras_genzoo import datasets, models, pictures, visualization
+
+    outputs = _translation_outputs(options.images, Path(options.output))
+    model = models.load(options.name)
+    if not hasattr(model, "translate"):
+        raise ValueError(f"{options.name!r} is a {type(model).__name__}, which does not translate images.")
+    channels = model.translator(options.direction).input_shape[-1]
+    if options.edges and channels != 1:
+        raise ValueError(
+            f"--edges makes grey images, but {options.name!r} translates images of {channels} channels."
+        )
+    failures = 0
+    # None: no bar where nobody watches.
+    with tqdm(outputs.items(), unit="picture", disable=None) as progress:
+        for file, output in progress:
+            try:
+                picture = pictures.read(file, 3 if options.edges else channels, options.size)
+                if options.edges:
+                    picture = datasets.edges(picture)
+                fit = None if options.fit == "none" else options.fit
+                translated = model.translate(picture[None], options.direction, fit)
+                visualization.save_grid(translated, output, padding=0)
+            except (ValueError, OSError) as error:
+                failures += 1
+                progress.write(f"genzoo translate: {file}: {error}", file=sys.stderr)
+    left_out = f"; {failures} could not be translated" if failures else ""
+    print(f"Wrote {len(outputs) - failures} translations by {options.name} to {options.output}{left_out}.")
+    return 1 if failures else 0
+
+
+def _translation_outputs(inputs, folder):
+    """Dict of the picture files to translate -> the files to write; refused where one would be lost."""
+    from keras_genzoo import pictures
+
+    outputs = {}
+    for path in map(Path, inputs):
+        if not path.is_dir():
+            if not path.exists():
+                raise FileNotFoundError(f"There is no picture {str(path)!r}.")
+            outputs[path] = folder / f"{path.stem}.png"
+            continue
+        # What an earlier call has written to a folder inside is not translated again.
+        earlier = folder.resolve() if folder.resolve() != path.resolve() else None
+        found = [file for file in pictures.find(path) if earlier not in file.resolve().parents]
+        if not found:
+            raise ValueError(f"The folder {str(path)!r} holds no pictures.")
+        outputs |= {file: folder / file.relative_to(path).with_suffix(".png") for file in found}
+    sources = {file.resolve() for file in outputs}
+    writers = {}
+    for file, output in outputs.items():
+        if output.resolve() in sources:
+            raise ValueError(f"{file} would be written over {output}. Choose another --output.")
+        if (other := writers.setdefault(output, file)) != file:
+            raise ValueError(f"{other} and {file} would both be written to {output}. Translate them apart.")
+    _writable_file(next(iter(outputs.values())))
+    return outputs
+
+
 def _train(options):
     from keras_genzoo import callbacks, training
 
@@ -127,8 +188,14 @@ def _export(options):
     from keras_genzoo import models
 
     model = models.load(options.name)
-    _require_generator(model, options.name)
-    model.export(options.output, verbose=True)
+    if not hasattr(model, "translate"):
+        _require_generator(model, options.name)
+    direction = {}
+    if options.direction is not None:
+        if not hasattr(model, "translate"):
+            raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
+        direction["direction"] = options.direction
+    model.export(options.output, options.format, **direction, verbose=True)
 
 
 def _labels(model, options, num):
@@ -145,6 +212,10 @@ def _labels(model, options, num):
 
 
 def _require_generator(model, name):
+    if hasattr(model, "translate"):
+        raise ValueError(
+            f"{name!r} is a {type(model).__name__}, which makes images from images: use genzoo translate."
+        )
     if not hasattr(model, "sample"):
         raise ValueError(f"{name!r} is a {type(model).__name__}, which does not make images.")
 
@@ -191,6 +262,21 @@ def _parser():
     command.add_argument("--rows", type=_positive_int, default=8, help="number of paths (default 8)")
     command.add_argument("--steps", type=_positive_int, default=10, help="images a path (default 10)")
 
+    command = add("translate", _translate, "Translate pictures, each into a PNG file of its name.")
+    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
+    command.add_argument("--output", required=True, help="folder for the translations")
+    command.add_argument("--direction", help="direction of the translation (default: the model's first)")
+    command.add_argument(
+        "--fit",
+        choices=("pad", "resize", "none"),
+        default="pad",
+        help="what to do with sizes that the model cannot take: mirror the edges and crop again (default), scale, "
+        "or refuse",
+    )
+    command.add_argument("--size", type=_positive_int, help="scale the longer side to this many pixels first")
+    command.add_argument("--edges", action="store_true", help="translate the edges of the pictures")
+
     command = add("train", _train, "Train a model from its recipe.")
     command.add_argument("recipe", help="path of a recipe, or its name in tools/recipes of a checkout")
     command.add_argument("--output", help="run folder (default runs/NAME)")
@@ -209,9 +295,12 @@ def _parser():
     command.add_argument("--measures", nargs="+", metavar="MEASURE", help="measures instead of the card's")
     command.add_argument("--data-dir", help="folder with the data set's original files")
 
-    command = add("export", _export, "Export a pretrained model as a SavedModel for serving.")
+    command = add("export", _export, "Export a pretrained model for serving.")
     command.add_argument("name", help="name or folder of a pretrained model")
-    command.add_argument("--output", required=True, help="folder of the SavedModel")
+    command.add_argument("--output", required=True, help="folder of the SavedModel, or file")
+    formats = ("tf_saved_model", "onnx", "litert", "openvino")
+    command.add_argument("--format", choices=formats, default=formats[0], help="default tf_saved_model")
+    command.add_argument("--direction", help="direction of a translator, for the formats of one network")
     return parser
 
 

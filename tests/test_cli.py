@@ -23,6 +23,22 @@ def toy_preset(tmp_path):
     return str(tmp_path / "toy")
 
 
+@pytest.fixture
+def toy_translator(tmp_path):
+    """Folder of a tiny CycleGAN of colour pictures; sides are multiples of 4."""
+    model = kg.models.CycleGAN(image_shape=(16, 16, 3), width=2, num_blocks=1)
+    model.save_to_preset(tmp_path / "translator")
+    return str(tmp_path / "translator")
+
+
+def save_picture(path, size=(16, 12), seed=0, mode="RGB", **arguments):
+    """Writes a picture of smooth colours, width and height as Pillow has them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(0, 256, (3, 4, 3)).astype("uint8")
+    Image.fromarray(values).resize(size, Image.Resampling.BILINEAR).convert(mode).save(path, **arguments)
+    return path
+
+
 def genzoo(*arguments):
     """Runs the command in this process and returns its exit status."""
     return cli.main([str(argument) for argument in arguments])
@@ -68,6 +84,57 @@ def test_interpolate_takes_the_classes_in_turn(toy_preset, tmp_path):
     start = np.asarray(kg.latent.normal(4, model.latent_dim, 0))[2:3]
     expected = kg.pixels.to_uint8(model.sample(latents=start, labels=1))[0, ..., 0].astype(int)
     assert np.abs(np.asarray(Image.open(output)).astype(int)[12:20, 2:10] - expected).max() <= 1
+
+
+def test_translate_writes_what_the_model_gives(toy_translator, tmp_path, capsys):
+    picture = save_picture(tmp_path / "in" / "one.png")
+    for direction in ("a_to_b", "b_to_a"):
+        output = tmp_path / direction
+        assert genzoo("translate", toy_translator, picture, "--output", output, "--direction", direction) == 0
+        expected = kg.models.load(toy_translator).translate(np.asarray(Image.open(picture))[None], direction)
+        written = np.asarray(Image.open(output / "one.png")).astype(int)
+        assert np.abs(written - kg.pixels.to_uint8(expected)[0]).max() <= 1
+    assert capsys.readouterr().out.splitlines()[0] == (
+        f"Wrote 1 translations by {toy_translator} to {tmp_path / 'a_to_b'}."
+    )
+
+
+def test_translate_takes_folders_and_any_kind_and_size(toy_translator, tmp_path):
+    folder = tmp_path / "in"
+    save_picture(folder / "a.jpg", (21, 14))
+    save_picture(folder / "deep" / "b.webp", (9, 30))
+    save_picture(folder / "grey.tif", (16, 16), mode="L")
+    save_picture(folder / "clear.png", (16, 16), mode="RGBA")
+    (folder / "notes.txt").write_text("no picture")
+    # Inside of what is read; the second time it holds pictures.
+    output = folder / "out"
+    for _ in range(2):
+        assert genzoo("translate", toy_translator, folder, "--output", output) == 0
+        sizes = {str(file.relative_to(output)): Image.open(file).size for file in output.rglob("*.png")}
+        assert sizes == {
+            "a.png": (21, 14),
+            "deep/b.png": (9, 30),
+            "grey.png": (16, 16),
+            "clear.png": (16, 16),
+        }
+    assert genzoo("translate", toy_translator, folder / "a.jpg", "--size", 12, "--output", output) == 0
+    assert Image.open(output / "a.png").size == (12, 8)
+
+
+def test_translate_names_and_skips_what_it_cannot_read(toy_translator, tmp_path, capsys):
+    whole, torn = save_picture(tmp_path / "whole.png"), save_picture(tmp_path / "torn.png", (64, 64))
+    torn.write_bytes(torn.read_bytes()[:200])
+    odd = save_picture(tmp_path / "odd.png", (15, 16))
+    words = ("translate", toy_translator, torn, odd, whole, "--output", tmp_path / "out", "--fit", "none")
+    assert genzoo(*words) == 1
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["whole.png"]
+    said = capsys.readouterr()
+    first, second = said.err.strip().splitlines()
+    assert first.startswith(f"genzoo translate: {torn}: ") and "truncated" in first
+    assert second.startswith(f"genzoo translate: {odd}: ") and "multiples of 4" in second
+    assert said.out.endswith(
+        f"Wrote 1 translations by {toy_translator} to {tmp_path / 'out'}; 2 could not be translated.\n"
+    )
 
 
 def test_evaluate_prints_a_json_line_a_result(tmp_path, capsys, monkeypatch):
@@ -120,12 +187,33 @@ def test_export_writes_a_saved_model(toy_preset, tmp_path):
         (("sample", "TOY", "--output", "setup.cfg/a.png"), "cannot be written"),
         (("train", "nonexistent"), "There is no recipe"),
         (("evaluate", "UNMEASURED"), "its metadata has no `evaluation`"),
+        (("sample", "TRANSLATOR"), "makes images from images: use genzoo translate"),
+        (("interpolate", "TRANSLATOR"), "use genzoo translate"),
+        (("export", "TOY", "--output", "saved", "--direction", "a_to_b"), "does not translate images"),
+        (("translate", "TOY", "PICTURE", "--output", "out"), "is a GAN, which does not translate images"),
+        (("translate", "TRANSLATOR", "nowhere.png", "--output", "out"), "There is no picture 'nowhere.png'"),
+        (("translate", "TRANSLATOR", "EMPTY", "--output", "out"), "holds no pictures"),
+        (("translate", "TRANSLATOR", "PICTURE", "--output", "SAME"), "would be written over"),
+        (("translate", "TRANSLATOR", "PICTURE", "TWIN", "--output", "out"), "would both be written to"),
+        (("translate", "TRANSLATOR", "PICTURE", "--output", "setup.cfg"), "cannot be written"),
+        (("translate", "TRANSLATOR", "PICTURE", "--output", "out", "--direction", "up"), "must be one of"),
+        (("translate", "TRANSLATOR", "PICTURE", "--output", "out", "--edges"), "--edges makes grey images"),
     ],
 )
-def test_bad_input_ends_with_one_line_and_status_1(arguments, message, toy_preset, tmp_path, capsys):
+def test_bad_input_ends_with_one_line_and_status_1(
+    arguments, message, toy_preset, toy_translator, tmp_path, capsys
+):
     if "UNMEASURED" in arguments:
         kg.models.load(toy_preset).save_to_preset(tmp_path / "unmeasured")
-    folders = {"TOY": toy_preset, "UNMEASURED": tmp_path / "unmeasured"}
+    folders = {
+        "TOY": toy_preset,
+        "UNMEASURED": tmp_path / "unmeasured",
+        "TRANSLATOR": toy_translator,
+        "PICTURE": save_picture(tmp_path / "same" / "a.png"),
+        "TWIN": save_picture(tmp_path / "twin" / "a.jpg"),
+        "SAME": tmp_path / "same",
+        "EMPTY": tmp_path / "toy",
+    }
     assert genzoo(*[folders.get(argument, argument) for argument in arguments]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"genzoo {arguments[0]}: ") and message in line
