@@ -71,13 +71,16 @@ def from_arrays(
         images = tf.constant(images)
         labels = labels if labels is None else tf.constant(labels)
 
-    def fetch(indices):
-        batch = tf.gather(images, indices)
+    def fetch(choice):
+        batch = tf.gather(images, choice.indices)
         if image_size is not None and image_size != tuple(batch.shape[1:3]):
             batch = tf.image.resize(batch, image_size, method="bilinear", antialias=True)
-        return batch if labels is None else (batch, tf.gather(labels, indices))
+        batch = pipeline.scale(batch, value_range)
+        if flip:
+            batch = pipeline.mirror(batch, choice)
+        return batch if labels is None else (batch, tf.gather(labels, choice.indices))
 
-    return pipeline.batches(len(images), fetch, batch_size, value_range, flip, shuffle, seed, initial_step)
+    return pipeline.batches((len(images),), fetch, batch_size, shuffle, seed, initial_step)
 
 
 def _check_points(points, **image_arguments):

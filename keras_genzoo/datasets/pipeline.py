@@ -1,32 +1,45 @@
-"""The pipeline all loaders share: the order of the examples, batching, scaling to [-1, 1] and mirroring."""
+"""The pipeline all loaders share: the order of the examples, batching, scaling to [-1, 1], mirroring and cropping."""
 
 import importlib
 import operator
+from typing import Any, NamedTuple
 
 
-def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_step):
+class Choice(NamedTuple):
+    """The examples of a batch, and the draws by which each is augmented, new in each epoch.
+
+    Attributes:
+        indices: Tensor `(batch_size,)`, int32.
+        mirrored: Tensor `(batch_size,)`, bool, True with probability one half.
+        offsets: Tensor `(batch_size, 2)`, float32 in [0, 1): how far down and to the right to crop.
+    """
+
+    indices: Any
+    mirrored: Any
+    offsets: Any
+
+
+def batches(sizes, fetch, batch_size, shuffle, seed, initial_step):
     """Batches whose order is a pure function of the seed, the epoch and the step.
 
     Args:
-        size: Number of examples.
-        fetch: Function from a tensor of example indices, `(batch_size,)`, to their images
-            `(batch_size, height, width, channels)` or to a pair of images and labels. Runs in `Dataset.map`.
+        sizes: Tuple with the number of examples, or those of several domains that are drawn from independently.
+            An epoch is as long as the largest; a smaller one begins again, in another order, when it is used up.
+        fetch: Function from a `Choice` for each domain to what the dataset yields. Runs in `Dataset.map`.
         batch_size: Number of images per batch.
-        value_range: Pair `(low, high)`, the range of the fetched images, or None for points `(batch_size,
-            features)`, whose values are left as they are.
-        flip: Whether to mirror half of the images, drawn anew each epoch.
         shuffle: Whether to shuffle.
-        seed: Integer that fixes the order and the mirroring.
+        seed: Integer that fixes the order and the draws.
         initial_step: None for a finite dataset of one epoch per iteration. An integer for an endless one
             that begins at this batch.
 
     Returns:
-        `tf.data.Dataset` of images, float32 in [-1, 1], or points, float32, or of pairs of these and labels.
+        `tf.data.Dataset` of what `fetch` returns.
     """
     batch_size = whole_number("batch_size", batch_size, minimum=1)
     seed = whole_number("seed", seed)
     if initial_step is not None:
         initial_step = whole_number("initial_step", initial_step, minimum=0)
+    size = max(sizes)
     if size < batch_size:
         raise ValueError(
             f"`batch_size` must not exceed the number of images, {size}: the last partial batch is dropped "
@@ -35,26 +48,30 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
     tf = require("tensorflow")
     steps_per_epoch = size // batch_size
 
-    def one_epoch(epoch):
-        order_seed, flip_seed = tf.unstack(tf.random.split(tf.stack([tf.constant(seed, tf.int64), epoch])))
-        order = tf.range(size)
+    def choices(domain_size, domain_seed):
+        order_seed, draw_seed = tf.unstack(tf.random.split(domain_seed))
+        rounds = -(-size // domain_size)
+        order = tf.tile(tf.range(domain_size)[None], [rounds, 1])
         if shuffle:
-            order = tf.random.experimental.stateless_shuffle(order, order_seed)
-        mirrored = tf.random.stateless_uniform([size], flip_seed) < 0.5
-        # Batched within the epoch, so that no batch straddles two.
-        return tf.data.Dataset.from_tensor_slices((order, mirrored)).batch(batch_size, drop_remainder=True)
+            round_seeds = tf.concat([order_seed[None], tf.random.split(order_seed, rounds)[1:]], axis=0)
+            order = tf.map_fn(
+                lambda round_seed: tf.random.experimental.stateless_shuffle(
+                    tf.range(domain_size), round_seed
+                ),
+                round_seeds,
+                fn_output_signature=tf.TensorSpec((domain_size,), tf.int32),
+            )
+        draws = tf.random.stateless_uniform([3, size], draw_seed)
+        return Choice(tf.reshape(order, [-1])[:size], draws[0] < 0.5, tf.transpose(draws[1:]))
 
-    def images_and_labels(indices, mirrored):
-        fetched = fetch(indices)
-        images, *labels = fetched if isinstance(fetched, tuple) else (fetched,)
-        # `pixels.normalize` in TensorFlow: `keras.ops` cannot run in tf.data on another backend.
-        images = tf.cast(images, tf.float32)
-        if value_range not in (None, (-1.0, 1.0)):
-            low, high = value_range
-            images = (images - low) * (2.0 / (high - low)) - 1.0
-        if flip:
-            images = tf.where(mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
-        return (images, *labels) if labels else images
+    def one_epoch(epoch):
+        epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
+        drawn = tuple(
+            choices(domain_size, tf.random.fold_in(epoch_seed, domain) if domain else epoch_seed)
+            for domain, domain_size in enumerate(sizes)
+        )
+        # Batched within the epoch, so that no batch straddles two.
+        return tf.data.Dataset.from_tensor_slices(drawn).batch(batch_size, drop_remainder=True)
 
     if initial_step is None:
         # A fresh number at each iteration takes the place of the epoch.
@@ -68,11 +85,41 @@ def batches(size, fetch, batch_size, value_range, flip, shuffle, seed, initial_s
     # Steps are skipped as indices, before any image is touched: resuming late costs nothing.
     dataset = epochs.flat_map(one_epoch).skip(first_step)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
-    dataset = dataset.map(images_and_labels, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
     # Without files to divide, workers of a tf.distribute strategy read the same order and share each batch.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def scale(images, value_range):
+    """Images of a range, or points where that is None, as float32, images in [-1, 1].
+
+    `pixels.normalize` in TensorFlow: `keras.ops` cannot run in tf.data on another backend.
+    """
+    tf = require("tensorflow")
+    images = tf.cast(images, tf.float32)
+    if value_range in (None, (-1.0, 1.0)):
+        return images
+    low, high = value_range
+    return (images - low) * (2.0 / (high - low)) - 1.0
+
+
+def mirror(images, choice):
+    """The images `(batch_size, height, width, channels)`, mirrored left to right where that was drawn."""
+    tf = require("tensorflow")
+    return tf.where(choice.mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
+
+
+def crop(images, size, choice):
+    """Cuts a window of `size` (height, width) out of each image, at a place drawn evenly among all."""
+    tf = require("tensorflow")
+    for axis in (0, 1):
+        places = images.shape[axis + 1] - size[axis] + 1
+        first = tf.cast(choice.offsets[:, axis] * places, tf.int32)
+        first = tf.minimum(first, places - 1)  # A draw next to 1 may be rounded up.
+        images = tf.gather(images, first[:, None] + tf.range(size[axis]), axis=axis + 1, batch_dims=1)
+    return images
 
 
 def require(package):

@@ -2,7 +2,7 @@
 
 A family's test file defines `make_model`, a function of the module (or a `functools.partial` of one, so that
 a fresh process can import it) that returns a compiled model, and `data`, the tuple that `fit` takes:
-`(images,)` or `(images, labels)`. Each helper is then one call.
+`(images,)`, `(images, labels)` or `(sources, targets)`. Each helper is then one call.
 """
 
 from tests.support.processes import ROOT, finish, fresh_process, start_process

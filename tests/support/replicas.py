@@ -9,13 +9,14 @@ import numpy as np
 
 from tests.support.processes import finish, fresh_process, start_process
 from tests.support.states import assert_same_state, state_of
+from tests.support.toys import toy_batches
 
 
 def check_replicas_equal_one_device(make_model, data, steps=3, atol=1e-5):
     """Two replicas take the steps that one device takes on the same global batch.
 
     True of a model without dropout, without history, and with batch normalisation absent or
-    `synchronized=True`; the latents are given.
+    `synchronized=True`; latents are given.
 
     Args:
         make_model: See `tests.support`.
@@ -36,7 +37,8 @@ def _on_one_and_on_two(make_model, data, steps):
         two.set_weights(one.get_weights())
     before = state_of(one)
     for model in (one, two):
-        _give_latents(model, len(data[0]))
+        if hasattr(model, "draw_latents"):
+            _give_latents(model, len(data[0]))
         model.fit(*data, batch_size=len(data[0]), epochs=steps, shuffle=False, verbose=0)
     return before, state_of(one), state_of(two)
 
@@ -123,23 +125,22 @@ def check_two_workers(make_model, data, steps=3):
 def _train_as_worker(make_model, data, steps):
     import tensorflow as tf
 
-    from keras_genzoo import datasets
-
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     assert strategy.num_replicas_in_sync == 2
     with strategy.scope():
         model = make_model()
     before = _network_weights(model)
-    batches = datasets.from_arrays(*data, batch_size=len(data[0]), initial_step=0)
+    batches = toy_batches(data, batch_size=len(data[0]), initial_step=0)
     history = model.fit(batches, steps_per_epoch=steps, verbose=0).history
     return before, _network_weights(model), history
 
 
 def _network_weights(model):
-    networks = {**model.networks, "sampling": model.sampling_network}
+    # With an average in the place of what it averages.
+    stored = {f"stored {name}": network for name, network in model.preset_networks.items()}
     return {
         f"{name} {index}": np.array(keras.ops.convert_to_numpy(weight.value))
-        for name, network in networks.items()
+        for name, network in {**model.networks, **stored}.items()
         for index, weight in enumerate(network.weights)
     }
 

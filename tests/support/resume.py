@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.processes import finish, start_process
 from tests.support.states import assert_same_state, state_of
+from tests.support.toys import toy_batches
 
 BATCH_SIZE = 4
 EPOCHS = 3
@@ -46,7 +47,7 @@ def check_resume(make_model, data, folder, stops=((7, signal.SIGKILL), (10, sign
 
 
 def _train(make_model, data, folder, stop=None):
-    from keras_genzoo import callbacks, datasets
+    from keras_genzoo import callbacks
 
     keras.utils.set_random_seed(0)
     if keras.backend.backend() == "tensorflow":
@@ -58,9 +59,7 @@ def _train(make_model, data, folder, stop=None):
     try:
         backup.fit(
             model,
-            lambda step: datasets.from_arrays(
-                *data, batch_size=BATCH_SIZE, flip=True, seed=7, initial_step=step
-            ),
+            lambda step: toy_batches(data, batch_size=BATCH_SIZE, flip=True, seed=7, initial_step=step),
             steps_per_epoch=len(data[0]) // BATCH_SIZE,
             epochs=EPOCHS,
             callbacks=[_Stop(backup, *stop)] if stop else [],

@@ -10,30 +10,31 @@ from tests.support.processes import fresh_process
 from tests.support.states import assert_same_state, sample, state_of
 
 
-def check_keras_round_trip(make_model, data, path):
-    """A `.keras` file gives the samples, the optimizers and the noise, and trains on as the model would.
+def check_keras_round_trip(make_model, data, path, output=sample):
+    """A `.keras` file gives the output, the optimizers and the noise, and trains on as the model would.
 
     Args:
         make_model, data: See `tests.support`.
         path: Path of a `.keras` file to write.
+        output: Function from a model to the array that is compared.
     """
     model = make_model()
     _train(model, data)
     model.save(path)
-    saved = (state_of(model), sample(model))
+    saved = (state_of(model), output(model))
     _train(model, data)
-    loaded, went_on = fresh_process(_load_and_train, path, data)
+    loaded, went_on = fresh_process(_load_and_train, path, data, output)
 
     assert_same_state(loaded[0], saved[0])
     np.testing.assert_allclose(loaded[1], saved[1], atol=1e-6)
     assert_same_state(went_on, state_of(model), atol=1e-5)
 
 
-def _load_and_train(path, data):
+def _load_and_train(path, data, output):
     import keras_genzoo  # noqa: F401 - registers the classes
 
     model = keras.saving.load_model(path)
-    loaded = (state_of(model), sample(model))
+    loaded = (state_of(model), output(model))
     _train(model, data)
     return loaded, state_of(model)
 

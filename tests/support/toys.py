@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_genzoo import datasets
+
 
 def toy_images(num=8, shape=(8, 8, 1), seed=0):
     """Float32 images in [-1, 1]."""
@@ -11,3 +13,13 @@ def toy_images(num=8, shape=(8, 8, 1), seed=0):
 def toy_labels(num=8, num_classes=3):
     """Int32 labels that go round the classes."""
     return (np.arange(num) % num_classes).astype("int32")
+
+
+def toy_batches(data, **arguments):
+    """`datasets.from_arrays` of the tuple that `fit` takes: `(images,)`, `(images, labels)` or a pair of images."""
+    if len(data) == 1 or data[1].ndim == 1:
+        return datasets.from_arrays(*data, **arguments)
+    # As channels of one image, the same draws go to both.
+    channels = data[0].shape[-1]
+    batches = datasets.from_arrays(np.concatenate(data, axis=-1), **arguments)
+    return batches.map(lambda images: (images[..., :channels], images[..., channels:]))
