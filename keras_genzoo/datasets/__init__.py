@@ -1,7 +1,19 @@
-"""Batches for `fit`: images in [-1, 1], by a data set's name, of arrays and of folders of pictures; points."""
+"""Batches for `fit`: images in [-1, 1], by a data set's name, of arrays and of folders of pictures; pairs; points."""
 
 from keras_genzoo.datasets.arrays import from_arrays
+from keras_genzoo.datasets.edges import edges, edges_to_images
 from keras_genzoo.datasets.folder import image_folder
 from keras_genzoo.datasets.named import arrays, info, load
+from keras_genzoo.datasets.pairs import paired_folder, unpaired_folders
 
-__all__ = ["arrays", "from_arrays", "image_folder", "info", "load"]
+__all__ = [
+    "arrays",
+    "edges",
+    "edges_to_images",
+    "from_arrays",
+    "image_folder",
+    "info",
+    "load",
+    "paired_folder",
+    "unpaired_folders",
+]

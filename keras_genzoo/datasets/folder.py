@@ -65,37 +65,56 @@ def image_folder(
     model.fit(dataset, epochs=100)
     ```
     """
-    _check_choice("channels", channels, (1, 3))
-    _check_choice("crop", crop, ("center", None))
-    _check_choice("labels", labels, ("folder", None))
-    _check_choice("on_error", on_error, ("raise", "skip"))
+    check_choice("channels", channels, (1, 3))
+    check_choice("crop", crop, ("center", None))
+    check_choice("labels", labels, ("folder", None))
+    check_choice("on_error", on_error, ("raise", "skip"))
     height, width = pipeline.height_and_width(image_size)
     folder = pathlib.Path(path).expanduser()
-    files = _undamaged(_find(folder), on_error)
+    files = find(folder, "path")
+    files = sound(files, complaint, on_error, "pictures cannot be read")
     class_ids = _class_ids(folder, files) if labels == "folder" else None
 
     tf = pipeline.require("tensorflow")
-    decode = _decoder(height, width, channels, crop)
     with tf.device("CPU"):
         paths = tf.constant([str(file) for file in files])
 
-    def fetch(indices):
+    def decode(path):
+        image = in_channels(read(path), channels)
+        if crop == "center":
+            rows, columns, _ = tf.unstack(tf.shape(image))
+            # Cutting to the final proportions before scaling gives the same picture for less work.
+            rows, columns = (
+                tf.clip_by_value(columns * height // width, 1, rows),
+                tf.clip_by_value(rows * width // height, 1, columns),
+            )
+            image = tf.image.resize_with_crop_or_pad(image, rows, columns)
+        return tf.image.resize(image, (height, width), method="bilinear", antialias=True)
+
+    def fetch(choice):
         shape = tf.TensorSpec((height, width, channels), tf.float32)
-        images = tf.map_fn(decode, tf.gather(paths, indices), fn_output_signature=shape)
-        return images if class_ids is None else (images, tf.gather(class_ids, indices))
+        images = tf.map_fn(decode, tf.gather(paths, choice.indices), fn_output_signature=shape)
+        images = pipeline.scale(images, (0.0, 255.0))
+        if flip:
+            images = pipeline.mirror(images, choice)
+        return images if class_ids is None else (images, tf.gather(class_ids, choice.indices))
 
-    return pipeline.batches(len(files), fetch, batch_size, (0.0, 255.0), flip, shuffle, seed, initial_step)
+    return pipeline.batches((len(files),), fetch, batch_size, shuffle, seed, initial_step)
 
 
-def _check_choice(argument, value, choices):
+def check_choice(argument, value, choices):
+    """Raises a ValueError unless the value of the argument is one of the choices."""
     if value not in choices:
         accepted = " or ".join(map(repr, choices))
         raise ValueError(f"`{argument}` must be {accepted}. Received {argument}={value!r}.")
 
 
-def _find(folder):
+def find(folder, argument):
+    """Sorted paths of the pictures in a folder and its sub-folders."""
     if not folder.is_dir():
-        raise ValueError(f"`path` must be an existing folder of pictures. Received path={str(folder)!r}.")
+        raise ValueError(
+            f"`{argument}` must be an existing folder of pictures. Received {argument}={str(folder)!r}."
+        )
     files = sorted(
         file
         for file in folder.rglob("*")
@@ -104,40 +123,54 @@ def _find(folder):
     )
     if not files:
         raise ValueError(
-            f"`path` must hold pictures ({', '.join(_SUFFIXES)}), in sub-folders or not. "
-            f"Received path={str(folder)!r}, which holds none."
+            f"`{argument}` must hold pictures ({', '.join(_SUFFIXES)}), in sub-folders or not. "
+            f"Received {argument}={str(folder)!r}, which holds none."
         )
     return files
 
 
-def _undamaged(files, on_error):
+def sound(examples, complaint, on_error, failure):
+    """Those of the examples about which there is no complaint; the others are refused or left out.
+
+    Args:
+        examples: List of files, or of whatever `complaint` takes.
+        complaint: Function from an example to a string that names the file and what is wrong, or to None.
+        on_error: `"raise"` or `"skip"`.
+        failure: What the message says of the others, such as `"pictures cannot be read"`.
+    """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        damages = list(pool.map(_damage, files))
-    damaged = [f"{file} ({damage})" for file, damage in zip(files, damages, strict=True) if damage]
-    if not damaged:
-        return files
-    message = f"{len(damaged)} of {len(files)} pictures cannot be read: {', '.join(damaged[:5])}"
-    message += ", ..." if len(damaged) > 5 else "."
+        found = list(pool.map(complaint, examples))
+    complaints = list(filter(None, found))
+    if not complaints:
+        return examples
+    message = f"{len(complaints)} of {len(examples)} {failure}: {', '.join(complaints[:5])}"
+    message += ", ..." if len(complaints) > 5 else "."
     if on_error == "raise":
         raise ValueError(
             f"{message} Repair or remove them, or leave them out with `on_error='skip'`. "
             "Received on_error='raise'."
         )
     warnings.warn(f"{message} They are left out.", stacklevel=3)
-    return [file for file, damage in zip(files, damages, strict=True) if not damage]
+    return [example for example, wrong in zip(examples, found, strict=True) if not wrong]
 
 
-def _damage(file):
-    """What is wrong with the file, or None."""
+def complaint(file):
+    """The file and what is wrong with it, or None."""
+    _, damage = inspect(file)
+    return damage and f"{file} ({damage})"
+
+
+def inspect(file):
+    """Height and width of the picture in a file and None; or None and what is wrong with it."""
     tf = pipeline.require("tensorflow")
     content = file.read_bytes()
     # The number of bits a pixel. TensorFlow ignores palettes in bmp files and mistakes padding for alpha.
     if content.startswith(b"BM") and content[28:30] != b"\x18\x00":
-        return "a bmp file that does not have 24 bits a pixel; save it as png"
+        return None, "a bmp file that does not have 24 bits a pixel; save it as png"
     try:
-        tf.io.decode_image(content, expand_animations=False)
+        return tuple(tf.io.decode_image(content, expand_animations=False).shape[:2]), None
     except tf.errors.InvalidArgumentError as error:
-        return error.message
+        return None, error.message
 
 
 def _class_ids(folder, files):
@@ -152,31 +185,23 @@ def _class_ids(folder, files):
     return np.unique(names, return_inverse=True)[1].astype("int32")
 
 
-def _decoder(height, width, channels, crop):
-    """A function from a path to the picture, float32 in [0, 255].
+def read(path):
+    """The picture of a path, float32 `(height, width, 3)` in [0, 255], laid on white.
 
     All in TensorFlow: Python called from a tf.data thread would decode one picture at a time and, called once
     more while the process ends, never let it end.
     """
     tf = pipeline.require("tensorflow")
+    image = tf.io.decode_image(tf.io.read_file(path), expand_animations=False)
+    image = tf.cast(image, tf.float32)
+    rows, columns, depth = tf.unstack(tf.shape(image))
+    has_alpha = depth % 2 == 0  # grey, grey and alpha, colour, colour and alpha
+    alpha = tf.cond(has_alpha, lambda: image[..., -1:] / 255.0, lambda: tf.ones((rows, columns, 1)))
+    colours = image[..., : depth - tf.cast(has_alpha, tf.int32)]
+    return tf.broadcast_to(colours * alpha + 255.0 * (1.0 - alpha), (rows, columns, 3))
 
-    def decode(path):
-        image = tf.io.decode_image(tf.io.read_file(path), expand_animations=False)
-        image = tf.cast(image, tf.float32)
-        rows, columns, depth = tf.unstack(tf.shape(image))
-        has_alpha = depth % 2 == 0  # grey, grey and alpha, colour, colour and alpha
-        alpha = tf.cond(has_alpha, lambda: image[..., -1:] / 255.0, lambda: tf.ones((rows, columns, 1)))
-        colours = image[..., : depth - tf.cast(has_alpha, tf.int32)]
-        image = tf.broadcast_to(colours * alpha + 255.0 * (1.0 - alpha), (rows, columns, 3))
-        if channels == 1:
-            image = tf.tensordot(image, [[0.299], [0.587], [0.114]], axes=1)  # luma of ITU-R BT.601
-        if crop == "center":
-            # Cutting to the final proportions before scaling gives the same picture for less work.
-            rows, columns = (
-                tf.clip_by_value(columns * height // width, 1, rows),
-                tf.clip_by_value(rows * width // height, 1, columns),
-            )
-            image = tf.image.resize_with_crop_or_pad(image, rows, columns)
-        return tf.image.resize(image, (height, width), method="bilinear", antialias=True)
 
-    return decode
+def in_channels(image, channels):
+    """The colour image itself for 3 channels, its luma of ITU-R BT.601 for 1."""
+    tf = pipeline.require("tensorflow")
+    return image if channels == 3 else tf.tensordot(image, [[0.299], [0.587], [0.114]], axes=1)

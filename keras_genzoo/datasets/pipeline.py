@@ -1,5 +1,6 @@
 """The pipeline all loaders share: the order of the examples, batching, scaling to [-1, 1], mirroring and cropping."""
 
+import functools
 import importlib
 import operator
 from typing import Any, NamedTuple
@@ -39,7 +40,7 @@ def batches(sizes, fetch, batch_size, shuffle, seed, initial_step):
     seed = whole_number("seed", seed)
     if initial_step is not None:
         initial_step = whole_number("initial_step", initial_step, minimum=0)
-    size = max(sizes)
+    size = max(sizes) if all(sizes) else 0
     if size < batch_size:
         raise ValueError(
             f"`batch_size` must not exceed the number of images, {size}: the last partial batch is dropped "
@@ -122,6 +123,8 @@ def crop(images, size, choice):
     return images
 
 
+# Cached not for speed: a cached function is left alone when `Dataset.map` rewrites what calls it.
+@functools.cache
 def require(package):
     """Imports a package that only the data sets need, so that importing `keras_genzoo` does without it."""
     try:
