@@ -1,4 +1,4 @@
-"""Dropout, leaky ReLU, packs and the history of images; batch normalisation is in backends/test_backends.py."""
+"""Layers, batch normalisation aside, which is in backends/test_backends.py."""
 
 import keras
 import numpy as np
@@ -28,14 +28,110 @@ class TestDropout:
         x = np.arange(5, dtype="float32")
         np.testing.assert_array_equal(ops.convert_to_numpy(layers.Dropout(0.5)(x, training=False)), x)
 
+    def test_sampling_acts_at_inference_too(self):
+        layer = layers.Dropout(0.4, seed=0, sampling=True)
+        first, second = (ops.convert_to_numpy(layer(ops.ones((100, 100)), training=False)) for _ in range(2))
+        assert (first == 0).mean() == pytest.approx(0.4, abs=0.02)
+        assert (first != second).any()
+
     @pytest.mark.parametrize("rate", [-0.1, 1.0])
     def test_rate_outside_its_range_is_refused(self, rate):
         with pytest.raises(ValueError, match=rf"`rate` must be in \[0, 1\). Received: rate={rate}"):
             layers.Dropout(rate)
 
     def test_config(self):
-        layer = layers.Dropout.from_config(layers.Dropout(0.3, seed=4, name="drop").get_config())
-        assert (layer.rate, layer.seed, layer.name) == (0.3, 4, "drop")
+        for sampling in (False, True):
+            layer = layers.Dropout(0.3, seed=4, sampling=sampling, name="drop")
+            layer = layers.Dropout.from_config(layer.get_config())
+            assert (layer.rate, layer.seed, layer.sampling, layer.name) == (0.3, 4, sampling, "drop")
+
+
+class TestInstanceNormalization:
+    @pytest.mark.parametrize("num", [1, 3])
+    def test_closed_form(self, num):
+        x = np.random.default_rng(0).normal(2.0, 3.0, (num, 5, 4, 3)).astype("float32")
+        expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 0.01)
+        layer = layers.InstanceNormalization(epsilon=0.01)
+        np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected, atol=1e-5)
+        assert layer.weights == []
+
+    def test_one_image_has_the_gradient_that_it_has_among_others(self):
+        """One image takes another way through the backend."""
+        rng = np.random.default_rng(0)
+        images, weights = rng.normal(2.0, 3.0, (2, 3, 5, 4, 2)).astype("float32")
+        layer = layers.InstanceNormalization()
+
+        def gradient(some):
+            x = ops.convert_to_tensor(images[some])
+            return ops.convert_to_numpy(
+                backends.input_value_and_grad(lambda x: ops.sum(layer(x) * weights[some], axis=(1, 2, 3)), x)[
+                    1
+                ]
+            )
+
+        together = gradient(slice(3))
+        for index in range(3):
+            alone = gradient(slice(index, index + 1))
+            assert np.abs(alone).max() > 0.1
+            np.testing.assert_allclose(alone, together[index : index + 1], atol=1e-5)
+
+    @pytest.mark.parametrize("num", [1, 2])
+    def test_statistics_are_float32_in_half_precision(self, num):
+        rng = np.random.default_rng(0)
+        # Squares of 1000 with a deviation of 8 would drown in bfloat16's 8 bits.
+        x = ops.cast(rng.normal(1000.0, 8.0, (num, 16, 16, 2)), "bfloat16")
+        output = layers.InstanceNormalization(dtype="mixed_bfloat16")(x)
+        assert keras.backend.standardize_dtype(output.dtype) == "bfloat16"
+        x = ops.convert_to_numpy(ops.cast(x, "float32")).astype("float64")
+        expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
+        np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(output, "float32")), expected, atol=0.02)
+
+    def test_size_may_be_unknown_when_the_network_is_made(self):
+        images = keras.Input((None, None, 2))
+        network = keras.Model(images, layers.InstanceNormalization()(images))
+        assert network.output_shape == (None, None, None, 2)
+        for shape in ((1, 4, 6, 2), (3, 5, 2, 2)):
+            output = ops.convert_to_numpy(network(np.random.default_rng(0).normal(size=shape)))
+            assert output.shape == shape
+            np.testing.assert_allclose(output.mean((1, 2)), 0, atol=1e-5)
+
+    def test_config(self):
+        layer = layers.InstanceNormalization(1e-3, name="norm")
+        layer = layers.InstanceNormalization.from_config(layer.get_config())
+        assert (layer.epsilon, layer.name) == (1e-3, "norm")
+
+
+class TestReflectionPadding2D:
+    @pytest.mark.parametrize("padding", [1, 3])
+    @pytest.mark.parametrize("num", [1, 2])
+    def test_is_numpy_s(self, padding, num):
+        x = np.random.default_rng(0).normal(size=(num, 4, 7, 2)).astype("float32")
+        margin = (padding, padding)
+        expected = np.pad(x, ((0, 0), margin, margin, (0, 0)), mode="reflect")
+        layer = layers.ReflectionPadding2D(padding)
+        np.testing.assert_array_equal(ops.convert_to_numpy(layer(x)), expected)
+        assert layer.compute_output_shape(x.shape) == expected.shape
+
+    def test_gradient_adds_up_where_a_pixel_is_repeated(self):
+        x = ops.zeros((1, 3, 3, 1))
+        _, gradient = backends.input_value_and_grad(layers.ReflectionPadding2D(1), x)
+        # Of rows 0, 1 and 2 the middle one is at both edges.
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(gradient)[0, :, :, 0], np.outer([1, 3, 1], [1, 3, 1])
+        )
+
+    def test_size_may_be_unknown_when_the_network_is_made(self):
+        images = keras.Input((None, None, 2))
+        network = keras.Model(images, layers.ReflectionPadding2D(2)(images))
+        assert network.output_shape == (None, None, None, 2)
+        for height, width in ((3, 5), (8, 4)):
+            x = np.random.default_rng(0).normal(size=(1, height, width, 2)).astype("float32")
+            expected = np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect")
+            np.testing.assert_array_equal(ops.convert_to_numpy(network(x)), expected)
+
+    def test_config(self):
+        layer = layers.ReflectionPadding2D.from_config(layers.ReflectionPadding2D(2, name="pad").get_config())
+        assert (layer.padding, layer.name) == (2, "pad")
 
 
 class TestLeakyReLU:
