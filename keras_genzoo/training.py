@@ -126,7 +126,7 @@ class Recipe:
                 f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"
             )
         translates = issubclass(self.model_class, models.TranslationModel)
-        if translates != (getattr(info, "source_shape", None) is not None):
+        if translates != (info.source_shape is not None):
             raise ValueError(
                 f"`data.name` in {path} must be a data set of {'pairs of images' if translates else 'single images'} "
                 f"for a {self.model['class']}. Received: {info.name!r}"

@@ -4,9 +4,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from keras import ops
 
-from keras_genzoo import datasets, latent, pixels
+from keras_genzoo import datasets, latent
 from keras_genzoo.metrics.extractors import extractor as load_extractor
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
 from keras_genzoo.metrics.inception import inception_score
@@ -160,25 +159,21 @@ class _Subject:
     @cached_property
     def pairs(self):
         """Sources and targets, float32 in [-1, 1] at the model's size."""
-        return tuple(self._at_model_size(images[: self.num_samples]) for images in self._arrays)
+        return tuple(_scaled(images[: self.num_samples]) for images in self._arrays_of_pairs(self.split))
 
     @cached_property
     def mean_pair(self):
         """The mean source and the mean target of the training split, `(1, height, width, channels)`."""
-        # Scaling is linear: the mean of the scaled images is the scaled mean.
         return tuple(
-            self._at_model_size(images.mean(axis=0, keepdims=True, dtype="float64") / 127.5 - 1.0)
-            for images in datasets.arrays(self.dataset, split="train", data_dir=self.data_dir)
+            _scaled(images.mean(axis=0, keepdims=True, dtype="float64"))
+            for images in self._arrays_of_pairs("train")
         )
 
-    def _at_model_size(self, images):
-        """Images as float32 in [-1, 1] at the model's size, scaled as the data sets' batches are."""
-        images, size = pixels.normalize(images), self.model.image_shape[:2]
-        if images.shape[1:3] != size:
-            images = ops.image.resize(
-                images, size, interpolation="bilinear", antialias=True, data_format="channels_last"
-            )
-        return np.clip(ops.convert_to_numpy(images), -1.0, 1.0)
+    def _arrays_of_pairs(self, split):
+        # Scaled by the data set: edges are drawn at the size asked for.
+        return datasets.arrays(
+            self.dataset, split=split, data_dir=self.data_dir, image_size=self.model.image_shape[:2]
+        )
 
     @property
     def labels_asked(self):
@@ -398,6 +393,11 @@ def _likeness(images, targets):
     return {"l1": np.abs(images - targets).mean(dtype="float64") / 2, "ssim": np.mean(ssim(images, targets))}
 
 
+def _scaled(images):
+    """Images in [0, 255] as float32 in [-1, 1]."""
+    return (images / 127.5 - 1.0).astype("float32")
+
+
 def _in_channels(images, channels):
     """Images with another number of channels: grey ones repeated as colour, colour averaged to grey."""
     if images.shape[-1] == channels:
@@ -487,8 +487,13 @@ def _translations(subject):
 
 def _pairs(subject):
     info = subject.info
-    if getattr(info, "source_shape", None) is None:
+    if info.source_shape is None:
         return f"a data set of pairs of images. Received: dataset={subject.dataset!r}"
+    if subject.split not in info.paired_splits:
+        return (
+            f"a split whose images belong together. Of {subject.dataset!r}: {list(info.paired_splits)}. Received: "
+            f"split={subject.split!r}"
+        )
     wanted = subject.model.source_channels, subject.model.image_shape[-1]
     if (info.source_shape[-1], info.image_shape[-1]) != wanted:
         return (

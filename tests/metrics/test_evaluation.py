@@ -23,6 +23,7 @@ class Info:
     num_classes: int
     modes: object = None
     source_shape: tuple | None = None
+    paired_splits: tuple = ("test",)
 
 
 @dataclasses.dataclass
@@ -37,10 +38,11 @@ INFOS = {
     "points": Info((2,), 2, Modes(CENTERS, 0.1)),
     "stacked": Info((8, 8, 2), 9),
     "drawings": Info((12, 12, 3), None, source_shape=(12, 12, 1)),
-    "styles": Info((12, 12, 3), None, source_shape=(12, 12, 3)),
+    "styles": Info((24, 24, 3), None, source_shape=(24, 24, 3)),
+    "seasons": Info((12, 12, 3), None, source_shape=(12, 12, 1), paired_splits=()),
 }
 DRAWINGS = tuple(pixels.to_uint8(support.toy_images(20, (12, 12, channels), channels)) for channels in (1, 3))
-# Of one colour each, so that scaling leaves them as they are.
+# Of one colour each: scaled, they are that colour still.
 COLOURS = np.random.default_rng(0).integers(0, 256, (2, 20, 1, 1, 3)).astype("uint8")
 STYLES = tuple(np.broadcast_to(colours, (20, 24, 24, 3)) for colours in COLOURS)
 ARRAYS = {
@@ -55,9 +57,12 @@ TRAINING_ARRAYS = {name: tuple(images[:10] for images in ARRAYS[name]) for name 
 
 @pytest.fixture(autouse=True)
 def _toy_data(monkeypatch):
-    def arrays(name, split="train", data_dir=None):
+    def arrays(name, split="train", data_dir=None, image_size=None):
         assert data_dir is None
-        return {"test": ARRAYS, "train": TRAINING_ARRAYS}[split][name]
+        first, second = {"test": ARRAYS, "train": TRAINING_ARRAYS}[split][name]
+        if image_size is None:
+            return first, second
+        return tuple(images[:, : image_size[0], : image_size[1]] for images in (first, second))
 
     monkeypatch.setattr(datasets, "arrays", arrays)
     monkeypatch.setattr(datasets, "info", INFOS.get)
@@ -363,7 +368,7 @@ class TestTranslation:
             assert result["protocol"] == {**protocol, **noise}
 
     def test_both_directions_by_name(self):
-        """Images of another size are scaled to the model's; what is translated back is compared with the sources."""
+        """Images are asked for at the model's size; what is translated back is compared with the sources."""
         model = Inverter(("a_to_b", "b_to_a"), source_channels=3)
         results = by_name(metrics.evaluate(model, "styles"))
         first, second = COLOURS / 255
@@ -402,6 +407,7 @@ class TestRefusals:
             (lambda: Decoder(False), "digits", "modes", r"needs a model with `sample`"),
             (gan, "drawings", "translation", r"needs a model with `translate`"),
             (Inverter, "digits", "translation", r"needs a data set of pairs.*dataset='digits'"),
+            (Inverter, "seasons", "translation", r"needs a split whose images belong together.*split='test'"),
             (Inverter, "styles", "translation", r"model's 1 and 3 channels. Those of 'styles' have 3 and 3"),
             (Inverter, "digits", "modes", r"needs a model with `sample`"),
         ],
