@@ -90,6 +90,12 @@ def export_saved_model(model, filepath, verbose=False):
 def export_network(network, filepath, format, verbose=False):
     """Writes one network in a format of another runtime, by Keras' own exporter.
 
+    The batch size is free, and so are height and width where the network leaves them free. With LiteRT they are
+    given by `resize_tensor_input` and `allocate_tensors`. OpenVINO computes in bfloat16 on processors that can,
+    unless it is told otherwise (`INFERENCE_PRECISION_HINT`).
+
+    On the JAX backend a second process with TensorFlow writes the file.
+
     Args:
         network: `keras.Model`.
         filepath: String or path of the file, with the suffix that the format asks for.
@@ -97,8 +103,9 @@ def export_network(network, filepath, format, verbose=False):
         verbose: Bool.
 
     Raises:
-        ValueError: If `format` is unknown.
+        ValueError: If `format` is unknown, or the network draws noise, which these runtimes cannot.
         ImportError: If a package that the format needs is not installed.
+        RuntimeError: If the second process cannot rebuild or export the network (JAX backend).
 
     Example:
 
@@ -108,15 +115,24 @@ def export_network(network, filepath, format, verbose=False):
     """
     if format not in _PACKAGES:
         raise ValueError(f"`format` must be one of {['tf_saved_model', *_PACKAGES]}. Received: {format!r}")
+    if any(getattr(layer, "sampling", False) for layer in network._flatten_layers()):
+        raise ValueError(
+            f"`format` {format!r} cannot hold a network with `sampling_dropout=True`: these runtimes draw no such "
+            "noise. Export a SavedModel, or make the network again with `sampling_dropout=False` and the same "
+            "weights."
+        )
     missing = [package for package in _PACKAGES[format] if importlib.util.find_spec(package) is None]
     if missing:
         raise ImportError(
             f"`format` {format!r} needs the package {' and '.join(missing)}. Install it with "
             '`pip install "keras_genzoo[export]"`.'
         )
+    if keras.backend.backend() != "tensorflow":
+        _export_in_tensorflow_process(network, filepath, format, verbose)
+        return
     # Keras' ONNX exporter refuses a network that was never called.
-    network(keras.tree.map_structure(lambda x: ops.zeros((1, *x.shape[1:]), x.dtype), network.input))
-    network.export(filepath, format=format, verbose=verbose)
+    network(network.input)
+    network.export(str(filepath), format=format, verbose=verbose)
 
 
 # Format -> the modules that Keras' exporter imports for it.
@@ -186,17 +202,24 @@ def _translation_signatures(model):
     for direction in model.directions:
         name = "translate" if len(model.directions) == 1 else f"translate_{direction}"
         shape = (None, None, None, model.translator(direction).input_shape[-1])
-
-        @tf.function
-        def of_float32(images, direction=direction):
-            return {"images": model.images_from_images(images, direction)}
-
-        def of_uint8(images, of_float32=of_float32):
-            return {"images": _to_uint8(of_float32(pixels.normalize(images))["images"])}
-
+        of_uint8, of_float32 = _translating(model, direction)
         signatures[name] = (of_uint8, [tf.TensorSpec(shape, "uint8", "images")])
         signatures[f"{name}_float32"] = (of_float32, [tf.TensorSpec(shape, "float32", "images")])
     return signatures
+
+
+def _translating(model, direction):
+    import tensorflow as tf
+
+    # A function of TensorFlow's: the SavedModel holds the network's graph once.
+    @tf.function
+    def of_float32(images):
+        return {"images": model.images_from_images(images, direction)}
+
+    def of_uint8(images):
+        return {"images": _to_uint8(of_float32(pixels.normalize(images))["images"])}
+
+    return of_uint8, of_float32
 
 
 def _to_uint8(images):
@@ -209,10 +232,25 @@ def _check(tf, values, limit, name):
 
 
 def _write_in_tensorflow_process(model, folder):
-    code = (
-        "import importlib, sys; importlib.import_module(sys.argv[1]); import keras_genzoo; "
-        "keras_genzoo.models.load(sys.argv[2]).export(sys.argv[3])"
-    )
+    code = "keras_genzoo.models.load(sys.argv[2]).export(sys.argv[3])"
+    with tempfile.TemporaryDirectory() as temporary:
+        preset = Path(temporary) / "preset"
+        model.save_to_preset(preset)
+        _run_in_tensorflow_process(code, type(model).__module__, preset, folder)
+
+
+def _export_in_tensorflow_process(network, filepath, format, verbose):
+    code = "keras_genzoo.export.export_network(sys.modules['keras'].saving.load_model(sys.argv[2]), *sys.argv[3:])"
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "network.keras"
+        network.save(file)
+        _run_in_tensorflow_process(code, type(network).__module__, file, filepath, format)
+    if verbose:
+        print(f"Wrote {filepath}.")
+
+
+def _run_in_tensorflow_process(code, module, *arguments):
+    """Runs code that finds the arguments from `sys.argv[2]`, after importing this package and a module."""
     environment = {
         **os.environ,
         "KERAS_BACKEND": "tensorflow",
@@ -220,14 +258,12 @@ def _write_in_tensorflow_process(model, folder):
         # JAX holds the accelerator's memory, and writing needs none.
         "CUDA_VISIBLE_DEVICES": "-1",
     }
-    with tempfile.TemporaryDirectory() as temporary:
-        preset = Path(temporary) / "preset"
-        model.save_to_preset(preset)
-        arguments = [sys.executable, "-c", code, type(model).__module__, str(preset), str(folder)]
-        process = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    code = f"import importlib, sys; importlib.import_module(sys.argv[1]); import keras, keras_genzoo.export; {code}"
+    command = [sys.executable, "-c", code, module, *map(str, arguments)]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True)
     if process.returncode:
         raise RuntimeError(
-            "The SavedModel of a model on the JAX backend is written by a second process with TensorFlow, "
-            "which failed. Networks of your own must be registered with Keras in a module that can be "
-            f"imported. Its error:\n{process.stderr[-2000:]}"
+            "What a model on the JAX backend exports is written by a second process with TensorFlow, which "
+            "failed. Networks of your own must be registered with Keras in a module that can be imported. Its "
+            f"error:\n{process.stderr[-2000:]}"
         )

@@ -167,13 +167,14 @@ class TranslationModel(GenerativeModel):
             filepath: String or path of the folder or file to write.
             format: `"tf_saved_model"`, with the signatures `translate` and `translate_float32` (see
                 `keras_genzoo.export.export_saved_model`), or `"onnx"`, `"litert"` or `"openvino"`: the network
-                of one direction alone, from float images in [-1, 1] to float images.
+                of one direction alone, from float images in [-1, 1] to float images of any batch size,
+                height and width (multiples of what the network needs).
             direction: String, the direction of `"onnx"`, `"litert"` or `"openvino"`. Defaults to the first.
             verbose: Bool, whether to print what was written.
 
         Raises:
-            ValueError: If `format` or `direction` is unknown, or `direction` is given for a SavedModel, which
-                holds all.
+            ValueError: If `format` or `direction` is unknown, `direction` is given for a SavedModel, which
+                holds all, or `sampling_dropout` is on for another format.
             ImportError: If a package that the format needs is not installed.
         """
         # Here, not above: exporting is what few processes do, and it brings more imports.
