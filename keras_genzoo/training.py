@@ -327,18 +327,9 @@ def write_preset(model, recipe, output, data_dir=None):
 
 def _shown_pairs(recipe, data_dir, num=8):
     """Sources and targets spread over the test split, at the size of the recipe's data."""
-    size = datasets.info(recipe.data["name"]).splits["test"]
-    batches = datasets.load(
-        recipe.data["name"],
-        split="test",
-        batch_size=max(1, size // num),
-        image_size=recipe.data.get("image_size"),
-        data_dir=data_dir,
-        shuffle=False,
-    )
-    # The first of each batch: neighbours in the order of a data set are often alike.
-    pairs = [[keras.ops.convert_to_numpy(images[0]) for images in batch] for batch in batches.take(num)]
-    return tuple(map(np.stack, zip(*pairs, strict=True)))
+    arrays = datasets.arrays(recipe.data["name"], "test", data_dir, recipe.data.get("image_size"))
+    # Neighbours in the order of a data set are often alike.
+    return tuple(images[np.linspace(0, len(images) - 1, num).astype(int)] for images in arrays)
 
 
 @contextlib.contextmanager
