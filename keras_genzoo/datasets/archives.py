@@ -10,6 +10,8 @@ import zipfile
 import numpy as np
 from PIL import Image
 
+from keras_genzoo import pictures
+
 
 @dataclasses.dataclass(frozen=True)
 class Archive:
@@ -86,8 +88,8 @@ def _emoji(path):
         seen = set()
         pairs = []
         for name in names:
-            pair = [np.asarray(_picture(archive, f"{domain}/{name}")) for domain in ("noto", "twemoji")]
-            keys = {(domain, picture.tobytes()) for domain, picture in enumerate(pair)}
+            pair = [_picture(archive, f"{domain}/{name}") for domain in ("noto", "twemoji")]
+            keys = {(domain, hashlib.sha256(picture).digest()) for domain, picture in enumerate(pair)}
             if not keys & seen:
                 pairs.append(pair)
             seen |= keys
@@ -98,16 +100,14 @@ def _emoji(path):
 
 
 def facades(path, numbers, size):
-    """Label maps and photographs of facades, each uint8 `(n, *size, 3)`; `numbers` is a range that begins at 0."""
+    """Label maps and photographs of facades, each uint8 `(n, *size, 3)`, of the files of these places."""
+    pairs = []
     with zipfile.ZipFile(path) as archive:
         names = sorted(archive.namelist())
-        pictures = [_picture(archive, names[number]) for number in numbers]
-    pairs = []
-    for picture in pictures:
-        middle = picture.width // 2
-        photograph = picture.crop((0, 0, middle, picture.height))
-        labels = picture.crop((middle, 0, picture.width, picture.height))
-        pairs.append([_scaled(labels, size), _scaled(photograph, size)])
+        for number in numbers:
+            picture = _picture(archive, names[number])
+            middle = picture.shape[1] // 2
+            pairs.append([_scaled(half, size) for half in (picture[:, middle:], picture[:, :middle])])
     return _stacked(pairs)
 
 
@@ -135,12 +135,9 @@ def _verified(path, sha256):
 
 
 def _picture(archive, name):
-    """A picture of the archive, in colour, laid on white."""
-    with archive.open(name) as file, Image.open(file) as picture:
-        if picture.mode != "RGBA":
-            return picture.convert("RGB")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
+    """A picture of the archive, uint8 `(height, width, 3)`."""
+    with archive.open(name) as file:
+        return pictures.read(file, channels=3)
 
 
 def _stacked(pairs):
@@ -148,12 +145,10 @@ def _stacked(pairs):
 
 
 def _resized(images, size):
-    if images.shape[1:3] == size:
-        return images
-    return np.stack([_scaled(Image.fromarray(image), size) for image in images])
+    return images if images.shape[1:3] == size else np.stack([_scaled(image, size) for image in images])
 
 
 def _scaled(picture, size):
-    """A picture as an array of the size, scaled bilinearly, with antialiasing, where it has another."""
+    """A picture in another size, scaled bilinearly, with antialiasing."""
     height, width = size
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))

@@ -20,15 +20,16 @@ def edges(images, sigma=0.8, threshold=0.05):
             uint8 in [0, 255] or float in [-1, 1].
         sigma: Float, standard deviation of the smoothing in pixels. Larger values leave out finer detail: 1.5 or 2
             for photographs full of leaves and stones.
-        threshold: Float, the least gradient of a line. A full step from black to white in all channels has
-            about 0.4 / sigma.
+        threshold: Float, the least gradient of a line, on the scale from 0 to 1. A step from black to white in
+            all channels has up to 0.4 / sigma.
 
     Returns:
         Images with 1 channel, float32, -1 on a line and 1 elsewhere: a tensor of a tensor, so that it can be used in
         `Dataset.map`, a NumPy array of a NumPy array.
 
     Raises:
-        ValueError: If the images of an array have the wrong shape or range.
+        ValueError: If the images have the wrong shape, those of an array the wrong range, or `sigma` is not
+            positive.
 
     Example:
 
@@ -39,6 +40,8 @@ def edges(images, sigma=0.8, threshold=0.05):
     Source: Canny, A Computational Approach to Edge Detection, 1986; Di Zenzo, A Note on the Gradient of a
     Multi-Image, 1986. Isola et al. 2017 train on the lines of a network, thinned.
     """
+    if sigma <= 0:
+        raise ValueError(f"`sigma` must be greater than 0. Received: sigma={sigma}")
     tf = pipeline.require("tensorflow")
     if not tf.is_tensor(images):
         images = np.asarray(images)

@@ -1,12 +1,16 @@
+import functools
+import os
 import pathlib
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_genzoo import datasets
-from keras_genzoo.datasets import named
-from tests.support import toy_dataset
+from keras_genzoo import datasets, pixels
+from keras_genzoo.datasets import archives, named, pipeline
+from tests.support import toy_dataset, toy_pairs
 
+YOSEMITE = "summer2winter_yosemite"
 SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -204,6 +208,208 @@ class TestStackedMNIST:
         assert asked == [("mnist", "test", folder)]
         with pytest.raises(ValueError, match="`data_dir` must hold the original files of 'mnist'"):
             datasets.arrays("stacked_mnist", "test", data_dir="/nowhere")
+
+
+class TestPairs:
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch):
+        """A folder of small archives in the place of the real ones; they do without tensorflow-datasets."""
+        monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
+        monkeypatch.setattr(pipeline, "require", functools.cache({"tensorflow": tf}.__getitem__))
+        toy_pairs.install(tmp_path, monkeypatch.setattr)
+        return tmp_path
+
+    @pytest.mark.parametrize("name", toy_pairs.SPLITS)
+    def test_info(self, name):
+        info = datasets.info(name)
+        assert info.kind == ("unpaired" if name in ("noto_twemoji_unpaired", YOSEMITE) else "paired")
+        side = 112 if "emoji" in name else 256
+        assert info.image_shape == (side, side, 3)
+        assert info.source_shape == (side, side, 1 if name == "edges_to_emoji" else 3)
+        assert (info.num_classes, info.modes) == (0, None)
+        assert info.files == (info.archive.file,)
+        paired = {"noto_twemoji_unpaired": ("test",), YOSEMITE: ()}.get(name, tuple(info.splits))
+        assert info.paired_splits == paired
+
+    def test_kinds_of_the_others(self):
+        assert {datasets.info(name).kind for name in ("mnist", "stacked_mnist")} == {"labelled"}
+        assert datasets.info("grid").kind == "points"
+        assert datasets.info("mnist").source_shape is None
+
+    def test_attribution(self):
+        for name in ("noto_to_twemoji", "edges_to_emoji", "noto_twemoji_unpaired"):
+            info = datasets.info(name)
+            for text in (info.license, info.citation):
+                assert "Noto Emoji, Copyright Google LLC" in text
+                shows_twemoji = (
+                    "Twemoji graphics, Copyright Twitter, Inc and other contributors, CC BY 4.0" in text
+                )
+                assert shows_twemoji == (name != "edges_to_emoji")
+        for name in ("facades", YOSEMITE):
+            assert datasets.info(name).license.startswith("Unclear")
+
+    @pytest.mark.parametrize("name", toy_pairs.SPLITS)
+    def test_arrays_have_the_sizes_of_info(self, folder, name):
+        info = datasets.info(name)
+        for split, size in info.splits.items():
+            sources, targets = datasets.arrays(name, split, data_dir=folder)
+            assert (sources.dtype, targets.dtype) == ("uint8", "uint8")
+            assert sources.shape == (size, *info.source_shape) and targets.shape[1:] == info.image_shape
+            assert len(targets) == size or name == YOSEMITE
+            assert not sources.flags.writeable and not targets.flags.writeable
+            assert datasets.arrays(name, split, data_dir=folder)[0] is sources
+
+    def test_emoji_repeats_are_left_out_before_every_tenth_is_test(self, folder):
+        kept = [number for number in range(23) if number not in (3, 7)]
+        for split, chosen in (("test", kept[9::10]), ("train", [n for n in kept if n not in kept[9::10]])):
+            drawings = datasets.arrays("noto_to_twemoji", split, data_dir=folder)
+            for images, domain in zip(drawings, ("noto", "twemoji"), strict=True):
+                expected = [toy_pairs.drawing(domain, number) for number in chosen]
+                for image, drawing in zip(images, expected, strict=True):
+                    opaque = drawing[..., 3:] == 255
+                    np.testing.assert_array_equal(image, np.where(opaque, drawing[..., :3], 255))
+
+    def test_unpaired_emoji_are_the_same_images_in_another_order_but_for_test(self, folder):
+        for split in ("train", "test"):
+            noto, twemoji = datasets.arrays("noto_to_twemoji", split, data_dir=folder)
+            a, b = datasets.arrays("noto_twemoji_unpaired", split, data_dir=folder)
+            np.testing.assert_array_equal(a, noto)
+            assert sorted(image.tobytes() for image in b) == sorted(image.tobytes() for image in twemoji)
+            same = np.mean([np.array_equal(*images) for images in zip(b, twemoji, strict=True)])
+            assert same == 1 if split == "test" else same < 0.2
+
+    def test_edges_are_drawn_at_the_size_asked_for(self, folder):
+        for size in (None, 8):
+            edges, drawings = datasets.arrays("edges_to_emoji", "test", data_dir=folder, image_size=size)
+            noto, _ = datasets.arrays("noto_to_twemoji", "test", data_dir=folder, image_size=size)
+            np.testing.assert_array_equal(drawings, noto)
+            assert edges.shape == (2, *noto.shape[1:3], 1) and 0 in edges
+            np.testing.assert_array_equal(edges / 127.5 - 1, datasets.edges(noto))
+
+    def test_facades_are_labels_and_photographs_in_three_parts(self, folder):
+        seen = []
+        for split in ("train", "validation", "test"):
+            labels, photographs = datasets.arrays("facades", split, data_dir=folder)
+            assert labels[..., :2].max() == 0
+            np.testing.assert_array_equal(photographs, labels[..., 2:].repeat(3, axis=-1))
+            seen += (photographs[:, 0, 0, 0] // 20).tolist()
+        assert seen == list(range(8))
+
+    def test_yosemite_is_summer_and_winter(self, folder):
+        for split, sizes in (("train", (5, 3)), ("test", (2, 1))):
+            summer, winter = datasets.arrays(YOSEMITE, split, data_dir=folder)
+            assert (len(summer), len(winter)) == sizes
+            assert summer.max() < 100 <= winter.min()
+
+    @pytest.mark.parametrize("name", toy_pairs.SPLITS)
+    @pytest.mark.parametrize("augment", [False, True])
+    def test_load_gives_batches_that_resume(self, folder, name, augment):
+        arguments = {"batch_size": 2, "data_dir": folder, "image_size": 8, "augment": augment}
+        dataset = datasets.load(name, **arguments)
+        assert len(dataset) == datasets.info(name).splits["train"] // 2
+        channels = datasets.info(name).source_shape[-1]
+        assert [spec.shape for spec in dataset.element_spec] == [(2, 8, 8, channels), (2, 8, 8, 3)]
+        whole, resumed = (iter(datasets.load(name, **arguments, initial_step=step)) for step in (0, 3))
+        for _ in range(3):
+            next(whole)
+        for _ in range(4):
+            for expected, got in zip(next(whole), next(resumed), strict=True):
+                assert got.dtype == "float32" and -1.0 <= got.numpy().min() < got.numpy().max() <= 1.0
+                np.testing.assert_array_equal(got, expected)
+
+    @pytest.mark.parametrize("name", ["noto_to_twemoji", "edges_to_emoji"])
+    def test_load_keeps_pairs_together_and_augments_them_alike(self, folder, name):
+        joined = np.concatenate(datasets.arrays(name, data_dir=folder, image_size=9), axis=-1)
+        windows = [joined[:, row : row + 8, column : column + 8] for row in (0, 1) for column in (0, 1)]
+        windows += [window[:, :, ::-1] for window in windows]
+        possible = {window.tobytes() for part in windows for window in part}
+        dataset = datasets.load(
+            name, batch_size=4, data_dir=folder, image_size=8, augment=True, initial_step=0
+        )
+        seen = set()
+        for batch in dataset.take(20):
+            shown = np.concatenate([pixels.to_uint8(images.numpy()) for images in batch], axis=-1)
+            seen |= {image.tobytes() for image in shown}
+        assert seen <= possible and len(seen) > 50
+
+    def test_load_of_unpaired_images(self, folder):
+        name = "noto_twemoji_unpaired"
+        partner = {
+            noto.tobytes(): twemoji.tobytes()
+            for noto, twemoji in zip(*datasets.arrays("noto_to_twemoji", data_dir=folder), strict=True)
+        }
+        batches = datasets.load(name, batch_size=19, data_dir=folder, initial_step=0).take(5)
+        shown = [[pixels.to_uint8(images.numpy()) for images in batch] for batch in batches]
+        together = [
+            partner[a.tobytes()] == b.tobytes() for batch in shown for a, b in zip(*batch, strict=True)
+        ]
+        assert np.mean(together) < 0.2
+        assert {b.tobytes() for _, batch in shown for b in batch} == set(partner.values())
+        # The test split is paired.
+        (batch,) = datasets.load(name, "test", batch_size=2, data_dir=folder)
+        expected = datasets.arrays("noto_to_twemoji", "test", data_dir=folder)
+        joined, wanted = (
+            {a.tobytes() + b.tobytes() for a, b in zip(*images, strict=True)}
+            for images in ([pixels.to_uint8(part.numpy()) for part in batch], expected)
+        )
+        assert joined == wanted
+
+    def test_archive_is_found_by_argument_and_environment(self, folder, monkeypatch):
+        archive = datasets.info("facades").archive
+        path = folder / "facades" / archive.file
+        assert archive.find(folder) == archive.find(str(path.parent)) == path
+        monkeypatch.setenv("KERAS_GENZOO_DATA_DIR", str(folder))
+        assert len(datasets.arrays("facades", "test")[0]) == 2
+
+    def test_missing_archive(self, folder):
+        message = (
+            r"KERAS_GENZOO_DATA_DIR,.*facades/facades_500\.zip.*None.*not downloaded.*GAN-Facades at commit"
+        )
+        with pytest.raises(ValueError, match=message):
+            datasets.load("facades")
+        with pytest.raises(ValueError, match=r"^`data_dir` must.*emoji_noto_twemoji_112\.zip.*'/nowhere'"):
+            datasets.arrays("edges_to_emoji", data_dir="/nowhere")
+
+    def test_another_file_is_refused(self, folder):
+        path = folder / "facades" / "facades_500.zip"
+        archives._verified.cache_clear()
+        path.write_bytes(path.read_bytes() + b"x")
+        with pytest.raises(
+            ValueError, match=r"facades_500\.zip is not the file.*SHA-256 is [0-9a-f]{64}, not"
+        ):
+            datasets.arrays("facades", data_dir=folder)
+
+    def test_bad_arguments_are_refused_with_the_fix(self, folder):
+        with pytest.raises(ValueError, match=r"`split` of 'facades' must be one of .*'validation'.*'val'"):
+            datasets.load("facades", "val", data_dir=folder)
+        with pytest.raises(ValueError, match=r"`augment` is for pairs of images.*'ring'"):
+            datasets.load("ring", augment=True)
+        with pytest.raises(ValueError, match=r"`image_size` is for pairs of images.*'ring'.*`load`"):
+            datasets.arrays("ring", image_size=32)
+        with pytest.raises(ValueError, match=r"number of images, 19.*batch_size=20"):
+            datasets.load("noto_to_twemoji", batch_size=20, data_dir=folder)
+
+
+@pytest.mark.parametrize("name", toy_pairs.SPLITS)
+def test_archives_hold_what_info_says(name):
+    info = datasets.info(name)
+    folder = os.environ.get("KERAS_GENZOO_DATA_DIR")
+    if not folder or not (pathlib.Path(folder) / info.archive.folder / info.archive.file).is_file():
+        pytest.skip(f"KERAS_GENZOO_DATA_DIR does not name a folder that holds {info.archive.file}")
+    # Sizes a quarter of the real ones, for speed: what is counted is the same.
+    size = info.image_shape[0] // 4
+    for split, count in info.splits.items():
+        sources, targets = datasets.arrays(name, split, image_size=size)
+        assert sources.shape == (count, size, size, info.source_shape[-1])
+        seasons = {"train": 293, "test": 55}
+        assert targets.shape == (seasons[split] if name == YOSEMITE else count, size, size, 3)
+    if name == "noto_to_twemoji":
+        shown = [image.tobytes() for split in info.splits for image in datasets.arrays(name, split)[0]]
+        assert len(set(shown)) == sum(info.splits.values())
+    if name == "facades":
+        # Label maps are mostly blue.
+        brightness = [images.mean(axis=(0, 1, 2)) for images in (sources, targets)]
+        assert brightness[0][2] > 2 * brightness[0][0] and brightness[1][2] < 1.2 * brightness[1][0]
 
 
 @pytest.fixture

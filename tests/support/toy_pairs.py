@@ -1,0 +1,95 @@
+"""Generated stand-ins for the archives of pairs, so that the paths of those data sets run without the files."""
+
+import dataclasses
+import hashlib
+import io
+import zipfile
+
+import numpy as np
+from PIL import Image
+
+from keras_genzoo.datasets import archives, named
+
+SIDE = 12
+# 23 emoji: number 3 repeats the Noto drawing of number 1, number 7 the Twemoji drawing of number 2.
+REPEATS = {"noto": {3: 1}, "twemoji": {7: 2}}
+SPLITS = {
+    "noto_to_twemoji": {"train": 19, "test": 2},
+    "edges_to_emoji": {"train": 19, "test": 2},
+    "noto_twemoji_unpaired": {"train": 19, "test": 2},
+    "facades": {"train": 5, "validation": 1, "test": 2},
+    "summer2winter_yosemite": {"train": 5, "test": 2},
+}
+YOSEMITE = {"trainA": 5, "trainB": 3, "testA": 2, "testB": 1}
+
+
+def install(folder, setattr=setattr):
+    """Writes small archives to a folder, to be passed as `data_dir`, and puts them in the place of the real ones.
+
+    Args:
+        folder: Path of the folder.
+        setattr: Pass `monkeypatch.setattr` to undo it after the test.
+    """
+    files = {
+        archives.EMOJI: _emoji(),
+        archives.FACADES: _facades(),
+        archives.YOSEMITE: _yosemite(),
+    }
+    written = {archive: _write(folder, archive, pictures) for archive, pictures in files.items()}
+    stand_ins = {}
+    for name, splits in SPLITS.items():
+        info = named.info(name)
+        stand_ins[name] = dataclasses.replace(
+            info,
+            splits=splits,
+            image_shape=(SIDE, SIDE, 3),
+            source_shape=(SIDE, SIDE, info.source_shape[-1]),
+            archive=written[info.archive],
+        )
+    setattr(named, "_DATASETS", {**named._DATASETS, **stand_ins})
+
+
+def _write(folder, archive, files):
+    path = folder / archive.folder / archive.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as written:
+        for name, picture in files.items():
+            content = io.BytesIO()
+            Image.fromarray(picture).save(content, "png")
+            written.writestr(name, content.getvalue())
+    return dataclasses.replace(archive, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def drawing(domain, number):
+    """The drawing of an emoji: a square whose place and colour tell the number, all else transparent."""
+    number = REPEATS[domain].get(number, number)
+    top, left = divmod(number, 5)
+    picture = np.zeros((SIDE, SIDE, 4), "uint8")
+    colour = (200, 10 * number, 0) if domain == "noto" else (0, 10 * number, 200)
+    picture[top : top + 6, left : left + 6] = (*colour, 255)
+    return picture
+
+
+def _emoji():
+    return {
+        f"{domain}/{number:02d}.png": drawing(domain, number) for domain in REPEATS for number in range(23)
+    }
+
+
+def _facades():
+    """The photograph is grey, as bright as its number tells, the label map as blue."""
+    files = {}
+    for number in range(8):
+        picture = np.zeros((SIDE, 2 * SIDE, 3), "uint8")
+        picture[:, :SIDE] = 20 * number
+        picture[:, SIDE:, 2] = 20 * number
+        files[f"image_{number + 1:03d}.png"] = picture
+    return files
+
+
+def _yosemite():
+    return {
+        f"{folder}/{number}.png": np.full((SIDE, SIDE, 3), 100 * folder.endswith("B") + 10 * number, "uint8")
+        for folder, count in YOSEMITE.items()
+        for number in range(count)
+    }
