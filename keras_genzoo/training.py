@@ -328,6 +328,7 @@ def write_preset(model, recipe, output, data_dir=None):
 def _shown_pairs(recipe, data_dir, num=8):
     """Sources and targets spread over the test split, at the size of the recipe's data."""
     arrays = datasets.arrays(recipe.data["name"], "test", data_dir, recipe.data.get("image_size"))
+    num = min(num, *map(len, arrays))
     # Neighbours in the order of a data set are often alike.
     return tuple(images[np.linspace(0, len(images) - 1, num).astype(int)] for images in arrays)
 

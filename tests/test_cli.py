@@ -121,6 +121,17 @@ def test_translate_takes_folders_and_any_kind_and_size(toy_translator, tmp_path)
     assert Image.open(output / "a.png").size == (12, 8)
 
 
+def test_translate_of_edges(tmp_path):
+    picture = save_picture(tmp_path / "one.png", (32, 32))
+    model = kg.models.Pix2Pix((32, 32, 3), source_channels=1, width=2)
+    model.save_to_preset(tmp_path / "translator")
+    assert genzoo("translate", tmp_path / "translator", picture, "--output", tmp_path / "out", "--edges") == 0
+    drawing = kg.datasets.edges(np.asarray(Image.open(picture)))
+    assert (drawing == -1).any()
+    written = np.asarray(Image.open(tmp_path / "out" / "one.png")).astype(int)
+    assert np.abs(written - kg.pixels.to_uint8(model.translate(drawing[None]))[0]).max() <= 1
+
+
 def test_translate_names_and_skips_what_it_cannot_read(toy_translator, tmp_path, capsys):
     whole, torn = save_picture(tmp_path / "whole.png"), save_picture(tmp_path / "torn.png", (64, 64))
     torn.write_bytes(torn.read_bytes()[:200])
@@ -176,6 +187,19 @@ def test_the_command_that_resumes_repeats_what_was_typed(tmp_path, capsys, monke
 def test_export_writes_a_saved_model(toy_preset, tmp_path):
     assert genzoo("export", toy_preset, "--output", tmp_path / "saved") == 0
     assert (tmp_path / "saved" / "saved_model.pb").exists()
+
+
+def test_export_of_a_direction_in_another_format(toy_translator, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        kg.export,
+        "export_network",
+        lambda network, path, format, verbose: asked.append((network.name, path, format)),
+    )
+    output = str(tmp_path / "network.onnx")
+    words = ("export", toy_translator, "--output", output, "--format", "onnx", "--direction", "b_to_a")
+    assert genzoo(*words) == 0
+    assert asked == [("generator_b_to_a", output, "onnx")]
 
 
 @pytest.mark.parametrize(

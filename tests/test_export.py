@@ -262,6 +262,20 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(gan, tmp_pat
 
 
 @pytest.mark.slow
+def test_onnx_of_a_conditional_model_gives_its_images(tmp_path):
+    pytest.importorskip("tf2onnx", reason="tf2onnx of the extra `export` is not installed")
+    onnxruntime = pytest.importorskip(
+        "onnxruntime", reason="onnxruntime of the extra `export` is not installed"
+    )
+    gan = make_gan(num_classes=NUM_CLASSES, average_decay=0.9)
+    gan.export(tmp_path / "generator.onnx", format="onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "generator.onnx"))
+    latents, labels = draw_latents(4), np.int32([0, 2, 1, 2])
+    (images,) = session.run(None, {"latents": latents, "labels": labels})
+    np.testing.assert_allclose(images, gan.sample(latents=latents, labels=labels), atol=1e-5)
+
+
+@pytest.mark.slow
 def test_a_model_on_jax_is_exported(tmp_path):
     pytest.importorskip("jax")
     tf = pytest.importorskip("tensorflow")
