@@ -440,10 +440,14 @@ def _prepare(name, split, folder):
             )
             builder.download_and_prepare(download_config=config)
     except OSError as error:
-        raise ConnectionError(
-            f"Could not prepare {name!r}: {error}. Where it cannot be downloaded, put its original files "
-            f"({', '.join(info(name).files)}) in a folder and pass `data_dir`, or set KERAS_GENZOO_DATA_DIR to it."
-        ) from error
+        # Of several processes that prepare at once the first to end is taken.
+        builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
+        if not builder.is_prepared():
+            raise ConnectionError(
+                f"Could not prepare {name!r}: {error}. Where it cannot be downloaded, put its original files "
+                f"({', '.join(info(name).files)}) in a folder and pass `data_dir`, or set "
+                "KERAS_GENZOO_DATA_DIR to it."
+            ) from error
     except tfds.core.download.download_manager.NonMatchingChecksumError as error:
         # MNIST and Fashion-MNIST name their files alike.
         raise ValueError(

@@ -425,6 +425,33 @@ def originals(tmp_path, monkeypatch):
         cache.cache_clear()
 
 
+@pytest.mark.parametrize("prepared", [True, False])
+def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch, prepared):
+    import tensorflow_datasets as tfds
+
+    class Builder:
+        def download_and_prepare(self, download_config):
+            raise OSError("Destination already exists.")
+
+        def is_prepared(self):
+            return prepared
+
+        def as_dataset(self, split, batch_size, as_supervised):
+            return np.zeros((3, 28, 28, 1), "uint8"), np.arange(3)
+
+    monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder())
+    monkeypatch.setattr(tfds, "as_numpy", lambda dataset: dataset)
+    named._prepare.cache_clear()
+    try:
+        if prepared:
+            assert datasets.arrays("mnist", "test")[1].tolist() == [0, 1, 2]
+        else:
+            with pytest.raises(ConnectionError, match=r"Could not prepare 'mnist': Destination.*set KERAS_GEN"):
+                datasets.arrays("mnist", "test")
+    finally:
+        named._prepare.cache_clear()
+
+
 MNIST_LABELS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 
