@@ -446,7 +446,9 @@ def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch,
         if prepared:
             assert datasets.arrays("mnist", "test")[1].tolist() == [0, 1, 2]
         else:
-            with pytest.raises(ConnectionError, match=r"Could not prepare 'mnist': Destination.*set KERAS_GEN"):
+            with pytest.raises(
+                ConnectionError, match=r"Could not prepare 'mnist': Destination.*set KERAS_GEN"
+            ):
                 datasets.arrays("mnist", "test")
     finally:
         named._prepare.cache_clear()

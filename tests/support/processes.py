@@ -71,7 +71,9 @@ def finish(process, killed_by=None, timeout=240):
         errors = Path(folder, "errors.txt").read_text()[-8000:]
         assert ended, f"not ended after {timeout} s\n{errors}"
         if killed_by is not None:
-            assert process.exitcode == -killed_by, f"not killed by {killed_by!r}: {process.exitcode}\n{errors}"
+            assert process.exitcode == -killed_by, (
+                f"not killed by {killed_by!r}: {process.exitcode}\n{errors}"
+            )
             return None
         assert process.exitcode == 0, errors
         return pickle.loads(Path(folder, "answer.pkl").read_bytes())
