@@ -14,10 +14,11 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_genzoo as kg
 from keras_genzoo import training
-from tests.support import toy_dataset
+from tests.support import toy_dataset, toy_pairs
 
 ROOT = Path(__file__).parent.parent
 
@@ -310,3 +311,137 @@ def test_a_start_without_the_data_does_not_block_the_next(recipe_file, tmp_path,
     toy_dataset.install(monkeypatch.setattr)
     training.train(recipe, run, epochs=1, verbose=0)
     assert (run / "preset" / "model.weights.h5").exists()
+
+
+TRANSLATOR_RECIPE = """
+name = "toy_translator"
+description = "A translator of the test."
+licence = "none"
+epochs = 2
+
+[model]
+class = "Pix2Pix"
+image_shape = [32, 32, 3]
+seed = 1
+
+[model.generator]
+class = "UNetGenerator"
+image_shape = [32, 32, 1]
+output_channels = 3
+width = 2
+
+[model.discriminator]
+class = "PatchGANDiscriminator"
+channels = 4
+width = 2
+num_layers = 1
+
+[optimizers.generator]
+class = "Adam"
+[optimizers.generator.learning_rate]
+class = "ConstantThenLinearDecay"
+initial_learning_rate = 2e-4
+constant_steps = 4
+decay_steps = 4
+
+[data]
+name = "edges_to_emoji"
+batch_size = 4
+image_size = 32
+augment = true
+
+[evaluation]
+dataset = "edges_to_emoji"
+
+[best]
+monitor = "translation_ssim"
+mode = "max"
+"""
+
+UNPAIRED_RECIPE = """
+name = "toy_translator"
+description = "A CycleGAN of the test."
+licence = "none"
+epochs = 1
+
+[model]
+class = "CycleGAN"
+image_shape = [32, 32, 3]
+width = 2
+num_blocks = 1
+
+[data]
+name = "summer2winter_yosemite"
+batch_size = 2
+image_size = 32
+"""
+
+
+@pytest.fixture
+def pairs_folder(tmp_path, monkeypatch):
+    toy_pairs.install(tmp_path / "pairs", monkeypatch.setattr)
+    return tmp_path / "pairs"
+
+
+@pytest.mark.slow
+def test_a_translator_is_trained_shown_and_measured(recipe_file, tmp_path, pairs_folder):
+    recipe_file.write_text(TRANSLATOR_RECIPE)
+    recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"
+    schedule = recipe.make_model().generator_optimizer.get_config()["learning_rate"]
+    assert schedule["class_name"] == "ConstantThenLinearDecay"
+    model = training.train(recipe, run, data_dir=pairs_folder, verbose=0)
+
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    metadata = kg.presets.metadata(run / "preset")
+    assert metadata["best"]["value"] == max(line["translation_ssim"] for line in lines)
+    sources, targets = kg.datasets.arrays("edges_to_emoji", "test", pairs_folder, image_size=32)
+    difference = np.abs((model.translate(sources) + 1) / 2 - targets / 255).mean()
+    results = {result["metric"]: result for result in metadata["results"]}
+    assert results["translation_l1"]["value"] == pytest.approx(difference, abs=1e-4)
+    assert results["translation_l1"]["protocol"]["num_pairs"] == len(sources) == 2
+    # Two rows of source, translation and target; on the card four times as large.
+    assert sorted(file.name for file in (run / "samples").iterdir()) == ["epoch-0001.png", "epoch-0002.png"]
+    width, height = 3 * 34 + 2, 2 * 34 + 2
+    assert Image.open(run / "samples" / "epoch-0002.png").size == (width, height)
+    picture = np.asarray(Image.open(run / "preset" / "samples.png"))[::4, ::4]
+    assert picture.shape == (height, width, 3)
+    np.testing.assert_array_equal(picture[36:68, 70:102], targets[1])
+    assert "genzoo translate toy_translator" in (run / "preset" / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_translator_without_pairs_is_trained_and_shown(recipe_file, tmp_path, pairs_folder):
+    recipe_file.write_text(UNPAIRED_RECIPE)
+    recipe = training.Recipe.load(recipe_file)
+    # Five pictures of one kind, three of the other.
+    assert recipe.steps_per_epoch == 2
+    training.train(recipe, tmp_path / "run", data_dir=pairs_folder, verbose=0)
+    # A row of both images, each with its translation: there is one picture of the second kind.
+    assert Image.open(tmp_path / "run" / "samples" / "epoch-0001.png").size == (4 * 34 + 2, 34 + 2)
+    assert "results" not in kg.presets.metadata(tmp_path / "run" / "preset")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            'name = "edges_to_emoji"',
+            'name = "mnist"',
+            "`data.name`.*of pairs of images for a Pix2Pix.*'mnist'",
+        ),
+        ("image_size = 32", "image_size = 64", r"`model.image_shape`.*that of the data, \[64, 64, 3\]"),
+        ('name = "edges_to_emoji"', 'name = "noto_to_twemoji"', r"of 1 channels. The sources.* have 3: set"),
+        ("decay_steps = 4", "decay_stepz = 4", "unusable argument: .*decay_stepz"),
+        ("augment = true", "augmented = true", "Unknown key `data.augmented`"),
+    ],
+)
+def test_a_translator_s_recipe_is_checked_before_work_starts(recipe_file, old, new, message):
+    recipe_file.write_text(TRANSLATOR_RECIPE.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        training.Recipe.load(recipe_file).make_model()
+
+
+def test_pairs_do_not_train_a_model_of_latents(recipe_file):
+    recipe_file.write_text(RECIPE.replace('name = "mnist"', 'name = "facades"'))
+    with pytest.raises(ValueError, match=r"`data.name`.*of single images for a GAN. Received: 'facades'"):
+        training.Recipe.load(recipe_file)
