@@ -50,6 +50,8 @@ class TranslationModel(GenerativeModel):
             python, shell = "", ""
         else:
             python, shell = f', direction="{first}"', f" --direction {first}"
+        # It translates best at the size of its training.
+        shell += f" --size {max(self.image_shape[:2])}"
         return {
             "python": f"images = model.translate(sources{python})  # uint8 or float in [-1, 1]",
             "shell": f"genzoo translate {{name}} picture.png --output translated{shell}",
