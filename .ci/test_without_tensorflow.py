@@ -34,6 +34,20 @@ def test_trains_samples_saves_and_loads(family, arguments, tmp_path):
     np.testing.assert_array_equal(again.sample(3, seed=0), model.sample(3, seed=0))
 
 
+@pytest.mark.parametrize("family", ["Pix2Pix", "CycleGAN"])
+def test_trains_and_translates(family, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1)).astype("uint8")
+    model = getattr(kg.models, family)(image_shape=(32, 32, 1), width=2)
+    model.compile()
+    before = model.translate(images)
+    model.fit(images, images[::-1].copy(), batch_size=1, verbose=0)
+    assert np.abs(model.translate(images) - before).max() > 0
+    model.save_to_preset(tmp_path / "preset")
+    np.testing.assert_array_equal(
+        kg.models.load(tmp_path / "preset").translate(images), model.translate(images)
+    )
+
+
 def test_samples_a_pretrained_model():
     images = kg.models.load("cgan_mnist").sample(10, seed=0, labels=np.arange(10))
     assert images.shape == (10, 28, 28, 1)

@@ -309,20 +309,24 @@ def write_preset(model, recipe, output, data_dir=None):
     if recipe.evaluation:
         metadata["results"] = metrics.evaluate(model, **recipe.evaluation, data_dir=data_dir)
     samples = None
-    if isinstance(model, models.TranslationModel):
+    if isinstance(model, models.GenerativeModel):
         samples = output / "samples.png"
+        draw(model, recipe, samples, data_dir)
+    model.save_to_preset(output / "preset", metadata=metadata, samples=samples, overwrite=True)
+
+
+def draw(model, recipe, path, data_dir=None):
+    """Writes the picture of a card: samples of a fixed seed, or translations of some test images."""
+    if isinstance(model, models.TranslationModel):
         sources, targets = _shown_pairs(recipe, data_dir)
         scale = max(1, 128 // model.image_shape[0])
-        visualization.save_translations(model, sources, samples, targets, scale=scale)
-    elif isinstance(model, models.GenerativeModel):
-        samples = output / "samples.png"
-        if model.makes_points:
-            modes = datasets.info(recipe.data["name"]).modes
-            visualization.save_scatter(model.sample(1000, seed=0), samples, real=modes and modes.centers)
-        else:
-            images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
-            visualization.save_grid(images, samples, columns=10)
-    model.save_to_preset(output / "preset", metadata=metadata, samples=samples, overwrite=True)
+        visualization.save_translations(model, sources, path, targets, scale=scale)
+    elif model.makes_points:
+        modes = datasets.info(recipe.data["name"]).modes
+        visualization.save_scatter(model.sample(1000, seed=0), path, real=modes and modes.centers)
+    else:
+        images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
+        visualization.save_grid(images, path, columns=10)
 
 
 def _shown_pairs(recipe, data_dir, num=8):

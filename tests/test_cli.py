@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import keras_genzoo as kg
-from keras_genzoo import cli
+from keras_genzoo import cli, export
 from tests.support import toy_dataset
 
 
@@ -192,7 +192,7 @@ def test_export_writes_a_saved_model(toy_preset, tmp_path):
 def test_export_of_a_direction_in_another_format(toy_translator, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        kg.export,
+        export,
         "export_network",
         lambda network, path, format, verbose: asked.append((network.name, path, format)),
     )
