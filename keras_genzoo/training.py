@@ -131,6 +131,15 @@ class Recipe:
                 f"`data.name` in {path} must be a data set of {'pairs of images' if translates else 'single images'} "
                 f"for a {self.model['class']}. Received: {info.name!r}"
             )
+        if (
+            translates
+            and self.best
+            and "train" not in datasets.info(self.evaluation["dataset"]).paired_splits
+        ):
+            raise ValueError(
+                f"`best` in {path} needs training images that belong together, to compare translations with. Those "
+                f"of {self.evaluation['dataset']!r} do not: leave `best` out, and the last epoch is kept."
+            )
         size = self.data.get("image_size", info.image_shape[:-1])
         shape = [*(size if isinstance(size, list | tuple) else (size, size)), info.image_shape[-1]]
         if self.model.get("image_shape") != shape:

@@ -433,6 +433,11 @@ def test_a_translator_without_pairs_is_trained_and_shown(recipe_file, tmp_path, 
         ('name = "edges_to_emoji"', 'name = "noto_to_twemoji"', r"of 1 channels. The sources.* have 3: set"),
         ("decay_steps = 4", "decay_stepz = 4", "unusable argument: .*decay_stepz"),
         ("augment = true", "augmented = true", "Unknown key `data.augmented`"),
+        (
+            'dataset = "edges_to_emoji"',
+            'dataset = "noto_twemoji_unpaired"',
+            "`best`.*images that belong together.*'noto_twemoji_unpaired' do not",
+        ),
     ],
 )
 def test_a_translator_s_recipe_is_checked_before_work_starts(recipe_file, old, new, message):
