@@ -110,7 +110,8 @@ class Recipe:
                 f"Received: {batch_size!r}"
             )
         evaluation_keys = set(inspect.signature(metrics.evaluate).parameters) - {"model", "data_dir"}
-        _check_keys(path, "evaluation.", self.evaluation, evaluation_keys)
+        required = {"dataset"} if self.evaluation else set()
+        _check_keys(path, "evaluation.", self.evaluation, evaluation_keys, required)
         _check_keys(path, "best.", self.best, {"monitor", "mode"})
         if self.best and not (self.evaluation and "monitor" in self.best):
             raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")

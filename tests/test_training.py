@@ -214,6 +214,7 @@ def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_pat
         ("[28, 28, 1]", "[32, 32, 1]", r"`model.image_shape`.*that of the data, \[28, 28, 1\]"),
         ("batch_size = 8", 'batch_size = 8\nsplit = "tran"', r"`data.split`.*\['train', 'test'\].*'tran'"),
         ("[data]", '[best]\nmonitor = "label_agreement"\n[data]', "`best`.*needs.*an `evaluation`"),
+        ("[data]", "[evaluation]\nnum_samples = 5\n[data]", "Missing key `evaluation.dataset`"),
         (
             "[data]",
             '[best]\nmode = "min"\n[evaluation]\ndataset = "mnist"\n[data]',
