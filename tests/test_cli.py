@@ -26,7 +26,7 @@ def toy_preset(tmp_path):
 @pytest.fixture
 def toy_translator(tmp_path):
     """Folder of a tiny CycleGAN of colour pictures; sides are multiples of 4."""
-    model = kg.models.CycleGAN(image_shape=(16, 16, 3), width=2, num_blocks=1)
+    model = kg.models.CycleGAN(image_shape=(32, 32, 3), width=2, num_blocks=1)
     model.save_to_preset(tmp_path / "translator")
     return str(tmp_path / "translator")
 

@@ -32,6 +32,25 @@ class TranslationModel(GenerativeModel):
             )
         self.source_channels = source_channels
 
+    def set_networks(self, **networks):
+        """As for `GenerativeModel`; refuses networks that do not fit the images' size."""
+        size = self.image_shape[:2]
+        for name, network in networks.items():
+            # Networks of one's own need not say what they take.
+            multiple, smallest = getattr(network, "size_multiple", 1), getattr(network, "smallest_side", 1)
+            if any(side % multiple for side in size):
+                raise ValueError(
+                    f"`{name}` takes images whose height and width are multiples of {multiple}. Received: "
+                    f"image_shape={self.image_shape}. Choose another size, or another network."
+                )
+            if min(size) < smallest:
+                raise ValueError(
+                    f"`{name}` needs images of at least {smallest}x{smallest} pixels: of smaller ones no patch is "
+                    f"left. Received: image_shape={self.image_shape}. Choose larger images, or a "
+                    "`PatchGANDiscriminator` with fewer `num_layers`."
+                )
+        super().set_networks(**networks)
+
     @property
     def source_shape(self):
         """Shape of a source image in training."""

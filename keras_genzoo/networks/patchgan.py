@@ -35,7 +35,7 @@ class PatchGANDiscriminator(ConfigurableNetwork):
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`; height and width multiples of
-            `2**num_layers`.
+            `2**num_layers`, and at least `smallest_side`.
 
     Returns:
         Float32 logits, `(batch, rows, columns, 1)`.
@@ -98,3 +98,10 @@ class PatchGANDiscriminator(ConfigurableNetwork):
         for stride in [1, 1] + [2] * num_layers:
             side = (side - 1) * stride + 4
         return side
+
+    @property
+    def smallest_side(self):
+        """Smallest side of an image for which a logit is left."""
+        num_layers = self._arguments["num_layers"]
+        # Three pixels behind the convolutions of stride 2, which round up; the two of stride 1 leave one.
+        return 2 * 2**num_layers + 1 if num_layers > 0 else 1

@@ -18,6 +18,7 @@ from toy_translators import (
 )
 
 from keras_genzoo import losses, models
+from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
 from tests import support
 
 DOMAINS = (support.toy_images(8, SHAPE), support.toy_images(8, SHAPE, seed=1))
@@ -204,6 +205,14 @@ class TestBadInput:
             ({"generator_b_to_a": make_generator(1, 3)}, "is 1, but the network"),
             ({"generator_a_to_b": make_generator(2, 1)}, "is 1, but the network"),
             ({"discriminator_b": make_discriminator(2)}, "is 1, but the network"),
+            (
+                {"discriminator_a": PatchGANDiscriminator(1, 2)},
+                r"`discriminator_a` needs images of at least 17x17 .* Received: image_shape=\(8, 8, 1\)",
+            ),
+            (
+                {"generator_b_to_a": UNetGenerator((32, 32, 1), width=2)},
+                r"`generator_b_to_a` takes images .* multiples of 32. Received: image_shape=\(8, 8, 1\)",
+            ),
         ],
     )
     def test_bad_arguments_are_refused(self, arguments, message):

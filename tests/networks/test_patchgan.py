@@ -97,6 +97,15 @@ class TestPatches:
             np.testing.assert_array_equal(pixels, np.arange(start, start + side))
         assert seen.sum() == side**2
 
+    @pytest.mark.parametrize(("num_layers", "side"), [(0, 1), (1, 5), (2, 9), (3, 17)])
+    def test_an_image_of_the_smallest_side_has_one_logit_and_a_smaller_one_none(self, num_layers, side):
+        network = PatchGANDiscriminator(1, 1, num_layers)
+        assert network.smallest_side == side
+        assert _output(network, support.toy_images(1, (side, side, 1))).size == 1
+        if num_layers > 0:
+            with pytest.raises(ValueError, match="output"):
+                network.compute_output_shape((1, side - 1, side - 1, 1))
+
     def test_negative_num_layers_is_refused(self):
         with pytest.raises(ValueError, match=r"`num_layers` must be at least 0. Received: num_layers=-1"):
             PatchGANDiscriminator(3, num_layers=-1)
