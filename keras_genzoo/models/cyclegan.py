@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_genzoo import backends, layers, losses
 from keras_genzoo.models.network_arguments import agreeing
-from keras_genzoo.models.translation_model import TranslationModel
+from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator
 from keras_genzoo.optimizers import Adam
 
@@ -188,11 +188,13 @@ class CycleGAN(TranslationModel):
         adversarial = self.adversarial_loss.generator(
             self.discriminator_a(fake_a, training=training)
         ) + self.adversarial_loss.generator(self.discriminator_b(fake_b, training=training))
-        cycle_loss = _difference(cycled_a, real_a) + _difference(cycled_b, real_b)
+        cycle_loss = mean_absolute_difference(cycled_a, real_a) + mean_absolute_difference(cycled_b, real_b)
         loss = adversarial + self.cycle_weight * cycle_loss
         identity_loss = ops.zeros(())
         if self.identity_weight:
-            identity_loss = _difference(same_a, real_a) + _difference(same_b, real_b)
+            identity_loss = mean_absolute_difference(same_a, real_a) + mean_absolute_difference(
+                same_b, real_b
+            )
             loss += self.cycle_weight * self.identity_weight * identity_loss
         logs = {"generator_loss": loss, "cycle_loss": cycle_loss, "identity_loss": identity_loss}
         return loss, (logs, fake_a, fake_b)
@@ -231,8 +233,3 @@ class CycleGAN(TranslationModel):
             "identity_weight": self.identity_weight,
             "history_size": self.history_size,
         }
-
-
-def _difference(images, others):
-    """Mean absolute difference, float32."""
-    return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(others, "float32")))

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_genzoo import backends, losses
 from keras_genzoo.models.network_arguments import agreeing
-from keras_genzoo.models.translation_model import TranslationModel
+from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -151,7 +151,7 @@ class Pix2Pix(TranslationModel):
         Returns:
             Tuple of the float32 scalar and a dict of the logged losses, the difference without its weight.
         """
-        l1_loss = ops.mean(ops.abs(ops.cast(targets, "float32") - ops.cast(fakes, "float32")))
+        l1_loss = mean_absolute_difference(targets, fakes)
         adversarial = self.adversarial_loss.generator(self._logits(sources, fakes, training))
         loss = adversarial + self.l1_weight * l1_loss
         return loss, {"generator_loss": loss, "l1_loss": l1_loss}

@@ -219,6 +219,11 @@ class TranslationModel(GenerativeModel):
         }
 
 
+def mean_absolute_difference(images, others):
+    """Mean absolute difference of two batches of images, float32 scalar."""
+    return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(others, "float32")))
+
+
 # Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].
 _FULL_RANGE = (-1.0, 1.0 + 1e-6)
 
