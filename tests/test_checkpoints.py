@@ -38,6 +38,8 @@ def test_the_promised_checkpoints_are_released():
         "vae_mnist",
         "vae_fashion_mnist",
         "wae_mnist",
+        "pix2pix_edges_to_emoji",
+        "pix2pix_noto_to_twemoji",
         "classifier_mnist",
         "classifier_fashion_mnist",
     } <= set(NAMES)
