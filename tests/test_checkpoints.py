@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import keras_genzoo as kg
+from keras_genzoo import training
 from keras_genzoo.presets.resolution import checkpoints_folder
 from tests.support import check_weight_paths
 from tests.support.saving import weight_paths
@@ -82,9 +83,9 @@ def test_the_picture_on_the_card_is_what_the_weights_draw(name):
 
 @pytest.mark.parametrize("name", TRANSLATORS)
 def test_the_picture_on_the_card_is_what_the_weights_translate(name, tmp_path):
-    recipe = kg.training.Recipe.load(Path(__file__).parent.parent / "tools" / "recipes" / f"{name}.toml")
+    recipe = training.Recipe.load(Path(__file__).parent.parent / "tools" / "recipes" / f"{name}.toml")
     require_data(recipe.data["name"])
-    kg.training.draw(kg.models.load(name), recipe, tmp_path / "samples.png", REAL_DATA)
+    training.draw(kg.models.load(name), recipe, tmp_path / "samples.png", REAL_DATA)
     drawn, released = (
         np.asarray(Image.open(folder / "samples.png")).astype(int)
         for folder in (tmp_path, checkpoints_folder() / name)
