@@ -3,11 +3,7 @@
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import textwrap
-import time
 from pathlib import Path
 
 import h5py
@@ -17,7 +13,8 @@ import pytest
 from PIL import Image
 
 import keras_genzoo as kg
-from keras_genzoo import training
+from keras_genzoo import callbacks, training
+from tests import support
 from tests.support import toy_dataset, toy_pairs
 
 ROOT = Path(__file__).parent.parent
@@ -96,30 +93,24 @@ def test_best_epoch_is_kept_by_its_measure(recipe_file, tmp_path, toy_mnist):
     assert metadata["results"][0]["protocol"]["split"] == "test"
 
 
-def run_code(recipe_file, output, **arguments):
-    return textwrap.dedent(
-        f"""
-        import sys
-        sys.path.insert(0, {str(ROOT)!r})
-        from tests.support import toy_dataset
-        from keras_genzoo import callbacks, training
-        toy_dataset.install()
-        recipe = training.Recipe.load({str(recipe_file)!r})
-        arguments = {arguments!r}
-        slow = arguments.pop("slow", 0)
-        if slow:
-            # Time enough to be killed in the middle of an epoch.
-            import time
-            after_step = callbacks.Backup.on_train_batch_end
-            def on_train_batch_end(self, batch, logs=None):
-                after_step(self, batch, logs)
-                print("step", self.step, flush=True)
-                time.sleep(slow)
-            callbacks.Backup.on_train_batch_end = on_train_batch_end
-        callbacks.Backup.__init__.__defaults__ = (5,)
-        training.train(recipe, {str(output)!r}, verbose=0, deterministic=True, **arguments)
-        """
-    )
+def train_toy(recipe_file, output, stop=None, **arguments):
+    """Trains on the stand-in with a backup every five steps; `stop` is a step and the signal sent after it."""
+    toy_dataset.install()
+    backup = callbacks.Backup
+    backup.__init__.__defaults__ = (5,)
+    after_step = backup.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        after_step(self, batch, logs)
+        if stop and self.step == stop[0]:
+            os.kill(os.getpid(), stop[1])
+
+    backup.on_train_batch_end = on_train_batch_end
+    recipe = training.Recipe.load(recipe_file)
+    try:
+        training.train(recipe, output, verbose=0, deterministic=True, **arguments)
+    except callbacks.Interrupted as interruption:
+        return interruption.step
 
 
 def newest_backup(output):
@@ -132,26 +123,29 @@ def newest_backup(output):
     return path.name, values
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Run folder of the recipe, trained without a stop."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "toy_gan.toml").write_text(RECIPE)
+    support.fresh_process(train_toy, folder / "toy_gan.toml", folder / "run")
+    return folder / "run"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
-def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_path, number):
-    subprocess.run([sys.executable, "-c", run_code(recipe_file, tmp_path / "whole")], check=True)
-
-    code = run_code(recipe_file, tmp_path / "stopped", slow=0.3)
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_path, undisturbed, number):
     # An epoch has 12 steps: step 18 is in the middle of the second, a step after the backup five steps into it.
-    while process.stdout.readline().strip() != "step 18":
-        assert process.poll() is None
-    process.send_signal(number)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
+    process = support.start_process(train_toy, recipe_file, tmp_path / "stopped", stop=(18, number))
+    if number == signal.SIGKILL:
+        support.finish(process, killed_by=number)
+    else:
+        assert support.finish(process) == 19
     name, _ = newest_backup(tmp_path / "stopped")
     assert name == ("step-00000017.weights.h5" if number == signal.SIGKILL else "step-00000019.weights.h5")
 
-    subprocess.run(
-        [sys.executable, "-c", run_code(recipe_file, tmp_path / "stopped", resume=True)], check=True
-    )
-    whole_name, whole = newest_backup(tmp_path / "whole")
+    assert support.fresh_process(train_toy, recipe_file, tmp_path / "stopped", resume=True) is None
+    whole_name, whole = newest_backup(undisturbed)
     resumed_name, resumed = newest_backup(tmp_path / "stopped")
     assert whole_name == resumed_name == "step-00000036.weights.h5"
     assert any("optimizer" in name for name in whole) and any("seed_" in name for name in whole)
@@ -164,24 +158,10 @@ def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_p
 @pytest.mark.tensorflow
 def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_path):
     # Statistics of batch normalisation are each worker's own, so only trained weights are compared.
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
-    processes = []
-    for index in range(2):
-        cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        code = run_code(recipe_file, tmp_path / "run", strategy="multi_worker", epochs=1)
-        processes.append(
-            subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TF_CONFIG": config})
-        )
-        time.sleep(0.1)
-    for process in processes:
-        assert process.wait(timeout=300) == 0
-    _, first = newest_backup(tmp_path / "run")
-    _, second = newest_backup(tmp_path / "run" / "worker-1")
+    run = tmp_path / "run"
+    support.run_as_two_workers(train_toy, recipe_file, run, strategy="multi_worker", epochs=1)
+    _, first = newest_backup(run)
+    _, second = newest_backup(run / "worker-1")
     trained = [name for name in first if name.startswith(("generator/", "discriminator/"))]
     kernels = [name for name in trained if "batch_normalization" not in name]
     assert len(kernels) > 4

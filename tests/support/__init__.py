@@ -10,6 +10,7 @@ from tests.support.replicas import (
     check_replica_noise_differs,
     check_replicas_equal_one_device,
     check_two_workers,
+    run_as_two_workers,
 )
 from tests.support.resume import check_resume
 from tests.support.saving import (
@@ -37,6 +38,7 @@ __all__ = [
     "check_weight_paths",
     "finish",
     "fresh_process",
+    "run_as_two_workers",
     "sample",
     "start_process",
     "state_of",

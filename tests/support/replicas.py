@@ -103,23 +103,28 @@ def check_two_workers(make_model, data, steps=3):
             are each replica's own until they are read.
         steps: Int.
     """
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(2)]}
-    workers = []
-    for index in range(2):
-        task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-        environment = {"TF_CONFIG": json.dumps(task), "no_proxy": "127.0.0.1", "CUDA_VISIBLE_DEVICES": "-1"}
-        workers.append(start_process(_train_as_worker, make_model, data, steps, environment=environment))
-    try:
-        results = [finish(worker) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
+    results = run_as_two_workers(_train_as_worker, make_model, data, steps)
     (before, first, history), (_, second, other_history) = results
     assert_same_state(second, first)
     assert any((value != before[name]).any() for name, value in first.items())
     for name, values in history.items():
         assert np.isfinite(values).all(), name
         np.testing.assert_allclose(np.ravel(values), np.ravel(other_history[name]), rtol=1e-6)
+
+
+def run_as_two_workers(function, *arguments, **keywords):
+    """Calls a function in two processes that are the workers of one cluster; returns what each returns."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(2)]}
+    workers = []
+    for index in range(2):
+        task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
+        environment = {"TF_CONFIG": json.dumps(task), "no_proxy": "127.0.0.1", "CUDA_VISIBLE_DEVICES": "-1"}
+        workers.append(start_process(function, *arguments, environment=environment, **keywords))
+    try:
+        return [finish(worker) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
 
 
 def _train_as_worker(make_model, data, steps):
