@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from test_export import assert_within_a_level, run_python, signatures_of
+from test_export import assert_within_a_level, on_jax, run_python, signatures_of
 
 import keras_genzoo as kg
 
@@ -136,20 +136,12 @@ def test_sampling_dropout_draws_anew_in_a_saved_model(tmp_path):
     assert np.abs(first - second).max() > 0.01
 
 
-@pytest.mark.slow
+@on_jax
 def test_a_translator_on_jax_is_exported(tmp_path):
-    pytest.importorskip("jax")
     pytest.importorskip("tensorflow")
-    code = """
-import sys
-from test_export_translators import make_cyclegan
-
-model = make_cyclegan()
-model.save_to_preset(sys.argv[1] + "/preset")
-model.export(sys.argv[1] + "/model")
-"""
-    run_python(code, tmp_path, KERAS_BACKEND="jax")
-    assert_serves_as(kg.models.load(tmp_path / "preset"), tmp_path / "model", tmp_path)
+    model = make_cyclegan()
+    model.export(tmp_path / "model")
+    assert_serves_as(model, tmp_path / "model", tmp_path)
 
 
 @pytest.mark.slow
