@@ -10,21 +10,13 @@ from PIL import Image
 import keras_genzoo as kg
 from keras_genzoo import training
 from keras_genzoo.presets.resolution import checkpoints_folder
-from tests.support import check_weight_paths
+from tests.support import check_weight_paths, require_original_files
 from tests.support.saving import weight_paths
 
-REAL_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 NAMES = kg.presets.names()
-
 FAMILIES = {name: getattr(kg.models, kg.presets.describe(name)["class"]) for name in NAMES}
 LATENT_MODELS = [name for name in NAMES if issubclass(FAMILIES[name], kg.models.LatentModel)]
 TRANSLATORS = [name for name in NAMES if issubclass(FAMILIES[name], kg.models.TranslationModel)]
-
-
-def require_data(dataset):
-    info = kg.datasets.info(dataset)
-    if not (REAL_DATA / (info.archive.folder if info.archive else dataset)).is_dir():
-        pytest.skip(f"needs the original files of the data set in {REAL_DATA}")
 
 
 def weights_file(name):
@@ -64,8 +56,8 @@ def test_the_released_file_holds_networks_only_and_is_small(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_card_says_what_evaluate_prints(name):
     metadata = kg.presets.metadata(name)
-    require_data(metadata["evaluation"]["dataset"])
-    results = kg.metrics.evaluate(kg.models.load(name), **metadata["evaluation"], data_dir=REAL_DATA)
+    data_dir = require_original_files(metadata["evaluation"]["dataset"])
+    results = kg.metrics.evaluate(kg.models.load(name), **metadata["evaluation"], data_dir=data_dir)
     for printed, told in zip(results, metadata["results"], strict=True):
         assert (printed["metric"], printed["protocol"]) == (told["metric"], told["protocol"])
         # Another processor or backend rounds differently.
@@ -84,8 +76,8 @@ def test_the_picture_on_the_card_is_what_the_weights_draw(name):
 @pytest.mark.parametrize("name", TRANSLATORS)
 def test_the_picture_on_the_card_is_what_the_weights_translate(name, tmp_path):
     recipe = training.Recipe.load(Path(__file__).parent.parent / "tools" / "recipes" / f"{name}.toml")
-    require_data(recipe.data["name"])
-    training.draw(kg.models.load(name), recipe, tmp_path / "samples.png", REAL_DATA)
+    data_dir = require_original_files(recipe.data["name"])
+    training.draw(kg.models.load(name), recipe, tmp_path / "samples.png", data_dir)
     drawn, released = (
         np.asarray(Image.open(folder / "samples.png")).astype(int)
         for folder in (tmp_path, checkpoints_folder() / name)
@@ -102,8 +94,8 @@ def test_the_first_command_of_the_readme_draws_all_ten_classes():
 
 @pytest.mark.parametrize("name", ["vae_mnist", "wae_mnist"])
 def test_a_reconstructed_digit_is_read_as_the_digit_it_was(name):
-    require_data("mnist")
-    images, labels = kg.datasets.arrays("mnist", split="test", data_dir=REAL_DATA)
+    data_dir = require_original_files("mnist")
+    images, labels = kg.datasets.arrays("mnist", split="test", data_dir=data_dir)
     again = kg.models.load(name).reconstruct(images[:1000])
     seen = kg.models.load("classifier_mnist").predict(again, verbose=0).argmax(-1)
     assert np.mean(seen == labels[:1000]) >= 0.9

@@ -1,6 +1,4 @@
 import functools
-import os
-import pathlib
 
 import numpy as np
 import pytest
@@ -8,10 +6,9 @@ import tensorflow as tf
 
 from keras_genzoo import datasets, pixels
 from keras_genzoo.datasets import archives, named, pipeline
-from tests.support import toy_dataset, toy_pairs
+from tests.support import require_original_files, toy_dataset, toy_pairs
 
 YOSEMITE = "summer2winter_yosemite"
-SHARED = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @pytest.fixture
@@ -393,9 +390,7 @@ class TestPairs:
 @pytest.mark.parametrize("name", toy_pairs.SPLITS)
 def test_archives_hold_what_info_says(name):
     info = datasets.info(name)
-    folder = os.environ.get("KERAS_GENZOO_DATA_DIR")
-    if not folder or not (pathlib.Path(folder) / info.archive.folder / info.archive.file).is_file():
-        pytest.skip(f"KERAS_GENZOO_DATA_DIR does not name a folder that holds {info.archive.file}")
+    require_original_files(name)
     # Sizes a quarter of the real ones, for speed: what is counted is the same.
     size = info.image_shape[0] // 4
     for split, count in info.splits.items():
@@ -412,15 +407,20 @@ def test_archives_hold_what_info_says(name):
         assert brightness[0][2] > 2 * brightness[0][0] and brightness[1][2] < 1.2 * brightness[1][0]
 
 
+@pytest.fixture(scope="module")
+def prepared_folder(tmp_path_factory):
+    """Where tensorflow-datasets keeps what the tests of this file have prepared."""
+    return tmp_path_factory.mktemp("tensorflow_datasets")
+
+
 @pytest.fixture
-def originals(tmp_path, monkeypatch):
-    if not (SHARED / "mnist").is_dir():
-        pytest.skip(f"the original files are not at {SHARED}")
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+def originals(prepared_folder, monkeypatch):
+    folder = require_original_files("mnist")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(prepared_folder))
     caches = (named._prepare, named._stack_digits)
     for cache in caches:
         cache.cache_clear()
-    yield SHARED
+    yield folder
     for cache in caches:
         cache.cache_clear()
 
@@ -459,14 +459,14 @@ MNIST_LABELS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name, counts", [("mnist", MNIST_LABELS), ("fashion_mnist", [6000] * 10)])
-def test_original_files_become_the_data_set(originals, tmp_path, name, counts):
+def test_original_files_become_the_data_set(originals, prepared_folder, name, counts):
     images, labels = datasets.arrays(name, "train", data_dir=originals)
     assert images.shape == (60_000, 28, 28, 1) and images.dtype == "uint8" and not images.flags.writeable
     assert labels.dtype == "int32" and np.bincount(labels).tolist() == counts
     assert (images.min(), images.max()) == (0, 255)
     images, labels = datasets.arrays(name, "test", data_dir=originals / name)
     assert images.shape == (10_000, 28, 28, 1) and len(labels) == 10_000
-    assert (tmp_path / name).is_dir()
+    assert (prepared_folder / name).is_dir()
     assert len(datasets.load(name, "test", batch_size=100, data_dir=originals)) == 100
 
 

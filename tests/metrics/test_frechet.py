@@ -1,16 +1,13 @@
 """The Frechet distance of two Gaussians."""
 
-import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_genzoo import datasets, metrics
 from keras_genzoo.metrics import Moments, frechet_distance
-
-REAL_DATA = os.environ.get("KERAS_GENZOO_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data"
+from tests import support
 
 
 def _given(mean, covariance):
@@ -91,9 +88,8 @@ class TestAgainstScipy:
     # Of features that are always 0, which `sqrtm` owns to and the symmetric square roots do not mind.
     @pytest.mark.filterwarnings("ignore:Matrix is singular")
     def test_features_of_real_digits(self):
-        if not (Path(REAL_DATA) / "mnist").is_dir():
-            pytest.skip(f"needs the original files of MNIST in {REAL_DATA}")
-        images, labels = datasets.arrays("mnist", split="test", data_dir=REAL_DATA)
+        data_dir = support.require_original_files("mnist")
+        images, labels = datasets.arrays("mnist", split="test", data_dir=data_dir)
         extract = metrics.extractor("classifier_mnist")
         features = extract(images[:4000])[0]
         # Odd against even digits: distributions that differ as those of a poor model do.

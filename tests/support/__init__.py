@@ -5,6 +5,7 @@ a fresh process can import it) that returns a compiled model, and `data`, the tu
 `(images,)`, `(images, labels)` or `(sources, targets)`. Each helper is then one call.
 """
 
+from tests.support.original_files import require_original_files
 from tests.support.processes import ROOT, finish, fresh_process, start_process
 from tests.support.replicas import (
     check_replica_noise_differs,
@@ -38,6 +39,7 @@ __all__ = [
     "check_weight_paths",
     "finish",
     "fresh_process",
+    "require_original_files",
     "run_as_two_workers",
     "sample",
     "start_process",
