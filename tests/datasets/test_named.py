@@ -470,7 +470,8 @@ def test_original_files_become_the_data_set(originals, prepared_folder, name, co
     assert len(datasets.load(name, "test", batch_size=100, data_dir=originals)) == 100
 
 
-def test_files_of_another_data_set_are_refused(originals):
+def test_files_of_another_data_set_are_refused(originals, tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     with pytest.raises(ValueError, match=r"original files of 'fashion_mnist'.*mnist'.*checksum"):
         datasets.arrays("fashion_mnist", data_dir=originals / "mnist")
 
