@@ -5,10 +5,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from toy_presets import ToyGAN, finish, flip_byte, make_toy_gan, start_python
+from toy_presets import ToyGAN, flip_byte, make_toy_gan
 
+from keras_genzoo import presets
 from keras_genzoo.presets import registry
 from keras_genzoo.presets.resolution import resolve
+from tests import support
 
 
 class Server(ThreadingHTTPServer):
@@ -140,13 +142,12 @@ def test_two_processes_may_download_at_once(server, cache):
     # The server answers no request before the other process has sent the same.
     both = threading.Barrier(2, timeout=100)
     server.on_request = lambda path: both.wait()
-    code = """if True:
-        import pathlib, sys, toy_presets
-        from keras_genzoo import presets
-        presets.registry.PATH = pathlib.Path(sys.argv[1])
-        print(presets.load("toy_gan").width)
-    """
-    processes = [start_python(code, registry.PATH) for _ in range(2)]
-    assert [finish(process).split()[-1] for process in processes] == ["8", "8"]
+    processes = [support.start_process(_width_of_toy_gan, registry.PATH) for _ in range(2)]
+    assert [support.finish(process) for process in processes] == [8, 8]
     assert [path.name for path in cache.iterdir()] == ["toy_gan"]
     assert len(server.requests) == 6
+
+
+def _width_of_toy_gan(registry_path):
+    registry.PATH = registry_path
+    return presets.load("toy_gan").width

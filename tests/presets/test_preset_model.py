@@ -4,10 +4,11 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from toy_presets import ToyGAN, ToyTranslator, finish, make_toy_gan, start_python
+from toy_presets import ToyGAN, ToyTranslator, make_toy_gan
 
 from keras_genzoo import presets
 from keras_genzoo.presets import card, folders
+from tests import support
 
 pytestmark = pytest.mark.usefixtures("isolated")
 
@@ -34,15 +35,11 @@ def test_round_trip_gives_the_same_output(tmp_path):
 def test_round_trip_in_a_fresh_process(tmp_path):
     gan = make_toy_gan()
     gan.save_to_preset(tmp_path / "gan")
-    code = """if True:
-        import sys, numpy, toy_presets
-        from keras_genzoo import presets
-        model = presets.load(sys.argv[1])
-        numpy.save(sys.argv[3], model.generator(numpy.load(sys.argv[2]), training=False))
-    """
-    np.save(tmp_path / "latents.npy", LATENTS)
-    finish(start_python(code, tmp_path / "gan", tmp_path / "latents.npy", tmp_path / "output.npy"))
-    np.testing.assert_array_equal(np.load(tmp_path / "output.npy"), output(gan))
+    np.testing.assert_array_equal(support.fresh_process(_output_of_preset, tmp_path / "gan"), output(gan))
+
+
+def _output_of_preset(folder):
+    return output(presets.load(folder))
 
 
 def test_nested_networks_are_rebuilt_from_the_config(tmp_path):
@@ -234,12 +231,6 @@ def test_weights_of_other_shapes_and_equal_number_are_refused(tmp_path):
     )
     with pytest.raises(ValueError, match="do not fit the networks of ToyTranslator"):
         ToyTranslator.from_preset(tmp_path / "translator")
-
-
-def test_the_jax_backend_needs_no_tensorflow():
-    pytest.importorskip("jax")
-    code = "import sys, keras_genzoo.presets; print('tensorflow' in sys.modules)"
-    assert finish(start_python(code, KERAS_BACKEND="jax")).strip() == "False"
 
 
 def edit_config(folder, **changes):

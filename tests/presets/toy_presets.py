@@ -1,9 +1,5 @@
 """Small models with everything a preset has to carry, and what tests do with them."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import ClassVar
 
 import keras
@@ -84,23 +80,3 @@ def flip_byte(path, position=-10):
     content = bytearray(path.read_bytes())
     content[position] ^= 1
     path.write_bytes(content)
-
-
-def start_python(code, *arguments, **environment):
-    """Starts a fresh interpreter that can import the package and `toy_presets`."""
-    here = Path(__file__).parent
-    paths = [str(here.parents[1]), str(here), os.environ.get("PYTHONPATH", "")]
-    environment = {"KERAS_BACKEND": keras.backend.backend(), **environment}
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process):
-    output, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    return output
