@@ -188,14 +188,13 @@ def _export(options):
     from keras_genzoo import models
 
     model = models.load(options.name)
-    if not hasattr(model, "translate"):
-        _require_generator(model, options.name)
-    direction = {}
+    if hasattr(model, "translate"):
+        model.export(options.output, options.format, direction=options.direction, verbose=True)
+        return
+    _require_generator(model, options.name)
     if options.direction is not None:
-        if not hasattr(model, "translate"):
-            raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
-        direction["direction"] = options.direction
-    model.export(options.output, options.format, **direction, verbose=True)
+        raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
+    model.export(options.output, options.format, verbose=True)
 
 
 def _labels(model, options, num):

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, layers, losses
-from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.models.network_arguments import agreeing, check_history, has_batch_normalization
 from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator
 from keras_genzoo.optimizers import Adam
@@ -106,11 +106,7 @@ class CycleGAN(TranslationModel):
         self.identity_weight = identity_weight
         self.history_size = history_size
         # Both networks of a kind in one pass of a joined batch, where no image's statistics touch another's.
-        self._joins_batches = not any(
-            isinstance(layer, keras.layers.BatchNormalization)
-            for network in networks.values()
-            for layer in network._flatten_layers()
-        )
+        self._joins_batches = not any(map(has_batch_normalization, networks.values()))
         self.history_a = self._make_history("history_a", 1)
         self.history_b = self._make_history("history_b", 2)
         self.set_networks(**networks)
@@ -126,11 +122,8 @@ class CycleGAN(TranslationModel):
     def _check_batches(self, x, num, batch_size, training):
         super()._check_batches(x, num, batch_size, training)
         batch = -(-min(batch_size or num, num) // backends.num_replicas_of(self))
-        if training and 0 < self.history_size < batch:
-            raise ValueError(
-                f"`history_size` must be at least the batch of {batch} images a replica. Received: "
-                f"history_size={self.history_size}"
-            )
+        if training:
+            check_history(self.history_size, batch)
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5, one for both generators and one for both discriminators.

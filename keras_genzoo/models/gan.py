@@ -10,9 +10,11 @@ from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import (
     agreeing,
     check_for_penalty,
+    check_history,
     check_label_inputs,
     check_packs,
     first_of,
+    has_batch_normalization,
     join,
 )
 from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
@@ -143,9 +145,7 @@ class GAN(LatentModel):
                 "(minimax, non_saturating, least_squares). Received: "
                 f"loss={type(self.adversarial_loss).__name__}"
             )
-        if not self.separate_batches and any(
-            isinstance(layer, keras.layers.BatchNormalization) for layer in discriminator._flatten_layers()
-        ):
+        if not self.separate_batches and has_batch_normalization(discriminator):
             raise ValueError(
                 "`separate_batches=False` would normalise real and generated images by common statistics: "
                 "the discriminator has batch normalisation. Use `separate_batches=True`."
@@ -163,11 +163,8 @@ class GAN(LatentModel):
         if training:
             check_packs(self.discriminator, {size // replicas for size in sizes})
         batch = -(-max(sizes) // replicas)
-        if training and 0 < self.history_size < batch:
-            raise ValueError(
-                f"`history_size` must be at least the batch of {batch} images a replica. Received: "
-                f"history_size={self.history_size}"
-            )
+        if training:
+            check_history(self.history_size, batch)
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Radford et al. 2015, section 4)."""

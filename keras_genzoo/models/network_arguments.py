@@ -41,6 +41,20 @@ def check_for_penalty(network):
             )
 
 
+def has_batch_normalization(network):
+    """Whether an image's output depends on the batch it comes with."""
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in network._flatten_layers())
+
+
+def check_history(history_size, batch):
+    """Refuses a history of generated images (0 for none) that cannot hold a replica's batch."""
+    if 0 < history_size < batch:
+        raise ValueError(
+            f"`history_size` must be at least the batch of {batch} images a replica. Received: "
+            f"history_size={history_size}"
+        )
+
+
 def check_packs(network, sizes):
     """Refuses sizes of batches that a network's packs do not fill."""
     num = next((layer.num for layer in network._flatten_layers() if isinstance(layer, Pack)), 1)
