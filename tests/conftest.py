@@ -1,14 +1,9 @@
 import os
 from pathlib import Path
 
-# Tiny models spend their time in the compiler: JAX's compiler does little more than it must, and processes
-# share what they have compiled.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# Tiny models spend their time in the compiler: JAX's processes share what they have compiled.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-# Nor do several threads have anything to share.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import keras
 import pytest
