@@ -64,15 +64,7 @@ class InstanceNormalization(keras.layers.Layer):
         self.epsilon = epsilon
 
     def call(self, inputs):
-        channels = inputs.shape[-1]
-        if inputs.shape[0] == 1:
-            # One image is normalised by itself: the kernel of batch normalisation does it in one pass.
-            return backends.batch_normalization(
-                inputs, ops.ones((channels,)), ops.zeros((channels,)), self.epsilon
-            )[0]
-        values = ops.cast(inputs, "float32")
-        mean, variance = ops.moments(values, axes=(1, 2), keepdims=True)
-        return ops.cast((values - mean) * ops.rsqrt(variance + self.epsilon), inputs.dtype)
+        return backends.instance_normalization(inputs, self.epsilon)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -116,6 +108,26 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
+class Cropping2D(keras.layers.Cropping2D):
+    """`keras.layers.Cropping2D` whose gradient is computed by all cores of a CPU.
+
+    The stock layer's slice with bounds is sent back by TensorFlow on one core, and took eight times as long.
+
+    Args:
+        cropping, **kwargs: As for `keras.layers.Cropping2D`; channels last.
+    """
+
+    def call(self, inputs):
+        if None in inputs.shape[1:3]:
+            return super().call(inputs)
+        x = inputs
+        for axis, (first, last) in enumerate(self.cropping, start=1):
+            if first or last:
+                x = ops.split(x, [first, x.shape[axis] - last], axis=axis)[1]
+        return x
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose`, as one matrix product on small maps.
 
@@ -137,8 +149,9 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         if not (doubles and known and batch * height * width <= self._FEW_PIXELS):
             return super().call(inputs)
         # Pixel i adds its product with row k of the kernel to row 2 i + k - 1 of the result.
-        kernel = ops.transpose(self.kernel, (3, 0, 1, 2))
-        parts = ops.matmul(ops.reshape(inputs, (-1, channels)), ops.reshape(kernel, (channels, -1)))
+        # The kernel is (4, 4, filters, channels); turning it round would cost more than the product.
+        kernel = ops.reshape(ops.cast(self.kernel, inputs.dtype), (-1, channels))
+        parts = ops.einsum("kc,pc->pk", kernel, ops.reshape(inputs, (-1, channels)))
         parts = ops.reshape(parts, (batch, height, width, 4, 4, self.filters))
         rows = _overlapped(ops.transpose(parts, (0, 1, 3, 2, 4, 5)), axis=1)
         rows = ops.reshape(rows, (batch, 2 * height, width, 4, self.filters))

@@ -6,7 +6,7 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
 - `value_and_grad`, `input_value_and_grad`, `vjp`: differentiation of a closure that reads (and may update)
   Keras variables.
 - `apply_gradients`: an optimizer's update, loss scaling included.
-- `batch_normalization`, `fused_adam`: the fused kernel where the backend has one.
+- `batch_normalization`, `instance_normalization`, `fused_adam`: the fused kernel where the backend has one.
 - `num_replicas`, `num_replicas_of`, `strategy_scope`, `SeedGenerator`: data parallel training.
 - `JointOptimizer`: several optimizers seen as one.
 """
@@ -30,6 +30,7 @@ input_value_and_grad = _backend.input_value_and_grad
 vjp = _backend.vjp
 apply_gradients = _backend.apply_gradients
 batch_normalization = _backend.batch_normalization
+instance_normalization = _backend.instance_normalization
 fused_adam = _backend.fused_adam
 num_replicas = _backend.num_replicas
 num_replicas_of = _backend.num_replicas_of

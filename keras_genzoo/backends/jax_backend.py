@@ -147,6 +147,14 @@ def batch_normalization(x, gamma, beta, epsilon):
     return output.astype(x.dtype), mean, variance
 
 
+def instance_normalization(x, epsilon):
+    """See `tensorflow_backend.instance_normalization`."""
+    values = x.astype("float32")
+    mean = jnp.mean(values, axis=(1, 2), keepdims=True)
+    variance = jnp.var(values, axis=(1, 2), keepdims=True)
+    return ((values - mean) * jax.lax.rsqrt(variance + epsilon)).astype(x.dtype)
+
+
 def fused_adam(variable, momentum, velocity, gradient, **constants):
     """See `tensorflow_backend.fused_adam`: the compiler fuses the stock optimizer's step."""
     return False

@@ -4,6 +4,9 @@ import functools
 
 import tensorflow as tf
 
+# Images of a batch up to which they are normalised faster one by one, measured on two CPU cores.
+_FEW_IMAGES = 8
+
 
 def train_step(step):
     """Adapts an imperative step `(self, data) -> logs` to the TensorFlow trainer."""
@@ -129,6 +132,28 @@ def batch_normalization(x, gamma, beta, epsilon):
     # The kernel reports the unbiased variance.
     count = tf.cast(tf.size(x) // tf.shape(x)[-1], variance.dtype)
     return output, mean, variance * ((count - 1.0) / count)
+
+
+def instance_normalization(x, epsilon):
+    """Normalises each channel of each image of a channels-last batch by its own float32 statistics.
+
+    Args:
+        x: Tensor of shape `(batch, height, width, channels)`.
+        epsilon: Float added to the variance.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+    """
+    batch, channels = x.shape[0], x.shape[-1]
+    if batch is not None and batch <= _FEW_IMAGES:
+        # The kernel of batch normalisation, an image at a time, does in one pass what takes several otherwise.
+        one, zero = tf.ones((channels,)), tf.zeros((channels,))
+        return tf.concat(
+            [batch_normalization(image, one, zero, epsilon)[0] for image in tf.split(x, batch)], axis=0
+        )
+    values = tf.cast(x, "float32")
+    mean, variance = tf.nn.moments(values, axes=(1, 2), keepdims=True)
+    return tf.cast((values - mean) * tf.math.rsqrt(variance + epsilon), x.dtype)
 
 
 def fused_adam(variable, momentum, velocity, gradient, *, step, learning_rate, beta_1, beta_2, epsilon):

@@ -3,7 +3,7 @@
 import keras
 from keras import initializers, layers
 
-from keras_genzoo.layers import Dropout, ReflectionPadding2D
+from keras_genzoo.layers import Cropping2D, Dropout, ReflectionPadding2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
 
@@ -96,7 +96,7 @@ class ResNetTranslator(ConfigurableNetwork):
                 strides=2,
                 padding="valid",
             )(x)
-            x = layers.Cropping2D(((1, 0), (1, 0)))(x)
+            x = Cropping2D(((1, 0), (1, 0)))(x)
             x = layers.ReLU()(normalized(x, f"up_{level}"))
         x = convolution(output_channels or channels, 7, "output", use_bias=True)(ReflectionPadding2D(3)(x))
         outputs = layers.Activation("tanh", dtype="float32", name="translations")(x)
