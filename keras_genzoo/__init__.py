@@ -3,6 +3,7 @@
 from keras_genzoo import (
     callbacks,
     datasets,
+    growth,
     latent,
     layers,
     likelihoods,
@@ -22,6 +23,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "growth",
     "latent",
     "layers",
     "likelihoods",

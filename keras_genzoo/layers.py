@@ -1,7 +1,9 @@
 """Layers that Keras lacks, or has in a form that GANs cannot use."""
 
+import math
+
 import keras
-from keras import ops
+from keras import initializers, ops
 
 from keras_genzoo import backends
 
@@ -354,3 +356,216 @@ class ImageHistory(keras.layers.Layer):
             "replacement": self.replacement,
             "seed": self.seed,
         }
+
+
+class _Equalized(keras.layers.Layer):
+    """Weights drawn with variance 1 and multiplied by He's constant at run time.
+
+    Args:
+        units: Int, channels of the result.
+        gain: Float. The weights are multiplied by `gain / sqrt(number of inputs of a unit)`.
+    """
+
+    def __init__(self, units, gain=math.sqrt(2.0), **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.gain = gain
+
+    def _add_weights(self, kernel_shape):
+        self.kernel = self.add_weight(
+            name="kernel", shape=kernel_shape, initializer=initializers.RandomNormal(0.0, 1.0)
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+
+    def scaled_kernel(self):
+        """The weights that the layer computes with."""
+        return self.kernel * (self.gain / math.sqrt(math.prod(self.kernel.shape[:-1])))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "gain": self.gain}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class EqualizedDense(_Equalized):
+    """A dense layer with equalised learning rate.
+
+    The weights are drawn with variance 1 and multiplied by `gain / sqrt(inputs)` at run time, so that Adam moves
+    all weights of a network by the same share of their range.
+
+    Args:
+        units: Int.
+        gain: Float. Defaults to sqrt(2), He's; 1 suits a layer that no ReLU follows.
+
+    Source: Karras et al. 2018, section 4.1.
+    """
+
+    def build(self, input_shape):
+        self._add_weights((input_shape[-1], self.units))
+
+    def call(self, inputs):
+        return ops.matmul(inputs, self.scaled_kernel()) + self.bias
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class EqualizedProjection(_Equalized):
+    """Latents to maps, with equalised learning rate: a convolution as large as the map that meets one pixel.
+
+    Args:
+        units: Int, channels of the map.
+        side: Int, height and width of the map.
+        gain: Float. Defaults to sqrt(2).
+
+    Call arguments:
+        latents: Float `(batch, latent_dim)`.
+
+    Returns:
+        Tensor `(batch, side, side, units)`.
+
+    Source: Karras et al. 2018, table 2, the generator's "Conv 4x4".
+    """
+
+    def __init__(self, units, side=4, gain=math.sqrt(2.0), **kwargs):
+        super().__init__(units, gain, **kwargs)
+        self.side = side
+
+    def build(self, input_shape):
+        self._add_weights((self.side, self.side, input_shape[-1], self.units))
+
+    def call(self, latents):
+        return ops.einsum("bl,hwlu->bhwu", latents, self.scaled_kernel()) + self.bias
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.side, self.side, self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "side": self.side}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class EqualizedConv2D(_Equalized):
+    """A convolution of stride 1 and padding "same" with equalised learning rate; see `EqualizedDense`.
+
+    Args:
+        units: Int, channels of the result.
+        kernel_size: Int.
+        gain: Float. Defaults to sqrt(2).
+        upsampling: Bool, whether the images are enlarged before, each pixel to 2x2. Both together are one transposed
+            convolution with a kernel of 4, of 16/36 the work; needs a kernel of 3.
+
+    Source: Karras et al. 2018, section 4.1.
+    """
+
+    def __init__(self, units, kernel_size, gain=math.sqrt(2.0), upsampling=False, **kwargs):
+        super().__init__(units, gain, **kwargs)
+        if upsampling and kernel_size != 3:
+            raise ValueError(f"`upsampling` needs `kernel_size=3`. Received: kernel_size={kernel_size}")
+        self.kernel_size = kernel_size
+        self.upsampling = upsampling
+
+    def build(self, input_shape):
+        self._add_weights((self.kernel_size, self.kernel_size, input_shape[-1], self.units))
+
+    def call(self, inputs):
+        kernel = self.scaled_kernel()
+        if not self.upsampling:
+            return ops.conv(inputs, kernel, padding="same", data_format="channels_last") + self.bias
+        # A pixel reaches 4 along a side: the first and last by one weight, those between by the sum of two.
+        kernel = ops.flip(kernel, axis=(0, 1))
+        for axis in (0, 1):
+            padding = [(0, 0)] * 4
+            padding[axis] = (1, 0)
+            late = ops.pad(kernel, padding)
+            padding[axis] = (0, 1)
+            kernel = late + ops.pad(kernel, padding)
+        kernel = ops.transpose(kernel, (0, 1, 3, 2))
+        enlarged = ops.conv_transpose(inputs, kernel, strides=2, padding="same", data_format="channels_last")
+        return enlarged + self.bias
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        factor = 2 if self.upsampling else 1
+        sides = (side if side is None else factor * side for side in (height, width))
+        return (batch, *sides, self.units)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "upsampling": self.upsampling,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class PixelNormalization(keras.layers.Layer):
+    """Divides each pixel's vector of channels by its root mean square, in float32.
+
+    Args:
+        epsilon: Float added to the mean square. Defaults to 1e-8.
+
+    Call arguments:
+        inputs: Float tensor `(..., channels)`.
+
+    Source: Karras et al. 2018, section 4.2.
+    """
+
+    def __init__(self, epsilon=1e-8, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, inputs):
+        mean_square = ops.mean(ops.square(ops.cast(inputs, "float32")), axis=-1, keepdims=True)
+        return inputs * ops.cast(ops.rsqrt(mean_square + self.epsilon), inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class MinibatchStandardDeviation(keras.layers.Layer):
+    """Adds a channel that says how much the images of a group differ.
+
+    The standard deviation of each value over `group_size` images in a row, averaged over all values of the group.
+
+    Args:
+        group_size: Int; the batch must be a multiple of it.
+
+    Call arguments:
+        inputs: Float tensor `(batch, height, width, channels)`.
+
+    Returns:
+        Tensor `(batch, height, width, channels + 1)`.
+
+    Source: Karras et al. 2018, section 3; groups, and 1e-8 under the root, as in the authors' code.
+    """
+
+    def __init__(self, group_size=4, **kwargs):
+        super().__init__(**kwargs)
+        if group_size < 1:
+            raise ValueError(f"`group_size` must be at least 1. Received: group_size={group_size}")
+        self.group_size = group_size
+
+    def call(self, inputs):
+        batch, height, width, channels = inputs.shape
+        if batch is not None and batch % self.group_size:
+            raise ValueError(
+                f"A batch must be a multiple of the {self.group_size} images of a group (`group_size`). Received: "
+                f"{batch} images (of each replica). Change either."
+            )
+        groups = ops.reshape(ops.cast(inputs, "float32"), (-1, self.group_size, height, width, channels))
+        deviation = ops.sqrt(ops.var(groups, axis=1) + 1e-8)
+        of_group = ops.mean(deviation, axis=(1, 2, 3))
+        of_image = ops.repeat(of_group, self.group_size)[:, None, None, None]
+        added = ops.cast(of_image, inputs.dtype) * ops.ones_like(inputs[..., :1])
+        return ops.concatenate([inputs, added], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+    def get_config(self):
+        return {**super().get_config(), "group_size": self.group_size}

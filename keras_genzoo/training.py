@@ -1,6 +1,7 @@
 """Training a checkpoint from its recipe: one data file that holds everything needed to train it again."""
 
 import contextlib
+import functools
 import inspect
 import json
 import os
@@ -16,6 +17,7 @@ import numpy as np
 from keras_genzoo import (
     callbacks,
     datasets,
+    growth,
     latent,
     likelihoods,
     losses,
@@ -39,11 +41,11 @@ class Recipe:
         description: One paragraph for the card.
         licence: Licence of the trained weights.
         model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments. A dict among
-            them is an object too: `class` is a name in `keras_genzoo.networks`, `.penalties`, `.likelihoods` or
-            `.losses`.
+            them is an object too: `class` is a name in `keras_genzoo.networks`, `.penalties`, `.likelihoods`,
+            `.losses` or `.growth`.
         data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them. A
-            `TranslationModel` takes a data set of pairs.
-        epochs: Int.
+            `TranslationModel` takes a data set of pairs. A model with a `schedule` has the batch sizes there.
+        epochs: Int. Where there is a `schedule`, the parts that it is divided into.
         seed: Int, seed of the initial weights, of the noise and of the order of the data.
         optimizers: Dict of player -> dict with `class` (a name in `keras_genzoo.optimizers` or
             `keras.optimizers`) and its arguments; a missing player takes the paper's. A dict among the
@@ -97,14 +99,21 @@ class Recipe:
         if not isinstance(self.epochs, int) or self.epochs < 1:
             raise ValueError(f"`epochs` in {path} must be an int of at least 1. Received: {self.epochs!r}")
         data_keys = {"name", "split", "batch_size", "image_size", "augment"}
-        _check_keys(path, "data.", self.data, data_keys, required={"name", "batch_size"})
+        grows = "schedule" in self.model
+        _check_keys(
+            path,
+            "data.",
+            self.data,
+            data_keys - {"batch_size"} if grows else data_keys,
+            required={"name"} if grows else {"name", "batch_size"},
+        )
         info = datasets.info(self.data["name"])
         if (split := self.data.get("split", "train")) not in info.splits:
             raise ValueError(
                 f"`data.split` in {path} must be one of {list(info.splits)}. Received: {split!r}"
             )
-        batch_size, size = self.data["batch_size"], info.splits[split]
-        if not isinstance(batch_size, int) or not 1 <= batch_size <= size:
+        batch_size, size = self.data.get("batch_size"), info.splits[split]
+        if not grows and not (isinstance(batch_size, int) and 1 <= batch_size <= size):
             raise ValueError(
                 f"`data.batch_size` in {path} must be an int from 1 to the {size} images of {split!r}. "
                 f"Received: {batch_size!r}"
@@ -163,6 +172,8 @@ class Recipe:
 
     @property
     def steps_per_epoch(self):
+        if "schedule" in self.model:
+            return -(-_object("schedule", self.model["schedule"]).num_steps // self.epochs)
         size = datasets.info(self.data["name"]).splits[self.data.get("split", "train")]
         return size // self.data["batch_size"]
 
@@ -281,7 +292,7 @@ def train(
 
     callbacks.Backup(output / "backup").fit(
         model,
-        lambda step: datasets.load(**recipe.data, data_dir=data_dir, seed=recipe.seed, initial_step=step),
+        functools.partial(_batches, model, recipe, data_dir),
         steps_per_epoch=recipe.steps_per_epoch,
         epochs=epochs,
         callbacks=watchers,
@@ -291,6 +302,14 @@ def train(
         model = models.load(output / "best")
     write_preset(model, recipe, output, data_dir)
     return model
+
+
+def _batches(model, recipe, data_dir, step):
+    """The endless data set of a training that begins at a step."""
+    load = functools.partial(datasets.load, **recipe.data, data_dir=data_dir, seed=recipe.seed)
+    if isinstance(model, models.ProgressiveGAN):
+        return model.schedule.batches(load, initial_step=step)
+    return load(initial_step=step)
 
 
 def write_preset(model, recipe, output, data_dir=None):
@@ -334,6 +353,16 @@ def draw(model, recipe, path, data_dir=None):
     elif model.makes_points:
         modes = datasets.info(recipe.data["name"]).modes
         visualization.save_scatter(model.sample(1000, seed=0), path, real=modes and modes.centers)
+    elif isinstance(model, models.ProgressiveGAN):
+        rows = []
+        for level in range(model.schedule.num_levels):
+            images = model.sample(12, seed=0, level=level)
+            rows += list(
+                images.repeat(model.image_shape[0] // images.shape[1], 1).repeat(
+                    model.image_shape[0] // images.shape[1], 2
+                )
+            )
+        visualization.save_grid(np.stack([*rows, *model.sample(72, seed=1)]), path, columns=12)
     else:
         images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
         visualization.save_grid(images, path, columns=10)
@@ -390,12 +419,12 @@ def _object(argument, value):
     """The object that a dict describes; any other value unchanged."""
     if not isinstance(value, dict):
         return value
-    for room in (networks, penalties, likelihoods, losses, optimizers, keras.optimizers.schedules):
+    for room in (networks, penalties, likelihoods, losses, growth, optimizers, keras.optimizers.schedules):
         found = getattr(room, str(value.get("class")), None)
         if isinstance(found, type):
             return found(**{name: _object(name, entry) for name, entry in _without_class(value).items()})
     raise ValueError(
-        f"`{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods or losses, or of "
+        f"`{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods, losses or growth, or of "
         f"keras.optimizers.schedules. Received: {value.get('class')!r}"
     )
 

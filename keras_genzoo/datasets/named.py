@@ -93,6 +93,10 @@ _STACKED_MNIST = dataclasses.replace(
     f"digits of {_MNIST.citation}",
 )
 
+_FASHION_MNIST_PADDED = dataclasses.replace(
+    _FASHION_MNIST, name="fashion_mnist_padded", image_shape=(32, 32, 1)
+)
+
 _RING = Info(
     name="ring",
     image_shape=(2,),
@@ -124,6 +128,16 @@ _NOTO_TO_TWEMOJI = Info(
     source_shape=(112, 112, 3),
     paired_splits=("train", "test"),
     archive=archives.EMOJI,
+)
+
+_EMOJI = dataclasses.replace(
+    _NOTO_TO_TWEMOJI,
+    name="emoji",
+    class_names=("Noto", "Twemoji"),
+    splits={"train": 2 * 1678, "test": 2 * 186},
+    kind="labelled",
+    source_shape=None,
+    paired_splits=(),
 )
 
 _EDGES_TO_EMOJI = dataclasses.replace(
@@ -178,9 +192,11 @@ _DATASETS = {
     for dataset in (
         _MNIST,
         _FASHION_MNIST,
+        _FASHION_MNIST_PADDED,
         _STACKED_MNIST,
         _RING,
         _GRID,
+        _EMOJI,
         _NOTO_TO_TWEMOJI,
         _EDGES_TO_EMOJI,
         _NOTO_TWEMOJI_UNPAIRED,
@@ -210,9 +226,11 @@ def load(
     | --- | --- | --- | --- |
     | `"mnist"` | digits, (28, 28, 1) | 60,000 | 10,000 |
     | `"fashion_mnist"` | clothes, (28, 28, 1) | 60,000 | 10,000 |
+    | `"fashion_mnist_padded"` | the same with two black pixels at each side, (32, 32, 1) | 60,000 | 10,000 |
     | `"stacked_mnist"` | three MNIST digits as channels, (28, 28, 3), 1000 classes | 128,000 | 26,000 |
     | `"ring"` | points of 8 Gaussians on a circle, (2,) | 100,000 | 10,000 |
     | `"grid"` | points of 25 Gaussians on a grid, (2,) | 100,000 | 10,000 |
+    | `"emoji"` | emoji drawn in two styles, (112, 112, 3), the style as class | 3,356 | 372 |
     | `"noto_to_twemoji"` | two drawings of an emoji, (112, 112, 3) both | 1,678 | 186 |
     | `"edges_to_emoji"` | edges and drawing of an emoji, (112, 112, 1) and (112, 112, 3) | 1,678 | 186 |
     | `"noto_twemoji_unpaired"` | the same drawings, pairs broken up in train | 1,678 | 186 |
@@ -334,6 +352,10 @@ def arrays(name, split="train", data_dir=None, image_size=None):
         return _draw_points(dataset.modes, num, split)
     if name == "stacked_mnist":
         return _stack_digits(num, split, _original_files("mnist", data_dir))
+    if name == "fashion_mnist_padded":
+        return _pad(split, _original_files("fashion_mnist", data_dir))
+    if name == "emoji":
+        return _drawings(split, dataset.archive.find(data_dir))
     return _prepare(name, split, _original_files(name, data_dir))
 
 
@@ -400,6 +422,19 @@ def _draw_points(modes, num, split):
 @functools.lru_cache(maxsize=2)
 def _stack_digits(num, split, folder):
     return _read_only(generated.stack_digits(*_prepare("mnist", split, folder), num, seed=_SEEDS[split]))
+
+
+@functools.lru_cache(maxsize=2)
+def _pad(split, folder):
+    images, labels = _prepare("fashion_mnist", split, folder)
+    return _read_only((np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0))), labels))
+
+
+@functools.lru_cache(maxsize=2)
+def _drawings(split, path):
+    styles = archives.emoji(path, split, _EMOJI.image_shape[:2])
+    labels = np.repeat(np.arange(2, dtype="int32"), [len(style) for style in styles])
+    return _read_only((np.concatenate(styles), labels))
 
 
 # Photographs at their full size are 160 MB a split.

@@ -7,6 +7,7 @@ from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.pix2pix import Pix2Pix
+from keras_genzoo.models.progressive_gan import ProgressiveGAN
 from keras_genzoo.models.translation_model import TranslationModel
 from keras_genzoo.models.vae import VAE
 from keras_genzoo.models.wae import WAEGAN, WAEMMD
@@ -26,6 +27,7 @@ __all__ = [
     "GenerativeModel",
     "LatentModel",
     "Pix2Pix",
+    "ProgressiveGAN",
     "TranslationModel",
     "load",
 ]

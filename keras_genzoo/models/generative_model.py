@@ -149,6 +149,10 @@ class GenerativeModel(ZooModel):
             variable for name in self.players[player] for variable in getattr(self, name).trainable_variables
         ]
 
+    def active_variables_of(self, player):
+        """Those of `variables_of` that a step trains: all, but in a network that grows."""
+        return self.variables_of(player)
+
     # The parts of a training step.
 
     def minimize(self, loss_function, player, has_aux=False):
@@ -171,7 +175,7 @@ class GenerativeModel(ZooModel):
             output = loss_function()
             return self._scaled(output[0] if has_aux else output, player), output
 
-        variables = self.variables_of(player)
+        variables = self.active_variables_of(player)
         (_, output), gradients = backends.value_and_grad(scaled_and_output, variables, has_aux=True)
         self._apply(gradients, variables, player)
         return output
@@ -182,7 +186,7 @@ class GenerativeModel(ZooModel):
         Returns:
             Tuple `(output, pullback)`.
         """
-        return backends.vjp(function, self.variables_of(player))
+        return backends.vjp(function, self.active_variables_of(player))
 
     def minimize_through(self, loss_function, output, pullback, player, has_aux=False):
         """Takes one step of a player's optimizer on a loss of an output that `keep_forward` has made.
@@ -205,7 +209,7 @@ class GenerativeModel(ZooModel):
             return self._scaled(result[0] if has_aux else result, player), result
 
         (_, result), output_gradient = backends.input_value_and_grad(scaled_and_result, output, has_aux=True)
-        self._apply(pullback(output_gradient), self.variables_of(player), player)
+        self._apply(pullback(output_gradient), self.active_variables_of(player), player)
         return result
 
     def _scaled(self, loss, player):

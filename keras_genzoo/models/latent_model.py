@@ -106,12 +106,15 @@ class LatentModel(GenerativeModel):
             )
         else:
             decay = self.average_decay
-        source = getattr(self, self.image_network)
-        for averaged, current in zip(self.averaged_network.weights, source.weights, strict=True):
+        for averaged, current in zip(*self._averaged_weights(), strict=True):
             value = ops.convert_to_tensor(current.value)
             if current.trainable:
                 value = averaged.value + (1.0 - decay) * (value - averaged.value)
             averaged.assign(value)
+
+    def _averaged_weights(self):
+        """Weights of the averaged network and those they follow, in the same order."""
+        return self.averaged_network.weights, getattr(self, self.image_network).weights
 
     # Using a trained model.
 
@@ -147,24 +150,10 @@ class LatentModel(GenerativeModel):
         threes = conditional_gan.sample(16, seed=0, labels=3)
         ```
         """
-        if latents is not None:
-            latents = np.asarray(latents, "float32")
-            if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-                raise ValueError(
-                    f"`latents` must have the shape (num, {self.latent_dim}). Received: {latents.shape}"
-                )
-        if num is None:
-            counted = latents if latents is not None else labels
-            if counted is None or np.ndim(counted) == 0:
-                raise ValueError("`num` is missing: give the number of images, for example `sample(16)`.")
-            num = len(counted)
-        if num < 1:
-            raise ValueError(f"`num` must be at least 1. Received: num={num}")
-        if latents is None:
-            seed = keras.random.SeedGenerator().state.numpy()[0] if seed is None else seed
-            latents = ops.convert_to_numpy(latent.normal(num, self.latent_dim, seed))
-        elif len(latents) != num:
-            raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
+        if num is None and latents is None and np.ndim(labels):
+            num = len(labels)
+        latents = self.latents_to_sample(num, seed, latents)
+        num = len(latents)
         inputs = [latents]
         if self.num_classes:
             labels = np.full(num, labels) if labels is not None and np.ndim(labels) == 0 else labels
@@ -172,6 +161,27 @@ class LatentModel(GenerativeModel):
         elif labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
         return in_batches(self.images_from_latents, inputs, batch_size)
+
+    def latents_to_sample(self, num, seed, latents):
+        """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`."""
+        if latents is not None:
+            latents = np.asarray(latents, "float32")
+            if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+                raise ValueError(
+                    f"`latents` must have the shape (num, {self.latent_dim}). Received: {latents.shape}"
+                )
+        if num is None:
+            if latents is None:
+                raise ValueError("`num` is missing: give the number of images, for example `sample(16)`.")
+            num = len(latents)
+        if num < 1:
+            raise ValueError(f"`num` must be at least 1. Received: num={num}")
+        if latents is None:
+            seed = keras.random.SeedGenerator().state.numpy()[0] if seed is None else seed
+            latents = ops.convert_to_numpy(latent.normal(num, self.latent_dim, seed))
+        elif len(latents) != num:
+            raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
+        return latents
 
     def further_signatures(self):
         """What the exported model offers beside images: signature -> (function, dict of its inputs).
