@@ -7,6 +7,9 @@ from keras import initializers, ops
 
 from keras_genzoo import backends
 
+# He's gain for a layer that ReLU follows.
+_HE_GAIN = math.sqrt(2.0)
+
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -366,7 +369,7 @@ class _Equalized(keras.layers.Layer):
         gain: Float. The weights are multiplied by `gain / sqrt(number of inputs of a unit)`.
     """
 
-    def __init__(self, units, gain=math.sqrt(2.0), **kwargs):
+    def __init__(self, units, gain=_HE_GAIN, **kwargs):
         super().__init__(**kwargs)
         self.units = units
         self.gain = gain
@@ -427,7 +430,7 @@ class EqualizedProjection(_Equalized):
     Source: Karras et al. 2018, table 2, the generator's "Conv 4x4".
     """
 
-    def __init__(self, units, side=4, gain=math.sqrt(2.0), **kwargs):
+    def __init__(self, units, side=4, gain=_HE_GAIN, **kwargs):
         super().__init__(units, gain, **kwargs)
         self.side = side
 
@@ -458,7 +461,7 @@ class EqualizedConv2D(_Equalized):
     Source: Karras et al. 2018, section 4.1.
     """
 
-    def __init__(self, units, kernel_size, gain=math.sqrt(2.0), upsampling=False, **kwargs):
+    def __init__(self, units, kernel_size, gain=_HE_GAIN, upsampling=False, **kwargs):
         super().__init__(units, gain, **kwargs)
         if upsampling and kernel_size != 3:
             raise ValueError(f"`upsampling` needs `kernel_size=3`. Received: kernel_size={kernel_size}")

@@ -354,15 +354,11 @@ def draw(model, recipe, path, data_dir=None):
         modes = datasets.info(recipe.data["name"]).modes
         visualization.save_scatter(model.sample(1000, seed=0), path, real=modes and modes.centers)
     elif isinstance(model, models.ProgressiveGAN):
-        rows = []
-        for level in range(model.schedule.num_levels):
-            images = model.sample(12, seed=0, level=level)
-            rows += list(
-                images.repeat(model.image_shape[0] // images.shape[1], 1).repeat(
-                    model.image_shape[0] // images.shape[1], 2
-                )
-            )
-        visualization.save_grid(np.stack([*rows, *model.sample(72, seed=1)]), path, columns=12)
+        # The same latents at every level, enlarged to the last one's size, then others at the last.
+        strips = [model.sample(12, seed=0, level=level) for level in range(model.schedule.num_levels)]
+        sides = [model.image_shape[0] // strip.shape[1] for strip in strips]
+        strips = [strip.repeat(side, 1).repeat(side, 2) for strip, side in zip(strips, sides, strict=True)]
+        visualization.save_grid(np.concatenate([*strips, model.sample(72, seed=1)]), path, columns=12)
     else:
         images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
         visualization.save_grid(images, path, columns=10)
@@ -424,8 +420,8 @@ def _object(argument, value):
         if isinstance(found, type):
             return found(**{name: _object(name, entry) for name, entry in _without_class(value).items()})
     raise ValueError(
-        f"`{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods, losses or growth, or of "
-        f"keras.optimizers.schedules. Received: {value.get('class')!r}"
+        f"`{argument}.class` must be a class of keras_genzoo.networks, penalties, likelihoods, losses or growth, or "
+        f"of keras.optimizers.schedules. Received: {value.get('class')!r}"
     )
 
 

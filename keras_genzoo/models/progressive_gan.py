@@ -133,8 +133,8 @@ class ProgressiveGAN(LatentModel):
         steps = kwargs.get("steps_per_execution", 1)
         if any(phase.num_steps % steps for phase in self.schedule.phases):
             raise ValueError(
-                f"`steps_per_execution` is {steps}, but a level would end within an execution. Make the schedule with "
-                f"`steps_per_execution={steps}`, which rounds its phases to that."
+                f"`steps_per_execution` is {steps}, but a level would end within an execution. Make the schedule "
+                f"with `steps_per_execution={steps}`, which rounds its phases to that."
             )
         super().compile(
             {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
@@ -163,6 +163,24 @@ class ProgressiveGAN(LatentModel):
                 f"discriminator looks at their deviation. Received batches of {sorted(sizes)} images on {replicas} "
                 "replicas. Change the batch size, or the discriminator's `group_size`."
             )
+
+    def follow_schedule(self):
+        """Goes to the phase that the images seen call for. `fit` does so after every execution.
+
+        Where that is another level, the optimizers start anew, and take the level's learning rate.
+        """
+        phase = self.schedule.phase_at(int(self.images_seen.numpy()))
+        before, self.phase = self.phase, phase
+        with backends.strategy_scope(self):
+            for optimizer in self.optimizers.values():
+                if phase.level != before.level:
+                    _restart(optimizer)
+                if phase.learning_rate is not None:
+                    optimizer.learning_rate = phase.learning_rate
+        if phase != before:
+            # A step is traced for one phase.
+            self.make_train_function(force=True)
+            self.test_function = None
 
     @backends.train_step
     def train_step(self, data):
@@ -362,35 +380,13 @@ class ProgressiveGAN(LatentModel):
 
 
 class _Growing(keras.callbacks.Callback):
-    """Moves a `ProgressiveGAN` through its schedule, between the executions of `fit`."""
+    """Moves a `ProgressiveGAN` through its schedule. The first callback: what others save is of the new level."""
 
     def on_train_begin(self, logs=None):
-        self._follow(self.model)
-        self._set_learning_rate(self.model)
+        self.model.follow_schedule()
 
     def on_train_batch_end(self, batch, logs=None):
-        level = self.model.phase.level
-        if self._follow(self.model) and self.model.phase.level > level:
-            with backends.strategy_scope(self.model):
-                for optimizer in self.model.optimizers.values():
-                    _restart(optimizer)
-            self._set_learning_rate(self.model)
-
-    def _follow(self, model):
-        phase = model.schedule.phase_at(int(model.images_seen.numpy()))
-        if phase == model.phase:
-            return False
-        model.phase = phase
-        # A step is traced for one phase.
-        model.make_train_function(force=True)
-        model.test_function = None
-        return True
-
-    def _set_learning_rate(self, model):
-        if model.phase.learning_rate is not None:
-            with backends.strategy_scope(model):
-                for optimizer in model.optimizers.values():
-                    optimizer.learning_rate = model.phase.learning_rate
+        self.model.follow_schedule()
 
 
 def _restart(optimizer):
