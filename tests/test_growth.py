@@ -43,9 +43,7 @@ def test_values_a_level():
 
 
 def test_phases_are_whole_executions():
-    schedule = GrowthSchedule(
-        2, fading_images=21, stabilizing_images=1, batch_size=4, steps_per_execution=3
-    )
+    schedule = GrowthSchedule(2, fading_images=21, stabilizing_images=1, batch_size=4, steps_per_execution=3)
     assert [phase.num_steps for phase in schedule.phases] == [3, 6, 3]
     assert [phase.num_images for phase in schedule.phases] == [12, 24, 12]
 
@@ -90,9 +88,7 @@ def test_bad_input(arguments, message):
 
 class TestBatches:
     def _schedule(self):
-        return GrowthSchedule(
-            3, fading_images=[1, 8, 4], stabilizing_images=[8, 4, 4], batch_size=[8, 4, 2]
-        )
+        return GrowthSchedule(3, fading_images=[1, 8, 4], stabilizing_images=[8, 4, 4], batch_size=[8, 4, 2])
 
     def _batches(self, **arguments):
         tf = pytest.importorskip("tensorflow")

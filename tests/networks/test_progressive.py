@@ -138,7 +138,9 @@ class TestArchitecture:
         assert images.shape == (4, 4 * 2**level, 4 * 2**level, 3)
         np.testing.assert_allclose(images, _generate(generator, latents, level, alpha), atol=1e-5)
         # The length of a latent does not matter, truncation does.
-        np.testing.assert_allclose(_numpy(generator(3 * latents, level=level, alpha=alpha)), images, atol=1e-5)
+        np.testing.assert_allclose(
+            _numpy(generator(3 * latents, level=level, alpha=alpha)), images, atol=1e-5
+        )
         truncated = _numpy(generator(latents, level=level, alpha=alpha, truncation=0.5))
         assert np.abs(truncated - images).max() > 0.01
 

@@ -1,0 +1,434 @@
+"""The progressive GAN: growth inside `fit`, what a step trains at a level, and every family's promises."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from toy_progressive import (
+    SHAPE,
+    make_fading,
+    make_fading_r1,
+    make_fading_wasserstein,
+    make_growing,
+    make_growing_wasserstein,
+)
+
+from keras_genzoo import backends, losses, models, networks, penalties
+from keras_genzoo.growth import GrowthSchedule
+from tests import support
+
+IMAGES = (support.toy_images(8, SHAPE),)
+
+
+def _numpy(x):
+    return np.array(ops.convert_to_numpy(x))
+
+
+class _Watch(keras.callbacks.Callback):
+    """Notes what `look(model)` gives after every step."""
+
+    def __init__(self, look):
+        super().__init__()
+        self.look = look
+        self.seen = []
+
+    def on_train_begin(self, logs=None):
+        self.seen.append(self.look(self.model))
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(self.look(self.model))
+
+
+def _fit(gan, num_images=48, batch_size=4, **arguments):
+    images = support.toy_images(num_images, gan.image_shape)
+    return gan.fit(images, batch_size=batch_size, shuffle=False, verbose=0, **arguments)
+
+
+class TestNumbersOfThePaper:
+    def test_optimizers_and_constants(self):
+        gan = models.ProgressiveGAN((8, 8, 3), 4)
+        gan.compile()
+        for optimizer in gan.optimizers.values():
+            assert isinstance(optimizer, keras.optimizers.Adam)
+            assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+            assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.0, 0.99, 1e-8)
+        assert (gan.penalty.weight, gan.penalty.target, gan.drift, gan.average_decay) == (10, 1, 0.001, 0.999)
+        assert isinstance(gan.adversarial_loss, losses.Wasserstein)
+        assert gan.schedule.phases[0].num_images == 800_000
+
+    def test_default_networks(self):
+        gan = models.ProgressiveGAN((4, 4, 3))
+        assert gan.latent_dim == 512
+        assert gan.generator.count_params() == 4_194_304 + 512 + 2_359_296 + 512 + 1539
+
+
+class TestGrowth:
+    def test_levels_follow_the_images_seen(self):
+        gan = make_growing()
+        watch = _Watch(lambda gan: (int(_numpy(gan.images_seen)), gan.phase.level, gan.phase.fading))
+        _fit(gan, callbacks=[watch])
+        images = list(range(0, 52, 4))
+        levels = [(0, False)] * 3 + [(1, True)] * 6 + [(1, False)] * 4
+        assert watch.seen == [(seen, *level) for seen, level in zip(images, levels, strict=True)]
+
+    def test_a_second_fit_goes_on(self):
+        gan = make_growing()
+        _fit(gan, 20)
+        assert (int(_numpy(gan.images_seen)), gan.phase.level, gan.phase.fading) == (20, 1, True)
+        watch = _Watch(lambda gan: gan.phase.fading)
+        _fit(gan, 20, callbacks=[watch])
+        assert watch.seen == [True] * 4 + [False] * 2
+
+    def test_each_level_has_its_learning_rate(self):
+        schedule = GrowthSchedule(2, 8, 8, batch_size=4, learning_rate=[0.1, 0.2])
+        gan = make_growing(schedule=schedule)
+        rates = lambda gan: [float(optimizer.learning_rate) for optimizer in gan.optimizers.values()]  # noqa: E731
+        watch = _Watch(rates)
+        _fit(gan, 16, callbacks=[watch])
+        np.testing.assert_allclose(watch.seen, [[0.1] * 2] * 2 + [[0.2] * 2] * 3)
+
+    def test_only_active_variables_train(self):
+        gan = make_growing(shape=(16, 16, 1))
+        before = {id(w): _numpy(w.value) for network in gan.networks.values() for w in network.weights}
+        _fit(gan, 16)
+        assert (gan.phase.level, gan.phase.fading) == (1, True)
+        for network in gan.networks.values():
+            active = {id(w) for w in network.weights_at(1, fading=True)}
+            assert 0 < len(active) < len(network.weights)
+            for weight in network.weights:
+                moved = (_numpy(weight.value) != before[id(weight)]).any()
+                assert moved == (id(weight) in active), weight.path
+
+    def test_the_first_update_of_a_level_is_at_most_the_learning_rate(self):
+        """Adam's count of steps is of the level: else the bias correction of its second moment has run out."""
+        schedule = GrowthSchedule(2, 40, 200, batch_size=4)
+        gan = make_growing(schedule=schedule)
+        watch = _Watch(lambda gan: [_numpy(v.value) for v in gan.variables_of("discriminator")])
+        _fit(gan, 204, callbacks=[watch])
+        assert (gan.phase.level, gan.phase.fading) == (1, True)
+        before, after = watch.seen[-2:]
+        names = [variable.path for variable in gan.variables_of("discriminator")]
+        steps = {name: np.abs(a - b).max() for name, a, b in zip(names, after, before, strict=True)}
+        assert max(steps.values()) <= 1e-3 * 1.001, steps
+        # The new block has moved, by nearly as much.
+        new = {id(w) for w in gan.discriminator.first[0].weights}
+        moved = [
+            step
+            for variable, step in zip(gan.variables_of("discriminator"), steps.values(), strict=True)
+            if id(variable) in new
+        ]
+        assert max(moved) > 0.9e-3
+
+    def test_optimizers_start_anew_at_a_level(self):
+        gan = make_growing()
+        _fit(gan, 12)
+        for optimizer in gan.optimizers.values():
+            assert int(_numpy(optimizer.iterations)) == 0
+            moments = [v for v in optimizer.variables if v is not optimizer.learning_rate]
+            assert not any(_numpy(variable.value).any() for variable in moments)
+            assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+        _fit(gan, 24)
+        # From fading to staying nothing starts anew.
+        assert not gan.phase.fading and int(_numpy(gan.generator_optimizer.iterations)) == 6
+
+    def test_batches_of_a_schedule(self):
+        pytest.importorskip("tensorflow")
+        from keras_genzoo import datasets
+
+        schedule = GrowthSchedule(2, 8, 8, batch_size=[8, 4])
+        gan = make_growing(schedule=schedule)
+        load = partial(datasets.from_arrays, support.toy_images(16, SHAPE))
+        watch = _Watch(lambda gan: int(_numpy(gan.images_seen)))
+        gan.fit(schedule.batches(load), callbacks=[watch], verbose=0)
+        assert watch.seen == [0, 8, 12, 16, 20, 24]
+
+    def test_several_steps_an_execution(self):
+        schedule = GrowthSchedule(2, 16, 8, batch_size=4, steps_per_execution=2)
+        one = make_growing(schedule=schedule)
+        two = make_growing(schedule=schedule, compile_arguments={"steps_per_execution": 2})
+        for gan in (one, two):
+            _fit(gan, 32)
+        assert int(_numpy(two.images_seen)) == 32 and two.phase.level == 1
+        for ours, theirs in zip(one.get_weights(), two.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+    def test_train_on_batch_follows_when_asked(self):
+        gan = make_growing()
+        for _ in range(3):
+            gan.train_on_batch(IMAGES[0][:4])
+        assert gan.phase.level == 0
+        gan.follow_schedule()
+        assert gan.phase.level == 1
+        gan.train_on_batch(IMAGES[0][:4])
+
+
+class TestStep:
+    def test_images_are_shrunk_and_faded(self):
+        gan = make_growing(shape=(16, 16, 1), images_seen=12)
+        images = support.toy_images(4, (16, 16, 1))
+        at_8 = images.reshape(4, 8, 2, 8, 2, 1).mean((2, 4))
+        at_4 = at_8.reshape(4, 4, 2, 4, 2, 1).mean((2, 4))
+        np.testing.assert_allclose(_numpy(gan.shrunk(images)), at_8, atol=1e-6)
+        expected = 0.25 * at_8 + 0.75 * at_4.repeat(2, 1).repeat(2, 2)
+        np.testing.assert_allclose(_numpy(gan.shrunk(images, 0.25)), expected, atol=1e-6)
+
+    @pytest.mark.parametrize("alpha", [None, 0.3])
+    def test_discriminator_loss(self, alpha):
+        gan = make_fading_r1(drift=0.5)
+        rng = np.random.default_rng(0)
+        real, fakes = rng.uniform(-1, 1, (2, 4, 8, 8, 1)).astype("float32")
+        loss, logs = gan.discriminator_loss(real, fakes, alpha)
+        of_real = _numpy(gan.discriminator(real, alpha=alpha))
+        of_fakes = _numpy(gan.discriminator(fakes, alpha=alpha))
+        paid = float(logs["gradient_penalty"])
+        expected = of_fakes.mean() - of_real.mean() + 0.5 * (of_real**2).mean() + paid
+        assert paid > 0
+        assert float(loss) == pytest.approx(float(expected), abs=1e-5)
+
+    def test_step_by_plain_gradient_descent(self):
+        """Each update is the gradient of its loss; the generator's meets the updated discriminator."""
+        gan = make_fading_r1(average_decay=0.9)
+        images = support.toy_images(4, SHAPE)
+        latents = np.random.default_rng(1).normal(size=(4, 4)).astype("float32")
+        gan.draw_latents = lambda num: ops.convert_to_tensor(latents)
+        # The step's own images count: 204 of the fade's 12 to 412.
+        alpha = (204 - 12) / 400
+        fakes = gan.generator(latents, alpha=alpha)
+        before = {name: network.get_weights() for name, network in gan.networks.items()}
+        other = make_fading_r1()
+        logs = gan.train_on_batch(images, return_dict=True)
+        real = other.shrunk(images, alpha)
+
+        def discriminator_loss():
+            return other.discriminator_loss(real, fakes, alpha)
+
+        def generator_loss():
+            loss = -ops.mean(other.discriminator(other.generator(latents, alpha=alpha), alpha=alpha))
+            return loss, None
+
+        for player, of_player in (("discriminator", discriminator_loss), ("generator", generator_loss)):
+            network = getattr(other, player)
+            (loss, _), gradients = backends.value_and_grad(
+                of_player, network.trainable_variables, has_aux=True
+            )
+            assert logs[f"{player}_loss"] == pytest.approx(float(loss), abs=1e-5)
+            for variable, gradient in zip(network.trainable_variables, gradients, strict=True):
+                variable.assign_sub(0.01 * gradient)
+            for trained, expected, old in zip(
+                gan.networks[player].get_weights(), network.get_weights(), before[player], strict=True
+            ):
+                np.testing.assert_allclose(trained, expected, atol=1e-6)
+                assert (trained != old).any()
+        for average, old, new in zip(
+            gan.averaged_network.get_weights(), before["generator"], gan.generator.get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(average, 0.9 * old + 0.1 * new, atol=1e-6)
+
+    def test_least_squares_without_a_penalty(self):
+        gan = make_fading(loss=losses.LeastSquares(), penalty=None)
+        logs = gan.train_on_batch(IMAGES[0], return_dict=True)
+        assert logs["gradient_penalty"] == 0 and np.isfinite(logs["discriminator_loss"])
+
+
+class TestSampling:
+    def test_levels(self):
+        gan = make_growing(images_seen=48)
+        for level in (0, 1):
+            samples = gan.sample(3, seed=0, level=level)
+            assert samples.shape == (3, 4 * 2**level, 4 * 2**level, 1)
+        np.testing.assert_array_equal(gan.sample(3, seed=0), samples)
+        assert make_growing().sample(3, seed=0).shape == (3, 4, 4, 1)
+
+    def test_images_are_clipped(self):
+        gan = make_growing(images_seen=48)
+        for layer in gan.averaged_network.to_images:
+            layer.set_weights([100 * weight for weight in layer.get_weights()])
+        samples = gan.sample(4, seed=0)
+        assert np.abs(samples).max() == 1
+
+    def test_truncation(self):
+        gan = make_growing(images_seen=48)
+        none = gan.sample(8, seed=0, truncation=0.0)
+        np.testing.assert_allclose(none, np.broadcast_to(none[:1], none.shape), atol=1e-6)
+        spread = [gan.sample(64, seed=0, truncation=share).std(0).mean() for share in (0.3, 1.0)]
+        assert spread[0] < spread[1]
+
+    @pytest.mark.parametrize("level", [0, 1])
+    def test_at_level(self, level):
+        gan = make_growing(shape=(16, 16, 1))
+        _fit(gan, 60)
+        part = gan.at_level(level)
+        side = 4 * 2**level
+        assert part.image_shape == (side, side, 1)
+        np.testing.assert_array_equal(part.sample(4, seed=0), gan.sample(4, seed=0, level=level))
+        part.compile()
+        part.fit(support.toy_images(4, part.image_shape), batch_size=4, verbose=0)
+
+    @pytest.mark.tensorflow
+    def test_export(self, tmp_path):
+        import tensorflow as tf
+
+        gan = make_growing(images_seen=48)
+        for level in (0, 1):
+            gan.at_level(level).export(tmp_path / str(level))
+            latents = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+            signatures = tf.saved_model.load(tmp_path / str(level)).signatures
+            images = signatures["generate"](latents=latents)["images"].numpy()
+            expected = _numpy(gan.images_from_latents(latents, level=level))
+            np.testing.assert_allclose(images, expected, atol=1e-6)
+            assert signatures["sample"](num=2, seed=0)["images"].shape == (2, 4 * 2**level, 4 * 2**level, 1)
+
+    @pytest.mark.slow
+    def test_onnx(self, tmp_path):
+        runtime = pytest.importorskip("onnxruntime")
+        pytest.importorskip("tf2onnx")
+        gan = make_growing(images_seen=48)
+        gan.export(tmp_path / "gan.onnx", "onnx")
+        session = runtime.InferenceSession(tmp_path / "gan.onnx")
+        latents = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+        (images,) = session.run(None, {session.get_inputs()[0].name: latents})
+        np.testing.assert_allclose(images, _numpy(gan.images_from_latents(latents)), atol=1e-4)
+
+
+class TestPromises:
+    @pytest.mark.parametrize("make_model", [make_fading, make_fading_wasserstein])
+    def test_training_step(self, make_model):
+        support.check_training_step(make_model, IMAGES)
+
+    def test_compile_config(self):
+        support.check_compile_config(make_growing)
+
+    def test_config(self):
+        gan = make_growing(images_seen=16, drift=0.1, loss=losses.LeastSquares(), penalty=None)
+        again = models.ProgressiveGAN.from_config(gan.get_config())
+        assert again.get_config() == gan.get_config()
+        assert (int(_numpy(again.images_seen)), again.penalty, again.drift) == (16, None, 0.1)
+        assert again.phase == gan.phase
+
+    @pytest.mark.slow
+    def test_keras_round_trip(self, tmp_path):
+        support.check_keras_round_trip(make_fading_wasserstein, IMAGES, tmp_path / "gan.keras")
+
+    @pytest.mark.slow
+    def test_preset_round_trip(self, tmp_path):
+        support.check_preset_round_trip(make_fading, tmp_path / "gan", IMAGES)
+
+    def test_weight_paths(self, tmp_path):
+        make_growing().save_to_preset(tmp_path / "gan")
+        support.check_weight_paths(tmp_path / "gan" / "model.weights.h5", GOLDEN_WEIGHT_PATHS)
+
+    @pytest.mark.slow
+    def test_resume_in_the_middle_of_a_fade(self, tmp_path):
+        """12 steps of 4 images: 3 at 4x4, 6 in which 8x8 fades in, broken off in the fade and after it."""
+        support.check_resume(make_growing_wasserstein, (support.toy_images(16, SHAPE),), tmp_path)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_replicas_equal_one_device(self):
+        support.check_replicas_equal_one_device(make_fading_r1, IMAGES)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_replicas_grow_like_one_device(self):
+        one, two = support.fresh_process(_grow_on_one_and_on_two)
+        assert one[0] == two[0] == (48, 1)
+        assert all(np.isfinite(weight).all() for weight in two[1])
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_replica_noise_differs(self):
+        support.check_replica_noise_differs(make_growing)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_two_workers(self):
+        support.check_two_workers(make_fading, IMAGES)
+
+    def test_grows_in_mixed_precision(self):
+        keras.config.set_dtype_policy("mixed_float16")
+        try:
+            gan = make_growing()
+        finally:
+            keras.config.set_dtype_policy("float32")
+        history = _fit(gan).history
+        assert gan.phase.level == 1
+        assert all(np.isfinite(values).all() for values in history.values())
+        assert np.isfinite(gan.sample(2, seed=0)).all()
+
+
+def _grow_on_one_and_on_two():
+    from tests.support.replicas import _two_logical_devices
+
+    results = []
+    strategy = _two_logical_devices()
+    one = make_growing()
+    with strategy.scope():
+        two = make_growing()
+    for gan in (one, two):
+        _fit(gan)
+        results.append(((int(_numpy(gan.images_seen)), gan.phase.level), gan.get_weights()))
+    return results
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: models.ProgressiveGAN((12, 12, 3)), "side of 4"),
+        (lambda: make_growing(schedule=GrowthSchedule(3)), "`schedule` has 3 levels"),
+        (lambda: make_growing(images_seen=-1), "`images_seen`"),
+        (lambda: make_growing(drift=-1.0), "`drift`"),
+        (lambda: make_growing(compile_arguments={"steps_per_execution": 5}), "`steps_per_execution` is 5"),
+        (lambda: _fit(make_growing(), 9, batch_size=9), "multiple of the 2 images of a group"),
+        (lambda: _fit(make_growing(), 10, batch_size=3), "multiple of the 2 images of a group"),
+        (lambda: make_growing().sample(2, level=2), "`level` must be from 0 to 1"),
+        (lambda: make_growing().at_level(-1), "`level` must be from 0 to 1"),
+        (lambda: make_growing().sample(2, truncation=-1), "`truncation`"),
+        (lambda: make_growing().sample(2, labels=1), "`labels`"),
+    ],
+)
+def test_bad_input(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_networks_must_agree():
+    generator = networks.ProgressiveGenerator((8, 8, 1), 4, fmap_max=4)
+    with pytest.raises(ValueError, match="`image_shape` is"):
+        models.ProgressiveGAN(
+            generator=generator, discriminator=networks.ProgressiveDiscriminator((16, 16, 1), fmap_max=4)
+        )
+    with pytest.raises(ValueError, match="`penalty`"):
+        models.ProgressiveGAN(generator=generator, penalty="none")
+    assert penalties.get(None) is None
+
+
+GOLDEN_WEIGHT_PATHS = [
+    "discriminator/dense/vars/0 (64, 4)",
+    "discriminator/dense/vars/1 (4,)",
+    "discriminator/final/vars/0 (3, 3, 5, 4)",
+    "discriminator/final/vars/1 (4,)",
+    "discriminator/first/equalized_conv2d/vars/0 (3, 3, 4, 4)",
+    "discriminator/first/equalized_conv2d/vars/1 (4,)",
+    "discriminator/from_images/equalized_conv2d/vars/0 (1, 1, 1, 4)",
+    "discriminator/from_images/equalized_conv2d/vars/1 (4,)",
+    "discriminator/from_images/equalized_conv2d_1/vars/0 (1, 1, 1, 4)",
+    "discriminator/from_images/equalized_conv2d_1/vars/1 (4,)",
+    "discriminator/layers/equalized_conv2d_3/vars/0 (3, 3, 4, 4)",
+    "discriminator/layers/equalized_conv2d_3/vars/1 (4,)",
+    "discriminator/layers/equalized_dense_1/vars/0 (4, 1)",
+    "discriminator/layers/equalized_dense_1/vars/1 (1,)",
+    "generator/first/equalized_conv2d/vars/0 (3, 3, 4, 4)",
+    "generator/first/equalized_conv2d/vars/1 (4,)",
+    "generator/initial/vars/0 (4, 4, 4, 4)",
+    "generator/initial/vars/1 (4,)",
+    "generator/layers/equalized_conv2d_1/vars/0 (3, 3, 4, 4)",
+    "generator/layers/equalized_conv2d_1/vars/1 (4,)",
+    "generator/layers/equalized_conv2d_2/vars/0 (3, 3, 4, 4)",
+    "generator/layers/equalized_conv2d_2/vars/1 (4,)",
+    "generator/layers/equalized_conv2d_3/vars/0 (1, 1, 4, 1)",
+    "generator/layers/equalized_conv2d_3/vars/1 (1,)",
+    "generator/layers/equalized_conv2d_4/vars/0 (1, 1, 4, 1)",
+    "generator/layers/equalized_conv2d_4/vars/1 (1,)",
+]
