@@ -101,6 +101,80 @@ class TestInstanceNormalization:
         assert (layer.epsilon, layer.name) == (1e-3, "norm")
 
 
+class TestEqualized:
+    """The weights have variance 1; what a layer computes with has He's."""
+
+    @pytest.mark.parametrize(
+        ("layer", "shape", "fan_in"),
+        [
+            (layers.EqualizedDense(200), (2, 50), 50),
+            (layers.EqualizedConv2D(50, 3), (1, 4, 4, 20), 180),
+            (layers.EqualizedProjection(50), (2, 20), 320),
+        ],
+        ids=["dense", "convolution", "projection"],
+    )
+    def test_scale(self, layer, shape, fan_in):
+        output = ops.convert_to_numpy(layer(np.ones(shape, "float32")))
+        kernel, bias = layer.get_weights()
+        assert kernel.std() == pytest.approx(1, abs=0.02) and not bias.any()
+        used = ops.convert_to_numpy(layer.scaled_kernel())
+        np.testing.assert_allclose(used, kernel * np.sqrt(2 / fan_in), rtol=1e-5)
+        assert output.shape == tuple(layer.compute_output_shape(shape))
+
+    def test_a_gain_of_its_own(self):
+        layer = layers.EqualizedDense(3, gain=1.0)
+        x = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+        output = ops.convert_to_numpy(layer(x))
+        np.testing.assert_allclose(output, x @ layer.get_weights()[0] / np.sqrt(5), atol=1e-6)
+
+    @pytest.mark.parametrize("side", [1, 4, 5])
+    def test_upsampling_is_that_of_nearest_neighbours(self, side):
+        layer = layers.EqualizedConv2D(3, 3, upsampling=True)
+        x = np.random.default_rng(0).normal(size=(2, side, side, 4)).astype("float32")
+        output = ops.convert_to_numpy(layer(x))
+        layer.upsampling = False
+        expected = ops.convert_to_numpy(layer(x.repeat(2, axis=1).repeat(2, axis=2)))
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+        with pytest.raises(ValueError, match="`kernel_size=3`"):
+            layers.EqualizedConv2D(3, 1, upsampling=True)
+
+    @pytest.mark.parametrize(
+        "layer",
+        [
+            layers.EqualizedDense(3, gain=0.5),
+            layers.EqualizedConv2D(3, 3, upsampling=True),
+            layers.EqualizedProjection(3, side=2),
+            layers.PixelNormalization(1e-3),
+            layers.MinibatchStandardDeviation(3),
+        ],
+        ids=lambda layer: layer.name,
+    )
+    def test_config(self, layer):
+        again = type(layer).from_config(layer.get_config())
+        assert again.get_config() == layer.get_config()
+
+
+def test_pixel_normalization():
+    x = np.random.default_rng(0).normal(2.0, 3.0, (2, 3, 3, 5)).astype("float32")
+    output = ops.convert_to_numpy(layers.PixelNormalization()(x))
+    np.testing.assert_allclose(output, x / np.sqrt((x**2).mean(-1, keepdims=True)), rtol=1e-5)
+
+
+class TestMinibatchStandardDeviation:
+    def test_closed_form(self):
+        """Images 0 and 1 differ by 2 everywhere, images 2 and 3 by 6 in one channel of two."""
+        x = np.zeros((4, 3, 3, 2), "float32")
+        x[1], x[3, ..., 0] = 2, 6
+        output = ops.convert_to_numpy(layers.MinibatchStandardDeviation(2)(x))
+        np.testing.assert_array_equal(output[..., :2], x)
+        for image, deviation in enumerate((1, 1, 1.5, 1.5)):
+            np.testing.assert_allclose(output[image, ..., 2], deviation, atol=1e-3)
+
+    def test_batch_that_groups_do_not_fill(self):
+        with pytest.raises(ValueError, match="multiple of the 4 images"):
+            layers.MinibatchStandardDeviation()(np.zeros((6, 2, 2, 1), "float32"))
+
+
 class TestCropping2D:
     @pytest.mark.parametrize("cropping", [((1, 0), (1, 0)), ((0, 2), (1, 1)), 0])
     def test_is_the_stock_layer(self, cropping):

@@ -50,19 +50,29 @@ def _cyclegan128():
     return kg.models.CycleGAN((128, 128, 3), width=64, num_blocks=9), {}
 
 
+def _pggan32():
+    shape = (32, 32, 3)
+    schedule = kg.growth.GrowthSchedule(4, fading_images=64_000_000)
+    # In the middle of the last level's fade.
+    middle = schedule.phases[-2].first_image + 32_000_000
+    return kg.models.ProgressiveGAN(shape, schedule=schedule, images_seen=middle), {}
+
+
 # Name -> (function of the model and what it is compiled with, image shape, batch size). One step of
 # - dcgan64: an update of the discriminator, on a real and on a generated batch, and one of the generator;
 # - wgan_gp28: five updates of the critic, each with new generated images, and one of the generator;
 # - vae28: an update of encoder and decoder;
 # - pix2pix256: an update of the discriminator and one of the generator;
 # - cyclegan128: an update of both generators, with identity loss, and one of both discriminators, with histories
-#   of 50 images.
+#   of 50 images;
+# - pggan32: an update of the critic and one of the generator at 32x32 with alpha 0.5.
 WORKLOADS = {
     "dcgan64": (_dcgan64, (64, 64, 3), 64),
     "wgan_gp28": (_wgan_gp28, (28, 28, 1), 64),
     "vae28": (_vae28, (28, 28, 1), 128),
     "pix2pix256": (_pix2pix256, (256, 256, 3), 1),
     "cyclegan128": (_cyclegan128, (128, 128, 3), 1),
+    "pggan32": (_pggan32, (32, 32, 3), 16),
 }
 JIT = {"auto": "auto", "on": True, "off": False}
 

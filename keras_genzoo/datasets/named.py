@@ -426,6 +426,7 @@ def _stack_digits(num, split, folder):
 
 @functools.lru_cache(maxsize=2)
 def _pad(split, folder):
+    # As Karras et al.'s tools do with MNIST.
     images, labels = _prepare("fashion_mnist", split, folder)
     return _read_only((np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0))), labels))
 

@@ -246,6 +246,8 @@ class _Subject:
     @property
     def extractor_protocol(self):
         resizing = {"resizing": self.extractor.resizing} if self.extractor.resizing else {}
+        if self.extractor.image_shape not in (None, self.info.image_shape):
+            resizing = {"cropping": f"centre of {'x'.join(map(str, self.extractor.image_shape[:2]))}"}
         return {"extractor": self.extractor.name, "extractor_sha256": self.extractor.sha256, **resizing}
 
 
@@ -423,10 +425,10 @@ def _an_extractor(subject):
         return "`extractor`: the name of the network that measures the samples. Received: extractor=None"
     taken = subject.extractor.image_shape
     for owner, shape in (("data", subject.info.image_shape), ("model", subject.model.image_shape)):
-        if taken is not None and tuple(shape) != taken:
+        if not subject.extractor.takes(shape):
             return (
                 f"an extractor of images of the {owner}'s shape {tuple(shape)}. {subject.extractor.name!r} takes "
-                f"{taken} alone"
+                f"{taken}, or their like with a margin"
             )
 
 

@@ -61,12 +61,12 @@ class TestParameterCounts:
         assert more == {id(w) for w in generator.to_images[1].weights}
 
 
-def _scaled(layer, gain=np.sqrt(2)):
+def _scaled(layer, gain=2**0.5):
     kernel, bias = layer.get_weights()
     return kernel * gain / np.sqrt(np.prod(kernel.shape[:-1])), bias
 
 
-def _convolve(layer, x, gain=np.sqrt(2)):
+def _convolve(layer, x, gain=2**0.5):
     """Padding "same", stride 1, as a sum over the kernel's places."""
     kernel, bias = _scaled(layer, gain)
     reach = kernel.shape[0] // 2
