@@ -39,6 +39,7 @@ class Info:
     source_shape: tuple | None = None
     paired_splits: tuple = ()
     archive: archives.Archive | None = None
+    margin: int = 0
 
     @property
     def num_classes(self):
@@ -94,7 +95,7 @@ _STACKED_MNIST = dataclasses.replace(
 )
 
 _FASHION_MNIST_PADDED = dataclasses.replace(
-    _FASHION_MNIST, name="fashion_mnist_padded", image_shape=(32, 32, 1)
+    _FASHION_MNIST, name="fashion_mnist_padded", image_shape=(32, 32, 1), margin=2
 )
 
 _RING = Info(
@@ -372,7 +373,8 @@ def info(name):
         and `modes`: for points the mixture that they are drawn from, with `centers` `(num_modes, 2)`, float64,
         and `stddev`; None for images. For pairs `image_shape` is that of the targets, `source_shape` that of
         the sources (None for the others), `paired_splits` names the splits whose sources and targets belong
-        together, and `archive` is the file that they are read from.
+        together, and `archive` is the file that they are read from. `margin` is the number of black pixels that
+        were added at each side.
 
     Raises:
         ValueError: If the name is unknown.
@@ -426,9 +428,9 @@ def _stack_digits(num, split, folder):
 
 @functools.lru_cache(maxsize=2)
 def _pad(split, folder):
-    # As Karras et al.'s tools do with MNIST.
     images, labels = _prepare("fashion_mnist", split, folder)
-    return _read_only((np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0))), labels))
+    margin = (_FASHION_MNIST_PADDED.margin,) * 2
+    return _read_only((np.pad(images, ((0, 0), margin, margin, (0, 0))), labels))
 
 
 @functools.lru_cache(maxsize=2)

@@ -185,11 +185,21 @@ class _Subject:
 
     @cached_property
     def real_features(self):
-        return self.extractor(self.images)[0]
+        return self.read(self.images)[0]
+
+    @property
+    def _margin(self):
+        """Pixels at each side that were added to the data, and that the extractor does not know."""
+        return 0 if self.extractor.image_shape in (None, self.info.image_shape) else self.info.margin
+
+    def read(self, images):
+        """Features and logits of images, without the margin where the extractor has learnt none."""
+        margin = self._margin
+        return self.extractor(images[:, margin:-margin, margin:-margin] if margin else images)
 
     @cached_property
     def _read_samples(self):
-        return self.extractor(self.samples)
+        return self.read(self.samples)
 
     @property
     def fake_features(self):
@@ -246,8 +256,8 @@ class _Subject:
     @property
     def extractor_protocol(self):
         resizing = {"resizing": self.extractor.resizing} if self.extractor.resizing else {}
-        if self.extractor.image_shape not in (None, self.info.image_shape):
-            resizing = {"cropping": f"centre of {'x'.join(map(str, self.extractor.image_shape[:2]))}"}
+        if self._margin:
+            resizing = {"cropping": f"margin of {self._margin}"}
         return {"extractor": self.extractor.name, "extractor_sha256": self.extractor.sha256, **resizing}
 
 
@@ -425,11 +435,20 @@ def _an_extractor(subject):
         return "`extractor`: the name of the network that measures the samples. Received: extractor=None"
     taken = subject.extractor.image_shape
     for owner, shape in (("data", subject.info.image_shape), ("model", subject.model.image_shape)):
-        if not subject.extractor.takes(shape):
+        if (
+            taken is not None
+            and tuple(shape) != taken
+            and _without_margin(shape, subject.info.margin) != taken
+        ):
             return (
                 f"an extractor of images of the {owner}'s shape {tuple(shape)}. {subject.extractor.name!r} takes "
-                f"{taken}, or their like with a margin"
+                f"{taken} alone"
             )
+
+
+def _without_margin(shape, margin):
+    height, width, channels = shape
+    return (height - 2 * margin, width - 2 * margin, channels)
 
 
 def _logits(subject):

@@ -68,7 +68,7 @@ class Extractor:
         resizing: String for the protocol, or None where images keep their size.
         metric_names: Dict from the names of measures to those of their results, where they differ.
         gives_logits: Bool.
-        image_shape: Shape `(height, width, channels)` of the images that it looks at, or None for any.
+        image_shape: Shape `(height, width, channels)` of the only images that can be taken, or None.
         num_classes: Int, number of classes of the data that the logits are of, or None.
     """
 
@@ -77,10 +77,6 @@ class Extractor:
     gives_logits = False
     image_shape = None
     num_classes = None
-
-    def takes(self, image_shape):
-        """Whether it can look at images of a shape."""
-        return self.image_shape is None or tuple(image_shape) == self.image_shape
 
     def __call__(self, images):
         """Computes the features of images, and logits where there are any.
@@ -99,8 +95,6 @@ class Extractor:
 
 class ClassifierExtractor(Extractor):
     """The last hidden layer and the logits of a `Classifier` preset.
-
-    Of larger images it sees the centre: of `"fashion_mnist_padded"` what lies within the margin.
 
     Args:
         name: Name or folder of the preset.
@@ -121,19 +115,8 @@ class ClassifierExtractor(Extractor):
         self.image_shape = self._classifier.image_shape
         self.num_classes = self._classifier.num_classes
 
-    def takes(self, image_shape):
-        (*sides, channels), (*seen, own_channels) = image_shape, self.image_shape
-        margins = [side - own for side, own in zip(sides, seen, strict=True)]
-        return channels == own_channels and all(margin >= 0 and margin % 2 == 0 for margin in margins)
-
     def __call__(self, images):
-        images = np.asarray(images)
-        if images.ndim == 4 and self.takes(images.shape[1:]):
-            top, left = (
-                (side - own) // 2 for side, own in zip(images.shape[1:3], self.image_shape, strict=False)
-            )
-            images = images[:, top : top + self.image_shape[0], left : left + self.image_shape[1]]
-        return self._classifier.predict_features(images)
+        return self._classifier.predict_features(np.asarray(images))
 
 
 class _ColourExtractor(Extractor):
