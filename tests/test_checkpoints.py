@@ -33,6 +33,9 @@ def test_the_promised_checkpoints_are_released():
         "wae_mnist",
         "pix2pix_edges_to_emoji",
         "pix2pix_noto_to_twemoji",
+        "cyclegan_noto_twemoji",
+        "progressive_gan_fashion_mnist_32",
+        "progressive_gan_emoji_64",
         "classifier_mnist",
         "classifier_fashion_mnist",
     } <= set(NAMES)
@@ -53,7 +56,7 @@ def test_the_released_file_holds_networks_only_and_is_small(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if kg.presets.metadata(name)["evaluation"]])
 def test_the_card_says_what_evaluate_prints(name):
     metadata = kg.presets.metadata(name)
     data_dir = require_original_files(metadata["evaluation"]["dataset"])
@@ -64,19 +67,10 @@ def test_the_card_says_what_evaluate_prints(name):
         assert printed["value"] == pytest.approx(told["value"], rel=2e-3)
 
 
-@pytest.mark.parametrize("name", LATENT_MODELS)
-def test_the_picture_on_the_card_is_what_the_weights_draw(name):
-    model = kg.models.load(name)
-    labels = np.arange(100) % model.num_classes if model.num_classes else None
-    grid = kg.visualization.image_grid(model.sample(100, seed=0, labels=labels), columns=10)
-    picture = np.asarray(Image.open(checkpoints_folder() / name / "samples.png"))
-    assert np.abs(grid[..., 0].astype(int) - picture).max() <= 1
-
-
-@pytest.mark.parametrize("name", TRANSLATORS)
-def test_the_picture_on_the_card_is_what_the_weights_translate(name, tmp_path):
+@pytest.mark.parametrize("name", [*LATENT_MODELS, *TRANSLATORS])
+def test_the_picture_on_the_card_is_what_the_weights_draw(name, tmp_path):
     recipe = training.Recipe.load(Path(__file__).parent.parent / "tools" / "recipes" / f"{name}.toml")
-    data_dir = require_original_files(recipe.data["name"])
+    data_dir = require_original_files(recipe.data["name"]) if name in TRANSLATORS else None
     training.draw(kg.models.load(name), recipe, tmp_path / "samples.png", data_dir)
     drawn, released = (
         np.asarray(Image.open(folder / "samples.png")).astype(int)

@@ -133,6 +133,60 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.slow
+def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_mnist):
+    """One recipe grows a model from 4x4, in epochs that divide the schedule, and draws every level."""
+    recipe_file.write_text(GROWING_RECIPE)
+    recipe = training.Recipe.load(recipe_file)
+    # 2 batches of 8 images, and 4 of 4 images to fade in and to stay.
+    assert recipe.steps_per_epoch == 5
+    model = training.train(recipe, tmp_path / "run", verbose=0)
+    assert int(model.images_seen.numpy()) == 48 and model.phase.level == 1
+    again = kg.models.load(tmp_path / "run" / "preset")
+    np.testing.assert_array_equal(again.sample(3, seed=0), model.sample(3, seed=0))
+    # Two levels of 12 samples and 72 more, 8 pixels each and their margins.
+    assert Image.open(tmp_path / "run" / "samples.png").height == 8 * (8 + 2) + 2
+
+    recipe_file.write_text(GROWING_RECIPE + "batch_size = 8\n")
+    with pytest.raises(ValueError, match="batch_size"):
+        training.Recipe.load(recipe_file)
+
+
+GROWING_RECIPE = """
+name = "toy_gan"
+description = "A progressive GAN of the test."
+licence = "none"
+epochs = 2
+
+[model]
+class = "ProgressiveGAN"
+image_shape = [8, 8, 1]
+latent_dim = 4
+penalty = {class = "R1"}
+
+[model.generator]
+class = "ProgressiveGenerator"
+image_shape = [8, 8, 1]
+latent_dim = 4
+fmap_max = 4
+
+[model.discriminator]
+class = "ProgressiveDiscriminator"
+image_shape = [8, 8, 1]
+fmap_max = 4
+
+[model.schedule]
+class = "GrowthSchedule"
+num_levels = 2
+fading_images = 16
+stabilizing_images = 16
+batch_size = [8, 4]
+
+[data]
+name = "mnist"
+image_size = 8
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_path, undisturbed, number):
     # An epoch has 12 steps: step 18 is in the middle of the second, a step after the backup five steps into it.

@@ -435,7 +435,7 @@ def _pad(split, folder):
 
 @functools.lru_cache(maxsize=2)
 def _drawings(split, path):
-    styles = archives.emoji(path, split, _EMOJI.image_shape[:2])
+    styles = archives.emoji(path, split, info("emoji").image_shape[:2])
     labels = np.repeat(np.arange(2, dtype="int32"), [len(style) for style in styles])
     return _read_only((np.concatenate(styles), labels))
 

@@ -287,7 +287,8 @@ class ProgressiveGAN(LatentModel):
         Args:
             num, seed, latents, batch_size: As for `LatentModel.sample`.
             labels: None: there are no classes.
-            level: Int, 0 for 4x4 images, or None for the level that training has come to.
+            level: Int, 0 for 4x4 images, or None for the level that training has come to. The layer that makes a
+                lower level's images stays as it was when training left that level, while those before it train on.
             truncation: Float, length of the normalised latents as a share of the trained one: below 1 images are
                 more alike, and often better.
 

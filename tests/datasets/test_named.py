@@ -21,6 +21,7 @@ def stand_in(monkeypatch):
         return rng.integers(0, 256, (50, *shape), "uint8"), rng.integers(0, 10, 50, "int32")
 
     monkeypatch.setattr(named, "_prepare", prepare)
+    monkeypatch.setattr(named, "_pad", named._pad.__wrapped__)
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
 
 
@@ -41,6 +42,18 @@ def test_load_resumes(stand_in):
     for _ in range(4):
         for expected, got in zip(next(whole), next(resumed), strict=True):
             np.testing.assert_array_equal(got, expected)
+
+
+def test_padded_clothes(stand_in):
+    images, labels = datasets.arrays("fashion_mnist_padded")
+    inner, expected = datasets.arrays("fashion_mnist")
+    assert images.shape == (50, 32, 32, 1) and images.dtype == "uint8"
+    np.testing.assert_array_equal(images[:, 2:-2, 2:-2], inner)
+    np.testing.assert_array_equal(labels, expected)
+    assert images.sum() == inner.sum(), "the margin is black"
+    info = datasets.info("fashion_mnist_padded")
+    assert (info.margin, datasets.info("fashion_mnist").margin) == (2, 0)
+    assert info.image_shape == (32, 32, 1)
 
 
 def test_info():
@@ -244,6 +257,18 @@ class TestPairs:
                 assert shows_twemoji == (name != "edges_to_emoji")
         for name in ("facades", YOSEMITE):
             assert datasets.info(name).license.startswith("Unclear")
+
+    def test_drawings_of_both_styles_train_a_model_of_single_images(self, folder):
+        info = datasets.info("emoji")
+        assert (info.kind, info.class_names, info.source_shape) == ("labelled", ("Noto", "Twemoji"), None)
+        for split in ("train", "test"):
+            images, labels = datasets.arrays("emoji", split, data_dir=folder)
+            noto, twemoji = datasets.arrays("noto_to_twemoji", split, data_dir=folder)
+            np.testing.assert_array_equal(images, np.concatenate([noto, twemoji]))
+            assert labels.tolist() == [0] * len(noto) + [1] * len(twemoji)
+            assert len(images) == info.splits[split]
+        images, labels = next(iter(datasets.load("emoji", batch_size=4, image_size=8, data_dir=folder)))
+        assert images.shape == (4, 8, 8, 3) and set(labels.numpy()) <= {0, 1}
 
     @pytest.mark.parametrize("name", toy_pairs.SPLITS)
     def test_arrays_have_the_sizes_of_info(self, folder, name):

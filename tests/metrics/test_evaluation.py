@@ -24,6 +24,7 @@ class Info:
     modes: object = None
     source_shape: tuple | None = None
     paired_splits: tuple = ("test",)
+    margin: int = 0
 
 
 @dataclasses.dataclass
@@ -35,6 +36,7 @@ class Modes:
 INFOS = {
     "toy": Info((8, 8, 1), 3),
     "digits": Info((12, 12, 1), 10),
+    "padded": Info((12, 12, 1), 3, margin=2),
     "points": Info((2,), 2, Modes(CENTERS, 0.1)),
     "stacked": Info((8, 8, 2), 9),
     "drawings": Info((12, 12, 3), None, source_shape=(12, 12, 1)),
@@ -170,6 +172,18 @@ class TestDefaults:
             "extractor": str(judge),
             "extractor_sha256": sha256,
         }
+
+    def test_a_margin_is_cut_off_for_a_classifier_of_what_it_encloses(self, judge):
+        """The same numbers as for the data without their margin."""
+        padded = [np.pad(IMAGES, ((0, 0), (2, 2), (2, 2), (0, 0))), LABELS]
+        ARRAYS["padded"] = tuple(padded)
+        results = [
+            metrics.evaluate(Sampler(samples), dataset, judge, ["frechet_distance"], num_samples=40)
+            for samples, dataset in ((IMAGES[:40] ** 3, "toy"), (padded[0][:40] ** 3, "padded"))
+        ]
+        assert results[0][0]["value"] == results[1][0]["value"] > 0
+        assert results[1][0]["protocol"]["cropping"] == "margin of 2"
+        assert "cropping" not in results[0][0]["protocol"]
 
     def test_a_conditional_model_is_asked_for_every_class(self, judge):
         model = gan(num_classes=3)

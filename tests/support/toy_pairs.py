@@ -46,6 +46,13 @@ def install(folder, setattr=setattr):
             source_shape=(SIDE, SIDE, info.source_shape[-1]),
             archive=written[info.archive],
         )
+    pairs = stand_ins["noto_to_twemoji"]
+    stand_ins["emoji"] = dataclasses.replace(
+        named.info("emoji"),
+        splits={split: 2 * size for split, size in pairs.splits.items()},
+        image_shape=pairs.image_shape,
+        archive=pairs.archive,
+    )
     setattr(named, "_DATASETS", {**named._DATASETS, **stand_ins})
 
 
