@@ -315,8 +315,8 @@ def arrays(name, split="train", data_dir=None, image_size=None):
         name: Name of the data set, as for `load`.
         split: Name of the split, as for `load`.
         data_dir: Folder of the original files; see `load`.
-        image_size: Integer or pair `(height, width)` to scale pairs of images to (bilinear, antialiased); edges
-            are drawn at that size. None keeps the size. Must be None for the others.
+        image_size: Integer or pair `(height, width)` to scale pairs of images, and the emoji, to (bilinear,
+            antialiased); edges are drawn at that size. None keeps the size. Must be None for the others.
 
     Returns:
         Pair of images `(n, height, width, channels)`, uint8 in [0, 255], or points `(n, 2)`, float32, and
@@ -343,6 +343,8 @@ def arrays(name, split="train", data_dir=None, image_size=None):
     if dataset.source_shape is not None:
         size = _size_of_pairs(dataset, image_size)
         return _pairs(name, split, dataset.archive.find(data_dir), size)
+    if name == "emoji":
+        return _drawings(split, dataset.archive.find(data_dir), _size_of_pairs(dataset, image_size))
     if image_size is not None:
         raise ValueError(
             f"`image_size` is for pairs of images. Received image_size={image_size!r} for {name!r}. Leave it "
@@ -355,8 +357,6 @@ def arrays(name, split="train", data_dir=None, image_size=None):
         return _stack_digits(num, split, _original_files("mnist", data_dir))
     if name == "fashion_mnist_padded":
         return _pad(split, _original_files("fashion_mnist", data_dir))
-    if name == "emoji":
-        return _drawings(split, dataset.archive.find(data_dir))
     return _prepare(name, split, _original_files(name, data_dir))
 
 
@@ -434,8 +434,8 @@ def _pad(split, folder):
 
 
 @functools.lru_cache(maxsize=2)
-def _drawings(split, path):
-    styles = archives.emoji(path, split, info("emoji").image_shape[:2])
+def _drawings(split, path, size):
+    styles = archives.emoji(path, split, size)
     labels = np.repeat(np.arange(2, dtype="int32"), [len(style) for style in styles])
     return _read_only((np.concatenate(styles), labels))
 

@@ -8,6 +8,7 @@ from keras_genzoo.metrics.kernel import kernel_distance
 from keras_genzoo.metrics.manifold import density_coverage, precision_recall
 from keras_genzoo.metrics.modes import class_statistics, mode_statistics
 from keras_genzoo.metrics.similarity import psnr, ssim
+from keras_genzoo.metrics.sliced_wasserstein import sliced_wasserstein
 
 __all__ = [
     "Extractor",
@@ -22,5 +23,6 @@ __all__ = [
     "mode_statistics",
     "precision_recall",
     "psnr",
+    "sliced_wasserstein",
     "ssim",
 ]

@@ -13,6 +13,7 @@ from keras_genzoo.metrics.kernel import kernel_distance
 from keras_genzoo.metrics.manifold import density_coverage, precision_recall
 from keras_genzoo.metrics.modes import class_statistics, mode_statistics
 from keras_genzoo.metrics.similarity import psnr, squared_error, ssim
+from keras_genzoo.metrics.sliced_wasserstein import SMALLEST_SIDE, sliced_wasserstein
 from keras_genzoo.models.classifier import Classifier
 
 
@@ -45,6 +46,8 @@ def evaluate(
       asked for.
     - `"classes_seen"`: of a model without classes, the number of classes that a classifier sees in the
       samples, each in at least 1 % of them.
+    - `"sliced_wasserstein"`: `sliced_wasserstein_{height}` at each level of the images' Laplacian pyramid, and
+      `sliced_wasserstein`, their mean; times 1000. Of as many samples as there are real images.
     - `"modes"`: `modes_covered`, `reverse_kl`, and of points `high_quality_share`. The data set is one of
       points whose modes are known; or its classes are numbers, one digit a channel, which the classifier of
       single channels in `extractor` reads (`"stacked_mnist"` with `"classifier_mnist"`).
@@ -142,7 +145,9 @@ class _Subject:
 
     @cached_property
     def _arrays(self):
-        return datasets.arrays(self.dataset, split=self.split, data_dir=self.data_dir)
+        # Drawings are read at the model's size; others have one size.
+        size = {"image_size": self.model.image_shape[:2]} if self.info.archive is not None else {}
+        return datasets.arrays(self.dataset, split=self.split, data_dir=self.data_dir, **size)
 
     @property
     def all_images(self):
@@ -319,6 +324,18 @@ def _density_coverage(subject):
     return [subject.about_both(name, value, **constants) for name, value in zip(names, values, strict=True)]
 
 
+def _sliced_wasserstein(subject):
+    num = min(len(subject.images), subject.num_samples)
+    constants = {"num_patches": 128, "patch_size": 7, "num_projections": 512}
+    distances = sliced_wasserstein(
+        _scaled(subject.images[:num]), _scaled(subject.samples[:num]), **constants, seed=subject.seed
+    )
+    values = {f"sliced_wasserstein_{height}": distance for height, distance in distances.items()}
+    values["sliced_wasserstein"] = np.mean(list(distances.values()))
+    protocol = {**subject._sampling, "num_fake": num, **constants}
+    return [subject.about_images(metric, value, num_real=num, **protocol) for metric, value in values.items()]
+
+
 def _label_agreement(subject):
     seen = subject.fake_logits.argmax(-1)
     return [subject.about_both("label_agreement", np.mean(seen == subject.labels_asked))]
@@ -428,6 +445,11 @@ def _a_classifier(subject):
 def _samples(subject):
     if not hasattr(subject.model, "sample"):
         return f"a model with `sample`. Received: model of class {type(subject.model).__name__}"
+
+
+def _large_images(subject):
+    if len(subject.model.image_shape) != 3 or min(subject.model.image_shape[:2]) < SMALLEST_SIDE:
+        return f"images with sides of at least {SMALLEST_SIDE}. Received: a model of {tuple(subject.model.image_shape)}"
 
 
 def _an_extractor(subject):
@@ -540,6 +562,7 @@ _MEASURES = {
     "inception_score": _Measure(_inception_score, (_samples, _an_extractor, _logits)),
     "precision_recall": _Measure(_precision_recall, (_samples, _an_extractor)),
     "density_coverage": _Measure(_density_coverage, (_samples, _an_extractor)),
+    "sliced_wasserstein": _Measure(_sliced_wasserstein, (_samples, _large_images)),
     "label_agreement": _Measure(_label_agreement, (_samples, _labels, _an_extractor, _the_classes)),
     "classes_seen": _Measure(_classes_seen, (_samples, _no_labels, _an_extractor, _the_classes)),
     "modes": _Measure(_modes, (_samples, _known_modes)),

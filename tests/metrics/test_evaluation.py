@@ -25,6 +25,7 @@ class Info:
     source_shape: tuple | None = None
     paired_splits: tuple = ("test",)
     margin: int = 0
+    archive: object = None
 
 
 @dataclasses.dataclass
@@ -37,6 +38,7 @@ INFOS = {
     "toy": Info((8, 8, 1), 3),
     "digits": Info((12, 12, 1), 10),
     "padded": Info((12, 12, 1), 3, margin=2),
+    "large": Info((32, 32, 1), 3),
     "points": Info((2,), 2, Modes(CENTERS, 0.1)),
     "stacked": Info((8, 8, 2), 9),
     "drawings": Info((12, 12, 3), None, source_shape=(12, 12, 1)),
@@ -172,6 +174,18 @@ class TestDefaults:
             "extractor": str(judge),
             "extractor_sha256": sha256,
         }
+
+    def test_sliced_wasserstein_by_levels(self):
+        real, samples = support.toy_images(2 * 20, (32, 32, 1)).reshape(2, 20, 32, 32, 1)
+        ARRAYS["large"] = (pixels.to_uint8(real), None)
+        results = metrics.evaluate(Sampler(samples), "large", measures=["sliced_wasserstein"], num_samples=20)
+        expected = metrics.sliced_wasserstein(pixels.to_uint8(real), samples)
+        values = {result["metric"]: result["value"] for result in results}
+        assert values["sliced_wasserstein_32"] == pytest.approx(expected[32], abs=0.1)
+        assert values["sliced_wasserstein"] == pytest.approx((expected[32] + expected[16]) / 2, abs=0.1)
+        assert results[0]["protocol"]["num_real"] == results[0]["protocol"]["num_fake"] == 20
+        with pytest.raises(ValueError, match="sides of at least 16"):
+            metrics.evaluate(gan(), "toy", measures=["sliced_wasserstein"])
 
     def test_a_margin_is_cut_off_for_a_classifier_of_what_it_encloses(self, judge):
         """The same numbers as for the data without their margin."""
