@@ -448,8 +448,9 @@ def _samples(subject):
 
 
 def _large_images(subject):
-    if len(subject.model.image_shape) != 3 or min(subject.model.image_shape[:2]) < SMALLEST_SIDE:
-        return f"images with sides of at least {SMALLEST_SIDE}. Received: a model of {tuple(subject.model.image_shape)}"
+    shape = tuple(subject.model.image_shape)
+    if len(shape) != 3 or min(shape[:2]) < SMALLEST_SIDE:
+        return f"images with sides of at least {SMALLEST_SIDE}. Received: a model of {shape}"
 
 
 def _an_extractor(subject):
