@@ -1,16 +1,15 @@
-"""A functional network that is its hyper-parameters: they are all that its config holds."""
+"""Networks that are their hyper-parameters: they are all that a config holds."""
 
 import inspect
 
 import keras
 
 
-class ConfigurableNetwork(keras.Model):
-    """Base of functional networks whose constructor's arguments are their config.
+class Configurable:
+    """Makes the arguments of a network's constructor its config.
 
-    A subclass makes its layers in the constructor and calls `super().__init__(inputs, outputs, name=name)`;
-    saving and presets rebuild it from the arguments it was made with, defaults included, so that a
-    changed default does not change a saved network.
+    Saving and presets rebuild it from the arguments it was made with, defaults included, so that a changed default
+    does not change a saved network.
     """
 
     def __new__(cls, *args, **kwargs):
@@ -32,3 +31,11 @@ class ConfigurableNetwork(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+class ConfigurableNetwork(Configurable, keras.Model):
+    """Base of functional networks.
+
+    A subclass makes its layers in the constructor and calls `super().__init__(inputs, outputs, name=name)`. Keras then
+    makes this class one of functional models, so that a network with a `call` of its own cannot have it as its base.
+    """

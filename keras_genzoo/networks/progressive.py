@@ -17,10 +17,10 @@ from keras_genzoo.layers import (
     MinibatchStandardDeviation,
     PixelNormalization,
 )
-from keras_genzoo.networks.configurable import ConfigurableNetwork
+from keras_genzoo.networks.configurable import Configurable
 
 
-class _ProgressiveNetwork(ConfigurableNetwork):
+class _ProgressiveNetwork(Configurable, keras.Model):
     """What both networks share: levels, channels, and which weights a level has."""
 
     def __init__(self, image_shape, fmap_base, fmap_max, name):

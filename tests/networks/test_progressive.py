@@ -205,3 +205,9 @@ def test_config(make):
     again = type(network).from_config(network.get_config())
     assert again.get_config() == network.get_config()
     assert [w.shape for w in again.weights] == [w.shape for w in network.weights]
+
+
+def test_functional_networks_do_not_change_what_these_are():
+    """Keras turns the base of a functional network into one of functional models."""
+    networks.StridedCritic((8, 8, 1), 4)
+    assert _generator()(np.ones((1, 5), "float32"), level=0).shape == (1, 4, 4, 3)
