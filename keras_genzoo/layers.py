@@ -374,11 +374,11 @@ class _Equalized(keras.layers.Layer):
         self.units = units
         self.gain = gain
 
-    def _add_weights(self, kernel_shape):
+    def _add_weights(self, kernel_shape, bias_shape=None):
         self.kernel = self.add_weight(
             name="kernel", shape=kernel_shape, initializer=initializers.RandomNormal(0.0, 1.0)
         )
-        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=bias_shape or (self.units,), initializer="zeros")
 
     def scaled_kernel(self):
         """The weights that the layer computes with."""
@@ -420,6 +420,7 @@ class EqualizedProjection(_Equalized):
         units: Int, channels of the map.
         side: Int, height and width of the map.
         gain: Float. Defaults to sqrt(2).
+        pixel_bias: Bool, whether each pixel of the map has a bias of its own.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -430,12 +431,14 @@ class EqualizedProjection(_Equalized):
     Source: Karras et al. 2018, table 2, the generator's "Conv 4x4".
     """
 
-    def __init__(self, units, side=4, gain=_HE_GAIN, **kwargs):
+    def __init__(self, units, side=4, gain=_HE_GAIN, pixel_bias=False, **kwargs):
         super().__init__(units, gain, **kwargs)
         self.side = side
+        self.pixel_bias = pixel_bias
 
     def build(self, input_shape):
-        self._add_weights((self.side, self.side, input_shape[-1], self.units))
+        bias_shape = (self.side, self.side, self.units) if self.pixel_bias else (self.units,)
+        self._add_weights((self.side, self.side, input_shape[-1], self.units), bias_shape)
 
     def call(self, latents):
         return ops.einsum("bl,hwlu->bhwu", latents, self.scaled_kernel()) + self.bias
@@ -444,7 +447,7 @@ class EqualizedProjection(_Equalized):
         return (input_shape[0], self.side, self.side, self.units)
 
     def get_config(self):
-        return {**super().get_config(), "side": self.side}
+        return {**super().get_config(), "side": self.side, "pixel_bias": self.pixel_bias}
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

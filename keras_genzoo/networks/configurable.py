@@ -36,6 +36,7 @@ class Configurable:
 class ConfigurableNetwork(Configurable, keras.Model):
     """Base of functional networks.
 
-    A subclass makes its layers in the constructor and calls `super().__init__(inputs, outputs, name=name)`. Keras then
-    makes this class one of functional models, so that a network with a `call` of its own cannot have it as its base.
+    A subclass makes its layers in the constructor and calls `super().__init__(inputs, outputs, name=name)`. Keras
+    then makes this class one of functional models, so that a network with a `call` of its own cannot have it as its
+    base.
     """

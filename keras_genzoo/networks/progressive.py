@@ -59,6 +59,7 @@ class ProgressiveGenerator(_ProgressiveNetwork):
         image_shape: Tuple `(height, width, channels)` of the last level; height = width = 4 * 2^k.
         latent_dim: Int, length of a latent.
         fmap_base, fmap_max: Ints, for the numbers of channels.
+        pixel_bias: Bool, whether each of the first 4x4 pixels has a bias of its own, as in some programs.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -79,11 +80,12 @@ class ProgressiveGenerator(_ProgressiveNetwork):
         latent_dim=512,
         fmap_base=8192,
         fmap_max=512,
+        pixel_bias=False,
         name="generator",
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)
         self.latent_dim = latent_dim
-        self.initial = _built(EqualizedProjection(self.channels[0]), latent_dim)
+        self.initial = _built(EqualizedProjection(self.channels[0], pixel_bias=pixel_bias), latent_dim)
         # The first convolution of the first level is the projection.
         self.first = [
             _built(EqualizedConv2D(channels, 3, upsampling=True), below)

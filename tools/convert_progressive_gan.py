@@ -1,0 +1,171 @@
+"""Converts progressive GANs of PyTorch into a preset.
+
+Reads state dictionaries of the networks `GNet` and `DNet` of github.com/facebookresearch/pytorch_GAN_zoo, which
+`torch.hub` offers as `PGAN`. Weights under a non-commercial licence may be converted for one's own use; they cannot
+be published with this library. Needs PyTorch: pip install -e ".[torch]"
+
+Saving the state dictionaries, once:
+    gan = torch.hub.load("facebookresearch/pytorch_GAN_zoo:hub", "PGAN", model_name="celebAHQ-512", pretrained=True)
+    torch.save(gan.avgG.state_dict(), "generator.pth")
+    torch.save(gan.netD.state_dict(), "discriminator.pth")
+
+Usage:
+    python tools/convert_progressive_gan.py OUTPUT --generator generator.pth --discriminator discriminator.pth
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+from convert_pytorch_cyclegan import read_state
+
+from keras_genzoo import models
+from keras_genzoo.growth import GrowthSchedule
+from keras_genzoo.networks import ProgressiveDiscriminator, ProgressiveGenerator
+
+# Images of a group, over which the discriminator takes the deviation.
+GROUP_SIZE = 4
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
+    parser.add_argument("--generator", required=True, metavar="FILE", help="state dictionary of a GNet")
+    parser.add_argument("--discriminator", metavar="FILE", help="state dictionary of a DNet")
+    options = parser.parse_args(arguments)
+    try:
+        generator = _converted(options.generator, generator_of)
+        discriminator = options.discriminator and _converted(options.discriminator, discriminator_of)
+        model = models.ProgressiveGAN(
+            generator=generator,
+            discriminator=discriminator
+            or ProgressiveDiscriminator(
+                generator.image_shape, generator.get_config()["fmap_base"], max(generator.channels)
+            ),
+            schedule=(schedule := GrowthSchedule(generator.num_levels)),
+            # Grown up.
+            images_seen=schedule.num_images,
+        )
+        description = f"Converted from PyTorch: generator from {Path(options.generator).name}"
+        if options.discriminator:
+            description += f", discriminator from {Path(options.discriminator).name}."
+        else:
+            description += ". Not trained: discriminator."
+        model.save_to_preset(options.output, metadata={"description": description})
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{options.output}: {description}")
+    return 0
+
+
+def _converted(path, network_of):
+    try:
+        return network_of(read_state(path))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def generator_of(state):
+    """Makes the `ProgressiveGenerator` of a state dictionary of `GNet`.
+
+    Args:
+        state: Dictionary from keys to NumPy arrays.
+
+    Raises:
+        ValueError: If the keys or the shapes are of another network.
+    """
+    channels, side = _levels(state, "toRGBLayers", axis=1)
+    output_channels = state["toRGBLayers.0.module.weight"].shape[0]
+    linear = _array(state, "formatLayer.module.weight")
+    network = ProgressiveGenerator(
+        (side, side, output_channels), linear.shape[1], *_widths(channels), pixel_bias=True
+    )
+    # Its rows are channels, then pixels.
+    kernel = linear.reshape(channels[0], 4, 4, -1).transpose(1, 2, 3, 0)
+    bias = _array(state, "formatLayer.module.bias").reshape(channels[0], 4, 4).transpose(1, 2, 0)
+    _set(network.initial, kernel, bias, linear)
+    _set_convolution(network.second[0], state, "groupScale0.0")
+    for level in range(1, len(channels)):
+        _set_convolution(network.first[level - 1], state, f"scaleLayers.{level - 1}.0")
+        _set_convolution(network.second[level], state, f"scaleLayers.{level - 1}.1")
+    for level, layer in enumerate(network.to_images):
+        _set_convolution(layer, state, f"toRGBLayers.{level}")
+    return network
+
+
+def discriminator_of(state):
+    """Makes the `ProgressiveDiscriminator` of a state dictionary of `DNet`; see `generator_of`."""
+    channels, side = _levels(state, "fromRGBLayers", axis=0)
+    input_channels = state["fromRGBLayers.0.module.weight"].shape[1]
+    final = _array(state, "groupScaleZero.0.module.weight")
+    if final.shape[1] != channels[0] + 1:
+        raise ValueError(
+            "This discriminator has no standard deviation over a minibatch, and none can be left out."
+        )
+    decision = _array(state, "decisionLayer.module.weight")
+    if decision.shape[0] != 1:
+        raise ValueError(
+            f"This discriminator gives {decision.shape[0]} values, one a class. Those of one value can be converted."
+        )
+    network = ProgressiveDiscriminator((side, side, input_channels), *_widths(channels), GROUP_SIZE)
+    for level, layer in enumerate(network.from_images):
+        _set_convolution(layer, state, f"fromRGBLayers.{level}")
+    for level in range(1, len(channels)):
+        _set_convolution(network.first[level - 1], state, f"scaleLayers.{level - 1}.0")
+        _set_convolution(network.second[level - 1], state, f"scaleLayers.{level - 1}.1")
+    kernel = final.transpose(2, 3, 1, 0).copy()
+    # Its deviation divides by one less than the images of a group.
+    kernel[:, :, -1] *= math.sqrt(GROUP_SIZE / (GROUP_SIZE - 1))
+    _set(network.final, kernel, _array(state, "groupScaleZero.0.module.bias"), final)
+    dense = _array(state, "groupScaleZero.1.module.weight")
+    kernel = dense.reshape(-1, channels[0], 4, 4).transpose(2, 3, 1, 0).reshape(16 * channels[0], -1)
+    _set(network.dense, kernel, _array(state, "groupScaleZero.1.module.bias"), dense)
+    _set(network.values, decision.T, _array(state, "decisionLayer.module.bias"), decision)
+    return network
+
+
+def _levels(state, name, axis):
+    """Channels of each level, from 4x4 on, and the side of the last."""
+    channels = []
+    while f"{name}.{len(channels)}.module.weight" in state:
+        channels.append(state[f"{name}.{len(channels)}.module.weight"].shape[axis])
+    if not channels:
+        raise ValueError(f"The keys are not those of a progressive GAN: there is no {name}.0.module.weight.")
+    return channels, 4 * 2 ** (len(channels) - 1)
+
+
+def _widths(channels):
+    """`fmap_base` and `fmap_max` that give these channels."""
+    largest = max(channels)
+    bases = {count * 2 ** (level + 1) for level, count in enumerate(channels) if count < largest}
+    base = bases.pop() if bases else largest * 2 ** len(channels)
+    if [min(base // 2 ** (level + 1), largest) for level in range(len(channels))] != channels:
+        raise ValueError(f"The levels have {channels} channels, which do not halve from a level to the next.")
+    return base, largest
+
+
+def _array(state, key):
+    if key not in state:
+        raise ValueError(f"There is no {key}: the file is of another network.")
+    return np.asarray(state[key], "float32")
+
+
+def _set_convolution(layer, state, name):
+    weight = _array(state, f"{name}.module.weight")
+    _set(layer, weight.transpose(2, 3, 1, 0), _array(state, f"{name}.module.bias"), weight)
+
+
+def _set(layer, kernel, bias, weight):
+    """Sets weights that give what the PyTorch layer gives, whose constant multiplies the bias too."""
+    constant = math.sqrt(2.0 / math.prod(weight.shape[1:]))
+    own = layer.gain / math.sqrt(math.prod(layer.kernel.shape[:-1]))
+    layer.set_weights([kernel * (constant / own), bias * constant])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
