@@ -10,6 +10,7 @@ medians.
 """
 
 import argparse
+import functools
 import json
 import os
 import resource
@@ -51,11 +52,18 @@ def _cyclegan128():
 
 
 def _pggan32():
-    shape = (32, 32, 3)
     schedule = kg.growth.GrowthSchedule(4, fading_images=64_000_000)
     # In the middle of the last level's fade.
     middle = schedule.phases[-2].first_image + 32_000_000
-    return kg.models.ProgressiveGAN(shape, schedule=schedule, images_seen=middle), {}
+    return kg.models.ProgressiveGAN((32, 32, 3), schedule=schedule, images_seen=middle), {}
+
+
+def _pggan_at_8(num_levels):
+    # The third phase: 8x8 without a fade.
+    schedule = kg.growth.GrowthSchedule(num_levels)
+    side = 4 * 2 ** (num_levels - 1)
+    images_seen = schedule.phases[2].first_image
+    return kg.models.ProgressiveGAN((side, side, 3), schedule=schedule, images_seen=images_seen), {}
 
 
 # Name -> (function of the model and what it is compiled with, image shape, batch size). One step of
@@ -65,7 +73,8 @@ def _pggan32():
 # - pix2pix256: an update of the discriminator and one of the generator;
 # - cyclegan128: an update of both generators, with identity loss, and one of both discriminators, with histories
 #   of 50 images;
-# - pggan32: an update of the critic and one of the generator at 32x32 with alpha 0.5.
+# - pggan32: an update of the critic and one of the generator at 32x32 with alpha 0.5;
+# - pggan128_at_8, pggan8: the same at 8x8, of a network that will grow to 128x128 and of one that ends at 8x8.
 WORKLOADS = {
     "dcgan64": (_dcgan64, (64, 64, 3), 64),
     "wgan_gp28": (_wgan_gp28, (28, 28, 1), 64),
@@ -73,6 +82,8 @@ WORKLOADS = {
     "pix2pix256": (_pix2pix256, (256, 256, 3), 1),
     "cyclegan128": (_cyclegan128, (128, 128, 3), 1),
     "pggan32": (_pggan32, (32, 32, 3), 16),
+    "pggan128_at_8": (functools.partial(_pggan_at_8, 6), (128, 128, 3), 16),
+    "pggan8": (functools.partial(_pggan_at_8, 2), (8, 8, 3), 16),
 }
 JIT = {"auto": "auto", "on": True, "off": False}
 
