@@ -122,6 +122,11 @@ class Recipe:
         required = {"dataset"} if self.evaluation else set()
         _check_keys(path, "evaluation.", self.evaluation, evaluation_keys, required)
         _check_keys(path, "best.", self.best, {"monitor", "mode"})
+        if self.best and grows:
+            raise ValueError(
+                f"`best` in {path} cannot compare the epochs of a model that grows: their images differ in size. "
+                "Leave it out, and the last epoch is kept."
+            )
         if self.best and not (self.evaluation and "monitor" in self.best):
             raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")
         if self.best.get("mode", "min") not in ("min", "max"):

@@ -146,9 +146,10 @@ def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_m
     # Two levels of 12 samples and 72 more, 8 pixels each and their margins.
     assert Image.open(tmp_path / "run" / "samples.png").height == 8 * (8 + 2) + 2
 
-    recipe_file.write_text(GROWING_RECIPE + "batch_size = 8\n")
-    with pytest.raises(ValueError, match="batch_size"):
-        training.Recipe.load(recipe_file)
+    for added, message in (("batch_size = 8", "batch_size"), ('[best]\nmonitor = "loss"', "differ in size")):
+        recipe_file.write_text(f"{GROWING_RECIPE}{added}\n")
+        with pytest.raises(ValueError, match=message):
+            training.Recipe.load(recipe_file)
 
 
 GROWING_RECIPE = """
