@@ -3,7 +3,8 @@
 Multiply-adds of convolutions and dense layers count as 2 FLOP, padding as work. A step is that of `ProgressiveGAN`:
 the generator runs once forwards and once backwards; the discriminator is trained on two batches (3 times its forward
 pass each), passed through by the penalty (4 times, and twice more before the deviation of a minibatch, which has a
-second derivative) and by the update of the generator (twice). Memory is what the passes keep for their gradients, at least.
+second derivative) and by the update of the generator (twice). Memory is what the passes keep for their gradients, at
+least.
 
 Usage:
     python tools/progressive_scale.py --teraflops 200
