@@ -101,6 +101,41 @@ class TestInstanceNormalization:
         assert (layer.epsilon, layer.name) == (1e-3, "norm")
 
 
+class TestConv2DTranspose:
+    @pytest.mark.parametrize(
+        ("shape", "arguments"),
+        [
+            ((1, 4, 3, 5), {}),
+            ((2, 1, 1, 5), {"activation": "relu"}),
+            # 240 pixels, then more than the product takes.
+            ((15, 4, 4, 5), {"use_bias": False}),
+            ((17, 4, 4, 5), {}),
+            ((1, 3, 3, 2), {"output_padding": 1}),
+            ((1, 3, 3, 2), {"padding": "valid"}),
+        ],
+    )
+    def test_is_the_stock_layer(self, shape, arguments):
+        arguments = {"filters": 3, "kernel_size": 4, "strides": 2, "padding": "same", **arguments}
+        ours, stock = layers.Conv2DTranspose(**arguments), keras.layers.Conv2DTranspose(**arguments)
+        x = ops.convert_to_tensor(np.random.default_rng(0).normal(size=shape).astype("float32"))
+        ours.build(shape)
+        stock.build(shape)
+        stock.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in ours.get_weights()])
+        ours.set_weights(stock.get_weights())
+        results = []
+        for layer in (ours, stock):
+            weights = np.random.default_rng(2).normal(size=layer(x).shape).astype("float32")
+
+            def loss(layer=layer, weights=weights):
+                output = layer(x)
+                return ops.sum(output * weights), output
+
+            (_, output), gradients = backends.value_and_grad(loss, layer.trainable_variables, has_aux=True)
+            results.append([ops.convert_to_numpy(value) for value in (output, *gradients)])
+        for actual, expected in zip(*results, strict=True):
+            np.testing.assert_allclose(actual, expected, atol=1e-4)
+
+
 class TestEqualized:
     """The weights have variance 1; what a layer computes with has He's."""
 

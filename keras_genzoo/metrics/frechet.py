@@ -4,6 +4,8 @@ import warnings
 
 import numpy as np
 
+from keras_genzoo.metrics.features import checked
+
 
 class Moments:
     """Mean and covariance of features that come in batches, in float64.
@@ -29,7 +31,12 @@ class Moments:
 
         Source: Chan, Golub & LeVeque 1983, equations 1.5 (pairwise update, stable for any order of batches).
         """
-        features = np.asarray(features, "float64")
+        features = checked(features, "features")
+        if features.shape[1] != len(self.mean):
+            raise ValueError(
+                f"`features` must have {len(self.mean)} values each. Received shape {features.shape}. Use features "
+                "of one extractor."
+            )
         count, mean = len(features), features.mean(axis=0)
         deviations = features - mean
         delta = mean - self.mean
@@ -61,7 +68,12 @@ def frechet_distance(real, fake):
 
     Source: Heusel et al. 2017, equation 6; Dowson & Landau 1982.
     """
-    real, fake = (_as_moments(features) for features in (real, fake))
+    real, fake = (_as_moments(features, name) for features, name in ((real, "real"), (fake, "fake")))
+    if len(real.mean) != len(fake.mean):
+        raise ValueError(
+            "`real` and `fake` must be of features of one extractor. Received vectors of "
+            f"{len(real.mean)} and of {len(fake.mean)} values."
+        )
     for moments in (real, fake):
         if moments.count <= len(moments.mean):
             warnings.warn(
@@ -77,10 +89,11 @@ def frechet_distance(real, fake):
     return float(max(distance, 0.0))
 
 
-def _as_moments(features):
+def _as_moments(features, argument):
     if isinstance(features, Moments):
         return features
-    moments = Moments(np.shape(features)[1])
+    features = checked(features, argument)
+    moments = Moments(features.shape[1])
     moments.update(features)
     return moments
 

@@ -204,8 +204,12 @@ class WGAN(WassersteinGAN):
         self.clip_value = clip_value
 
     def default_optimizers(self):
-        """RMSprop with learning rate 5e-5 for both (Arjovsky et al. 2017, algorithm 1)."""
-        return {player: keras.optimizers.RMSprop(5e-5) for player in self.players}
+        """RMSprop with learning rate 5e-5 for both (Arjovsky et al. 2017, algorithm 1).
+
+        Its constants are those of the authors' PyTorch optimizer. Keras adds epsilon under the root, where its own
+        1e-7 would outweigh the squares of a clipped critic's gradients, and keep the networks where they are.
+        """
+        return {player: keras.optimizers.RMSprop(5e-5, rho=0.99, epsilon=1e-16) for player in self.players}
 
     def critic_loss(self, images, fakes, labels=None, training=False):
         """`E[D(G(z))] - E[D(x)]`: see `WassersteinGAN.critic_loss`. Real and generated images pass apart."""

@@ -144,3 +144,21 @@ def test_too_few_samples_are_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         frechet_distance(enough, enough[::-1])
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "message"),
+    [
+        (np.full((3, 2), np.nan), np.zeros((3, 2)), "`real` contains NaN"),
+        (np.zeros((3, 2)), np.zeros((0, 2)), "`fake` must have the shape"),
+        (np.zeros((3, 2)), np.zeros((3, 4)), "vectors of 2 and of 4 values"),
+    ],
+)
+def test_bad_features(real, fake, message):
+    with pytest.raises(ValueError, match=message):
+        frechet_distance(real, fake)
+
+
+def test_moments_take_features_of_one_length():
+    with pytest.raises(ValueError, match="`features` must have 2 values"):
+        Moments(2).update(np.zeros((4, 3)))

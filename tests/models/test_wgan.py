@@ -43,8 +43,20 @@ class TestNumbersOfThePapers:
             optimizer = gan.optimizers[player]
             assert isinstance(optimizer, keras.optimizers.RMSprop)
             assert float(optimizer.learning_rate) == pytest.approx(5e-5)
-            assert optimizer.momentum == 0
+            # PyTorch's 1e-8 is outside of the root.
+            assert (optimizer.momentum, optimizer.rho, optimizer.epsilon) == (0, 0.99, 1e-16)
         assert gan.generator_optimizer is not gan.critic_optimizer
+
+    def test_small_gradients_of_a_clipped_critic_move_the_default_networks(self):
+        """The first step of RMSprop is up to ten times the learning rate: over the root of 1 - rho."""
+        gan = models.WGAN(image_shape=(28, 28, 1), width=4, critic_steps=1, seed=0)
+        gan.compile()
+        for variable in gan.critic.trainable_variables:
+            variable.assign(ops.clip(variable.value, -0.01, 0.01))
+        before = _numpy(gan.generator.trainable_variables[0].value)
+        gan.train_on_batch(support.toy_images(8, (28, 28, 1)))
+        step = np.abs(_numpy(gan.generator.trainable_variables[0].value) - before)
+        assert 5e-5 < np.median(step) < 5.1e-4
 
     def test_wgan_gp(self):
         gan = models.WGANGP(image_shape=SHAPE, width=4)
