@@ -6,6 +6,7 @@ import pytest
 from test_export import assert_within_a_level, on_jax, run_python, signatures_of
 
 import keras_genzoo as kg
+from tests import support
 
 # Batch size, height and width are free.
 SIZES = [(1, 32, 32), (3, 32, 32), (2, 64, 96)]
@@ -34,25 +35,12 @@ np.savez(
 def make_pix2pix(**arguments):
     keras.utils.set_random_seed(0)
     generator = kg.networks.UNetGenerator((32, 32, 1), 3, width=4, **arguments)
-    return as_if_trained(kg.models.Pix2Pix((32, 32, 3), generator=generator, width=2))
+    return support.as_if_trained(kg.models.Pix2Pix((32, 32, 3), generator=generator, width=2))
 
 
 def make_cyclegan():
     keras.utils.set_random_seed(0)
-    return as_if_trained(kg.models.CycleGAN((32, 32, 3), width=4, num_blocks=2))
-
-
-def as_if_trained(model):
-    """Gives all weights, moving statistics too, values at which a mistake would be seen."""
-    rng = np.random.default_rng(0)
-    for weight in model.weights:
-        if "float" not in weight.dtype:
-            continue
-        if len(weight.shape) == 4:
-            weight.assign(rng.normal(0, 0.13, weight.shape))
-        else:
-            weight.assign(keras.ops.convert_to_numpy(weight) + rng.uniform(0, 0.3, weight.shape))
-    return model
+    return support.as_if_trained(kg.models.CycleGAN((32, 32, 3), width=4, num_blocks=2))
 
 
 def draw_sources(model, size, dtype="float32"):

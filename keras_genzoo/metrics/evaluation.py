@@ -75,7 +75,8 @@ def evaluate(
             `label_agreement` or `classes_seen`.
         num_samples: Int, number of generated images (a conditional model's labels cycle through the
             classes), and the largest number of real ones.
-        seed: Int, seed of the samples, and of whatever else a measure draws.
+        seed: Int, seed of the samples, and of whatever else a measure draws. (The dropout of a translator with
+            `sampling_dropout=True` has its own, and its results differ a little from call to call.)
         split: Split of the real images.
         data_dir: Folder with the original files of the data set, as for `keras_genzoo.datasets.load`.
         importance_samples: Int, latents an image for `log_likelihood`.

@@ -33,7 +33,8 @@ class Pix2Pix(TranslationModel):
         dropout_blocks: `"paper"` or `"reference"`: which blocks of the default generator have dropout; see
             `UNetGenerator`.
         sampling_dropout: Bool, whether the default generator's dropout acts in `translate`, evaluation and
-            export too, as in the paper's protocol, where it is the model's only noise. Off, a translation
+            export too, as in the paper's protocol, where it is the model's only noise. (The paper also normalises
+            by the statistics of the test batch; here they are the moving ones of training.) Off, a translation
             depends on its source image alone. It is part of the generator's config, and so of presets.
         seed: Int or None, seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.

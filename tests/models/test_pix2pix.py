@@ -117,19 +117,19 @@ class TestDropout:
         np.testing.assert_array_equal(model.translate(images), together)
 
     def test_sampling_dropout_draws_anew(self, tmp_path):
-        model = make_pix2pix_of_the_paper(sampling_dropout=True)
+        model = support.as_if_trained(make_pix2pix_of_the_paper(sampling_dropout=True))
         images = support.toy_images(1, (32, 32, 2))
-        assert np.abs(model.translate(images) - model.translate(images)).max() > 0
+        assert np.abs(model.translate(images) - model.translate(images)).max() > 0.01
         # Recorded in the preset.
         model.save_to_preset(tmp_path / "preset")
         again = models.load(tmp_path / "preset")
-        assert np.abs(again.translate(images) - again.translate(images)).max() > 0
+        assert np.abs(again.translate(images) - again.translate(images)).max() > 0.01
 
     def test_training_draws_anew(self):
-        model = make_pix2pix_of_the_paper()
+        model = support.as_if_trained(make_pix2pix_of_the_paper())
         images = support.toy_images(1, (32, 32, 2))
         first, second = (ops.convert_to_numpy(model.generator(images, training=True)) for _ in range(2))
-        assert np.abs(first - second).max() > 0
+        assert np.abs(first - second).max() > 0.01
 
 
 class TestTranslate:

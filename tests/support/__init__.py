@@ -22,11 +22,12 @@ from tests.support.saving import (
     weight_paths,
 )
 from tests.support.states import assert_same_state, sample, state_of
-from tests.support.toys import toy_images, toy_labels
+from tests.support.toys import as_if_trained, toy_images, toy_labels
 from tests.support.training import check_training_step
 
 __all__ = [
     "ROOT",
+    "as_if_trained",
     "assert_same_state",
     "check_compile_config",
     "check_keras_round_trip",

@@ -1,6 +1,7 @@
 """Random images and labels: enough to move weights, too few to learn from."""
 
 import numpy as np
+from keras import ops
 
 from keras_genzoo import datasets
 
@@ -23,3 +24,16 @@ def toy_batches(data, **arguments):
     channels = data[0].shape[-1]
     batches = datasets.from_arrays(np.concatenate(data, axis=-1), **arguments)
     return batches.map(lambda images: (images[..., :channels], images[..., channels:]))
+
+
+def as_if_trained(model):
+    """Gives all weights, moving statistics too, values at which a mistake would be seen."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        if "float" not in weight.dtype:
+            continue
+        if len(weight.shape) == 4:
+            weight.assign(rng.normal(0, 0.13, weight.shape))
+        else:
+            weight.assign(ops.convert_to_numpy(weight) + rng.uniform(0, 0.3, weight.shape))
+    return model
