@@ -35,6 +35,7 @@ def test_the_promised_checkpoints_are_released():
         "pix2pix_noto_to_twemoji",
         "cyclegan_noto_twemoji",
         "progressive_gan_fashion_mnist_32",
+        "progressive_gan_emoji_64",
         "classifier_mnist",
         "classifier_fashion_mnist",
     } <= set(NAMES)

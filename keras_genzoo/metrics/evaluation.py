@@ -329,7 +329,7 @@ def _sliced_wasserstein(subject):
     num = min(len(subject.images), subject.num_samples)
     constants = {"num_patches": 128, "patch_size": 7, "num_projections": 512}
     distances = sliced_wasserstein(
-        _scaled(subject.images[:num]), _scaled(subject.samples[:num]), **constants, seed=subject.seed
+        _scaled(subject.images[:num]), subject.samples[:num], **constants, seed=subject.seed
     )
     values = {f"sliced_wasserstein_{height}": distance for height, distance in distances.items()}
     values["sliced_wasserstein"] = np.mean(list(distances.values()))
