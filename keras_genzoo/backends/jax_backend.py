@@ -92,7 +92,14 @@ def apply_gradients(optimizer, gradients, variables):
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.apply(gradients, variables)
         return
-    # Its `apply` assigns in the branches of a condition, which JAX cannot trace.
+    # Its `apply` assigns in the branches of a condition, which JAX cannot trace. The stateless form wants all the
+    # variables that it was built on, of which a growing network trains some.
+    given = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
+    variables = optimizer._trainable_variables
+    gradients = [
+        given[id(variable)] if id(variable) in given else jnp.zeros(variable.shape, variable.dtype)
+        for variable in variables
+    ]
     state = optimizer.variables
     values, state_values = optimizer.stateless_apply(_values(state), gradients, _values(variables))
     for variable, value in zip([*variables, *state], [*values, *state_values], strict=True):
