@@ -277,7 +277,7 @@ class ProgressiveGAN(LatentModel):
         images = self.sampling_network(
             latents, level=level, alpha=alpha, truncation=truncation, training=False
         )
-        return ops.clip(ops.cast(images, "float32"), -1.0, 1.0)
+        return ops.clip(images, -1.0, 1.0)
 
     def sample(
         self, num=None, seed=None, latents=None, labels=None, batch_size=64, level=None, truncation=1.0
