@@ -173,11 +173,11 @@ def _latent_signatures(model):
     @tf.function
     def generate(latents, labels=None):
         if labels is not None:
-            _check(tf, labels, model.num_classes, "labels")
+            labels = _checked(tf, labels, model.num_classes, "labels")
         return {"images": model.images_from_latents(latents, labels)}
 
     def sample(num, seed, label=None):
-        _check(tf, seed, 2**32, "seed")
+        seed = _checked(tf, seed, 2**32, "seed")
         latents = latent.normal(num, model.latent_dim, seed)
         labels = [] if label is None else [tf.fill([num], label)]
         images = generate(latents, *labels)["images"]
@@ -226,9 +226,12 @@ def _to_uint8(images):
     return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
 
 
-def _check(tf, values, limit, name):
+def _checked(tf, values, limit, name):
+    """The values, which nothing reads before their check: TensorFlow orders a lookup and an assertion by chance."""
     in_range = tf.reduce_all((values >= 0) & (values < limit))
-    tf.debugging.Assert(in_range, [f"`{name}` must lie from 0 to {limit - 1}. Received:", values])
+    message = f"`{name}` must lie from 0 to {limit - 1}. Received:"
+    with tf.control_dependencies([tf.debugging.Assert(in_range, [message, values])]):
+        return tf.identity(values)
 
 
 def _write_in_tensorflow_process(model, folder):
