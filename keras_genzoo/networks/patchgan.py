@@ -34,11 +34,11 @@ class PatchGANDiscriminator(ConfigurableNetwork):
         synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
 
     Call arguments:
-        images: Float images in [-1, 1], `(batch, height, width, channels)`; height and width multiples of
-            `2**num_layers`, and at least `smallest_side`.
+        images: Float images in [-1, 1], `(batch, height, width, channels)`; height and width at least
+            `smallest_side`.
 
     Returns:
-        Float32 logits, `(batch, rows, columns, 1)`.
+        Float32 logits, `(batch, rows, columns, 1)`: `height // 2**num_layers - 2` rows, and columns alike.
 
     Source: Isola et al. 2017, appendix 6.1.2, without its sigmoid, which is part of the loss here. Padding and
     biases follow the authors' PyTorch code.
@@ -58,15 +58,14 @@ class PatchGANDiscriminator(ConfigurableNetwork):
             raise ValueError(f"`num_layers` must be at least 0. Received: num_layers={num_layers}")
 
         def convolution(x, channels, strides, use_bias, name):
-            if num_layers > 0 and strides == 1:
-                # One pixel at each side: 'same' would put two at one of them, and keep the size.
+            if num_layers > 0:
+                # One pixel at each side, for every stride and size; 'same' puts more where a side is odd.
                 x = layers.ZeroPadding2D(1)(x)
             return layers.Conv2D(
                 channels,
                 4 if num_layers > 0 else 1,
                 strides=strides,
-                # For a kernel of 4, stride 2 and an even side 'same' is one pixel at each side.
-                padding="same" if strides == 2 else "valid",
+                padding="valid",
                 use_bias=use_bias,
                 kernel_initializer=initializers.RandomNormal(0.0, 0.02),
                 name=name,
@@ -103,5 +102,5 @@ class PatchGANDiscriminator(ConfigurableNetwork):
     def smallest_side(self):
         """Smallest side of an image for which a logit is left."""
         num_layers = self._arguments["num_layers"]
-        # Three pixels behind the convolutions of stride 2, which round up; the two of stride 1 leave one.
-        return 2 * 2**num_layers + 1 if num_layers > 0 else 1
+        # Three pixels behind the convolutions of stride 2, which round down; the two of stride 1 leave one.
+        return 3 * 2**num_layers if num_layers > 0 else 1

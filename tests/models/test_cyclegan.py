@@ -207,7 +207,7 @@ class TestBadInput:
             ({"discriminator_b": make_discriminator(2)}, "is 1, but the network"),
             (
                 {"discriminator_a": PatchGANDiscriminator(1, 2)},
-                r"`discriminator_a` needs images of at least 17x17 .* Received: image_shape=\(8, 8, 1\)",
+                r"`discriminator_a` needs images of at least 24x24 .* Received: image_shape=\(8, 8, 1\)",
             ),
             (
                 {"generator_b_to_a": UNetGenerator((32, 32, 1), width=2)},

@@ -66,7 +66,8 @@ class TestPatches:
 
     def test_other_sizes(self):
         network = PatchGANDiscriminator(3, 2)
-        for height, width in ((32, 32), (64, 96)):
+        # The last two have odd sides on the way: 25, and 95, 47, 23 and 11.
+        for height, width in ((32, 32), (64, 96), (100, 100), (95, 47)):
             logits = _output(network, support.toy_images(2, (height, width, 3)))
             assert logits.shape == (2, height // 8 - 2, width // 8 - 2, 1)
 
@@ -97,7 +98,7 @@ class TestPatches:
             np.testing.assert_array_equal(pixels, np.arange(start, start + side))
         assert seen.sum() == side**2
 
-    @pytest.mark.parametrize(("num_layers", "side"), [(0, 1), (1, 5), (2, 9), (3, 17)])
+    @pytest.mark.parametrize(("num_layers", "side"), [(0, 1), (1, 6), (2, 12), (3, 24)])
     def test_an_image_of_the_smallest_side_has_one_logit_and_a_smaller_one_none(self, num_layers, side):
         network = PatchGANDiscriminator(1, 1, num_layers)
         assert network.smallest_side == side
