@@ -2,10 +2,13 @@
 
 `D` is the critic, `x` are real samples, `x~` generated ones. A gradient's norm is taken over all of a sample's
 values, in float32, whatever the precision of the networks.
+
+Where a sample is a list of inputs, as one image at several sizes, each input's gradient has its norm, and the
+penalty is the mean over the inputs (Karnewar & Wang 2020, section 2).
 """
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_genzoo import backends
 
@@ -29,8 +32,8 @@ class GradientPenalty:
 
         Args:
             critic: Callable from samples to logits `(batch, ...)`.
-            real: Float tensor `(batch, ...)`.
-            fake: Float tensor of the same shape.
+            real: Float tensor `(batch, ...)`, or a list of such tensors of one rank.
+            fake: Float tensor of the same shape, or a list alike.
             seed: `keras.random.SeedGenerator` that the penalty's noise comes from.
 
         Returns:
@@ -72,9 +75,10 @@ class WassersteinGradientPenalty(GradientPenalty):
         self.one_sided = one_sided
 
     def __call__(self, critic, real, fake, seed):
-        real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
+        real, fake = _float32(real), _float32(fake)
         share = keras.random.uniform(_one_a_sample(real), seed=seed)
-        excess = _gradient_norm(critic, real + share * (fake - real)) - self.target
+        between = tree.map_structure(lambda real, fake: real + share * (fake - real), real, fake)
+        excess = _gradient_norm(critic, between) - self.target
         if self.one_sided:
             excess = ops.relu(excess)
         return self.weight * ops.mean(ops.square(excess))
@@ -139,10 +143,13 @@ class DRAGAN(GradientPenalty):
         self.scale = scale
 
     def __call__(self, critic, real, fake, seed):
-        real = ops.cast(real, "float32")
         share = keras.random.uniform(_one_a_sample(real), seed=seed)
-        noise = self.scale * ops.std(real) * keras.random.uniform(ops.shape(real), seed=seed)
-        excess = _gradient_norm(critic, real + share * noise) - self.target
+
+        def perturbed(real):
+            noise = self.scale * ops.std(real) * keras.random.uniform(ops.shape(real), seed=seed)
+            return real + share * noise
+
+        excess = _gradient_norm(critic, tree.map_structure(perturbed, _float32(real))) - self.target
         return self.weight * ops.mean(ops.square(excess))
 
     def get_config(self):
@@ -150,15 +157,24 @@ class DRAGAN(GradientPenalty):
 
 
 def get(identifier):
-    """Returns a penalty object or None unchanged, and the object of a serialised config."""
+    """Returns the penalty of a name (`"r1"`) with its defaults, a penalty object or None unchanged.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
     if identifier is None or isinstance(identifier, GradientPenalty):
         return identifier
     if isinstance(identifier, dict):
         return keras.saving.deserialize_keras_object(identifier)
-    raise ValueError(
-        "`penalty` must be an object of `keras_genzoo.penalties`, such as `R1(weight=10.0)`, or None. "
-        f"Received: {identifier!r}"
-    )
+    if not isinstance(identifier, str) or identifier not in _PENALTIES:
+        raise ValueError(
+            f"`penalty` must be one of {sorted(_PENALTIES)}, an object of `keras_genzoo.penalties`, such as "
+            f"`R1(weight=10.0)`, or None. Received: {identifier!r}"
+        )
+    return _PENALTIES[identifier]()
+
+
+_PENALTIES = {"wasserstein": WassersteinGradientPenalty, "r1": R1, "r2": R2, "dragan": DRAGAN}
 
 
 def _gradient_norm(critic, samples):
@@ -167,9 +183,20 @@ def _gradient_norm(critic, samples):
 
 
 def _squared_gradient_norm(critic, samples):
-    _, gradient = backends.input_value_and_grad(critic, ops.cast(samples, "float32"))
-    return ops.sum(ops.square(ops.cast(gradient, "float32")), axis=tuple(range(1, len(samples.shape))))
+    """One a sample and input, `(inputs, batch)`."""
+    _, gradients = backends.input_value_and_grad(critic, _float32(samples))
+    return ops.stack(
+        [
+            ops.sum(ops.square(gradient), axis=tuple(range(1, len(gradient.shape))))
+            for gradient in tree.flatten(_float32(gradients))
+        ]
+    )
+
+
+def _float32(samples):
+    return tree.map_structure(lambda x: ops.cast(x, "float32"), samples)
 
 
 def _one_a_sample(samples):
-    return (ops.shape(samples)[0], *[1] * (len(samples.shape) - 1))
+    first = tree.flatten(samples)[0]
+    return (ops.shape(first)[0], *[1] * (len(first.shape) - 1))

@@ -251,9 +251,40 @@ class TestConfig:
         assert (penalties.R1().weight, penalties.R2().weight) == (10, 10)
 
 
-@pytest.mark.parametrize("unknown", ["r1", 10.0, penalties.R1])
+@pytest.mark.parametrize("name", ["wasserstein", "r1", "r2", "dragan"])
+def test_names_stand_for_the_defaults(name):
+    by_class = {
+        "wasserstein": penalties.WassersteinGradientPenalty,
+        "r1": penalties.R1,
+        "r2": penalties.R2,
+        "dragan": penalties.DRAGAN,
+    }[name]
+    assert type(penalties.get(name)) is by_class
+    assert vars(penalties.get(name)) == vars(by_class())
+
+
+def test_a_list_of_inputs_has_the_mean_of_their_penalties():
+    """D = 3 sum(a) + 0.5 sum(b): the norms are 3 sqrt(4) and 0.5 sqrt(16)."""
+    small, large = ops.ones((2, 2, 2)), ops.ones((2, 4, 4))
+
+    def critic(inputs):
+        return 3.0 * ops.sum(inputs[0], axis=(1, 2)) + 0.5 * ops.sum(inputs[1], axis=(1, 2))
+
+    def value(penalty):
+        fakes = [-small, -large]
+        return float(penalty(critic, [small, large], fakes, keras.random.SeedGenerator(0)))
+
+    assert value(penalties.R1(2.0)) == pytest.approx((6**2 + 2**2) / 2)
+    assert value(penalties.R2(2.0)) == pytest.approx((6**2 + 2**2) / 2)
+    for penalty in (penalties.WassersteinGradientPenalty(2.0), penalties.DRAGAN(2.0)):
+        assert value(penalty) == pytest.approx(2.0 * (5**2 + 1**2) / 2)
+
+
+@pytest.mark.parametrize("unknown", ["r3", 10.0, penalties.R1])
 def test_what_is_no_penalty_is_refused(unknown):
-    with pytest.raises(ValueError, match=r"`penalty` must be an object of `keras_genzoo.penalties`, such as"):
+    with pytest.raises(
+        ValueError, match=r"`penalty` must be one of .* an object of `keras_genzoo.penalties`"
+    ):
         penalties.get(unknown)
 
 

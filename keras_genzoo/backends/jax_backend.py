@@ -74,7 +74,9 @@ def input_value_and_grad(function, inputs, has_aux=False):
         output, updates = pure([], inputs)
         return jnp.sum(output[0] if has_aux else output), (output, updates)
 
-    (_, (output, updates)), gradient = jax.value_and_grad(sum_and_rest, has_aux=True)(jnp.asarray(inputs))
+    (_, (output, updates)), gradient = jax.value_and_grad(sum_and_rest, has_aux=True)(
+        jax.tree.map(jnp.asarray, inputs)
+    )
     write_back(updates)
     return output, gradient
 

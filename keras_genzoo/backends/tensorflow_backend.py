@@ -48,15 +48,15 @@ def input_value_and_grad(function, inputs, has_aux=False):
     The gradient is itself differentiable, as a gradient penalty needs.
 
     Args:
-        function: Callable of one tensor that returns a tensor, or a pair `(tensor, aux)`.
-        inputs: Tensor.
+        function: Callable of `inputs` that returns a tensor, or a pair `(tensor, aux)`.
+        inputs: Tensor, or list of tensors.
         has_aux: Whether `function` returns a pair.
 
     Returns:
         Tuple `(output of function, gradient)`, the gradient shaped like `inputs`.
     """
-    # A tensor of its own: where `function` also closes over `inputs`, that is a constant, as on JAX.
-    inputs = tf.identity(inputs)
+    # Tensors of their own: where `function` also closes over `inputs`, they are constants, as on JAX.
+    inputs = tf.nest.map_structure(tf.identity, inputs)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
         output = function(inputs)
@@ -67,7 +67,7 @@ def vjp(function, variables):
     """Runs `function()` once and keeps what its vector-Jacobian product needs.
 
     Args:
-        function: Callable without arguments that returns a tensor.
+        function: Callable without arguments that returns a tensor, or a list of tensors.
         variables: List of `keras.Variable`s.
 
     Returns:

@@ -6,6 +6,7 @@ from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
 from keras_genzoo.models.translation_model import TranslationModel
@@ -16,6 +17,7 @@ from keras_genzoo.presets import load
 
 __all__ = [
     "GAN",
+    "MSGGAN",
     "VAE",
     "WAEGAN",
     "WAEMMD",

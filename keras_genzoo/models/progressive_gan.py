@@ -1,30 +1,19 @@
 """Progressive growing of GANs (Karras et al. 2018)."""
 
-from typing import ClassVar
-
 import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, losses, penalties
+from keras_genzoo import backends
 from keras_genzoo.growth import GrowthSchedule
-from keras_genzoo.models.generative_model import in_batches
-from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.models.multi_resolution_gan import MultiResolutionGAN
 from keras_genzoo.models.zoo_model import has_fixed_batches
-from keras_genzoo.networks.progressive import (
-    ProgressiveDiscriminator,
-    ProgressiveGenerator,
-    blend,
-    enlarge,
-    num_levels_of,
-    shrink,
-)
+from keras_genzoo.networks.progressive import ProgressiveDiscriminator, blend, enlarge, shrink
 from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class ProgressiveGAN(LatentModel):
+class ProgressiveGAN(MultiResolutionGAN):
     """A generator and a discriminator that grow from 4x4 images to large ones while they train.
 
     `fit` takes images of the last level's size and shrinks them to the running level's; the number of images seen
@@ -33,19 +22,14 @@ class ProgressiveGAN(LatentModel):
     as long as the learning rate.
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the last level; height = width = 4 * 2^k. Defaults to what
-            `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 512.
+        image_shape, latent_dim: As for `MultiResolutionGAN`.
         generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to that of the paper's widths.
         discriminator: `keras_genzoo.networks.ProgressiveDiscriminator`. Defaults to that of the paper's widths.
         schedule: `keras_genzoo.growth.GrowthSchedule`. Defaults to the paper's.
         images_seen: Int, images of training that the networks have seen: where in the schedule they stand. A
             preset records it.
-        loss: `keras_genzoo.losses.AdversarialLoss`, its name, or a config. Defaults to Wasserstein.
-        penalty: `keras_genzoo.penalties.GradientPenalty`, `"wasserstein"` for
-            `WassersteinGradientPenalty(weight=10)`, or None. The paper's least squares have none.
-        drift: Float, weight of the mean square of the values of real images, which keeps them near zero.
-        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+        penalty: As for `MultiResolutionGAN`. The paper's least squares have none.
+        loss, drift, average_decay, average_half_life, seed, **kwargs: As for `MultiResolutionGAN`.
 
     Example:
 
@@ -60,48 +44,18 @@ class ProgressiveGAN(LatentModel):
     Source: Karras et al. 2018. One latent makes the images of both updates of a step.
     """
 
-    players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
-    loss_names = ("discriminator_loss", "generator_loss", "gradient_penalty")
+    discriminator_class = ProgressiveDiscriminator
 
-    def __init__(
-        self,
-        image_shape=None,
-        latent_dim=None,
-        *,
-        generator=None,
-        discriminator=None,
-        schedule=None,
-        images_seen=0,
-        loss="wasserstein",
-        penalty="wasserstein",
-        drift=0.001,
-        average_decay=0.999,
-        **kwargs,
-    ):
-        image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.image_shape)
-        latent_dim = agreeing("latent_dim", latent_dim, generator, lambda: generator.latent_dim, default=512)
-        super().__init__(
-            image_shape=image_shape, latent_dim=latent_dim, average_decay=average_decay, **kwargs
-        )
-        num_levels = num_levels_of(image_shape)
-        generator = generator or ProgressiveGenerator(image_shape, latent_dim)
-        discriminator = discriminator or ProgressiveDiscriminator(image_shape)
-        agreeing("image_shape", image_shape, discriminator, lambda: discriminator.image_shape)
-        self.schedule = schedule or GrowthSchedule(num_levels)
-        if self.schedule.num_levels != num_levels:
+    def __init__(self, image_shape=None, latent_dim=None, *, schedule=None, images_seen=0, **kwargs):
+        super().__init__(image_shape, latent_dim, **kwargs)
+        self.schedule = schedule or GrowthSchedule(self.num_levels)
+        if self.schedule.num_levels != self.num_levels:
             raise ValueError(
-                f"`schedule` has {self.schedule.num_levels} levels, but images of {tuple(image_shape)} have "
-                f"{num_levels}, from 4x4 on. Change its `num_levels`."
+                f"`schedule` has {self.schedule.num_levels} levels, but images of {self.image_shape} have "
+                f"{self.num_levels}, from 4x4 on. Change its `num_levels`."
             )
         if images_seen < 0:
             raise ValueError(f"`images_seen` must be at least 0. Received: images_seen={images_seen}")
-        if drift < 0:
-            raise ValueError(f"`drift` must be at least 0. Received: drift={drift}")
-        self.adversarial_loss = losses.get(loss)
-        if penalty == "wasserstein":
-            penalty = penalties.WassersteinGradientPenalty()
-        self.penalty = penalties.get(penalty)
-        self.drift = drift
         self.images_seen = self.add_weight(
             name="images_seen",
             shape=(),
@@ -110,7 +64,6 @@ class ProgressiveGAN(LatentModel):
             trainable=False,
             aggregation="only_first_replica",
         )
-        self.set_networks(generator=generator, discriminator=discriminator)
         # What a step is traced for; `fit` moves it.
         self.phase = self.schedule.phase_at(images_seen)
 
@@ -136,9 +89,7 @@ class ProgressiveGAN(LatentModel):
                 f"`steps_per_execution` is {steps}, but a level would end within an execution. Make the schedule "
                 f"with `steps_per_execution={steps}`, which rounds its phases to that."
             )
-        super().compile(
-            {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
-        )
+        super().compile(generator_optimizer, discriminator_optimizer, **kwargs)
 
     def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):
         """As `ZooModel.fit`; the level follows the images seen, from those seen before on.
@@ -150,19 +101,8 @@ class ProgressiveGAN(LatentModel):
         given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
         return super().fit(x, y, *args, callbacks=[_Growing(), *given], **kwargs)
 
-    def _check_batches(self, x, num, batch_size, training):
-        super()._check_batches(x, num, batch_size, training)
-        group, replicas = self.discriminator.group_size, backends.num_replicas_of(self)
-        sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
-        if not has_fixed_batches(x):
-            # Of several sizes: those of the schedule.
-            sizes |= {phase.batch_size for phase in self.schedule.phases}
-        if training and any(size % (group * replicas) for size in sizes):
-            raise ValueError(
-                f"A batch (of a replica) must be a multiple of the {group} images of a group, over which the "
-                f"discriminator looks at their deviation. Received batches of {sorted(sizes)} images on {replicas} "
-                "replicas. Change the batch size, or the discriminator's `group_size`."
-            )
+    def _scheduled_batch_sizes(self, x):
+        return set() if has_fixed_batches(x) else {phase.batch_size for phase in self.schedule.phases}
 
     def follow_schedule(self):
         """Goes to the phase that the images seen call for. `fit` does so after every execution.
@@ -170,17 +110,24 @@ class ProgressiveGAN(LatentModel):
         Where that is another level, the optimizers start anew, and take the level's learning rate.
         """
         phase = self.schedule.phase_at(int(self.images_seen.numpy()))
-        before, self.phase = self.phase, phase
-        with backends.strategy_scope(self):
-            for optimizer in self.optimizers.values():
-                if phase.level != before.level:
+        if phase == self.phase:
+            return
+        if phase.level != self.phase.level:
+            with backends.strategy_scope(self):
+                for optimizer in self.optimizers.values():
                     _restart(optimizer)
-                if phase.learning_rate is not None:
-                    optimizer.learning_rate = phase.learning_rate
-        if phase != before:
-            # A step is traced for one phase.
-            self.make_train_function(force=True)
-            self.test_function = None
+        self.phase = phase
+        self._take_learning_rate()
+        # A step is traced for one phase.
+        self.make_train_function(force=True)
+        self.test_function = None
+
+    def _take_learning_rate(self):
+        """Gives the optimizers the schedule's learning rate, where it has one."""
+        if self.phase.learning_rate is not None:
+            with backends.strategy_scope(self):
+                for optimizer in self.optimizers.values():
+                    optimizer.learning_rate = self.phase.learning_rate
 
     @backends.train_step
     def train_step(self, data):
@@ -217,22 +164,8 @@ class ProgressiveGAN(LatentModel):
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def discriminator_loss(self, real, fakes, alpha=None, training=False):
-        """The adversarial loss with the drift term `drift E[D(x)^2]` and the penalty, at the running level.
-
-        Returns:
-            Tuple of the float32 scalar and a dict of the logged losses.
-        """
-        # A group's deviation is that of images in a row: one pass over both does not mix them.
-        values = self._values(ops.concatenate([real, fakes]), alpha, training)
-        real_values, fake_values = ops.split(values, 2)
-        penalty = ops.zeros(())
-        if self.penalty is not None:
-            penalty = self.penalty(
-                lambda samples: self._values(samples, alpha, training), real, fakes, self.noise
-            )
-        loss = self.adversarial_loss.discriminator(real_values, fake_values) + penalty
-        loss += self.drift * ops.mean(ops.square(real_values))
-        return loss, {"discriminator_loss": loss, "gradient_penalty": penalty}
+        """As `MultiResolutionGAN.loss_of_values`, at the running level."""
+        return self.loss_of_values(lambda images: self._values(images, alpha, training), real, fakes)
 
     def shrunk(self, images, alpha=None):
         """Images of the last level's size as those of the running level, faded like the generator's own."""
@@ -259,56 +192,8 @@ class ProgressiveGAN(LatentModel):
 
     # Using a trained model.
 
-    def call(self, inputs, training=False):
-        return self.images_from_latents(inputs)
-
-    def images_from_latents(self, latents, labels=None, level=None, truncation=1.0):
-        """Images in [-1, 1] of the network that samples, as a float32 tensor.
-
-        Args:
-            latents: Float tensor `(batch, latent_dim)`.
-            labels: None.
-            level: Int, or None for the level, and the fade-in, that training has come to.
-            truncation: As for `sample`.
-        """
-        alpha = None
-        if level is None:
-            level, alpha = self.phase.level, self.phase.alpha(self.images_seen.value)
-        images = self.sampling_network(
-            latents, level=level, alpha=alpha, truncation=truncation, training=False
-        )
-        return ops.clip(images, -1.0, 1.0)
-
-    def sample(
-        self, num=None, seed=None, latents=None, labels=None, batch_size=64, level=None, truncation=1.0
-    ):
-        """Draws images.
-
-        Args:
-            num, seed, latents, batch_size: As for `LatentModel.sample`.
-            labels: None: there are no classes.
-            level: Int, 0 for 4x4 images, or None for the level that training has come to. The layer that makes a
-                lower level's images stays as it was when training left that level, while those before it train on.
-            truncation: Float, length of the normalised latents as a share of the trained one: below 1 images are
-                more alike, and often better.
-
-        Returns:
-            Float32 NumPy array `(num, side, side, channels)` in [-1, 1], `side = 4 * 2**level`.
-
-        Raises:
-            ValueError: If the arguments do not fit one another or the model.
-        """
-        if labels is not None:
-            raise ValueError("`labels` was given, but this model was not trained with classes.")
-        self._check_level(level)
-        if truncation < 0:
-            raise ValueError(f"`truncation` must be at least 0. Received: truncation={truncation}")
-        latents = self.latents_to_sample(num, seed, latents)
-        return in_batches(
-            lambda latents: self.images_from_latents(latents, level=level, truncation=truncation),
-            [latents],
-            batch_size,
-        )
+    def trained_level(self):
+        return self.phase.level, self.phase.alpha(self.images_seen.value)
 
     def at_level(self, level):
         """A model of its own that ends at a level of this one, as trained so far, to export or to save.
@@ -349,16 +234,6 @@ class ProgressiveGAN(LatentModel):
         averages = {} if self.averaged_network is None else {"average": self.averaged_network}
         return {**self.networks, **averages}
 
-    def _check_level(self, level):
-        if level is not None and not 0 <= level < self.schedule.num_levels:
-            raise ValueError(
-                f"`level` must be from 0 to {self.schedule.num_levels - 1}. Received: level={level}"
-            )
-
-    def _functional_sampler(self):
-        latents = keras.Input((self.latent_dim,), name="latents")
-        return keras.Model(latents, self.images_from_latents(latents))
-
     # Saving.
 
     def load_own_variables(self, store):
@@ -370,13 +245,8 @@ class ProgressiveGAN(LatentModel):
     def get_config(self):
         return {
             **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "schedule": keras.saving.serialize_keras_object(self.schedule),
             "images_seen": int(self.images_seen.numpy()),
-            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
-            "penalty": keras.saving.serialize_keras_object(self.penalty),
-            "drift": self.drift,
         }
 
 
@@ -385,6 +255,7 @@ class _Growing(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.model.follow_schedule()
+        self.model._take_learning_rate()
 
     def on_train_batch_end(self, batch, logs=None):
         self.model.follow_schedule()

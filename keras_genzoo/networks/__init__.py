@@ -5,7 +5,11 @@ from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
-from keras_genzoo.networks.progressive import ProgressiveDiscriminator, ProgressiveGenerator
+from keras_genzoo.networks.progressive import (
+    MultiScaleDiscriminator,
+    ProgressiveDiscriminator,
+    ProgressiveGenerator,
+)
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
 from keras_genzoo.networks.translation_resnet import ResNetTranslator
 from keras_genzoo.networks.unet import UNetGenerator
@@ -22,6 +26,7 @@ __all__ = [
     "MLPDiscriminator",
     "MLPEncoder",
     "MLPGenerator",
+    "MultiScaleDiscriminator",
     "PatchGANDiscriminator",
     "ProgressiveDiscriminator",
     "ProgressiveGenerator",

@@ -1,4 +1,4 @@
-"""The growing generator and discriminator of Karras et al. 2018.
+"""The growing generator and discriminator of Karras et al. 2018, and the discriminator of all sizes at once.
 
 A network holds the blocks of all levels; a call names the level and runs the blocks up to it, no others. Level `l`
 has images of the side `4 * 2**l`.
@@ -100,16 +100,26 @@ class ProgressiveGenerator(_ProgressiveNetwork):
 
     def call(self, latents, level=None, alpha=None, truncation=1.0):
         level = self.num_levels - 1 if level is None else level
+        features = self._features(latents, level, truncation)
+        images = self._images(features, level)
+        return images if alpha is None else blend(images, enlarge(self._images(features, level - 1)), alpha)
+
+    def pyramid(self, latents):
+        """Images of all levels in one pass, from 4x4 on: list of float32 `(batch, side, side, channels)`."""
+        features = self._features(latents, self.num_levels - 1)
+        return [self._images(features, level) for level in range(self.num_levels)]
+
+    def _features(self, latents, level, truncation=1.0):
+        """What each level up to one makes."""
         x = self.normalization(latents) * truncation
         x = self._normalized(self.initial(x))
-        x = self._normalized(self.second[0](x))
+        features = [self._normalized(self.second[0](x))]
         for first, second in zip(self.first[:level], self.second[1:], strict=False):
-            below = x
-            x = self._normalized(second(self._normalized(first(x))))
-        images = ops.cast(self.to_images[level](x), "float32")
-        if alpha is None:
-            return images
-        return blend(images, enlarge(ops.cast(self.to_images[level - 1](below), "float32")), alpha)
+            features.append(self._normalized(second(self._normalized(first(features[-1])))))
+        return features
+
+    def _images(self, features, level):
+        return ops.cast(self.to_images[level](features[level]), "float32")
 
     def _normalized(self, x):
         return self.normalization(ops.leaky_relu(x, 0.2))
@@ -215,6 +225,70 @@ class ProgressiveDiscriminator(_ProgressiveNetwork):
             self.dense,
             self.values,
         ]
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class MultiScaleDiscriminator(_ProgressiveNetwork):
+    """An image at all sizes to one value.
+
+    The largest is taken in by a linear 1x1 convolution. Each level down to 8x8 has the standard deviation over a
+    group of images and two 3x3 convolutions, and halves the side by averaging; the image of the halved size is then
+    put before the channels (the paper's phi_simple). At 4x4 follow the deviation, a 3x3 convolution, a dense layer to
+    as many values as there are channels, and one to the value. Leaky ReLU of 0.2 follows all but the first and the
+    last.
+    With 1024x1024x3 it has 23,163,681 parameters.
+
+    Args:
+        image_shape, fmap_base, fmap_max: As for `ProgressiveGenerator`.
+        group_size: Int, images of a group; a batch (of a replica) must be a multiple of it.
+
+    Call arguments:
+        images: List of floats `(batch, side, side, channels)`, side 4, 8, ... to that of `image_shape`.
+
+    Returns:
+        Float32 values `(batch, 1)`.
+
+    Source: Karnewar & Wang 2020, section 2 and table 7; the channels are those of Karras et al. 2018.
+    """
+
+    def __init__(
+        self,
+        image_shape=(1024, 1024, 3),
+        fmap_base=8192,
+        fmap_max=512,
+        group_size=4,
+        name="discriminator",
+    ):
+        super().__init__(image_shape, fmap_base, fmap_max, name)
+        self.group_size = group_size
+        added = [image_shape[-1] + 1] * (self.num_levels - 1) + [1]
+        self.from_images = _built(EqualizedConv2D(self.channels[-1], 1), image_shape[-1])
+        self.first = [
+            _built(EqualizedConv2D(channels, 3), channels + more)
+            for channels, more in zip(self.channels[1:], added[1:], strict=True)
+        ]
+        self.second = [
+            _built(EqualizedConv2D(below, 3), channels)
+            for below, channels in itertools.pairwise(self.channels)
+        ]
+        smallest = self.channels[0]
+        self.deviation = _built(MinibatchStandardDeviation(group_size), smallest)
+        self.final = _built(EqualizedConv2D(smallest, 3), smallest + added[0])
+        self.dense = _built(EqualizedDense(smallest), 16 * smallest)
+        self.values = _built(EqualizedDense(1, gain=1.0), smallest)
+        # In the form whose second derivative costs nothing in a gradient penalty.
+        self.activation = _built(LeakyReLU(0.2), smallest)
+        self.built = True
+
+    def call(self, images):
+        x = self.from_images(images[-1])
+        for first, second, image in zip(self.first[::-1], self.second[::-1], images[-2::-1], strict=True):
+            x = self.activation(second(self.activation(first(self.deviation(x)))))
+            x = shrink(x)
+            x = ops.concatenate([ops.cast(image, x.dtype), x], axis=-1)
+        x = self.activation(self.final(self.deviation(x)))
+        x = self.activation(self.dense(ops.reshape(x, (-1, 16 * self.channels[0]))))
+        return ops.cast(self.values(x), "float32")
 
 
 def enlarge(images):

@@ -286,7 +286,7 @@ class TestOptions:
             {"image_shape": (16, 16, 1), "penalty": penalties.R1()},
             r"'discriminator' has batch normalisation.*a gradient penalty needs layer normalisation",
         ),
-        ({"penalty": "r1"}, r"`penalty` must be an object of `keras_genzoo.penalties`.*Received: 'r1'"),
+        ({"penalty": "r3"}, r"`penalty` must be one of .*Received: 'r3'"),
         ({"average_decay": 1.0}, r"`average_decay` must be in \[0, 1\). Received: average_decay=1.0"),
         ({"average_half_life": 0}, r"`average_half_life` must be positive"),
         ({"num_classes": 1}, r"`num_classes` must be at least 2, or None. Received: num_classes=1"),

@@ -1,4 +1,4 @@
-"""The growing networks: the paper's counts, and an architecture restated in NumPy."""
+"""The growing networks and MSG-GAN's discriminator: counts, and the architectures restated in NumPy."""
 
 import keras
 import numpy as np
@@ -25,6 +25,11 @@ def _discriminator():
     return _with_offsets(networks.ProgressiveDiscriminator(SHAPE, fmap_base=32, fmap_max=8, group_size=2))
 
 
+def _multi_scale_discriminator():
+    keras.utils.set_random_seed(1)
+    return _with_offsets(networks.MultiScaleDiscriminator(SHAPE, fmap_base=32, fmap_max=8, group_size=2))
+
+
 def _with_offsets(network):
     """Biases begin at zero: others prove that they are added."""
     rng = np.random.default_rng(2)
@@ -47,6 +52,12 @@ class TestParameterCounts:
         discriminator = networks.ProgressiveDiscriminator()
         assert discriminator.count_params() == 23_087_249
         assert self._count(discriminator, 8) == 23_077_137
+
+    def test_multi_scale_discriminator(self):
+        """The progressive one's last level, with three channels and a deviation more at each level but the first."""
+        channels = [512, 512, 512, 256, 128, 64, 32]
+        added = 9 * (16 * 1 + sum(channels) * 4 + 512 * 3)
+        assert networks.MultiScaleDiscriminator().count_params() == 23_077_137 + added == 23_163_681
 
     def test_channels(self):
         expected = [512, 512, 512, 512, 256, 128, 64, 32, 16]
@@ -119,10 +130,28 @@ def _discriminate(network, images, level, alpha):
         if index == level and alpha is not None:
             below = _leaky(_convolve(network.from_images[level - 1], _halve(images)))
             x = alpha * x + (1 - alpha) * below
+    return _value(network, x)
+
+
+def _discriminate_all_sizes(network, sizes):
+    x = _convolve(network.from_images, sizes[2])
+    x = _leaky(_convolve(network.first[1], _with_deviation(x)))
+    x = _halve(_leaky(_convolve(network.second[1], x)))
+    x = np.concatenate([sizes[1], x], -1)
+    x = _leaky(_convolve(network.first[0], _with_deviation(x)))
+    x = _halve(_leaky(_convolve(network.second[0], x)))
+    return _value(network, np.concatenate([sizes[0], x], -1))
+
+
+def _with_deviation(x):
+    """One channel more: the deviation in groups of two images."""
     groups = x.reshape(-1, 2, *x.shape[1:])
     deviation = np.sqrt(groups.var(1) + 1e-8).mean((1, 2, 3)).repeat(2)
-    x = np.concatenate([x, np.broadcast_to(deviation[:, None, None, None], (*x.shape[:3], 1))], -1)
-    x = _leaky(_convolve(network.final, x))
+    return np.concatenate([x, np.broadcast_to(deviation[:, None, None, None], (*x.shape[:3], 1))], -1)
+
+
+def _value(network, x):
+    x = _leaky(_convolve(network.final, _with_deviation(x)))
     kernel, bias = _scaled(network.dense)
     x = _leaky(x.reshape(len(x), -1) @ kernel + bias)
     kernel, bias = _scaled(network.values, gain=1)
@@ -151,6 +180,15 @@ class TestArchitecture:
         values = _numpy(discriminator(images, level=level, alpha=alpha))
         assert values.shape == (4, 1)
         np.testing.assert_allclose(values, _discriminate(discriminator, images, level, alpha), atol=1e-4)
+
+
+def test_architecture_of_all_sizes():
+    discriminator = _multi_scale_discriminator()
+    rng = np.random.default_rng(4)
+    sizes = [rng.uniform(-1, 1, (4, side, side, 3)).astype("float32") for side in (4, 8, 16)]
+    values = _numpy(discriminator(sizes))
+    assert values.shape == (4, 1) and values.std() > 0.01
+    np.testing.assert_allclose(values, _discriminate_all_sizes(discriminator, sizes), atol=1e-4)
 
 
 def test_alpha_leads_from_the_level_below_to_the_level():
@@ -183,11 +221,13 @@ def test_outputs_are_float32_under_mixed_precision(policy):
     try:
         generator = networks.ProgressiveGenerator((8, 8, 3), 5, fmap_max=8)
         discriminator = networks.ProgressiveDiscriminator((8, 8, 3), fmap_max=8, group_size=1)
+        multi_scale = networks.MultiScaleDiscriminator((8, 8, 3), fmap_max=8, group_size=1)
     finally:
         keras.config.set_dtype_policy(before)
     images = generator(np.ones((2, 5), "float32"), level=1, alpha=0.5)
     values = discriminator(images, level=1, alpha=0.5)
-    for output in (images, values):
+    all_sizes = generator.pyramid(np.ones((2, 5), "float32"))
+    for output in (images, values, *all_sizes, multi_scale(all_sizes)):
         assert keras.backend.standardize_dtype(output.dtype) == "float32"
         assert np.isfinite(_numpy(output)).all()
     assert {layer.compute_dtype for layer in generator.second} == {policy.removeprefix("mixed_")}
@@ -199,7 +239,7 @@ def test_bad_shape(shape):
         networks.ProgressiveGenerator(shape)
 
 
-@pytest.mark.parametrize("make", [_generator, _discriminator])
+@pytest.mark.parametrize("make", [_generator, _discriminator, _multi_scale_discriminator])
 def test_config(make):
     network = make()
     again = type(network).from_config(network.get_config())

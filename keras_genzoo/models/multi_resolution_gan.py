@@ -1,0 +1,181 @@
+"""The base of the GANs whose generator makes images of several sizes."""
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends, losses, penalties
+from keras_genzoo.models.generative_model import in_batches
+from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
+
+
+class MultiResolutionGAN(LatentModel):
+    """What the progressive GAN and MSG-GAN share: levels from 4x4 on, a Wasserstein loss with drift, sampling.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)` of the last level; height = width = 4 * 2^k. Defaults to what
+            `generator` makes.
+        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 512.
+        generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to that of the paper's widths.
+        discriminator: Network of the class that the family names. Defaults to that of the paper's widths.
+        loss: `keras_genzoo.losses.AdversarialLoss`, its name, or a config. Defaults to Wasserstein.
+        penalty: `keras_genzoo.penalties.GradientPenalty`, its name, or None. Defaults to
+            `WassersteinGradientPenalty(weight=10)`.
+        drift: Float, weight of the mean square of the values of real images, which keeps them near zero.
+        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+    """
+
+    players = {"discriminator": ("discriminator",), "generator": ("generator",)}  # noqa: RUF012
+    loss_names = ("discriminator_loss", "generator_loss", "gradient_penalty")
+    # Class of the default discriminator. Set by each family.
+    discriminator_class = None
+
+    def __init__(
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        generator=None,
+        discriminator=None,
+        loss="wasserstein",
+        penalty="wasserstein",
+        drift=0.001,
+        average_decay=0.999,
+        **kwargs,
+    ):
+        image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.image_shape)
+        latent_dim = agreeing("latent_dim", latent_dim, generator, lambda: generator.latent_dim, default=512)
+        super().__init__(
+            image_shape=image_shape, latent_dim=latent_dim, average_decay=average_decay, **kwargs
+        )
+        self.num_levels = num_levels_of(image_shape)
+        generator = generator or ProgressiveGenerator(image_shape, latent_dim)
+        discriminator = discriminator or self.discriminator_class(image_shape)
+        agreeing("image_shape", image_shape, discriminator, lambda: discriminator.image_shape)
+        if drift < 0:
+            raise ValueError(f"`drift` must be at least 0. Received: drift={drift}")
+        self.adversarial_loss = losses.get(loss)
+        self.penalty = penalties.get(penalty)
+        self.drift = drift
+        self.set_networks(generator=generator, discriminator=discriminator)
+
+    def _check_batches(self, x, num, batch_size, training):
+        super()._check_batches(x, num, batch_size, training)
+        group, replicas = self.discriminator.group_size, backends.num_replicas_of(self)
+        sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
+        sizes |= self._scheduled_batch_sizes(x)
+        if training and any(size % (group * replicas) for size in sizes):
+            raise ValueError(
+                f"A batch (of a replica) must be a multiple of the {group} images of a group, over which the "
+                f"discriminator looks at their deviation. Received batches of {sorted(sizes)} images on {replicas} "
+                "replicas. Change the batch size, or the discriminator's `group_size`."
+            )
+
+    def _scheduled_batch_sizes(self, x):
+        """Sizes of batches to come that the first does not show."""
+        return set()
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+        """Configures the model for training.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
+            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
+            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
+        """
+        super().compile(
+            {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
+        )
+
+    def loss_of_values(self, values_of, real, fakes):
+        """The discriminator's adversarial loss with the drift term `drift E[D(x)^2]` and the penalty.
+
+        Args:
+            values_of: Callable from images, or a list of them at several sizes, to the discriminator's values.
+            real, fakes: Batches of images, or lists of the same images at several sizes.
+
+        Returns:
+            Tuple of the float32 scalar and a dict of the logged losses.
+        """
+        # A group's deviation is that of images in a row: one pass over both does not mix them.
+        both = keras.tree.map_structure(lambda real, fakes: ops.concatenate([real, fakes]), real, fakes)
+        real_values, fake_values = ops.split(values_of(both), 2)
+        penalty = ops.zeros(()) if self.penalty is None else self.penalty(values_of, real, fakes, self.noise)
+        loss = self.adversarial_loss.discriminator(real_values, fake_values) + penalty
+        loss += self.drift * ops.mean(ops.square(real_values))
+        return loss, {"discriminator_loss": loss, "gradient_penalty": penalty}
+
+    # Using a trained model.
+
+    def call(self, inputs, training=False):
+        return self.images_from_latents(inputs)
+
+    def images_from_latents(self, latents, labels=None, level=None, truncation=1.0):
+        """Images in [-1, 1] of the network that samples, as a float32 tensor.
+
+        Args:
+            latents: Float tensor `(batch, latent_dim)`.
+            labels: None.
+            level: Int, or None for the level, and the fade-in, that training has come to.
+            truncation: As for `sample`.
+        """
+        level, alpha = self.trained_level() if level is None else (level, None)
+        images = self.sampling_network(
+            latents, level=level, alpha=alpha, truncation=truncation, training=False
+        )
+        return ops.clip(images, -1.0, 1.0)
+
+    def trained_level(self):
+        """Tuple of the level that training has come to, and alpha of its fade-in or None."""
+        return self.num_levels - 1, None
+
+    def sample(
+        self, num=None, seed=None, latents=None, labels=None, batch_size=64, level=None, truncation=1.0
+    ):
+        """Draws images.
+
+        Args:
+            num, seed, latents, batch_size: As for `LatentModel.sample`.
+            labels: None: there are no classes.
+            level: Int, 0 for 4x4 images, or None for the level that training has come to. In a network that grew, the
+                layer that makes a lower level's images stays as it was when training left that level, while those
+                before it train on.
+            truncation: Float, length of the normalised latents as a share of the trained one: below 1 images are
+                more alike, and often better.
+
+        Returns:
+            Float32 NumPy array `(num, side, side, channels)` in [-1, 1], `side = 4 * 2**level`.
+
+        Raises:
+            ValueError: If the arguments do not fit one another or the model.
+        """
+        if labels is not None:
+            raise ValueError("`labels` was given, but this model was not trained with classes.")
+        self._check_level(level)
+        if truncation < 0:
+            raise ValueError(f"`truncation` must be at least 0. Received: truncation={truncation}")
+        latents = self.latents_to_sample(num, seed, latents)
+        return in_batches(
+            lambda latents: self.images_from_latents(latents, level=level, truncation=truncation),
+            [latents],
+            batch_size,
+        )
+
+    def _check_level(self, level):
+        if level is not None and not 0 <= level < self.num_levels:
+            raise ValueError(f"`level` must be from 0 to {self.num_levels - 1}. Received: level={level}")
+
+    def _functional_sampler(self):
+        latents = keras.Input((self.latent_dim,), name="latents")
+        return keras.Model(latents, self.images_from_latents(latents))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
+            "drift": self.drift,
+        }

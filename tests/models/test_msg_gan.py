@@ -1,0 +1,191 @@
+"""MSG-GAN: what a step computes at all sizes at once, its samples, and every family's promises."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from toy_msg import SHAPE, make_msg_gan, make_r1_msg_gan, make_wasserstein_msg_gan
+
+from keras_genzoo import backends, losses, models
+from keras_genzoo.networks import MultiScaleDiscriminator
+from tests import support
+
+IMAGES = (support.toy_images(8, SHAPE),)
+
+
+def _numpy(x):
+    return np.array(ops.convert_to_numpy(x))
+
+
+def _halved(images):
+    """Means of 2x2 pixels, in NumPy."""
+    batch, height, width, channels = images.shape
+    return images.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+
+
+class TestNumbersOfThePaper:
+    def test_optimizers_and_constants(self):
+        gan = models.MSGGAN((8, 8, 3), 4)
+        gan.compile()
+        for optimizer in gan.optimizers.values():
+            assert isinstance(optimizer, keras.optimizers.Adam)
+            assert float(optimizer.learning_rate) == pytest.approx(3e-3)
+            assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.0, 0.99, 1e-8)
+        assert (gan.penalty.weight, gan.penalty.target, gan.drift, gan.average_decay) == (10, 1, 0.001, 0.999)
+        assert isinstance(gan.adversarial_loss, losses.Wasserstein)
+
+    def test_default_networks(self):
+        gan = models.MSGGAN((8, 8, 3))
+        assert gan.latent_dim == 512
+        assert isinstance(gan.discriminator, MultiScaleDiscriminator)
+        assert gan.generator.channels == gan.discriminator.channels == [512, 512]
+
+
+class TestStep:
+    def test_real_images_of_all_sizes(self):
+        gan = make_msg_gan()
+        images = support.toy_images(4, SHAPE)
+        small, large = (_numpy(size) for size in gan.pyramid(ops.convert_to_tensor(images)))
+        np.testing.assert_array_equal(large, images)
+        np.testing.assert_allclose(small, _halved(images), atol=1e-6)
+
+    def test_generator_makes_in_one_pass_what_its_levels_make(self):
+        gan = make_msg_gan()
+        latents = np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
+        pyramid = gan.generator.pyramid(latents)
+        assert [size.shape for size in pyramid] == [(4, 4, 4, 1), (4, 8, 8, 1)]
+        for level, images in enumerate(pyramid):
+            assert _numpy(images).std() > 0.01
+            np.testing.assert_allclose(
+                _numpy(images), _numpy(gan.generator(latents, level=level)), rtol=1e-5, atol=1e-6
+            )
+
+    def test_discriminator_loss(self):
+        """The adversarial term, the drift, and the mean of the penalties on the gradients at each size."""
+        gan = make_r1_msg_gan(drift=0.5)
+        real = gan.pyramid(ops.convert_to_tensor(support.toy_images(4, SHAPE)))
+        fakes = gan.pyramid(ops.convert_to_tensor(support.toy_images(4, SHAPE)[::-1].copy() * 0.5))
+        loss, logs = gan.discriminator_loss(real, fakes, True)
+        values, gradients = backends.input_value_and_grad(gan.discriminator, real)
+        of_sizes = [np.square(_numpy(gradient)).sum((1, 2, 3)).mean() for gradient in gradients]
+        assert min(of_sizes) > 0 and of_sizes[0] != pytest.approx(of_sizes[1], rel=0.01)
+        penalty = 0.5 * 2.0 * np.mean(of_sizes)
+        values, fake_values = _numpy(values), _numpy(gan.discriminator(fakes))
+        expected = fake_values.mean() - values.mean() + 0.5 * np.square(values).mean() + penalty
+        assert float(logs["gradient_penalty"]) == pytest.approx(penalty, rel=1e-4)
+        assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+    def test_gradients_reach_every_level_of_the_generator_directly(self):
+        """The 4x4 image's own layer learns from it, although the 8x8 image does not pass through that layer."""
+        gan = make_msg_gan()
+        before = [_numpy(layer.kernel.value) for layer in gan.generator.to_images]
+        gan.train_on_batch(IMAGES[0])
+        for layer, kernel in zip(gan.generator.to_images, before, strict=True):
+            assert (_numpy(layer.kernel.value) != kernel).all()
+
+    def test_step_by_plain_gradient_descent(self):
+        """The discriminator first, then the generator on the same fakes by the discriminator just updated."""
+        gan, same = make_r1_msg_gan(), make_r1_msg_gan()
+        images = support.toy_images(4, SHAPE)
+        gan.train_on_batch(images)
+        real = same.pyramid(ops.convert_to_tensor(images))
+        latents = same.draw_latents(4)
+        fakes = same.generator.pyramid(latents)
+        for player, loss in (
+            ("discriminator", lambda: same.discriminator_loss(real, fakes, True)[0]),
+            ("generator", lambda: -ops.mean(same.discriminator(same.generator.pyramid(latents)))),
+        ):
+            variables = same.variables_of(player)
+            _, gradients = backends.value_and_grad(loss, variables)
+            for variable, gradient in zip(variables, gradients, strict=True):
+                variable.assign(variable.value - 0.01 * gradient)
+        for name, network in gan.networks.items():
+            for variable, expected in zip(network.weights, same.networks[name].weights, strict=True):
+                np.testing.assert_allclose(
+                    _numpy(variable.value), _numpy(expected.value), atol=2e-6, err_msg=variable.path
+                )
+
+
+class TestSampling:
+    def test_levels_and_truncation(self):
+        gan = make_msg_gan()
+        assert gan.sample(3, seed=0).shape == (3, 8, 8, 1)
+        small = gan.sample(3, seed=0, level=0)
+        assert small.shape == (3, 4, 4, 1)
+        same = gan.sample(3, seed=0, level=0, truncation=0.0)
+        assert np.ptp(small, axis=0).max() > 0.01 and np.ptp(same, axis=0).max() < 1e-6
+
+    def test_unknown_level_is_refused(self):
+        with pytest.raises(ValueError, match=r"`level` must be from 0 to 1\. Received: level=2"):
+            make_msg_gan().sample(1, level=2)
+
+    @pytest.mark.tensorflow
+    def test_export(self, tmp_path):
+        import tensorflow as tf
+
+        gan = make_msg_gan()
+        gan.export(tmp_path / "gan")
+        images = tf.saved_model.load(str(tmp_path / "gan")).signatures["sample"](num=2, seed=3)["images"]
+        expected = np.round((gan.sample(2, seed=3) + 1) * 127.5)
+        assert np.abs(images.numpy().astype("float32") - expected).max() <= 1
+
+
+class TestPromises:
+    @pytest.mark.parametrize("make_model", [make_msg_gan, make_wasserstein_msg_gan])
+    def test_training_step(self, make_model):
+        support.check_training_step(make_model, IMAGES)
+
+    def test_evaluate(self):
+        logs = make_wasserstein_msg_gan().evaluate(*IMAGES, batch_size=4, verbose=0, return_dict=True)
+        assert set(logs) == {"discriminator_loss", "generator_loss", "gradient_penalty"}
+        assert np.isfinite(list(logs.values())).all()
+
+    def test_compile_config(self):
+        support.check_compile_config(make_msg_gan)
+
+    def test_config(self):
+        gan = make_msg_gan(drift=0.1, loss="least_squares")
+        again = models.MSGGAN.from_config(gan.get_config())
+        assert again.get_config() == gan.get_config()
+        assert (again.drift, again.penalty) == (0.1, None)
+
+    def test_batches_that_do_not_fill_groups_are_refused(self):
+        with pytest.raises(ValueError, match="must be a multiple of the 2 images of a group"):
+            make_msg_gan().fit(IMAGES[0], batch_size=3, verbose=0)
+
+    @pytest.mark.slow
+    def test_keras_round_trip(self, tmp_path):
+        support.check_keras_round_trip(make_wasserstein_msg_gan, IMAGES, tmp_path / "gan.keras")
+
+    @pytest.mark.slow
+    def test_preset_round_trip(self, tmp_path):
+        support.check_preset_round_trip(make_msg_gan, tmp_path / "gan", IMAGES)
+
+    @pytest.mark.slow
+    def test_resume(self, tmp_path):
+        support.check_resume(make_wasserstein_msg_gan, (support.toy_images(16, SHAPE),), tmp_path)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_replicas_equal_one_device(self):
+        support.check_replicas_equal_one_device(make_r1_msg_gan, IMAGES)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_replica_noise_differs(self):
+        support.check_replica_noise_differs(make_msg_gan)
+
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_two_workers(self):
+        support.check_two_workers(make_msg_gan, IMAGES)
+
+    def test_mixed_precision(self):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            gan = make_msg_gan()
+        finally:
+            keras.config.set_dtype_policy("float32")
+        history = gan.fit(*IMAGES, batch_size=4, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        assert gan.sample(2, seed=0).dtype == np.float32
