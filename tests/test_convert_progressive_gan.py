@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keras import ops
 
 import keras_genzoo as kg
+from tests import support
 
 torch = pytest.importorskip("torch")
 nn, functional = torch.nn, torch.nn.functional
@@ -131,10 +131,6 @@ def _state(network):
     return {name: value.numpy() for name, value in network.state_dict().items()}
 
 
-def _numpy(x):
-    return np.array(ops.convert_to_numpy(x))
-
-
 @pytest.mark.parametrize(("level", "alpha"), [(0, None), (1, 0.3), (2, 0.6), (2, None)])
 class TestOutputs:
     def test_generator(self, tool, level, alpha):
@@ -142,7 +138,7 @@ class TestOutputs:
         latents = np.random.default_rng(0).normal(size=(6, LATENT)).astype("float32")
         with torch.no_grad():
             expected = theirs(torch.from_numpy(latents), level, alpha).numpy().transpose(0, 2, 3, 1)
-        images = _numpy(tool.generator_of(_state(theirs))(latents, level=level, alpha=alpha))
+        images = support.to_numpy(tool.generator_of(_state(theirs))(latents, level=level, alpha=alpha))
         np.testing.assert_allclose(images, expected, atol=1e-4)
         assert expected.std() > 0.1
 
@@ -152,7 +148,7 @@ class TestOutputs:
         images = np.random.default_rng(1).uniform(-1, 1, (8, side, side, 3)).astype("float32")
         with torch.no_grad():
             expected = theirs(torch.from_numpy(images.transpose(0, 3, 1, 2)), level, alpha).numpy()
-        values = _numpy(tool.discriminator_of(_state(theirs))(images, level=level, alpha=alpha))
+        values = support.to_numpy(tool.discriminator_of(_state(theirs))(images, level=level, alpha=alpha))
         np.testing.assert_allclose(values, expected, atol=1e-4)
         assert expected.std() > 0.01
 

@@ -13,10 +13,6 @@ from tests import support
 IMAGES = (support.toy_images(8, SHAPE),)
 
 
-def _numpy(x):
-    return np.array(ops.convert_to_numpy(x))
-
-
 def _halved(images):
     """Means of 2x2 pixels, in NumPy."""
     batch, height, width, channels = images.shape
@@ -45,7 +41,7 @@ class TestStep:
     def test_real_images_of_all_sizes(self):
         gan = make_msg_gan()
         images = support.toy_images(4, SHAPE)
-        small, large = (_numpy(size) for size in gan.pyramid(ops.convert_to_tensor(images)))
+        small, large = (support.to_numpy(size) for size in gan.pyramid(ops.convert_to_tensor(images)))
         np.testing.assert_array_equal(large, images)
         np.testing.assert_allclose(small, _halved(images), atol=1e-6)
 
@@ -55,9 +51,12 @@ class TestStep:
         pyramid = gan.generator.pyramid(latents)
         assert [size.shape for size in pyramid] == [(4, 4, 4, 1), (4, 8, 8, 1)]
         for level, images in enumerate(pyramid):
-            assert _numpy(images).std() > 0.01
+            assert support.to_numpy(images).std() > 0.01
             np.testing.assert_allclose(
-                _numpy(images), _numpy(gan.generator(latents, level=level)), rtol=1e-5, atol=1e-6
+                support.to_numpy(images),
+                support.to_numpy(gan.generator(latents, level=level)),
+                rtol=1e-5,
+                atol=1e-6,
             )
 
     def test_discriminator_loss(self):
@@ -67,10 +66,10 @@ class TestStep:
         fakes = gan.pyramid(ops.convert_to_tensor(support.toy_images(4, SHAPE)[::-1].copy() * 0.5))
         loss, logs = gan.discriminator_loss(real, fakes, True)
         values, gradients = backends.input_value_and_grad(gan.discriminator, real)
-        of_sizes = [np.square(_numpy(gradient)).sum((1, 2, 3)).mean() for gradient in gradients]
+        of_sizes = [np.square(support.to_numpy(gradient)).sum((1, 2, 3)).mean() for gradient in gradients]
         assert min(of_sizes) > 0 and of_sizes[0] != pytest.approx(of_sizes[1], rel=0.01)
         penalty = 0.5 * 2.0 * np.mean(of_sizes)
-        values, fake_values = _numpy(values), _numpy(gan.discriminator(fakes))
+        values, fake_values = support.to_numpy(values), support.to_numpy(gan.discriminator(fakes))
         expected = fake_values.mean() - values.mean() + 0.5 * np.square(values).mean() + penalty
         assert float(logs["gradient_penalty"]) == pytest.approx(penalty, rel=1e-4)
         assert float(loss) == pytest.approx(expected, rel=1e-4)
@@ -78,10 +77,10 @@ class TestStep:
     def test_gradients_reach_every_level_of_the_generator_directly(self):
         """The 4x4 image's own layer learns from it, although the 8x8 image does not pass through that layer."""
         gan = make_msg_gan()
-        before = [_numpy(layer.kernel.value) for layer in gan.generator.to_images]
+        before = [support.to_numpy(layer.kernel.value) for layer in gan.generator.to_images]
         gan.train_on_batch(IMAGES[0])
         for layer, kernel in zip(gan.generator.to_images, before, strict=True):
-            assert (_numpy(layer.kernel.value) != kernel).all()
+            assert (support.to_numpy(layer.kernel.value) != kernel).all()
 
     def test_step_by_plain_gradient_descent(self):
         """The discriminator first, then the generator on the same fakes by the discriminator just updated."""
@@ -102,7 +101,10 @@ class TestStep:
         for name, network in gan.networks.items():
             for variable, expected in zip(network.weights, same.networks[name].weights, strict=True):
                 np.testing.assert_allclose(
-                    _numpy(variable.value), _numpy(expected.value), atol=2e-6, err_msg=variable.path
+                    support.to_numpy(variable.value),
+                    support.to_numpy(expected.value),
+                    atol=2e-6,
+                    err_msg=variable.path,
                 )
 
 

@@ -22,10 +22,6 @@ from tests import support
 IMAGES = (support.toy_images(8, SHAPE),)
 
 
-def _numpy(x):
-    return np.array(ops.convert_to_numpy(x))
-
-
 class _Watch(keras.callbacks.Callback):
     """Notes what `look(model)` gives after every step."""
 
@@ -67,7 +63,9 @@ class TestNumbersOfThePaper:
 class TestGrowth:
     def test_levels_follow_the_images_seen(self):
         gan = make_growing()
-        watch = _Watch(lambda gan: (int(_numpy(gan.images_seen)), gan.phase.level, gan.phase.fading))
+        watch = _Watch(
+            lambda gan: (int(support.to_numpy(gan.images_seen)), gan.phase.level, gan.phase.fading)
+        )
         _fit(gan, callbacks=[watch])
         images = list(range(0, 52, 4))
         levels = [(0, False)] * 3 + [(1, True)] * 6 + [(1, False)] * 4
@@ -76,7 +74,7 @@ class TestGrowth:
     def test_a_second_fit_goes_on(self):
         gan = make_growing()
         _fit(gan, 20)
-        assert (int(_numpy(gan.images_seen)), gan.phase.level, gan.phase.fading) == (20, 1, True)
+        assert (int(support.to_numpy(gan.images_seen)), gan.phase.level, gan.phase.fading) == (20, 1, True)
         watch = _Watch(lambda gan: gan.phase.fading)
         _fit(gan, 20, callbacks=[watch])
         assert watch.seen == [True] * 4 + [False] * 2
@@ -91,21 +89,23 @@ class TestGrowth:
 
     def test_only_active_variables_train(self):
         gan = make_growing(shape=(16, 16, 1))
-        before = {id(w): _numpy(w.value) for network in gan.networks.values() for w in network.weights}
+        before = {
+            id(w): support.to_numpy(w.value) for network in gan.networks.values() for w in network.weights
+        }
         _fit(gan, 16)
         assert (gan.phase.level, gan.phase.fading) == (1, True)
         for network in gan.networks.values():
             active = {id(w) for w in network.weights_at(1, fading=True)}
             assert 0 < len(active) < len(network.weights)
             for weight in network.weights:
-                moved = (_numpy(weight.value) != before[id(weight)]).any()
+                moved = (support.to_numpy(weight.value) != before[id(weight)]).any()
                 assert moved == (id(weight) in active), weight.path
 
     def test_the_first_update_of_a_level_is_at_most_the_learning_rate(self):
         """Adam's count of steps is of the level: else the bias correction of its second moment has run out."""
         schedule = GrowthSchedule(2, 40, 200, batch_size=4)
         gan = make_growing(schedule=schedule)
-        watch = _Watch(lambda gan: [_numpy(v.value) for v in gan.variables_of("discriminator")])
+        watch = _Watch(lambda gan: [support.to_numpy(v.value) for v in gan.variables_of("discriminator")])
         _fit(gan, 204, callbacks=[watch])
         assert (gan.phase.level, gan.phase.fading) == (1, True)
         before, after = watch.seen[-2:]
@@ -125,13 +125,13 @@ class TestGrowth:
         gan = make_growing()
         _fit(gan, 12)
         for optimizer in gan.optimizers.values():
-            assert int(_numpy(optimizer.iterations)) == 0
+            assert int(support.to_numpy(optimizer.iterations)) == 0
             moments = [v for v in optimizer.variables if v is not optimizer.learning_rate]
-            assert not any(_numpy(variable.value).any() for variable in moments)
+            assert not any(support.to_numpy(variable.value).any() for variable in moments)
             assert float(optimizer.learning_rate) == pytest.approx(1e-3)
         _fit(gan, 24)
         # From fading to staying nothing starts anew.
-        assert not gan.phase.fading and int(_numpy(gan.generator_optimizer.iterations)) == 6
+        assert not gan.phase.fading and int(support.to_numpy(gan.generator_optimizer.iterations)) == 6
 
     def test_batches_of_a_schedule(self):
         pytest.importorskip("tensorflow")
@@ -140,7 +140,7 @@ class TestGrowth:
         schedule = GrowthSchedule(2, 8, 8, batch_size=[8, 4])
         gan = make_growing(schedule=schedule)
         load = partial(datasets.from_arrays, support.toy_images(16, SHAPE))
-        watch = _Watch(lambda gan: int(_numpy(gan.images_seen)))
+        watch = _Watch(lambda gan: int(support.to_numpy(gan.images_seen)))
         gan.fit(schedule.batches(load), callbacks=[watch], verbose=0)
         assert watch.seen == [0, 8, 12, 16, 20, 24]
 
@@ -150,7 +150,7 @@ class TestGrowth:
         two = make_growing(schedule=schedule, compile_arguments={"steps_per_execution": 2})
         for gan in (one, two):
             _fit(gan, 32)
-        assert int(_numpy(two.images_seen)) == 32 and two.phase.level == 1
+        assert int(support.to_numpy(two.images_seen)) == 32 and two.phase.level == 1
         for ours, theirs in zip(one.get_weights(), two.get_weights(), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -170,9 +170,9 @@ class TestStep:
         images = support.toy_images(4, (16, 16, 1))
         at_8 = images.reshape(4, 8, 2, 8, 2, 1).mean((2, 4))
         at_4 = at_8.reshape(4, 4, 2, 4, 2, 1).mean((2, 4))
-        np.testing.assert_allclose(_numpy(gan.shrunk(images)), at_8, atol=1e-6)
+        np.testing.assert_allclose(support.to_numpy(gan.shrunk(images)), at_8, atol=1e-6)
         expected = 0.25 * at_8 + 0.75 * at_4.repeat(2, 1).repeat(2, 2)
-        np.testing.assert_allclose(_numpy(gan.shrunk(images, 0.25)), expected, atol=1e-6)
+        np.testing.assert_allclose(support.to_numpy(gan.shrunk(images, 0.25)), expected, atol=1e-6)
 
     @pytest.mark.parametrize("alpha", [None, 0.3])
     def test_discriminator_loss(self, alpha):
@@ -180,8 +180,8 @@ class TestStep:
         rng = np.random.default_rng(0)
         real, fakes = rng.uniform(-1, 1, (2, 4, 8, 8, 1)).astype("float32")
         loss, logs = gan.discriminator_loss(real, fakes, alpha)
-        of_real = _numpy(gan.discriminator(real, alpha=alpha))
-        of_fakes = _numpy(gan.discriminator(fakes, alpha=alpha))
+        of_real = support.to_numpy(gan.discriminator(real, alpha=alpha))
+        of_fakes = support.to_numpy(gan.discriminator(fakes, alpha=alpha))
         paid = float(logs["gradient_penalty"])
         expected = of_fakes.mean() - of_real.mean() + 0.5 * (of_real**2).mean() + paid
         assert paid > 0
@@ -276,7 +276,7 @@ class TestSampling:
             latents = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
             signatures = tf.saved_model.load(tmp_path / str(level)).signatures
             images = signatures["generate"](latents=latents)["images"].numpy()
-            expected = _numpy(gan.images_from_latents(latents, level=level))
+            expected = support.to_numpy(gan.images_from_latents(latents, level=level))
             np.testing.assert_allclose(images, expected, atol=1e-6)
             assert signatures["sample"](num=2, seed=0)["images"].shape == (2, 4 * 2**level, 4 * 2**level, 1)
 
@@ -289,7 +289,7 @@ class TestSampling:
         session = runtime.InferenceSession(tmp_path / "gan.onnx")
         latents = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
         (images,) = session.run(None, {session.get_inputs()[0].name: latents})
-        np.testing.assert_allclose(images, _numpy(gan.images_from_latents(latents)), atol=1e-4)
+        np.testing.assert_allclose(images, support.to_numpy(gan.images_from_latents(latents)), atol=1e-4)
 
 
 class TestPromises:
@@ -304,7 +304,7 @@ class TestPromises:
         gan = make_growing(images_seen=16, drift=0.1, loss=losses.LeastSquares(), penalty=None)
         again = models.ProgressiveGAN.from_config(gan.get_config())
         assert again.get_config() == gan.get_config()
-        assert (int(_numpy(again.images_seen)), again.penalty, again.drift) == (16, None, 0.1)
+        assert (int(support.to_numpy(again.images_seen)), again.penalty, again.drift) == (16, None, 0.1)
         assert again.phase == gan.phase
 
     @pytest.mark.slow
@@ -368,7 +368,7 @@ def _grow_on_one_and_on_two():
         two = make_growing()
     for gan in (one, two):
         _fit(gan)
-        results.append(((int(_numpy(gan.images_seen)), gan.phase.level), gan.get_weights()))
+        results.append(((int(support.to_numpy(gan.images_seen)), gan.phase.level), gan.get_weights()))
     return results
 
 

@@ -30,10 +30,6 @@ LABELLED = (support.toy_images(8), support.toy_labels(8))
 R1 = penalties.R1(weight=2.0)
 
 
-def _numpy(x):
-    return np.array(ops.convert_to_numpy(x))
-
-
 class TestNumbersOfThePapers:
     def test_wgan(self):
         gan = models.WGAN(image_shape=SHAPE, width=4)
@@ -53,9 +49,9 @@ class TestNumbersOfThePapers:
         gan.compile()
         for variable in gan.critic.trainable_variables:
             variable.assign(ops.clip(variable.value, -0.01, 0.01))
-        before = _numpy(gan.generator.trainable_variables[0].value)
+        before = support.to_numpy(gan.generator.trainable_variables[0].value)
         gan.train_on_batch(support.toy_images(8, (28, 28, 1)))
-        step = np.abs(_numpy(gan.generator.trainable_variables[0].value) - before)
+        step = np.abs(support.to_numpy(gan.generator.trainable_variables[0].value) - before)
         assert 5e-5 < np.median(step) < 5.1e-4
 
     def test_wgan_gp(self):
@@ -154,7 +150,7 @@ class TestAlgorithm:
         seen, critic_loss = [], gan.critic_loss
 
         def recording(images, *rest):
-            seen.append(_numpy(images))
+            seen.append(support.to_numpy(images))
             return critic_loss(images, *rest)
 
         gan.critic_loss = recording
@@ -182,8 +178,12 @@ class TestAlgorithm:
         gan = make_conditional_wgan_gp(split_batches=True)
         images, labels = LABELLED
         (first, first_labels), (second, second_labels) = gan._critic_batches(images, labels)
-        np.testing.assert_array_equal(np.concatenate([_numpy(first), _numpy(second)]), images)
-        np.testing.assert_array_equal(np.concatenate([_numpy(first_labels), _numpy(second_labels)]), labels)
+        np.testing.assert_array_equal(
+            np.concatenate([support.to_numpy(first), support.to_numpy(second)]), images
+        )
+        np.testing.assert_array_equal(
+            np.concatenate([support.to_numpy(first_labels), support.to_numpy(second_labels)]), labels
+        )
 
 
 @pytest.mark.tensorflow
@@ -252,7 +252,11 @@ class TestGradientPenalty:
         images, fakes = (support.toy_images(5, shape, seed=seed) for seed in (1, 2))
         loss, logs = gan.critic_loss(ops.convert_to_tensor(images), ops.convert_to_tensor(fakes))
         penalty = R1(gan.critic, ops.convert_to_tensor(images), ops.convert_to_tensor(fakes), gan.noise)
-        expected = _numpy(gan.critic(fakes)).mean() - _numpy(gan.critic(images)).mean() + float(penalty)
+        expected = (
+            support.to_numpy(gan.critic(fakes)).mean()
+            - support.to_numpy(gan.critic(images)).mean()
+            + float(penalty)
+        )
         assert float(penalty) > 1e-4
         assert float(logs["gradient_penalty"]) == pytest.approx(float(penalty), rel=1e-5)
         assert float(loss) == float(logs["critic_loss"]) == pytest.approx(expected, abs=1e-5)
@@ -262,7 +266,7 @@ class TestGradientPenalty:
         data = (support.toy_images(8), support.toy_images(8, seed=2), support.toy_labels(8))
         images, fakes, labels = map(ops.convert_to_tensor, data)
         loss, _ = gan.critic_loss(images, fakes, labels)
-        real_values, fake_values = (_numpy(gan.critic([x, labels])) for x in (images, fakes))
+        real_values, fake_values = (support.to_numpy(gan.critic([x, labels])) for x in (images, fakes))
         penalty = R1(lambda x: gan.critic([x, labels]), images, fakes, gan.noise)
         expected = fake_values.mean() - real_values.mean() + float(penalty)
         assert float(loss) == pytest.approx(expected, abs=1e-5)
@@ -369,8 +373,8 @@ class TestEvaluate:
         logs = gan.evaluate(images, verbose=0, return_dict=True)
 
         fakes = gan.averaged_network(latents, training=False)
-        fake_value = _numpy(gan.critic(fakes, training=False)).mean()
-        expected = fake_value - _numpy(gan.critic(images, training=False)).mean()
+        fake_value = support.to_numpy(gan.critic(fakes, training=False)).mean()
+        expected = fake_value - support.to_numpy(gan.critic(images, training=False)).mean()
         if family is models.WGANGP:
             penalty = float(R1(gan.critic, ops.convert_to_tensor(images), fakes, gan.noise))
             assert logs["gradient_penalty"] == pytest.approx(penalty, rel=1e-4)
@@ -503,12 +507,12 @@ class TestPromises:
         """`D(G(z)) - D(x)` does not change with the offset of the critic's last layer."""
         gan = make_model()
         trained = [variable for player in gan.players for variable in gan.variables_of(player)]
-        before = [_numpy(variable.value) for variable in trained]
+        before = [support.to_numpy(variable.value) for variable in trained]
         gan.train_on_batch(*data)
         still = [
             variable.path
             for variable, old in zip(trained, before, strict=True)
-            if (_numpy(variable.value) == old).all()
+            if (support.to_numpy(variable.value) == old).all()
         ]
         assert len(still) == 1 and still[0].endswith(offset)
 

@@ -12,10 +12,6 @@ LATENTS = np.random.default_rng(0).normal(size=(6, 2)).astype("float32")
 POINTS = np.random.default_rng(1).normal(size=(6, 2)).astype("float32")
 
 
-def _output(network, x):
-    return ops.convert_to_numpy(network(ops.convert_to_tensor(x), training=False))
-
-
 def _dense(inputs, outputs):
     return inputs * outputs + outputs
 
@@ -49,33 +45,37 @@ class TestOutputs:
             x, weights = LATENTS, network.get_weights()
             for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
                 x = np.maximum(x @ kernel + bias, 0)
-            np.testing.assert_allclose(_output(network, LATENTS), x @ weights[-2] + weights[-1], atol=1e-6)
+            np.testing.assert_allclose(
+                support.output_of(network, LATENTS), x @ weights[-2] + weights[-1], atol=1e-6
+            )
 
     def test_points_are_not_bounded(self):
         network = MLPGenerator(hidden=())
         network.set_weights([np.full((2, 2), 9.0), np.array([5.0, -5.0])])
         np.testing.assert_allclose(
-            _output(network, np.ones((1, 2), "float32")), [[9 + 9 + 5, 9 + 9 - 5]], rtol=1e-6
+            support.output_of(network, np.ones((1, 2), "float32")), [[9 + 9 + 5, 9 + 9 - 5]], rtol=1e-6
         )
 
     def test_images_are_the_tanh_of_rows_of_pixels(self):
         network = MLPGenerator(2, (4, 3, 2), hidden=())
         kernel, bias = network.get_weights()
         expected = np.tanh(LATENTS @ kernel + bias).reshape(6, 4, 3, 2)
-        np.testing.assert_allclose(_output(network, LATENTS), expected, atol=1e-6)
+        np.testing.assert_allclose(support.output_of(network, LATENTS), expected, atol=1e-6)
 
     def test_activation_is_that_of_all_hidden_layers(self):
         network = MLPDiscriminator(hidden=(4, 3), activation="tanh")
         kernel_1, bias_1, kernel_2, bias_2, kernel_3, bias_3 = network.get_weights()
         x = np.tanh(np.tanh(POINTS @ kernel_1 + bias_1) @ kernel_2 + bias_2)
-        np.testing.assert_allclose(_output(network, POINTS), x @ kernel_3 + bias_3, atol=1e-6)
+        np.testing.assert_allclose(support.output_of(network, POINTS), x @ kernel_3 + bias_3, atol=1e-6)
 
     def test_images_are_flattened_for_the_discriminator(self):
         images = support.toy_images(6, (4, 3, 2))
         network = MLPDiscriminator((4, 3, 2), hidden=(7,))
         flat = MLPDiscriminator((24,), hidden=(7,))
         flat.set_weights(network.get_weights())
-        np.testing.assert_allclose(_output(network, images), _output(flat, images.reshape(6, 24)), atol=1e-6)
+        np.testing.assert_allclose(
+            support.output_of(network, images), support.output_of(flat, images.reshape(6, 24)), atol=1e-6
+        )
 
     def test_are_float32_under_mixed_precision_and_points_not_rounded(self):
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -83,8 +83,8 @@ class TestOutputs:
             generator, discriminator = MLPGenerator(), MLPDiscriminator(packing=2)
         finally:
             keras.config.set_dtype_policy("float32")
-        points = _output(generator, LATENTS)
-        assert points.dtype == _output(discriminator, points).dtype == np.float32
+        points = support.output_of(generator, LATENTS)
+        assert points.dtype == support.output_of(discriminator, points).dtype == np.float32
         rounded = ops.convert_to_numpy(ops.cast(ops.cast(points, "bfloat16"), "float32"))
         assert not np.array_equal(points, rounded)
 
@@ -94,9 +94,9 @@ class TestPacking:
         packed = MLPDiscriminator(packing=3)
         by_hand = MLPDiscriminator((6,))
         by_hand.set_weights(packed.get_weights())
-        logits = _output(packed, POINTS)
+        logits = support.output_of(packed, POINTS)
         assert logits.shape == (2, 1)
-        np.testing.assert_allclose(logits, _output(by_hand, POINTS.reshape(2, 6)), atol=1e-6)
+        np.testing.assert_allclose(logits, support.output_of(by_hand, POINTS.reshape(2, 6)), atol=1e-6)
 
     def test_joins_images_along_their_channels(self):
         images = support.toy_images(4, (3, 3, 1))
@@ -104,7 +104,9 @@ class TestPacking:
         by_hand = MLPDiscriminator((3, 3, 2))
         by_hand.set_weights(packed.get_weights())
         joined = np.concatenate([images[0::2], images[1::2]], axis=-1)
-        np.testing.assert_allclose(_output(packed, images), _output(by_hand, joined), atol=1e-6)
+        np.testing.assert_allclose(
+            support.output_of(packed, images), support.output_of(by_hand, joined), atol=1e-6
+        )
 
     def test_of_one_adds_no_layer(self):
         types = [type(layer).__name__ for layer in MLPDiscriminator(packing=1).layers]
@@ -137,4 +139,4 @@ def test_config_round_trip_gives_the_same_output(make):
     assert type(again) is type(network) and again.name == network.name
     assert again.get_config() == network.get_config()
     again.set_weights(network.get_weights())
-    np.testing.assert_array_equal(_output(again, POINTS), _output(network, POINTS))
+    np.testing.assert_array_equal(support.output_of(again, POINTS), support.output_of(network, POINTS))

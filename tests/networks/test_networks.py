@@ -3,17 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_genzoo import networks
 from keras_genzoo.networks import convolutional, dcgan
 from tests import support
-
-
-def _output(network, *inputs):
-    inputs = [ops.convert_to_tensor(x) for x in inputs]
-    return ops.convert_to_numpy(network(inputs if len(inputs) > 1 else inputs[0], training=False))
-
 
 LATENTS = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
 
@@ -22,10 +15,10 @@ class TestSizes:
     @pytest.mark.parametrize("side", [8, 14, 16, 28, 32, 56, 64])
     @pytest.mark.parametrize("channels", [1, 3])
     def test_every_4_or_7_times_a_power_of_two(self, side, channels):
-        images = _output(networks.DCGANGenerator((side, side, channels), 5, 2), LATENTS)
+        images = support.output_of(networks.DCGANGenerator((side, side, channels), 5, 2), LATENTS)
         assert images.shape == (3, side, side, channels) and images.dtype == np.float32
         assert np.abs(images).max() <= 1
-        logits = _output(networks.DCGANDiscriminator((side, side, channels), 2), images)
+        logits = support.output_of(networks.DCGANDiscriminator((side, side, channels), 2), images)
         assert logits.shape == (3, 1) and logits.dtype == np.float32
 
     @pytest.mark.parametrize(
@@ -40,9 +33,9 @@ class TestSizes:
 
     def test_textbook_networks_make_the_size_of_their_hyper_parameters(self):
         generator = networks.ConvGenerator(5, (3, 5, 2), (4, 3), (2, 3), 3)
-        assert _output(generator, LATENTS).shape == (3, 18, 30, 3)
+        assert support.output_of(generator, LATENTS).shape == (3, 18, 30, 3)
         discriminator = networks.ConvDiscriminator((18, 30, 3), (2, 2), (2, 2), 3)
-        assert _output(discriminator, support.toy_images(3, (18, 30, 3))).shape == (3, 1)
+        assert support.output_of(discriminator, support.toy_images(3, (18, 30, 3))).shape == (3, 1)
 
     def test_lists_of_different_length_are_refused(self):
         with pytest.raises(ValueError, match=r"`upsample` and `filters` must have one entry a convolution"):
@@ -64,8 +57,8 @@ class TestSizes:
             keras.config.set_dtype_policy("float32")
         for generator, discriminator in pairs:
             assert generator.layers[-3].compute_dtype == "bfloat16"
-            images = _output(generator, LATENTS)
-            assert images.dtype == _output(discriminator, images).dtype == np.float32
+            images = support.output_of(generator, LATENTS)
+            assert images.dtype == support.output_of(discriminator, images).dtype == np.float32
 
 
 def test_batch_normalisation_is_everywhere_but_on_the_discriminator_s_first_layer():
@@ -100,11 +93,11 @@ class TestLabels:
         self._assert_labels_matter(list(_conditional_discriminators())[index], support.toy_images(3))
 
     def _assert_labels_matter(self, network, x):
-        outputs = [_output(network, x, np.full(3, label, "int32")) for label in range(3)]
+        outputs = [support.output_of(network, x, np.full(3, label, "int32")) for label in range(3)]
         for other in outputs[1:]:
             assert (np.abs(other - outputs[0]).reshape(3, -1).max(-1) > 0).all()
         # Each example by its own label.
-        mixed = _output(network, x, np.array([0, 1, 2], "int32"))
+        mixed = support.output_of(network, x, np.array([0, 1, 2], "int32"))
         for row, output in enumerate(outputs):
             np.testing.assert_allclose(mixed[row], output[row], atol=1e-6)
 
@@ -114,11 +107,11 @@ class TestLabels:
         )
         features = keras.Model(network.inputs, network.get_layer("features").output)
         images, labels = support.toy_images(3), np.array([2, 0, 1], "int32")
-        phi = _output(features, images, labels)
+        phi = support.output_of(features, images, labels)
         kernel, bias = network.get_layer("logits").get_weights()
         (embedding,) = network.get_layer("label_projection").get_weights()
         expected = phi @ kernel + bias + (embedding[labels] * phi).sum(-1, keepdims=True)
-        np.testing.assert_allclose(_output(network, images, labels), expected, atol=1e-5)
+        np.testing.assert_allclose(support.output_of(network, images, labels), expected, atol=1e-5)
 
     def test_unknown_ways_are_refused(self):
         with pytest.raises(
@@ -151,7 +144,7 @@ class TestConfig:
         inputs = [LATENTS] if "generator" in type(network).__name__.lower() else [support.toy_images(3)]
         if len(network.inputs) == 2:
             inputs.append(np.array([0, 1, 2], "int32"))
-        np.testing.assert_array_equal(_output(again, *inputs), _output(network, *inputs))
+        np.testing.assert_array_equal(support.output_of(again, *inputs), support.output_of(network, *inputs))
 
     def test_holds_the_defaults_too(self):
         config = networks.DCGANDiscriminator((8, 8, 1)).get_config()

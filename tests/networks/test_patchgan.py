@@ -10,10 +10,6 @@ from keras_genzoo.networks import PatchGANDiscriminator
 from tests import support
 
 
-def _output(network, images, training=False):
-    return ops.convert_to_numpy(network(ops.convert_to_tensor(images), training=training))
-
-
 class TestNumbers:
     @pytest.mark.parametrize(
         ("channels", "arguments", "expected"),
@@ -61,14 +57,16 @@ class TestNumbers:
 class TestPatches:
     @pytest.mark.parametrize(("num_layers", "side"), [(0, 256), (1, 126), (2, 62), (3, 30), (4, 14), (5, 6)])
     def test_256_pixels_become_so_many_logits(self, num_layers, side):
-        logits = _output(PatchGANDiscriminator(6, 1, num_layers), support.toy_images(1, (256, 256, 6)))
+        logits = support.output_of(
+            PatchGANDiscriminator(6, 1, num_layers), support.toy_images(1, (256, 256, 6))
+        )
         assert logits.shape == (1, side, side, 1) and logits.dtype == np.float32
 
     def test_other_sizes(self):
         network = PatchGANDiscriminator(3, 2)
         # The last two have odd sides on the way: 25, and 95, 47, 23 and 11.
         for height, width in ((32, 32), (64, 96), (100, 100), (95, 47)):
-            logits = _output(network, support.toy_images(2, (height, width, 3)))
+            logits = support.output_of(network, support.toy_images(2, (height, width, 3)))
             assert logits.shape == (2, height // 8 - 2, width // 8 - 2, 1)
 
     @pytest.mark.parametrize(
@@ -83,7 +81,7 @@ class TestPatches:
             if hasattr(layer, "kernel"):
                 layer.kernel.assign(np.full(layer.kernel.shape, 0.1))
         row, column = (
-            np.array(_output(network, np.zeros((1, image_side, image_side, 1))).shape[1:3]) // 2
+            np.array(support.output_of(network, np.zeros((1, image_side, image_side, 1))).shape[1:3]) // 2
         ) - [0, 1]
 
         def logit(images):
@@ -102,7 +100,7 @@ class TestPatches:
     def test_an_image_of_the_smallest_side_has_one_logit_and_a_smaller_one_none(self, num_layers, side):
         network = PatchGANDiscriminator(1, 1, num_layers)
         assert network.smallest_side == side
-        assert _output(network, support.toy_images(1, (side, side, 1))).size == 1
+        assert support.output_of(network, support.toy_images(1, (side, side, 1))).size == 1
         if num_layers > 0:
             with pytest.raises(ValueError, match="output"):
                 network.compute_output_shape((1, side - 1, side - 1, 1))
@@ -116,10 +114,10 @@ class TestPatches:
 def test_an_image_does_not_know_its_neighbours(normalization):
     network = support.as_if_trained(PatchGANDiscriminator(3, 2, normalization=normalization))
     images = support.toy_images(3, (32, 32, 3))
-    together = _output(network, images)
+    together = support.output_of(network, images)
     assert together.std() > 0.01
     for index in range(3):
-        alone = _output(network, images[index : index + 1])
+        alone = support.output_of(network, images[index : index + 1])
         np.testing.assert_allclose(together[index : index + 1], alone, atol=1e-5)
 
 
@@ -136,7 +134,7 @@ def test_output_is_float32_under_mixed_precision(normalization):
     finally:
         keras.config.set_dtype_policy("float32")
     assert network.get_layer("conv_2").compute_dtype == "bfloat16"
-    logits = _output(network, support.toy_images(1, (32, 32, 3)), training=True)
+    logits = support.output_of(network, support.toy_images(1, (32, 32, 3)), training=True)
     assert logits.dtype == np.float32 and np.isfinite(logits).all()
 
 
@@ -148,4 +146,4 @@ def test_config_round_trip_gives_the_same_output():
     assert again.receptive_field == network.receptive_field == 34
     again.set_weights(network.get_weights())
     images = support.toy_images(2, (32, 32, 3))
-    np.testing.assert_array_equal(_output(again, images), _output(network, images))
+    np.testing.assert_array_equal(support.output_of(again, images), support.output_of(network, images))

@@ -3,16 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_genzoo import networks
 from keras_genzoo.networks.progressive import shrink
+from tests import support
 
 SHAPE = (16, 16, 3)
-
-
-def _numpy(x):
-    return np.array(ops.convert_to_numpy(x))
 
 
 def _generator():
@@ -163,21 +159,21 @@ class TestArchitecture:
     def test_generator(self, level, alpha):
         generator = _generator()
         latents = np.random.default_rng(3).normal(size=(4, 5)).astype("float32")
-        images = _numpy(generator(latents, level=level, alpha=alpha))
+        images = support.to_numpy(generator(latents, level=level, alpha=alpha))
         assert images.shape == (4, 4 * 2**level, 4 * 2**level, 3)
         np.testing.assert_allclose(images, _generate(generator, latents, level, alpha), atol=1e-4)
         # The length of a latent does not matter, truncation does.
         np.testing.assert_allclose(
-            _numpy(generator(3 * latents, level=level, alpha=alpha)), images, atol=1e-4
+            support.to_numpy(generator(3 * latents, level=level, alpha=alpha)), images, atol=1e-4
         )
-        truncated = _numpy(generator(latents, level=level, alpha=alpha, truncation=0.5))
+        truncated = support.to_numpy(generator(latents, level=level, alpha=alpha, truncation=0.5))
         assert np.abs(truncated - images).max() > 0.01
 
     def test_discriminator(self, level, alpha):
         discriminator = _discriminator()
         side = 4 * 2**level
         images = np.random.default_rng(4).uniform(-1, 1, (4, side, side, 3)).astype("float32")
-        values = _numpy(discriminator(images, level=level, alpha=alpha))
+        values = support.to_numpy(discriminator(images, level=level, alpha=alpha))
         assert values.shape == (4, 1)
         np.testing.assert_allclose(values, _discriminate(discriminator, images, level, alpha), atol=1e-4)
 
@@ -186,7 +182,7 @@ def test_architecture_of_all_sizes():
     discriminator = _multi_scale_discriminator()
     rng = np.random.default_rng(4)
     sizes = [rng.uniform(-1, 1, (4, side, side, 3)).astype("float32") for side in (4, 8, 16)]
-    values = _numpy(discriminator(sizes))
+    values = support.to_numpy(discriminator(sizes))
     assert values.shape == (4, 1) and values.std() > 0.01
     np.testing.assert_allclose(values, _discriminate_all_sizes(discriminator, sizes), atol=1e-4)
 
@@ -194,15 +190,21 @@ def test_architecture_of_all_sizes():
 def test_alpha_leads_from_the_level_below_to_the_level():
     generator, discriminator = _generator(), _discriminator()
     latents = np.random.default_rng(3).normal(size=(2, 5)).astype("float32")
-    below, own = _numpy(generator(latents, level=1)), _numpy(generator(latents, level=2))
-    np.testing.assert_allclose(_numpy(generator(latents, level=2, alpha=0.0)), _enlarge(below), atol=1e-4)
-    np.testing.assert_allclose(_numpy(generator(latents, level=2, alpha=1.0)), own, atol=1e-4)
-    halved = _numpy(shrink(own))
+    below, own = support.to_numpy(generator(latents, level=1)), support.to_numpy(generator(latents, level=2))
     np.testing.assert_allclose(
-        _numpy(discriminator(own, level=2, alpha=0.0)), _numpy(discriminator(halved, level=1)), atol=1e-4
+        support.to_numpy(generator(latents, level=2, alpha=0.0)), _enlarge(below), atol=1e-4
+    )
+    np.testing.assert_allclose(support.to_numpy(generator(latents, level=2, alpha=1.0)), own, atol=1e-4)
+    halved = support.to_numpy(shrink(own))
+    np.testing.assert_allclose(
+        support.to_numpy(discriminator(own, level=2, alpha=0.0)),
+        support.to_numpy(discriminator(halved, level=1)),
+        atol=1e-4,
     )
     np.testing.assert_allclose(
-        _numpy(discriminator(own, level=2, alpha=1.0)), _numpy(discriminator(own, level=2)), atol=1e-4
+        support.to_numpy(discriminator(own, level=2, alpha=1.0)),
+        support.to_numpy(discriminator(own, level=2)),
+        atol=1e-4,
     )
 
 
@@ -229,7 +231,7 @@ def test_outputs_are_float32_under_mixed_precision(policy):
     all_sizes = generator.pyramid(np.ones((2, 5), "float32"))
     for output in (images, values, *all_sizes, multi_scale(all_sizes)):
         assert keras.backend.standardize_dtype(output.dtype) == "float32"
-        assert np.isfinite(_numpy(output)).all()
+        assert np.isfinite(support.to_numpy(output)).all()
     assert {layer.compute_dtype for layer in generator.second} == {policy.removeprefix("mixed_")}
 
 

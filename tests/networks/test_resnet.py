@@ -7,14 +7,11 @@ from keras import ops
 
 from keras_genzoo import backends
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
+from tests import support
 
 SHAPE, LATENT_DIM, WIDTH = (16, 16, 3), 5, 2
 LATENTS = np.random.default_rng(0).normal(size=(3, LATENT_DIM)).astype("float32")
 IMAGES = np.random.default_rng(1).uniform(-1, 1, (3, *SHAPE)).astype("float32")
-
-
-def _output(network, x):
-    return ops.convert_to_numpy(network(ops.convert_to_tensor(x), training=False))
 
 
 def _output_shapes(network, names):
@@ -89,14 +86,14 @@ class TestSizes:
         generator = ResNetGenerator((side, side, 1), LATENT_DIM, WIDTH)
         names = [f"block_{block + 1}" for block in range(blocks)]
         assert [shape[0] for shape in _output_shapes(generator, names)] == [8 * 2**i for i in range(blocks)]
-        images = _output(generator, LATENTS)
+        images = support.output_of(generator, LATENTS)
         assert images.shape == (3, side, side, 1) and images.dtype == np.float32
         assert np.abs(images).max() <= 1
         critic = ResNetCritic((side, side, 1), WIDTH)
         names = [f"block_{block + 1}" for block in range(blocks + 1)]
         halved = [side // 2 ** (i + 1) for i in range(blocks - 1)]
         assert [shape[0] for shape in _output_shapes(critic, names)] == [*halved, 8, 8]
-        values = _output(critic, images)
+        values = support.output_of(critic, images)
         assert values.shape == (3, 1) and values.dtype == np.float32
 
     @pytest.mark.parametrize(
@@ -126,7 +123,7 @@ class TestBlocks:
             x = _relu(layer.batch_normalization(f"{block}_norm_2", x))
             x = layer.convolution(f"{block}_conv_2", x) + shortcut
         x = layer.convolution("output_conv", _relu(layer.batch_normalization("output_norm", x)))
-        np.testing.assert_allclose(_output(network, LATENTS), np.tanh(x), atol=1e-5)
+        np.testing.assert_allclose(support.output_of(network, LATENTS), np.tanh(x), atol=1e-5)
         assert layer.unused == set()
 
     def test_critic(self):
@@ -139,7 +136,7 @@ class TestBlocks:
             residual = layer.convolution(f"{block}_conv_1", _relu(x))
             x = x + layer.convolution(f"{block}_conv_2", _relu(residual))
         values = layer.dense("values", _relu(x).mean((1, 2)))
-        np.testing.assert_allclose(_output(network, IMAGES), values, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(support.output_of(network, IMAGES), values, rtol=1e-4, atol=1e-5)
         assert layer.unused == set()
 
     def test_a_halving_block_pools_its_shortcut_too(self):
@@ -151,7 +148,7 @@ class TestBlocks:
         residual = layer.convolution("block_2_conv_2", _relu(residual))
         # As in the authors' code, which pools after the 1x1 convolution.
         expected = _mean_pool(layer.convolution("block_2_shortcut", x)) + _mean_pool(residual)
-        np.testing.assert_allclose(_output(block_2, x), expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(support.output_of(block_2, x), expected, rtol=1e-4, atol=1e-5)
 
 
 class TestInitialisation:
@@ -201,7 +198,9 @@ def test_outputs_are_float32_under_mixed_precision():
     finally:
         keras.config.set_dtype_policy("float32")
     assert critic.get_layer("block_2").compute_dtype == "bfloat16"
-    assert _output(generator, LATENTS).dtype == _output(critic, IMAGES).dtype == np.float32
+    assert (
+        support.output_of(generator, LATENTS).dtype == support.output_of(critic, IMAGES).dtype == np.float32
+    )
 
 
 @pytest.mark.parametrize("network_class", [ResNetGenerator, ResNetCritic])
@@ -212,7 +211,7 @@ def test_config_round_trip_gives_the_same_output(network_class):
     assert again.get_config() == network.get_config()
     again.set_weights(network.get_weights())
     x = IMAGES if network_class is ResNetCritic else np.ones((3, 128), "float32")
-    np.testing.assert_array_equal(_output(again, x), _output(network, x))
+    np.testing.assert_array_equal(support.output_of(again, x), support.output_of(network, x))
 
 
 def _with_random_weights(network):

@@ -9,10 +9,6 @@ from keras_genzoo.networks import ResNetTranslator
 from tests import support
 
 
-def _output(network, images, training=False):
-    return ops.convert_to_numpy(network(ops.convert_to_tensor(images), training=training))
-
-
 class TestNumbers:
     @pytest.mark.parametrize(
         ("arguments", "expected"),
@@ -58,7 +54,7 @@ class TestGeometry:
     def test_multiples_of_4(self, normalization, size):
         network = ResNetTranslator(2, 3, width=2, num_blocks=2, normalization=normalization)
         assert network.size_multiple == 4
-        images = _output(network, support.toy_images(2, (*size, 2)))
+        images = support.output_of(network, support.toy_images(2, (*size, 2)))
         assert images.shape == (2, *size, 3) and images.dtype == np.float32
         assert np.abs(images).max() <= 1
         middle = keras.Model(network.input, network.get_layer("block_2").output)
@@ -77,12 +73,12 @@ class TestGeometry:
         entered = _of_kind(network, "ZeroPadding2D")[0].input
         down = keras.Model(entered, tensors["down_1_conv"].output)
         x = support.toy_images(1, (8, 12, 1))
-        np.testing.assert_array_equal(_output(down, x)[..., 0], x[:, ::2, ::2, 0])
+        np.testing.assert_array_equal(support.output_of(down, x)[..., 0], x[:, ::2, ::2, 0])
         up = keras.Model(tensors["up_1_conv"].input, _of_kind(network, "Cropping2D")[-1].output)
         x = support.toy_images(1, (4, 6, 2))
         expected = np.zeros((1, 8, 12, 1))
         expected[:, ::2, ::2, 0] = x[..., 0]
-        np.testing.assert_array_equal(_output(up, x), expected)
+        np.testing.assert_array_equal(support.output_of(up, x), expected)
 
     def test_edges_are_mirrored_not_zero(self):
         """A constant image keeps no trace of its edges: with zeros around it, it would."""
@@ -130,8 +126,10 @@ class TestDropout:
         images = support.toy_images(1, (16, 16, 1))
         for sampling in (False, True):
             network = ResNetTranslator(1, width=2, num_blocks=1, dropout=0.5, sampling_dropout=sampling)
-            assert (_output(network, images) != _output(network, images)).any() == sampling
-            trained = [_output(network, images, training=True) for _ in range(2)]
+            assert (
+                support.output_of(network, images) != support.output_of(network, images)
+            ).any() == sampling
+            trained = [support.output_of(network, images, training=True) for _ in range(2)]
             assert (trained[0] != trained[1]).any()
 
 
@@ -141,10 +139,10 @@ def test_an_image_does_not_know_its_neighbours(normalization):
         ResNetTranslator(1, width=2, num_blocks=1, normalization=normalization, dropout=0.5)
     )
     images = support.toy_images(3, (16, 16, 1))
-    together = _output(network, images)
+    together = support.output_of(network, images)
     assert together.std() > 0.01
     for index in range(3):
-        alone = _output(network, images[index : index + 1])
+        alone = support.output_of(network, images[index : index + 1])
         np.testing.assert_allclose(together[index : index + 1], alone, atol=1e-5)
 
 
@@ -161,7 +159,7 @@ def test_output_is_float32_under_mixed_precision(normalization):
     finally:
         keras.config.set_dtype_policy("float32")
     assert network.get_layer("up_1_conv").compute_dtype == "bfloat16"
-    images = _output(network, support.toy_images(1, (16, 16, 1)), training=True)
+    images = support.output_of(network, support.toy_images(1, (16, 16, 1)), training=True)
     assert images.dtype == np.float32 and np.isfinite(images).all()
 
 
@@ -173,7 +171,7 @@ def test_config_round_trip_gives_the_same_output():
     assert again.size_multiple == 4
     again.set_weights(network.get_weights())
     images = support.toy_images(2, (16, 16, 2))
-    np.testing.assert_array_equal(_output(again, images), _output(network, images))
+    np.testing.assert_array_equal(support.output_of(again, images), support.output_of(network, images))
 
 
 def _of_kind(network, kind):

@@ -11,10 +11,6 @@ from tests import support
 SIDES = [32, 64, 128, 256, 512, 1024]
 
 
-def _output(network, images, training=False):
-    return ops.convert_to_numpy(network(ops.convert_to_tensor(images), training=training))
-
-
 def _trainable(network):
     return sum(int(np.prod(variable.shape)) for variable in network.trainable_variables)
 
@@ -98,7 +94,7 @@ class TestSizes:
     def test_multiples_of_the_side_and_other_shapes(self):
         network = UNetGenerator((32, 32, 3), width=2)
         for size in ((32, 32), (96, 64)):
-            images = _output(network, support.toy_images(2, (*size, 3)))
+            images = support.output_of(network, support.toy_images(2, (*size, 3)))
             assert images.shape == (2, *size, 3) and images.dtype == np.float32
             assert np.abs(images).max() <= 1
 
@@ -158,7 +154,7 @@ class TestDropout:
         network = UNetGenerator((32, 32, 1), width=2, sampling_dropout=True)
         images = support.toy_images(2, (32, 32, 1))
         before = [weights.copy() for weights in network.get_weights()]
-        first, second = _output(network, images), _output(network, images)
+        first, second = support.output_of(network, images), support.output_of(network, images)
         assert (first != second).any()
         for weights, old in zip(network.get_weights(), before, strict=True):
             np.testing.assert_array_equal(weights, old)
@@ -171,9 +167,9 @@ class TestDropout:
     def test_without_it_in_sampling_an_image_does_not_know_its_neighbours(self, normalization):
         network = UNetGenerator((32, 32, 1), width=2, normalization=normalization)
         images = support.toy_images(3, (32, 32, 1))
-        together = _output(network, images)
+        together = support.output_of(network, images)
         for index in range(3):
-            alone = _output(network, images[index : index + 1])
+            alone = support.output_of(network, images[index : index + 1])
             np.testing.assert_allclose(together[index : index + 1], alone, atol=1e-5)
         assert np.abs(together[0] - together[1]).max() > 1e-3
 
@@ -201,7 +197,7 @@ def test_output_is_float32_under_mixed_precision(normalization):
     finally:
         keras.config.set_dtype_policy("float32")
     assert network.get_layer("up_2_conv").compute_dtype == "bfloat16"
-    images = _output(network, support.toy_images(1, (32, 32, 1)), training=True)
+    images = support.output_of(network, support.toy_images(1, (32, 32, 1)), training=True)
     assert images.dtype == np.float32 and np.isfinite(images).all()
 
 
@@ -215,4 +211,4 @@ def test_config_round_trip_gives_the_same_output():
     assert again.size_multiple == 32
     again.set_weights(network.get_weights())
     images = support.toy_images(2, (32, 32, 2))
-    np.testing.assert_array_equal(_output(again, images), _output(network, images))
+    np.testing.assert_array_equal(support.output_of(again, images), support.output_of(network, images))

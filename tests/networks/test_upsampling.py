@@ -3,17 +3,12 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_genzoo import layers
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
 from tests import support
 
 LATENTS = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
-
-
-def _output(network, x):
-    return ops.convert_to_numpy(network(ops.convert_to_tensor(x), training=False))
 
 
 def _parameters(network, kind):
@@ -70,7 +65,7 @@ class TestSizes:
         assert [layer.output.shape[1] for layer in _of_type(generator, keras.layers.Conv2D)] == [
             4 * 2 ** (level + 1) for level in range(doublings)
         ]
-        images = _output(generator, LATENTS)
+        images = support.output_of(generator, LATENTS)
         assert images.shape == (3, side, side, channels) and images.dtype == np.float32
         assert np.abs(images).max() <= 1
         critic = StridedCritic((side, side, channels), 2)
@@ -79,22 +74,24 @@ class TestSizes:
             (2 * 2 ** (doublings - level), 2 * 2 ** (doublings - level), 2 * 2**level)
             for level in range(doublings + 1)
         ]
-        values = _output(critic, images)
+        values = support.output_of(critic, images)
         assert values.shape == (3, 1) and values.dtype == np.float32
 
     def test_the_middle_of_the_larger_map_is_kept(self):
         network = UpsamplingGenerator((21, 21, 1), 5, 2)
         before = keras.Model(network.input, network.get_layer("images").input)
-        whole = _output(before, LATENTS)
+        whole = support.output_of(before, LATENTS)
         assert whole.shape == (3, 32, 32, 1)
-        np.testing.assert_array_equal(_output(network, LATENTS), whole[:, 5:-6, 5:-6])
+        np.testing.assert_array_equal(support.output_of(network, LATENTS), whole[:, 5:-6, 5:-6])
 
     def test_images_are_padded_with_zeros_on_all_sides(self):
         small, large = StridedCritic((21, 21, 1), 2), StridedCritic((32, 32, 1), 2)
         large.set_weights(small.get_weights())
         images = support.toy_images(3, (21, 21, 1))
         padded = np.pad(images, ((0, 0), (5, 6), (5, 6), (0, 0)))
-        np.testing.assert_allclose(_output(small, images), _output(large, padded), atol=1e-6)
+        np.testing.assert_allclose(
+            support.output_of(small, images), support.output_of(large, padded), atol=1e-6
+        )
 
     @pytest.mark.parametrize("shape", [(7, 7, 1), (28, 32, 1), (28, 28), (2,)])
     def test_other_shapes_are_refused(self, shape):
@@ -132,7 +129,9 @@ def test_generator_restated():
         for row in range(3)
         for column in range(3)
     )
-    np.testing.assert_allclose(_output(network, LATENTS), np.tanh(normalise(norms[1], x)), atol=1e-5)
+    np.testing.assert_allclose(
+        support.output_of(network, LATENTS), np.tanh(normalise(norms[1], x)), atol=1e-5
+    )
 
 
 def test_outputs_are_float32_under_mixed_precision():
@@ -142,8 +141,8 @@ def test_outputs_are_float32_under_mixed_precision():
     finally:
         keras.config.set_dtype_policy("float32")
     assert _of_type(critic, keras.layers.Conv2D)[0].compute_dtype == "bfloat16"
-    images = _output(generator, LATENTS)
-    assert images.dtype == _output(critic, images).dtype == np.float32
+    images = support.output_of(generator, LATENTS)
+    assert images.dtype == support.output_of(critic, images).dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -160,4 +159,4 @@ def test_config_round_trip_gives_the_same_output(make, x):
     assert type(again) is type(network) and again.name == network.name
     assert again.get_config() == network.get_config()
     again.set_weights(network.get_weights())
-    np.testing.assert_array_equal(_output(again, x), _output(network, x))
+    np.testing.assert_array_equal(support.output_of(again, x), support.output_of(network, x))

@@ -22,7 +22,7 @@ from tests.support.saving import (
     weight_paths,
 )
 from tests.support.states import assert_same_state, sample, state_of
-from tests.support.toys import as_if_trained, toy_images, toy_labels
+from tests.support.toys import as_if_trained, output_of, to_numpy, toy_images, toy_labels
 from tests.support.training import check_training_step
 
 __all__ = [
@@ -40,11 +40,13 @@ __all__ = [
     "check_weight_paths",
     "finish",
     "fresh_process",
+    "output_of",
     "require_original_files",
     "run_as_two_workers",
     "sample",
     "start_process",
     "state_of",
+    "to_numpy",
     "toy_images",
     "toy_labels",
     "weight_paths",

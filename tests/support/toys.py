@@ -37,3 +37,14 @@ def as_if_trained(model):
         else:
             weight.assign(ops.convert_to_numpy(weight) + rng.uniform(0, 0.3, weight.shape))
     return model
+
+
+def to_numpy(x):
+    """A NumPy copy of a tensor or a variable."""
+    return np.array(ops.convert_to_numpy(x))
+
+
+def output_of(network, *inputs, training=False):
+    """A network's output on arrays, as a NumPy array."""
+    inputs = [ops.convert_to_tensor(x) for x in inputs]
+    return to_numpy(network(inputs if len(inputs) > 1 else inputs[0], training=training))
