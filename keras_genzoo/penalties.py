@@ -157,10 +157,10 @@ class DRAGAN(GradientPenalty):
 
 
 def get(identifier):
-    """Returns the penalty of a name (`"r1"`) with its defaults, a penalty object or None unchanged.
+    """Returns the penalty of a name (`"r1"`) with its defaults or of a config, a penalty object or None unchanged.
 
     Raises:
-        ValueError: If the name is unknown.
+        ValueError: If the name is unknown, or it is none of these.
     """
     if identifier is None or isinstance(identifier, GradientPenalty):
         return identifier

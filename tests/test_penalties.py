@@ -41,7 +41,7 @@ def points(monkeypatch):
     original = backends.input_value_and_grad
 
     def recording(function, inputs, **arguments):
-        asked.append(ops.convert_to_numpy(inputs))
+        asked.append(keras.tree.map_structure(ops.convert_to_numpy, inputs))
         return original(function, inputs, **arguments)
 
     monkeypatch.setattr(backends, "input_value_and_grad", recording)
@@ -278,6 +278,20 @@ def test_a_list_of_inputs_has_the_mean_of_their_penalties():
     assert value(penalties.R2(2.0)) == pytest.approx((6**2 + 2**2) / 2)
     for penalty in (penalties.WassersteinGradientPenalty(2.0), penalties.DRAGAN(2.0)):
         assert value(penalty) == pytest.approx(2.0 * (5**2 + 1**2) / 2)
+
+
+def test_points_of_a_list_are_one_sample_at_all_sizes(points):
+    rng = np.random.default_rng(2)
+    real, fake = ([rng.normal(size=(3, n, n)).astype("float32") for n in (2, 4)] for _ in range(2))
+
+    def critic(inputs):
+        return sum(ops.sum(x, axis=(1, 2)) for x in inputs)
+
+    penalties.WassersteinGradientPenalty()(critic, real, fake, keras.random.SeedGenerator(0))
+    shares = [(p - r) / (f - r) for p, r, f in zip(points[0], real, fake, strict=True)]
+    assert np.ptp(shares[0][:, 0, 0]) > 0.01
+    for share in shares:
+        np.testing.assert_allclose(share, np.broadcast_to(shares[0][:, :1, :1], share.shape), atol=1e-3)
 
 
 @pytest.mark.parametrize("unknown", ["r3", 10.0, penalties.R1])

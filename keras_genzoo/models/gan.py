@@ -41,8 +41,9 @@ class GAN(LatentModel):
         num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
         loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, or a
             `keras_genzoo.losses.AdversarialLoss`.
-        penalty: `keras_genzoo.penalties.GradientPenalty` that is added to the discriminator's loss, or None. The
-            discriminator must then have neither batch normalisation, which the default one has, nor packing.
+        penalty: `keras_genzoo.penalties.GradientPenalty`, or its name (`"r1"`), that is added to the
+            discriminator's loss, or None. The discriminator must then have neither batch normalisation, which
+            the default one has, nor packing.
         discriminator_steps: Int, updates of the discriminator a step, each with new generated images and the
             same real ones. The generator's update uses the last of the generated images.
         separate_batches: Bool. True passes real and generated images through the discriminator one after

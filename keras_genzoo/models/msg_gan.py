@@ -40,7 +40,10 @@ class MSGGAN(MultiResolutionGAN):
     discriminator_class = MultiScaleDiscriminator
 
     def default_optimizers(self):
-        """Adam with learning rate 3e-3, beta_1 0, beta_2 0.99, epsilon 1e-8: the authors' program."""
+        """Adam with learning rate 3e-3, beta_1 0, beta_2 0.99, epsilon 1e-8, as in the authors' program BMSG-GAN.
+
+        The paper's learning rate is the same, with RMSprop.
+        """
         return {player: Adam(learning_rate=3e-3, beta_1=0.0, beta_2=0.99) for player in self.players}
 
     @backends.train_step
@@ -71,8 +74,10 @@ class MSGGAN(MultiResolutionGAN):
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def discriminator_loss(self, real, fakes, training=False):
-        """As `MultiResolutionGAN.loss_of_values`, of lists of the images at all sizes from 4x4 on."""
-        return self.loss_of_values(lambda images: self.discriminator(images, training=training), real, fakes)
+        """As `MultiResolutionGAN.discriminator_loss_of`, of lists of the images at all sizes from 4x4 on."""
+        return self.discriminator_loss_of(
+            lambda images: self.discriminator(images, training=training), real, fakes
+        )
 
     def pyramid(self, images):
         """Images at all sizes from 4x4 on, each the mean of 2x2 pixels of the next."""

@@ -1,5 +1,7 @@
 """The base of the GANs whose generator makes images of several sizes."""
 
+from typing import ClassVar
+
 import keras
 from keras import ops
 
@@ -26,7 +28,7 @@ class MultiResolutionGAN(LatentModel):
         average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
     """
 
-    players = {"discriminator": ("discriminator",), "generator": ("generator",)}  # noqa: RUF012
+    players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
     loss_names = ("discriminator_loss", "generator_loss", "gradient_penalty")
     # Class of the default discriminator. Set by each family.
     discriminator_class = None
@@ -44,8 +46,18 @@ class MultiResolutionGAN(LatentModel):
         average_decay=0.999,
         **kwargs,
     ):
+        for argument, network, kind in (
+            ("generator", generator, ProgressiveGenerator),
+            ("discriminator", discriminator, self.discriminator_class),
+        ):
+            if network is not None and not isinstance(network, kind):
+                raise ValueError(
+                    f"`{argument}` must be a `keras_genzoo.networks.{kind.__name__}`. Received: {network!r}"
+                )
         image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.image_shape)
         latent_dim = agreeing("latent_dim", latent_dim, generator, lambda: generator.latent_dim, default=512)
+        if kwargs.pop("num_classes", None) is not None:
+            raise ValueError("`num_classes` was given, but this family has no networks that take labels.")
         super().__init__(
             image_shape=image_shape, latent_dim=latent_dim, average_decay=average_decay, **kwargs
         )
@@ -64,7 +76,7 @@ class MultiResolutionGAN(LatentModel):
         super()._check_batches(x, num, batch_size, training)
         group, replicas = self.discriminator.group_size, backends.num_replicas_of(self)
         sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
-        sizes |= self._scheduled_batch_sizes(x)
+        sizes |= self._coming_batch_sizes(x)
         if training and any(size % (group * replicas) for size in sizes):
             raise ValueError(
                 f"A batch (of a replica) must be a multiple of the {group} images of a group, over which the "
@@ -72,7 +84,7 @@ class MultiResolutionGAN(LatentModel):
                 "replicas. Change the batch size, or the discriminator's `group_size`."
             )
 
-    def _scheduled_batch_sizes(self, x):
+    def _coming_batch_sizes(self, x):
         """Sizes of batches to come that the first does not show."""
         return set()
 
@@ -80,19 +92,19 @@ class MultiResolutionGAN(LatentModel):
         """Configures the model for training.
 
         Args:
-            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
-            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
+            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to that of `default_optimizers`.
+            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to that of `default_optimizers`.
             **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
         """
         super().compile(
             {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
         )
 
-    def loss_of_values(self, values_of, real, fakes):
+    def discriminator_loss_of(self, discriminate, real, fakes):
         """The discriminator's adversarial loss with the drift term `drift E[D(x)^2]` and the penalty.
 
         Args:
-            values_of: Callable from images, or a list of them at several sizes, to the discriminator's values.
+            discriminate: Callable from images, or a list of them at several sizes, to the discriminator's values.
             real, fakes: Batches of images, or lists of the same images at several sizes.
 
         Returns:
@@ -100,8 +112,10 @@ class MultiResolutionGAN(LatentModel):
         """
         # A group's deviation is that of images in a row: one pass over both does not mix them.
         both = keras.tree.map_structure(lambda real, fakes: ops.concatenate([real, fakes]), real, fakes)
-        real_values, fake_values = ops.split(values_of(both), 2)
-        penalty = ops.zeros(()) if self.penalty is None else self.penalty(values_of, real, fakes, self.noise)
+        real_values, fake_values = ops.split(discriminate(both), 2)
+        penalty = (
+            ops.zeros(()) if self.penalty is None else self.penalty(discriminate, real, fakes, self.noise)
+        )
         loss = self.adversarial_loss.discriminator(real_values, fake_values) + penalty
         loss += self.drift * ops.mean(ops.square(real_values))
         return loss, {"discriminator_loss": loss, "gradient_penalty": penalty}

@@ -101,7 +101,7 @@ class ProgressiveGAN(MultiResolutionGAN):
         given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
         return super().fit(x, y, *args, callbacks=[_Growing(), *given], **kwargs)
 
-    def _scheduled_batch_sizes(self, x):
+    def _coming_batch_sizes(self, x):
         return set() if has_fixed_batches(x) else {phase.batch_size for phase in self.schedule.phases}
 
     def follow_schedule(self):
@@ -110,24 +110,17 @@ class ProgressiveGAN(MultiResolutionGAN):
         Where that is another level, the optimizers start anew, and take the level's learning rate.
         """
         phase = self.schedule.phase_at(int(self.images_seen.numpy()))
-        if phase == self.phase:
-            return
-        if phase.level != self.phase.level:
-            with backends.strategy_scope(self):
-                for optimizer in self.optimizers.values():
+        before, self.phase = self.phase, phase
+        with backends.strategy_scope(self):
+            for optimizer in self.optimizers.values():
+                if phase.level != before.level:
                     _restart(optimizer)
-        self.phase = phase
-        self._take_learning_rate()
-        # A step is traced for one phase.
-        self.make_train_function(force=True)
-        self.test_function = None
-
-    def _take_learning_rate(self):
-        """Gives the optimizers the schedule's learning rate, where it has one."""
-        if self.phase.learning_rate is not None:
-            with backends.strategy_scope(self):
-                for optimizer in self.optimizers.values():
-                    optimizer.learning_rate = self.phase.learning_rate
+                if phase.learning_rate is not None:
+                    optimizer.learning_rate = phase.learning_rate
+        if phase != before:
+            # A step is traced for one phase.
+            self.make_train_function(force=True)
+            self.test_function = None
 
     @backends.train_step
     def train_step(self, data):
@@ -164,8 +157,8 @@ class ProgressiveGAN(MultiResolutionGAN):
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def discriminator_loss(self, real, fakes, alpha=None, training=False):
-        """As `MultiResolutionGAN.loss_of_values`, at the running level."""
-        return self.loss_of_values(lambda images: self._values(images, alpha, training), real, fakes)
+        """As `MultiResolutionGAN.discriminator_loss_of`, at the running level."""
+        return self.discriminator_loss_of(lambda images: self._values(images, alpha, training), real, fakes)
 
     def shrunk(self, images, alpha=None):
         """Images of the last level's size as those of the running level, faded like the generator's own."""
@@ -255,7 +248,6 @@ class _Growing(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.model.follow_schedule()
-        self.model._take_learning_rate()
 
     def on_train_batch_end(self, batch, logs=None):
         self.model.follow_schedule()

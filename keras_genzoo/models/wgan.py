@@ -236,7 +236,7 @@ class WGANGP(WassersteinGAN):
         image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
             average_decay, average_half_life, seed: As for `WassersteinGAN`. A critic with batch normalisation
             is refused: the penalty is on each image's own gradient (section 4).
-        penalty: `keras_genzoo.penalties.GradientPenalty`. Defaults to
+        penalty: `keras_genzoo.penalties.GradientPenalty`, or its name. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
         **kwargs: As for `LatentModel`.
 

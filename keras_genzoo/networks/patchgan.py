@@ -38,7 +38,8 @@ class PatchGANDiscriminator(ConfigurableNetwork):
             `smallest_side`.
 
     Returns:
-        Float32 logits, `(batch, rows, columns, 1)`: `height // 2**num_layers - 2` rows, and columns alike.
+        Float32 logits, `(batch, rows, columns, 1)`: `height // 2**num_layers - 2` rows, and columns alike; with
+        `num_layers=0` those of the images.
 
     Source: Isola et al. 2017, appendix 6.1.2, without its sigmoid, which is part of the loss here. Padding and
     biases follow the authors' PyTorch code.

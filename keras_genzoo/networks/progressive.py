@@ -1,7 +1,7 @@
 """The growing generator and discriminator of Karras et al. 2018, and the discriminator of all sizes at once.
 
-A network holds the blocks of all levels; a call names the level and runs the blocks up to it, no others. Level `l`
-has images of the side `4 * 2**l`.
+A growing network holds the blocks of all levels; a call names the level and runs the blocks up to it, no others.
+Level `l` has images of the side `4 * 2**l`.
 """
 
 import itertools
@@ -20,8 +20,8 @@ from keras_genzoo.layers import (
 from keras_genzoo.networks.configurable import Configurable
 
 
-class _ProgressiveNetwork(Configurable, keras.Model):
-    """What both networks share: levels, channels, and which weights a level has."""
+class _LevelledNetwork(Configurable, keras.Model):
+    """What all networks share: levels and their channels."""
 
     def __init__(self, image_shape, fmap_base, fmap_max, name):
         # Float32 are the images, the latents and alpha; the layers follow the policy in force.
@@ -31,6 +31,10 @@ class _ProgressiveNetwork(Configurable, keras.Model):
         self.channels = [
             max(1, min(fmap_base // 2 ** (level + 1), fmap_max)) for level in range(self.num_levels)
         ]
+
+
+class _GrowingNetwork(_LevelledNetwork):
+    """A network that says which layers and weights a level has."""
 
     def layers_at(self, level, fading=False):
         """Layers that a call at a level runs, with those of the level below that a blend needs."""
@@ -46,7 +50,7 @@ class _ProgressiveNetwork(Configurable, keras.Model):
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class ProgressiveGenerator(_ProgressiveNetwork):
+class ProgressiveGenerator(_GrowingNetwork):
     """Latents to images, level by level.
 
     A latent is normalised to the hypersphere. A dense layer to 4x4 and a 3x3 convolution are the first level; each
@@ -142,7 +146,7 @@ class ProgressiveGenerator(_ProgressiveNetwork):
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class ProgressiveDiscriminator(_ProgressiveNetwork):
+class ProgressiveDiscriminator(_GrowingNetwork):
     """Images to one value, from the level they have down to 4x4.
 
     A 1x1 convolution a level takes the images in; each level but the first has two 3x3 convolutions and halves the
@@ -228,7 +232,7 @@ class ProgressiveDiscriminator(_ProgressiveNetwork):
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class MultiScaleDiscriminator(_ProgressiveNetwork):
+class MultiScaleDiscriminator(_LevelledNetwork):
     """An image at all sizes to one value.
 
     The largest is taken in by a linear 1x1 convolution. Each level down to 8x8 has the standard deviation over a
@@ -261,11 +265,12 @@ class MultiScaleDiscriminator(_ProgressiveNetwork):
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)
         self.group_size = group_size
-        added = [image_shape[-1] + 1] * (self.num_levels - 1) + [1]
+        # The deviation is one; at all levels but the largest the image's own come too.
+        extra_channels = [image_shape[-1] + 1] * (self.num_levels - 1) + [1]
         self.from_images = _built(EqualizedConv2D(self.channels[-1], 1), image_shape[-1])
         self.first = [
-            _built(EqualizedConv2D(channels, 3), channels + more)
-            for channels, more in zip(self.channels[1:], added[1:], strict=True)
+            _built(EqualizedConv2D(channels, 3), channels + extra)
+            for channels, extra in zip(self.channels[1:], extra_channels[1:], strict=True)
         ]
         self.second = [
             _built(EqualizedConv2D(below, 3), channels)
@@ -273,7 +278,7 @@ class MultiScaleDiscriminator(_ProgressiveNetwork):
         ]
         smallest = self.channels[0]
         self.deviation = _built(MinibatchStandardDeviation(group_size), smallest)
-        self.final = _built(EqualizedConv2D(smallest, 3), smallest + added[0])
+        self.final = _built(EqualizedConv2D(smallest, 3), smallest + extra_channels[0])
         self.dense = _built(EqualizedDense(smallest), 16 * smallest)
         self.values = _built(EqualizedDense(1, gain=1.0), smallest)
         # In the form whose second derivative costs nothing in a gradient penalty.

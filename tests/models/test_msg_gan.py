@@ -7,7 +7,7 @@ from keras import ops
 from toy_msg import SHAPE, make_msg_gan, make_r1_msg_gan, make_wasserstein_msg_gan
 
 from keras_genzoo import backends, losses, models
-from keras_genzoo.networks import MultiScaleDiscriminator
+from keras_genzoo.networks import MultiScaleDiscriminator, ProgressiveDiscriminator
 from tests import support
 
 IMAGES = (support.toy_images(8, SHAPE),)
@@ -19,7 +19,7 @@ def _halved(images):
     return images.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
 
 
-class TestNumbersOfThePaper:
+class TestNumbersOfTheAuthors:
     def test_optimizers_and_constants(self):
         gan = models.MSGGAN((8, 8, 3), 4)
         gan.compile()
@@ -84,7 +84,8 @@ class TestStep:
 
     def test_step_by_plain_gradient_descent(self):
         """The discriminator first, then the generator on the same fakes by the discriminator just updated."""
-        gan, same = make_r1_msg_gan(), make_r1_msg_gan()
+        gan, same = make_r1_msg_gan(average_decay=0.9), make_r1_msg_gan()
+        before = gan.averaged_network.get_weights()
         images = support.toy_images(4, SHAPE)
         gan.train_on_batch(images)
         real = same.pyramid(ops.convert_to_tensor(images))
@@ -106,6 +107,10 @@ class TestStep:
                     atol=2e-6,
                     err_msg=variable.path,
                 )
+        now, averaged = gan.generator.get_weights(), gan.averaged_network.get_weights()
+        assert any((a != b).any() for a, b in zip(before, now, strict=True))
+        for old, new, average in zip(before, now, averaged, strict=True):
+            np.testing.assert_allclose(average, 0.9 * old + 0.1 * new, atol=1e-6)
 
 
 class TestSampling:
@@ -150,6 +155,32 @@ class TestPromises:
         again = models.MSGGAN.from_config(gan.get_config())
         assert again.get_config() == gan.get_config()
         assert (again.drift, again.penalty) == (0.1, None)
+
+    @pytest.mark.parametrize(
+        ("make", "arguments", "message"),
+        [
+            (
+                models.MSGGAN,
+                {"discriminator": ProgressiveDiscriminator(SHAPE)},
+                "`discriminator` must be a .*MultiSc",
+            ),
+            (
+                models.ProgressiveGAN,
+                {"discriminator": MultiScaleDiscriminator(SHAPE)},
+                "`discriminator` must be .*Progr",
+            ),
+            (
+                models.MSGGAN,
+                {"generator": ProgressiveDiscriminator(SHAPE)},
+                "`generator` must be a .*ProgressiveGen",
+            ),
+            (models.MSGGAN, {"num_classes": 3}, "`num_classes` was given"),
+            (models.MSGGAN, {"drift": -1.0}, "`drift` must be at least 0"),
+        ],
+    )
+    def test_bad_arguments(self, make, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            make(image_shape=SHAPE, **arguments)
 
     def test_batches_that_do_not_fill_groups_are_refused(self):
         with pytest.raises(ValueError, match="must be a multiple of the 2 images of a group"):

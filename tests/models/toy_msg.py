@@ -29,7 +29,6 @@ def make_wasserstein_msg_gan(**arguments):
 
 def make_r1_msg_gan(**arguments):
     """A penalty that draws nothing, and plain gradient descent."""
-    keras.utils.set_random_seed(0)
     optimizers = {
         f"{player}_optimizer": keras.optimizers.SGD(0.01) for player in ("generator", "discriminator")
     }
