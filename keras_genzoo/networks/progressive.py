@@ -49,6 +49,32 @@ class _GrowingNetwork(_LevelledNetwork):
         return [weight for layer in self.layers_at(level, fading) for weight in layer.weights]
 
 
+class _LevelledDiscriminator(_LevelledNetwork):
+    """What both discriminators share: all behind the first convolution of each level."""
+
+    def _make_rest(self, group_size, extra_channels):
+        """Makes these layers; `extra_channels` come to those of 4x4, the deviation among them."""
+        self.group_size = group_size
+        self.second = [
+            _built(EqualizedConv2D(below, 3), channels)
+            for below, channels in itertools.pairwise(self.channels)
+        ]
+        smallest = self.channels[0]
+        self.deviation = _built(MinibatchStandardDeviation(group_size), smallest)
+        self.final = _built(EqualizedConv2D(smallest, 3), smallest + extra_channels)
+        self.dense = _built(EqualizedDense(smallest), 16 * smallest)
+        self.values = _built(EqualizedDense(1, gain=1.0), smallest)
+        # In the form whose second derivative costs nothing in a gradient penalty.
+        self.activation = _built(LeakyReLU(0.2), smallest)
+        self.built = True
+
+    def _value(self, x):
+        """The value of what has come to 4x4."""
+        x = self.activation(self.final(self.deviation(x)))
+        x = self.activation(self.dense(ops.reshape(x, (-1, 16 * self.channels[0]))))
+        return ops.cast(self.values(x), "float32")
+
+
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ProgressiveGenerator(_GrowingNetwork):
     """Latents to images, level by level.
@@ -146,7 +172,7 @@ class ProgressiveGenerator(_GrowingNetwork):
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class ProgressiveDiscriminator(_GrowingNetwork):
+class ProgressiveDiscriminator(_LevelledDiscriminator, _GrowingNetwork):
     """Images to one value, from the level they have down to 4x4.
 
     A 1x1 convolution a level takes the images in; each level but the first has two 3x3 convolutions and halves the
@@ -179,24 +205,12 @@ class ProgressiveDiscriminator(_GrowingNetwork):
         name="discriminator",
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)
-        self.group_size = group_size
         self.from_images = [
             _built(EqualizedConv2D(channels, 1), image_shape[-1]) for channels in self.channels
         ]
         # The first convolution of the first level is the last of all; its second is the dense layer.
         self.first = [_built(EqualizedConv2D(channels, 3), channels) for channels in self.channels[1:]]
-        self.second = [
-            _built(EqualizedConv2D(below, 3), channels)
-            for below, channels in itertools.pairwise(self.channels)
-        ]
-        smallest = self.channels[0]
-        self.deviation = _built(MinibatchStandardDeviation(group_size), smallest)
-        self.final = _built(EqualizedConv2D(smallest, 3), smallest + 1)
-        self.dense = _built(EqualizedDense(smallest), 16 * smallest)
-        self.values = _built(EqualizedDense(1, gain=1.0), smallest)
-        # In the form whose second derivative costs nothing in a gradient penalty.
-        self.activation = _built(LeakyReLU(0.2), smallest)
-        self.built = True
+        self._make_rest(group_size, extra_channels=1)
 
     def call(self, images, level=None, alpha=None):
         level = self.num_levels - 1 if level is None else level
@@ -206,9 +220,7 @@ class ProgressiveDiscriminator(_GrowingNetwork):
             x = shrink(self.activation(self.second[index - 1](x)))
             if index == level and alpha is not None:
                 x = blend(x, self.activation(self.from_images[level - 1](shrink(images))), alpha)
-        x = self.activation(self.final(self.deviation(x)))
-        x = self.activation(self.dense(ops.reshape(x, (-1, 16 * self.channels[0]))))
-        return ops.cast(self.values(x), "float32")
+        return self._value(x)
 
     def layers_up_to(self, level):
         return [
@@ -232,15 +244,14 @@ class ProgressiveDiscriminator(_GrowingNetwork):
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class MultiScaleDiscriminator(_LevelledNetwork):
+class MultiScaleDiscriminator(_LevelledDiscriminator):
     """An image at all sizes to one value.
 
     The largest is taken in by a linear 1x1 convolution. Each level down to 8x8 has the standard deviation over a
     group of images and two 3x3 convolutions, and halves the side by averaging; the image of the halved size is then
     put before the channels (the paper's phi_simple). At 4x4 follow the deviation, a 3x3 convolution, a dense layer to
     as many values as there are channels, and one to the value. Leaky ReLU of 0.2 follows all but the first and the
-    last.
-    With 1024x1024x3 it has 23,163,681 parameters.
+    last. With 1024x1024x3 it has 23,163,681 parameters.
 
     Args:
         image_shape, fmap_base, fmap_max: As for `ProgressiveGenerator`.
@@ -264,7 +275,6 @@ class MultiScaleDiscriminator(_LevelledNetwork):
         name="discriminator",
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)
-        self.group_size = group_size
         # The deviation is one; at all levels but the largest the image's own come too.
         extra_channels = [image_shape[-1] + 1] * (self.num_levels - 1) + [1]
         self.from_images = _built(EqualizedConv2D(self.channels[-1], 1), image_shape[-1])
@@ -272,18 +282,7 @@ class MultiScaleDiscriminator(_LevelledNetwork):
             _built(EqualizedConv2D(channels, 3), channels + extra)
             for channels, extra in zip(self.channels[1:], extra_channels[1:], strict=True)
         ]
-        self.second = [
-            _built(EqualizedConv2D(below, 3), channels)
-            for below, channels in itertools.pairwise(self.channels)
-        ]
-        smallest = self.channels[0]
-        self.deviation = _built(MinibatchStandardDeviation(group_size), smallest)
-        self.final = _built(EqualizedConv2D(smallest, 3), smallest + extra_channels[0])
-        self.dense = _built(EqualizedDense(smallest), 16 * smallest)
-        self.values = _built(EqualizedDense(1, gain=1.0), smallest)
-        # In the form whose second derivative costs nothing in a gradient penalty.
-        self.activation = _built(LeakyReLU(0.2), smallest)
-        self.built = True
+        self._make_rest(group_size, extra_channels[0])
 
     def call(self, images):
         x = self.from_images(images[-1])
@@ -291,9 +290,7 @@ class MultiScaleDiscriminator(_LevelledNetwork):
             x = self.activation(second(self.activation(first(self.deviation(x)))))
             x = shrink(x)
             x = ops.concatenate([ops.cast(image, x.dtype), x], axis=-1)
-        x = self.activation(self.final(self.deviation(x)))
-        x = self.activation(self.dense(ops.reshape(x, (-1, 16 * self.channels[0]))))
-        return ops.cast(self.values(x), "float32")
+        return self._value(x)
 
 
 def enlarge(images):
