@@ -256,7 +256,7 @@ class _Subject:
         return {
             "num_fake": self.num_samples,
             "seed": self.seed,
-            "averaged_generator": self.model.averaged_network is not None,
+            "averaged_generator": bool(self.model.averages),
         }
 
     @property
@@ -398,9 +398,12 @@ def _of_direction(subject, direction):
     sources, targets = subject.model.in_direction(direction, *subject.pairs)
     _, mean = subject.model.in_direction(direction, *subject.mean_pair)
     translations = subject.model.translate(sources, direction)
-    noise = {"sampling_dropout": subject.model.sampling_dropout}
+    constants = {
+        "sampling_dropout": subject.model.sampling_dropout,
+        "averaged_generator": bool(subject.model.averages),
+    }
     results = [
-        subject.about_pairs(f"translation_{name}", value, direction, **noise)
+        subject.about_pairs(f"translation_{name}", value, direction, **constants)
         for name, value in {
             **_likeness(translations, targets),
             "psnr": np.mean(psnr(translations, targets)),

@@ -36,6 +36,7 @@ class CycleGAN(TranslationModel):
             into its own domain, in units of `cycle_weight`; 0 leaves the translation out.
         history_size: Int, number of earlier translations kept for each discriminator (0 for none); see
             `keras_genzoo.layers.ImageHistory`.
+        average_decay, average_half_life: As for `GenerativeModel`; the paper keeps no average.
         seed: Int or None, seed of the histories' draws.
         **kwargs: `name` and other arguments of `keras.Model`.
 
@@ -158,6 +159,7 @@ class CycleGAN(TranslationModel):
         discriminator_loss = self.minimize(
             lambda: self.discriminator_loss(real_a, real_b, fake_a, fake_b, True), "discriminator"
         )
+        self.update_average(ops.shape(real_a)[0])
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     @backends.test_step
@@ -168,16 +170,20 @@ class CycleGAN(TranslationModel):
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     def generator_loss(self, real_a, real_b, training=False):
-        """Adversarial, cycle and identity losses of both generators.
+        """Adversarial, cycle and identity losses of both generators: in inference, of their averages if kept.
 
         Returns:
             Tuple of the float32 scalar and a tuple `(logs, fake_a, fake_b)`: a dict of the logged losses, the
             cycle and the identity loss without their weights, and the translations.
         """
-        fake_b, same_b = self._translated(self.generator_a_to_b, real_a, real_b, training)
-        fake_a, same_a = self._translated(self.generator_b_to_a, real_b, real_a, training)
-        cycled_a = self.generator_b_to_a(fake_b, training=training)
-        cycled_b = self.generator_a_to_b(fake_a, training=training)
+        if training:
+            a_to_b, b_to_a = self.generator_a_to_b, self.generator_b_to_a
+        else:
+            a_to_b, b_to_a = self.translator("a_to_b"), self.translator("b_to_a")
+        fake_b, same_b = self._translated(a_to_b, real_a, real_b, training)
+        fake_a, same_a = self._translated(b_to_a, real_b, real_a, training)
+        cycled_a = b_to_a(fake_b, training=training)
+        cycled_b = a_to_b(fake_a, training=training)
         adversarial = self.adversarial_loss.generator(
             self.discriminator_a(fake_a, training=training)
         ) + self.adversarial_loss.generator(self.discriminator_b(fake_b, training=training))

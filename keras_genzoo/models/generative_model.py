@@ -30,6 +30,11 @@ class GenerativeModel(ZooModel):
         image_shape: Tuple `(height, width, channels)` of the images the model is trained to make, or
             `(num_features,)` for points, which may have any finite values.
         num_classes: Int, or None for a model without labels.
+        average_decay: Float in [0, 1) or None. Decay a step of an exponential moving average of the networks
+            that make the images; whoever uses the trained model, evaluation, export and presets then get the
+            average.
+        average_half_life: Float or None. The same average, its decay given as a half-life in images seen
+            (Karras et al. 2020 use 10,000).
         seed: Int or None, seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
     """
@@ -38,9 +43,33 @@ class GenerativeModel(ZooModel):
     players: ClassVar = {}
     # Names of the losses in the logs. Set by each family.
     loss_names = ()
+    # Names of the networks that make the images, those that may be averaged. Set by each base of families.
+    image_networks = ()
 
-    def __init__(self, *, image_shape, num_classes=None, seed=None, **kwargs):
+    def __init__(
+        self,
+        *,
+        image_shape,
+        num_classes=None,
+        average_decay=None,
+        average_half_life=None,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        if average_decay is not None and average_half_life is not None:
+            raise ValueError(
+                "Give either `average_decay` (a step) or `average_half_life` (in images), not both. "
+                f"Received: average_decay={average_decay}, average_half_life={average_half_life}"
+            )
+        if average_decay is not None and not 0 <= average_decay < 1:
+            raise ValueError(f"`average_decay` must be in [0, 1). Received: average_decay={average_decay}")
+        if average_half_life is not None and average_half_life <= 0:
+            raise ValueError(
+                f"`average_half_life` must be positive. Received: average_half_life={average_half_life}"
+            )
+        self.average_decay = average_decay
+        self.average_half_life = average_half_life
         self.image_shape = tuple(image_shape)
         self.num_classes = num_classes
         self.seed = seed
@@ -51,7 +80,7 @@ class GenerativeModel(ZooModel):
         self._norms_of_threads_step = {}
 
     def set_networks(self, **networks):
-        """Makes the built networks attributes of the model."""
+        """Makes the built networks attributes of the model, and the averages of those that make images."""
         self._network_names = list(networks)
         for name, network in networks.items():
             if not network.built:
@@ -64,12 +93,34 @@ class GenerativeModel(ZooModel):
                     "decay give the optimizer `weight_decay`."
                 )
             setattr(self, name, network)
+        for name in self._averaged_names:
+            setattr(self, f"averaged_{name}", _averaged_copy_of(networks[name]))
         self.built = True
 
     @property
     def networks(self):
         """Dict of the networks that are trained, by name."""
         return {name: getattr(self, name) for name in self._network_names}
+
+    @property
+    def averages(self):
+        """Dict of the averaged networks, by the name of the one that each follows; empty without an average."""
+        return {name: getattr(self, f"averaged_{name}") for name in self._averaged_names}
+
+    @property
+    def _averaged_names(self):
+        averaging = self.average_decay is not None or self.average_half_life is not None
+        return self.image_networks if averaging else ()
+
+    @property
+    def preset_networks(self):
+        """Dict of the networks that a preset stores: averages in the place of what they average."""
+        return {**self.networks, **self.averages}
+
+    def preset_weights_loaded(self):
+        """Starts the trained networks from the averages that a preset has loaded."""
+        for name, average in self.averages.items():
+            getattr(self, name).set_weights(average.get_weights())
 
     # Compiling.
 
@@ -228,6 +279,36 @@ class GenerativeModel(ZooModel):
             self._norms_of_threads_step.setdefault(threading.get_ident(), []).append(player)
         backends.apply_gradients(self.optimizers[player], gradients, variables)
 
+    def update_average(self, num_images):
+        """Moves the averaged networks towards the trained ones, after the step's last update of those.
+
+        Trainable weights are interpolated, buffers such as moving statistics copied.
+
+        Args:
+            num_images: Number of images in this replica's batch.
+        """
+        if not self.averages:
+            return
+        if self.average_half_life is not None:
+            decay = 0.5 ** (
+                ops.cast(num_images * backends.num_replicas(), "float32") / self.average_half_life
+            )
+        else:
+            decay = self.average_decay
+        for averaged, current in self._averaged_weights():
+            value = ops.convert_to_tensor(current.value)
+            if current.trainable:
+                value = averaged.value + (1.0 - decay) * (value - averaged.value)
+            averaged.assign(value)
+
+    def _averaged_weights(self):
+        """Pairs of the averaged networks' weights and those that they follow."""
+        return [
+            pair
+            for name, average in self.averages.items()
+            for pair in zip(average.weights, getattr(self, name).weights, strict=True)
+        ]
+
     def track_gradient_norms(self):
         """Adds `{player}_gradient_norm`, the epoch's largest so far, to the logs of `fit`.
 
@@ -256,11 +337,25 @@ class GenerativeModel(ZooModel):
         config = super().get_config()
         # A loaded model follows the dtype policy in force, as its networks do.
         config.pop("dtype", None)
-        return {**config, "seed": self.seed}
+        return {
+            **config,
+            "average_decay": self.average_decay,
+            "average_half_life": self.average_half_life,
+            "seed": self.seed,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+
+
+def _averaged_copy_of(network):
+    config = keras.saving.serialize_keras_object(network)
+    config["config"]["name"] = f"averaged_{network.name}"
+    copy = keras.saving.deserialize_keras_object(config)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
 
 
 class _Maximum(keras.metrics.Metric):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, latent, pixels
+from keras_genzoo import latent, pixels
 from keras_genzoo.models.generative_model import GenerativeModel, in_batches
 
 
@@ -12,12 +12,8 @@ class LatentModel(GenerativeModel):
     """A generative model one of whose networks makes images from latents.
 
     Args:
-        image_shape, num_classes, seed, **kwargs: As for `GenerativeModel`.
+        image_shape, num_classes, average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`.
         latent_dim: Int, length of a latent.
-        average_decay: Float in [0, 1) or None. Decay a step of an exponential moving average of the network
-            that makes the images; sampling, evaluation, export and presets then use the average.
-        average_half_life: Float or None. The same average, its decay given as a half-life in images seen
-            (Karras et al. 2020 use 10,000).
     """
 
     # Name of the network that makes the images. Set by each family.
@@ -25,43 +21,27 @@ class LatentModel(GenerativeModel):
     # Name of the exported signature from latents to images.
     image_signature = "generate"
 
-    def __init__(self, *, latent_dim, num_classes=None, average_decay=None, average_half_life=None, **kwargs):
+    def __init__(self, *, latent_dim, num_classes=None, **kwargs):
         super().__init__(num_classes=num_classes, **kwargs)
-        if average_decay is not None and average_half_life is not None:
-            raise ValueError(
-                "Give either `average_decay` (a step) or `average_half_life` (in images), not both. "
-                f"Received: average_decay={average_decay}, average_half_life={average_half_life}"
-            )
-        if average_decay is not None and not 0 <= average_decay < 1:
-            raise ValueError(f"`average_decay` must be in [0, 1). Received: average_decay={average_decay}")
-        if average_half_life is not None and average_half_life <= 0:
-            raise ValueError(
-                f"`average_half_life` must be positive. Received: average_half_life={average_half_life}"
-            )
         if num_classes is not None and num_classes < 2:
             raise ValueError(
                 f"`num_classes` must be at least 2, or None. Received: num_classes={num_classes}"
             )
         self.latent_dim = latent_dim
-        self.average_decay = average_decay
-        self.average_half_life = average_half_life
 
-    def set_networks(self, **networks):
-        """Makes the built networks attributes of the model, and the average of the one that makes images."""
-        super().set_networks(**networks)
-        self.averaged_network = None
-        if self.average_decay is not None or self.average_half_life is not None:
-            self.averaged_network = _averaged_copy_of(networks[self.image_network])
+    @property
+    def image_networks(self):
+        return (self.image_network,)
+
+    @property
+    def averaged_network(self):
+        """The average of the network that makes the images, or None where none is kept."""
+        return self.averages.get(self.image_network)
 
     @property
     def sampling_network(self):
         """The network that samples: the averaged one where an average is kept."""
         return self.averaged_network or getattr(self, self.image_network)
-
-    @property
-    def preset_networks(self):
-        """Dict of the networks that a preset stores: the average in the place of what it averages."""
-        return {**self.networks, self.image_network: self.sampling_network}
 
     @property
     def preset_usage(self):
@@ -72,11 +52,6 @@ class LatentModel(GenerativeModel):
             "python": "images = model.sample(16, seed=0, labels=3)",
             "shell": "genzoo sample {name}             # all classes in turn\ngenzoo sample {name} --label 3",
         }
-
-    def preset_weights_loaded(self):
-        """Starts the trained network from the average that a preset has loaded."""
-        if self.averaged_network is not None:
-            getattr(self, self.image_network).set_weights(self.averaged_network.get_weights())
 
     # The parts of a training step.
 
@@ -89,32 +64,6 @@ class LatentModel(GenerativeModel):
     def draw_latents(self, num):
         """Draws standard normal latents for training, float32 `(num, latent_dim)`."""
         return keras.random.normal((num, self.latent_dim), seed=self.noise)
-
-    def update_average(self, num_images):
-        """Moves the averaged network towards the trained one, after the step's last update of it.
-
-        Trainable weights are interpolated, buffers such as moving statistics copied.
-
-        Args:
-            num_images: Number of images in this replica's batch.
-        """
-        if self.averaged_network is None:
-            return
-        if self.average_half_life is not None:
-            decay = 0.5 ** (
-                ops.cast(num_images * backends.num_replicas(), "float32") / self.average_half_life
-            )
-        else:
-            decay = self.average_decay
-        for averaged, current in zip(*self._averaged_weights(), strict=True):
-            value = ops.convert_to_tensor(current.value)
-            if current.trainable:
-                value = averaged.value + (1.0 - decay) * (value - averaged.value)
-            averaged.assign(value)
-
-    def _averaged_weights(self):
-        """Weights of the averaged network and those they follow, in the same order."""
-        return self.averaged_network.weights, getattr(self, self.image_network).weights
 
     # Using a trained model.
 
@@ -217,19 +166,3 @@ class LatentModel(GenerativeModel):
         """A functional model from latents (and labels) to images."""
         inputs = [keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in self.sampling_network.inputs]
         return keras.Model(inputs if len(inputs) > 1 else inputs[0], self.images_from_latents(*inputs))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "average_decay": self.average_decay,
-            "average_half_life": self.average_half_life,
-        }
-
-
-def _averaged_copy_of(network):
-    config = keras.saving.serialize_keras_object(network)
-    config["config"]["name"] = f"averaged_{network.name}"
-    copy = keras.saving.deserialize_keras_object(config)
-    copy.set_weights(network.get_weights())
-    copy.trainable = False
-    return copy

@@ -36,7 +36,7 @@ class Pix2Pix(TranslationModel):
             export too, as in the paper's protocol, where it is the model's only noise. (The paper also normalises
             by the statistics of the test batch; here they are the moving ones of training.) Off, a translation
             depends on its source image alone. It is part of the generator's config, and so of presets.
-        seed: Int or None, seed of the training noise.
+        average_decay, average_half_life, seed: As for `GenerativeModel`; the paper keeps no average.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Example:
@@ -129,6 +129,7 @@ class Pix2Pix(TranslationModel):
             "generator",
             has_aux=True,
         )
+        self.update_average(ops.shape(targets)[0])
         return self.update_trackers(discriminator_loss=discriminator_loss, **logs)
 
     @backends.test_step

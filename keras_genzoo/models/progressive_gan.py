@@ -178,10 +178,11 @@ class ProgressiveGAN(MultiResolutionGAN):
         ]
 
     def _averaged_weights(self):
-        return [
+        active = [
             network.weights_at(self.phase.level, self.phase.fading)
             for network in (self.averaged_network, self.generator)
         ]
+        return list(zip(*active, strict=True))
 
     # Using a trained model.
 

@@ -15,8 +15,9 @@ class TranslationModel(GenerativeModel):
     (`keras_genzoo.datasets.paired_folder`, `unpaired_folders`).
 
     Args:
-        image_shape, seed, **kwargs: As for `GenerativeModel`; the shape is that of the targets. Networks are
-            convolutional throughout: other sizes can be translated, multiples of `size_multiple`.
+        image_shape, average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`; the shape is
+            that of the targets. Networks are convolutional throughout: other sizes can be translated,
+            multiples of `size_multiple`.
         source_channels: Int, channels of the images to translate.
     """
 
@@ -57,9 +58,8 @@ class TranslationModel(GenerativeModel):
         return (*self.image_shape[:2], self.source_channels)
 
     @property
-    def averaged_network(self):
-        """None: no average is kept."""
-        return None
+    def image_networks(self):
+        return tuple(self.directions.values())
 
     @property
     def preset_usage(self):
@@ -101,7 +101,7 @@ class TranslationModel(GenerativeModel):
     # Using a trained model.
 
     def translator(self, direction=None):
-        """The network of a direction, by default the first.
+        """The network of a direction, by default the first; its average where one is kept.
 
         Raises:
             ValueError: If the model has no such direction.
@@ -109,7 +109,8 @@ class TranslationModel(GenerativeModel):
         direction = next(iter(self.directions)) if direction is None else direction
         if direction not in self.directions:
             raise ValueError(f"`direction` must be one of {list(self.directions)}. Received: {direction!r}")
-        return getattr(self, self.directions[direction])
+        name = self.directions[direction]
+        return self.averages.get(name) or self.networks[name]
 
     def in_direction(self, direction, sources, targets):
         """A pair of source and target images as the pair of what a direction translates and what it should give."""

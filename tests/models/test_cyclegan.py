@@ -252,18 +252,22 @@ class TestPromises:
     def test_keras_round_trip(self, tmp_path):
         # The histories and their draws too.
         support.check_keras_round_trip(
-            partial(make_cyclegan, history_size=8), DOMAINS, tmp_path / "model.keras", output=translations
+            partial(make_cyclegan, history_size=8, average_decay=0.9),
+            DOMAINS,
+            tmp_path / "model.keras",
+            output=translations,
         )
 
     @pytest.mark.slow
     def test_resume(self, tmp_path):
         data = (support.toy_images(16, SHAPE), support.toy_images(16, SHAPE, seed=1))
-        support.check_resume(make_cyclegan, data, tmp_path)
+        support.check_resume(partial(make_cyclegan, average_decay=0.9), data, tmp_path)
 
     @pytest.mark.tensorflow
     @pytest.mark.slow
     def test_two_replicas_take_the_step_of_one_device(self):
-        support.check_replicas_equal_one_device(partial(make_cyclegan, "sgd", history_size=0), DOMAINS)
+        make_model = partial(make_cyclegan, "sgd", history_size=0, average_half_life=20.0)
+        support.check_replicas_equal_one_device(make_model, DOMAINS)
 
     @pytest.mark.tensorflow
     @pytest.mark.slow
