@@ -89,7 +89,7 @@ def _translate(options):
                 if options.edges:
                     picture = datasets.edges(picture)
                 fit = None if options.fit == "none" else options.fit
-                translated = model.translate(picture[None], options.direction, fit)
+                translated = model.translate(picture[None], options.direction, fit, seed=options.seed)
                 visualization.save_grid(translated, output, padding=0)
             except (ValueError, OSError) as error:
                 failures += 1
@@ -275,6 +275,7 @@ def _parser():
     )
     command.add_argument("--size", type=_positive_int, help="scale the longer side to this many pixels first")
     command.add_argument("--edges", action="store_true", help="translate the edges of the pictures")
+    command.add_argument("--seed", type=int, help="seed of a model whose dropout acts in translation")
 
     command = add("train", _train, "Train a model from its recipe.")
     command.add_argument("recipe", help="path of a recipe, or its name in tools/recipes of a checkout")

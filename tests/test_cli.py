@@ -12,6 +12,7 @@ from PIL import Image
 
 import keras_genzoo as kg
 from keras_genzoo import cli, export
+from tests import support
 from tests.support import toy_dataset
 
 
@@ -130,6 +131,18 @@ def test_translate_of_edges(tmp_path):
     assert (drawing == -1).any()
     written = np.asarray(Image.open(tmp_path / "out" / "one.png")).astype(int)
     assert np.abs(written - kg.pixels.to_uint8(model.translate(drawing[None]))[0]).max() <= 1
+
+
+def test_a_seed_repeats_a_translation_by_dropout(tmp_path):
+    model = kg.models.Pix2Pix((32, 32, 3), width=2, sampling_dropout=True)
+    support.as_if_trained(model).save_to_preset(tmp_path / "translator")
+    picture = save_picture(tmp_path / "one.png", (32, 32))
+    written = []
+    for number, seed in enumerate((1, 1, 2)):
+        output = tmp_path / str(number)
+        assert genzoo("translate", tmp_path / "translator", picture, "--output", output, "--seed", seed) == 0
+        written.append((output / "one.png").read_bytes())
+    assert written[0] == written[1] != written[2]
 
 
 def test_translate_names_and_skips_what_it_cannot_read(toy_translator, tmp_path, capsys):

@@ -75,8 +75,7 @@ def evaluate(
             `label_agreement` or `classes_seen`.
         num_samples: Int, number of generated images (a conditional model's labels cycle through the
             classes), and the largest number of real ones.
-        seed: Int, seed of the samples, and of whatever else a measure draws. (The dropout of a translator with
-            `sampling_dropout=True` has its own, and its results differ a little from call to call.)
+        seed: Int, seed of the samples, and of whatever else a measure draws.
         split: Split of the real images.
         data_dir: Folder with the original files of the data set, as for `keras_genzoo.datasets.load`.
         importance_samples: Int, latents an image for `log_likelihood`.
@@ -397,11 +396,13 @@ def _translation(subject):
 def _of_direction(subject, direction):
     sources, targets = subject.model.in_direction(direction, *subject.pairs)
     _, mean = subject.model.in_direction(direction, *subject.mean_pair)
-    translations = subject.model.translate(sources, direction)
+    translations = subject.model.translate(sources, direction, seed=subject.seed)
     constants = {
         "sampling_dropout": subject.model.sampling_dropout,
         "averaged_generator": bool(subject.model.averages),
     }
+    if subject.model.sampling_dropout:
+        constants["seed"] = subject.seed
     results = [
         subject.about_pairs(f"translation_{name}", value, direction, **constants)
         for name, value in {

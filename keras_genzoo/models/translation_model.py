@@ -1,5 +1,7 @@
 """The base of the families that translate images into images: pairs of images, translating, export."""
 
+import contextlib
+
 import keras
 from keras import ops
 
@@ -120,11 +122,7 @@ class TranslationModel(GenerativeModel):
     @property
     def sampling_dropout(self):
         """Whether dropout acts in `translate` too: the model's only noise, and translations then differ."""
-        return any(
-            getattr(layer, "sampling", False)
-            for direction in self.directions
-            for layer in self.translator(direction)._flatten_layers()
-        )
+        return any(_sampling_layers(self.translator(direction)) for direction in self.directions)
 
     def call(self, inputs, training=False):
         return self.translator()(inputs, training=training)
@@ -133,7 +131,7 @@ class TranslationModel(GenerativeModel):
         """Translations of float images in [-1, 1], as a float32 tensor in [-1, 1]."""
         return ops.cast(self.translator(direction)(images, training=False), "float32")
 
-    def translate(self, images, direction=None, fit=None, batch_size=8):
+    def translate(self, images, direction=None, fit=None, batch_size=8, seed=None):
         """Translates images.
 
         Args:
@@ -144,6 +142,8 @@ class TranslationModel(GenerativeModel):
                 and lower edge up to a multiple and crops the translations; `"resize"` scales the images to the
                 nearest multiple and the translations back (bilinear, antialiased).
             batch_size: Int, images translated at once.
+            seed: Int or None. Where `sampling_dropout` is on, the same seed, images and batch size give the same
+                translations, and None draws anew at every call.
 
         Returns:
             Float32 NumPy array `(num, height, width, target channels)` in [-1, 1].
@@ -180,7 +180,8 @@ class TranslationModel(GenerativeModel):
             images = _fitted(pixels.normalize(images), multiple, fit)
             return _fitted_back(self.images_from_images(images, direction), size, fit)
 
-        return in_batches(translate, [images], batch_size)
+        with _seeded_dropout(network, seed):
+            return in_batches(translate, [images], batch_size)
 
     def export(self, filepath, format="tf_saved_model", direction=None, verbose=False):
         """Exports the model for serving.
@@ -223,6 +224,25 @@ class TranslationModel(GenerativeModel):
 def mean_absolute_difference(images, others):
     """Mean absolute difference of two batches of images, float32 scalar."""
     return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(others, "float32")))
+
+
+def _sampling_layers(network):
+    """The layers of a network whose dropout acts in inference too."""
+    return [layer for layer in network._flatten_layers() if getattr(layer, "sampling", False)]
+
+
+@contextlib.contextmanager
+def _seeded_dropout(network, seed):
+    """Inside, dropout in inference follows from the seed; afterwards it goes on from where it was."""
+    states = [layer.seed_generator.state for layer in _sampling_layers(network)] if seed is not None else []
+    before = [ops.convert_to_numpy(state) for state in states]
+    for index, state in enumerate(states):
+        state.assign(keras.random.SeedGenerator(seed + index).state)
+    try:
+        yield
+    finally:
+        for state, value in zip(states, before, strict=True):
+            state.assign(value)
 
 
 # Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].

@@ -125,6 +125,15 @@ class TestDropout:
         again = models.load(tmp_path / "preset")
         assert np.abs(again.translate(images) - again.translate(images)).max() > 0.01
 
+    def test_a_seed_repeats_the_dropout_of_a_translation_and_leaves_that_of_training_alone(self):
+        model = support.as_if_trained(make_pix2pix_of_the_paper(sampling_dropout=True))
+        images = support.toy_images(3, (32, 32, 2))
+        before = support.state_of(model)
+        first, again, other = (model.translate(images, batch_size=2, seed=seed) for seed in (1, 1, 2))
+        np.testing.assert_array_equal(first, again)
+        assert np.abs(first - other).max() > 0.01
+        support.assert_same_state(support.state_of(model), before)
+
     def test_training_draws_anew(self):
         model = support.as_if_trained(make_pix2pix_of_the_paper())
         images = support.toy_images(1, (32, 32, 2))
