@@ -439,12 +439,49 @@ class TestImageHistory:
         with pytest.raises(ValueError, match=r"`size` must be at least 1. Received: size=0"):
             layers.ImageHistory(0)
 
+    @pytest.mark.slow
+    @pytest.mark.tensorflow
+    def test_each_replica_has_its_own(self):
+        """Replica 0 sees even images and replica 1 odd ones, two and two, into pools of four."""
+        returned, pools = support.fresh_process(_histories_of_two_replicas)
+        for replica in range(2):
+            assert returned[replica][:4] == [*range(replica, 8, 2)]  # and stored
+            assert sorted([*returned[replica][4:], *pools[replica]]) == [*range(replica, 16, 2)]
+        # They draw apart: what one exchanges, the other need not.
+        assert (np.array(returned[1]) != np.array(returned[0]) + 1).any()
+
     def test_config(self):
         config = layers.ImageHistory(3, 0.2, seed=4).get_config()
         again = keras.saving.deserialize_keras_object(
             keras.saving.serialize_keras_object(layers.ImageHistory.from_config(config))
         )
         assert (again.size, again.replacement, again.seed) == (3, 0.2, 4)
+
+
+def _histories_of_two_replicas():
+    """What two replicas' histories return, and what they hold at last."""
+    import tensorflow as tf
+
+    strategy = support.two_logical_devices()
+    with strategy.scope():
+        history = layers.ImageHistory(4, seed=0)
+        history.build((None, 1, 1, 1))
+
+    @tf.function
+    def step(first):
+        def on_replica():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            values = first + 2 * tf.range(2) + replica
+            return history(tf.cast(values, "float32")[:, None, None, None])
+
+        return strategy.experimental_local_results(strategy.run(on_replica))
+
+    returned = [[], []]
+    for first in range(0, 16, 4):
+        for replica, images in enumerate(step(tf.constant(first))):
+            returned[replica] += _values(images).tolist()
+    pools = strategy.experimental_local_results(history.pool.value)
+    return returned, [_values(pool.numpy()).tolist() for pool in pools]
 
 
 def _images(start, stop):

@@ -399,9 +399,7 @@ def _reconstructions(model):
 
 
 def _fit_on_two_replicas(make_model):
-    from tests.support.replicas import _two_logical_devices
-
-    with _two_logical_devices().scope():
+    with support.two_logical_devices().scope():
         model = make_model()
     history = model.fit(_blobs(), batch_size=32, epochs=4, verbose=0).history
     assert all(np.isfinite(values).all() for values in history.values())

@@ -359,10 +359,8 @@ class TestPromises:
 
 
 def _grow_on_one_and_on_two():
-    from tests.support.replicas import _two_logical_devices
-
     results = []
-    strategy = _two_logical_devices()
+    strategy = support.two_logical_devices()
     one = make_growing()
     with strategy.scope():
         two = make_growing()

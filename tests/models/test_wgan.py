@@ -604,9 +604,7 @@ class TestPromises:
 
 
 def _fit_on_two_replicas(make_model, data):
-    from tests.support.replicas import _two_logical_devices
-
-    with _two_logical_devices().scope():
+    with support.two_logical_devices().scope():
         model = make_model()
     model.track_gradient_norms()
     history = model.fit(*data, batch_size=8, epochs=2, verbose=0).history

@@ -12,6 +12,7 @@ from tests.support.replicas import (
     check_replicas_equal_one_device,
     check_two_workers,
     run_as_two_workers,
+    two_logical_devices,
 )
 from tests.support.resume import check_resume
 from tests.support.saving import (
@@ -49,5 +50,6 @@ __all__ = [
     "to_numpy",
     "toy_images",
     "toy_labels",
+    "two_logical_devices",
     "weight_paths",
 ]

@@ -30,7 +30,7 @@ def check_replicas_equal_one_device(make_model, data, steps=3, atol=1e-5):
 
 
 def _on_one_and_on_two(make_model, data, steps):
-    strategy = _two_logical_devices()
+    strategy = two_logical_devices()
     one = make_model()
     with strategy.scope():
         two = make_model()
@@ -67,7 +67,7 @@ def check_replica_noise_differs(make_model):
 def _drawn_latents(make_model):
     import tensorflow as tf
 
-    strategy = _two_logical_devices()
+    strategy = two_logical_devices()
     one = make_model()
     with strategy.scope():
         two = make_model()
@@ -82,7 +82,8 @@ def _drawn_latents(make_model):
     return alone, [[first[replica].numpy(), second[replica].numpy()] for replica in range(2)]
 
 
-def _two_logical_devices():
+def two_logical_devices():
+    """A strategy of two replicas on this machine; only in a process that has not touched a device yet."""
     import tensorflow as tf
 
     # `tools/check_gpu.py` asks for GPUs.
