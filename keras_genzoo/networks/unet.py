@@ -3,7 +3,7 @@
 import keras
 from keras import initializers, layers
 
-from keras_genzoo.layers import Conv2DTranspose, Dropout
+from keras_genzoo.layers import Conv2DTranspose, Dropout, ResizeConv2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
 
@@ -34,6 +34,9 @@ class UNetGenerator(ConfigurableNetwork):
             innermost (three at 256, two at 128, none at 32).
         sampling_dropout: Bool, whether dropout acts outside of training too. Normalisation does not change.
         synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        upsampling: `"transposed"`, or `"resize"` for nearest-neighbour upsampling and a 3x3 convolution in the
+            place of each transposed convolution (Odena et al. 2016): less of a pattern in the images, and fewer
+            parameters, for the same work.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -56,6 +59,7 @@ class UNetGenerator(ConfigurableNetwork):
         dropout_blocks="paper",
         sampling_dropout=False,
         synchronized=False,
+        upsampling="transposed",
         name="generator",
     ):
         levels = _levels(image_shape)
@@ -63,6 +67,10 @@ class UNetGenerator(ConfigurableNetwork):
         if dropout_blocks not in ("paper", "reference"):
             raise ValueError(
                 f"`dropout_blocks` must be 'paper' or 'reference'. Received: dropout_blocks={dropout_blocks!r}"
+            )
+        if upsampling not in ("transposed", "resize"):
+            raise ValueError(
+                f"`upsampling` must be 'transposed' or 'resize'. Received: upsampling={upsampling!r}"
             )
         channels = [width * min(2**level, 8) for level in range(levels)]
         # From the innermost level, which has the last number.
@@ -94,13 +102,13 @@ class UNetGenerator(ConfigurableNetwork):
         skips.pop()
         for level in range(levels - 1, 0, -1):
             x = layers.ReLU()(x)
-            x = _transposed_convolution(channels[level - 1], use_bias, f"up_{level + 1}_conv")(x)
+            x = _doubling_convolution(upsampling, channels[level - 1], use_bias, f"up_{level + 1}_conv")(x)
             x = normalization_layer(normalization, f"up_{level + 1}_norm", synchronized)(x)
             if dropout and level in dropped:
                 x = Dropout(dropout, sampling=sampling_dropout, name=f"up_{level + 1}_dropout")(x)
             x = layers.Concatenate(name=f"up_{level + 1}")([skips.pop(), x])
         x = layers.ReLU()(x)
-        x = _transposed_convolution(output_channels or source_channels, True, "up_1_conv")(x)
+        x = _doubling_convolution(upsampling, output_channels or source_channels, True, "up_1_conv")(x)
         outputs = layers.Activation("tanh", dtype="float32", name="translations")(x)
         super().__init__(images, outputs, name=name)
         self.size_multiple = 2**levels
@@ -123,13 +131,8 @@ def _normal():
     return initializers.RandomNormal(0.0, 0.02)
 
 
-def _transposed_convolution(channels, use_bias, name):
-    return Conv2DTranspose(
-        channels,
-        4,
-        strides=2,
-        padding="same",
-        use_bias=use_bias,
-        kernel_initializer=_normal(),
-        name=name,
-    )
+def _doubling_convolution(upsampling, channels, use_bias, name):
+    arguments = {"use_bias": use_bias, "kernel_initializer": _normal(), "name": name}
+    if upsampling == "resize":
+        return ResizeConv2D(channels, **arguments)
+    return Conv2DTranspose(channels, 4, strides=2, padding="same", **arguments)

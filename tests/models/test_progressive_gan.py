@@ -291,6 +291,16 @@ class TestSampling:
         (images,) = session.run(None, {session.get_inputs()[0].name: latents})
         np.testing.assert_allclose(images, support.to_numpy(gan.images_from_latents(latents)), atol=1e-4)
 
+    @pytest.mark.slow
+    def test_openvino(self, tmp_path):
+        openvino = pytest.importorskip("openvino")
+        gan = make_growing(images_seen=48)
+        gan.export(tmp_path / "gan.xml", "openvino")
+        network = openvino.compile_model(tmp_path / "gan.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        latents = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+        expected = support.to_numpy(gan.images_from_latents(latents))
+        np.testing.assert_allclose(network(latents)[0], expected, atol=1e-4)
+
 
 class TestPromises:
     @pytest.mark.parametrize("make_model", [make_fading, make_fading_wasserstein])

@@ -34,6 +34,11 @@ class TestNumbers:
                 54_413_955 - (128 + 256 + 8 * 512 + 256 + 128 + 64) + 64 + 512,
             ),
             ({"image_shape": (256, 256, 1), "output_channels": 3}, 54_413_955 - 2 * 16 * 64),
+            # 3x3 weights for 4x4 between the same channels.
+            (
+                {"image_shape": (256, 256, 3), "upsampling": "resize"},
+                54_413_955 - 7 * 512 * (512 + 3 * 1024) - 7 * (1024 * 256 + 512 * 128 + 256 * 64 + 128 * 3),
+            ),
         ],
     )
     def test_trainable_parameters(self, arguments, expected):
@@ -189,11 +194,17 @@ def test_unknown_normalisation_is_refused():
         UNetGenerator((32, 32, 1), normalization="layer")
 
 
+def test_unknown_upsampling_is_refused():
+    with pytest.raises(ValueError, match=r"'transposed' or 'resize'. Received: upsampling='bilinear'"):
+        UNetGenerator((32, 32, 1), upsampling="bilinear")
+
+
 @pytest.mark.parametrize("normalization", ["batch", "instance"])
-def test_output_is_float32_under_mixed_precision(normalization):
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+def test_output_is_float32_under_mixed_precision(normalization, upsampling):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        network = UNetGenerator((32, 32, 1), width=2, normalization=normalization)
+        network = UNetGenerator((32, 32, 1), 1, 2, normalization, upsampling=upsampling)
     finally:
         keras.config.set_dtype_policy("float32")
     assert network.get_layer("up_2_conv").compute_dtype == "bfloat16"
@@ -203,7 +214,14 @@ def test_output_is_float32_under_mixed_precision(normalization):
 
 def test_config_round_trip_gives_the_same_output():
     network = UNetGenerator(
-        (32, 32, 2), 1, width=2, normalization="instance", dropout=0.3, dropout_blocks="reference", name="net"
+        (32, 32, 2),
+        1,
+        2,
+        "instance",
+        dropout=0.3,
+        dropout_blocks="reference",
+        upsampling="resize",
+        name="net",
     )
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
     assert type(again) is UNetGenerator and again.name == "net"
