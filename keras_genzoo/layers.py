@@ -83,7 +83,7 @@ class ReflectionPadding2D(keras.layers.Layer):
     """Mirrors images at their edges, the edge itself not repeated.
 
     Args:
-        padding: Int, pixels added at each side; less than the images' sides.
+        padding: Int, pixels added at each side; less than the images' sides, or a ValueError is raised.
 
     Call arguments:
         inputs: Tensor `(batch, height, width, channels)`.
@@ -97,6 +97,12 @@ class ReflectionPadding2D(keras.layers.Layer):
         self.padding = padding
 
     def call(self, inputs):
+        sides = inputs.shape[1:3]
+        if any(side is not None and side <= self.padding for side in sides):
+            raise ValueError(
+                f"A map of {sides[0]}x{sides[1]} cannot be padded by {self.padding} mirrored pixels. Give the "
+                "network larger images."
+            )
         added = (self.padding, self.padding)
         return ops.pad(inputs, ((0, 0), added, added, (0, 0)), mode="reflect")
 

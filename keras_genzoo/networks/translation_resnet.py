@@ -18,7 +18,8 @@ class ResNetTranslator(ConfigurableNetwork):
     convolutions and the blocks are padded by reflection. With width 64 and 3 channels it has 11,378,179 parameters
     with 9 blocks, 7,837,699 with 6.
 
-    It takes images whose sides are multiples of `size_multiple`, 4.
+    It takes images whose sides are multiples of `size_multiple`, 4, and at least 8: a quarter of less cannot be
+    mirrored.
 
     Args:
         channels: Int, channels of the source images.
