@@ -33,7 +33,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         is_image = len(inputs.shape) == 4 and self.axis in (3, -1)
         plain = is_image and self.scale and self.center and mask is None and not self.synchronized
-        if not (plain and training and self.trainable):
+        # The fused kernel does not know float64.
+        if not (plain and training and self.trainable and self.compute_dtype != "float64"):
             return super().call(inputs, training=training, mask=mask)
         inputs = ops.cast(inputs, self.compute_dtype)
         # The statistics are float32 under mixed precision too: read past the autocast.

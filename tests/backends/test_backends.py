@@ -227,6 +227,13 @@ class TestFusedBatchNormalization:
         assert moving_mean.dtype == "float32"
         np.testing.assert_allclose(_numpy(moving_mean), 0.1 * self.images.mean((0, 1, 2)), atol=2e-3)
 
+    @pytest.mark.tensorflow  # JAX computes in float64 only where it is told to at its start
+    def test_float64_is_float64(self):
+        images = self.images + np.float64(1e6)
+        output = layers.BatchNormalization(dtype="float64")(images, training=True)
+        expected = (images - images.mean((0, 1, 2))) / np.sqrt(images.var((0, 1, 2)) + 1e-5)
+        np.testing.assert_allclose(_numpy(output), expected, atol=1e-6)
+
     def test_a_frozen_layer_normalises_by_its_moving_statistics(self):
         layer, _ = self._layers()
         layer.trainable = False
