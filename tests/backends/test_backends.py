@@ -146,9 +146,7 @@ class TestSeedGenerator:
 
 
 def _dropout_masks_of_two_replicas():
-    from tests.support.replicas import _two_logical_devices
-
-    strategy = _two_logical_devices()
+    strategy = support.two_logical_devices()
     with strategy.scope():
         dropout = layers.Dropout(0.5, seed=1)
     dropped = strategy.run(lambda: dropout(ops.ones((1000,)), training=True))
