@@ -275,7 +275,11 @@ def _parser():
     )
     command.add_argument("--size", type=_positive_int, help="scale the longer side to this many pixels first")
     command.add_argument("--edges", action="store_true", help="translate the edges of the pictures")
-    command.add_argument("--seed", type=int, help="seed of a model whose dropout acts in translation")
+    command.add_argument(
+        "--seed",
+        type=int,
+        help="seed of a model whose dropout acts in translation, for each picture the same",
+    )
 
     command = add("train", _train, "Train a model from its recipe.")
     command.add_argument("recipe", help="path of a recipe, or its name in tools/recipes of a checkout")

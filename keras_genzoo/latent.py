@@ -6,6 +6,12 @@ import numpy as np
 from keras import ops
 
 
+def check_seed(seed):
+    """Raises ValueError unless the seed is an integer from 0 to 2**32 - 1."""
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ValueError(f"`seed` must be an integer from 0 to 2**32 - 1. Received: seed={seed}")
+
+
 def normal(num, latent_dim, seed):
     """Draws standard normal latents as a pure function of the seed.
 
@@ -29,8 +35,8 @@ def normal(num, latent_dim, seed):
 
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
     """
-    if isinstance(seed, int | np.integer) and not 0 <= seed < 2**32:
-        raise ValueError(f"`seed` must be from 0 to 2**32 - 1. Received: seed={seed}")
+    if isinstance(seed, int | np.integer):
+        check_seed(seed)
     pairs = -(-latent_dim // 2)
     row = ops.cast(ops.arange(num, dtype="int32"), "uint32")[:, None]
     column = ops.cast(ops.arange(pairs, dtype="int32"), "uint32")[None, :]

@@ -51,7 +51,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel of each image by its own mean and variance, without learnt scale and offset.
 
-    The statistics are float32 under mixed precision too.
+    The statistics are float32 under mixed precision too, and float64 in float64.
 
     Args:
         epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
@@ -171,12 +171,19 @@ class ResizeConv2D(keras.layers.Conv2D):
 
     Args:
         filters: Int, channels of the result.
-        **kwargs: As for `keras.layers.Conv2D`, but what is fixed above.
+        **kwargs: As for `keras.layers.Conv2D`, without strides, dilation and groups.
+
+    Raises:
+        ValueError: If an argument is given that is fixed.
 
     Source: Odena et al. 2016 (Deconvolution and checkerboard artifacts).
     """
 
+    _FIXED = frozenset({"kernel_size", "padding", "data_format", "strides", "dilation_rate", "groups"})
+
     def __init__(self, filters, **kwargs):
+        if given := sorted(kwargs.keys() & self._FIXED):
+            raise ValueError(f"{given} cannot be given: the layer is upsampling and a plain 3x3 convolution.")
         super().__init__(filters, 3, padding="same", data_format="channels_last", **kwargs)
 
     def call(self, inputs):
@@ -190,10 +197,7 @@ class ResizeConv2D(keras.layers.Conv2D):
         return (batch, *(side if side is None else 2 * side for side in (height, width)), self.filters)
 
     def get_config(self):
-        config = super().get_config()
-        for fixed in ("kernel_size", "padding", "data_format", "strides", "dilation_rate", "groups"):
-            del config[fixed]
-        return config
+        return {name: value for name, value in super().get_config().items() if name not in self._FIXED}
 
 
 # Pixels of a batch up to which a matrix product is faster than a library's transposed convolution, measured on

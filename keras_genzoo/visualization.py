@@ -107,7 +107,7 @@ def save_translations(model, sources, path, targets=None, direction=None, paddin
         images, wanted = model.in_direction(each, sources, targets)
         if images is None:
             raise ValueError(f"`targets` is missing: `direction` {each!r} translates them.")
-        columns += [images, model.translate(images, each)]
+        columns += [images, model.translate(images, each, seed=0)]
     if len(directions) == 1 and wanted is not None:
         columns.append(wanted)
     columns = [pixels.to_uint8(images) for images in columns]

@@ -52,7 +52,9 @@ def test_float32_even_for_numpy_seeds():
 
 @pytest.mark.parametrize("seed", [-1, 2**32, np.int64(-5)])
 def test_seed_outside_its_range_is_refused(seed):
-    with pytest.raises(ValueError, match=rf"`seed` must be from 0 to 2\*\*32 - 1. Received: seed={seed}"):
+    with pytest.raises(
+        ValueError, match=rf"`seed` must be an integer from 0 to 2\*\*32 - 1. Received: seed={seed}"
+    ):
         latent.normal(2, 3, seed)
 
 

@@ -86,6 +86,14 @@ class TestInstanceNormalization:
         expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
         np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(output, "float32")), expected, atol=0.02)
 
+    @pytest.mark.tensorflow  # JAX computes in float64 only where it is told to at its start
+    @pytest.mark.parametrize("num", [2, 64])
+    def test_float64_is_float64(self, num):
+        x = np.random.default_rng(0).normal(1e6, 1.0, (num, 5, 4, 3))
+        expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
+        output = layers.InstanceNormalization(dtype="float64")(x)
+        np.testing.assert_allclose(ops.convert_to_numpy(output), expected, atol=1e-6)
+
     def test_size_may_be_unknown_when_the_network_is_made(self):
         images = keras.Input((None, None, 2))
         network = keras.Model(images, layers.InstanceNormalization()(images))
@@ -164,6 +172,11 @@ class TestResizeConv2D:
         network = keras.Model(images, layers.ResizeConv2D(3)(images))
         assert network.output_shape == (None, None, None, 3)
         assert network(np.zeros((1, 3, 5, 2), "float32")).shape == (1, 6, 10, 3)
+
+    @pytest.mark.parametrize("fixed", ["kernel_size", "strides", "dilation_rate", "groups"])
+    def test_what_it_cannot_do_is_refused(self, fixed):
+        with pytest.raises(ValueError, match=f"'{fixed}'. cannot be given"):
+            layers.ResizeConv2D(4, **{fixed: 2})
 
     def test_config(self):
         layer = layers.ResizeConv2D(3, use_bias=False, kernel_initializer="zeros")

@@ -158,7 +158,7 @@ def batch_normalization(x, gamma, beta, epsilon):
 
 def instance_normalization(x, epsilon):
     """See `tensorflow_backend.instance_normalization`."""
-    values = x.astype("float32")
+    values = x if x.dtype == "float64" else x.astype("float32")
     mean = jnp.mean(values, axis=(1, 2), keepdims=True)
     variance = jnp.var(values, axis=(1, 2), keepdims=True)
     return ((values - mean) * jax.lax.rsqrt(variance + epsilon)).astype(x.dtype)

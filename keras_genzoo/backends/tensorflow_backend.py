@@ -135,23 +135,23 @@ def batch_normalization(x, gamma, beta, epsilon):
 
 
 def instance_normalization(x, epsilon):
-    """Normalises each channel of each image of a channels-last batch by its own float32 statistics.
+    """Normalises each channel of each image of a channels-last batch by its own statistics.
 
     Args:
         x: Tensor of shape `(batch, height, width, channels)`.
         epsilon: Float added to the variance.
 
     Returns:
-        Tensor of the shape and dtype of `x`.
+        Tensor of the shape and dtype of `x`. The statistics are float64 where `x` is, else float32.
     """
     batch, channels = x.shape[0], x.shape[-1]
-    if batch is not None and batch <= _FEW_IMAGES:
+    if batch is not None and batch <= _FEW_IMAGES and x.dtype != tf.float64:
         # The kernel of batch normalisation, an image at a time, does in one pass what takes several otherwise.
         one, zero = tf.ones((channels,)), tf.zeros((channels,))
         return tf.concat(
             [batch_normalization(image, one, zero, epsilon)[0] for image in tf.split(x, batch)], axis=0
         )
-    values = tf.cast(x, "float32")
+    values = x if x.dtype == tf.float64 else tf.cast(x, "float32")
     mean, variance = tf.nn.moments(values, axes=(1, 2), keepdims=True)
     return tf.cast((values - mean) * tf.math.rsqrt(variance + epsilon), x.dtype)
 

@@ -31,8 +31,8 @@ class GenerativeModel(ZooModel):
             `(num_features,)` for points, which may have any finite values.
         num_classes: Int, or None for a model without labels.
         average_decay: Float in [0, 1) or None. Decay a step of an exponential moving average of the networks
-            that make the images; whoever uses the trained model, evaluation, export and presets then get the
-            average.
+            that make the images; sampling, translation, evaluation, export and presets then use the averages.
+            Autoencoders keep none.
         average_half_life: Float or None. The same average, its decay given as a half-life in images seen
             (Karras et al. 2020 use 10,000).
         seed: Int or None, seed of the training noise.
@@ -298,7 +298,7 @@ class GenerativeModel(ZooModel):
         for averaged, current in self._averaged_weights():
             value = ops.convert_to_tensor(current.value)
             if current.trainable:
-                value = averaged.value + (1.0 - decay) * (value - averaged.value)
+                value = averaged.value + ops.cast(1.0 - decay, value.dtype) * (value - averaged.value)
             averaged.assign(value)
 
     def _averaged_weights(self):

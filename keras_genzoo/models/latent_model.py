@@ -1,4 +1,4 @@
-"""The base of the families that make images from latents: noise, averages, sampling, export."""
+"""The base of the families that make images from latents: noise, sampling, export."""
 
 import keras
 import numpy as np

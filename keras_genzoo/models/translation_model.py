@@ -3,9 +3,10 @@
 import contextlib
 
 import keras
+import numpy as np
 from keras import ops
 
-from keras_genzoo import pixels
+from keras_genzoo import latent, pixels
 from keras_genzoo.models.generative_model import GenerativeModel, in_batches
 from keras_genzoo.models.zoo_model import check_images
 
@@ -142,8 +143,8 @@ class TranslationModel(GenerativeModel):
                 and lower edge up to a multiple and crops the translations; `"resize"` scales the images to the
                 nearest multiple and the translations back (bilinear, antialiased).
             batch_size: Int, images translated at once.
-            seed: Int or None. Where `sampling_dropout` is on, the same seed, images and batch size give the same
-                translations, and None draws anew at every call.
+            seed: Int from 0 to 2**32 - 1, or None. Where `sampling_dropout` is on, the same seed, images and
+                batch size give the same translations, and None draws anew at every call.
 
         Returns:
             Float32 NumPy array `(num, height, width, target channels)` in [-1, 1].
@@ -166,6 +167,8 @@ class TranslationModel(GenerativeModel):
                 f"`images` must have the shape (num, height, width, {channels}). Received: {images.shape}"
             )
         pixels.check_range(images, "images", value_range=_FULL_RANGE)
+        if seed is not None:
+            latent.check_seed(seed)
         if fit not in (None, "pad", "resize"):
             raise ValueError(f"`fit` must be None, 'pad' or 'resize'. Received: fit={fit!r}")
         # A network of one's own that takes any size need not say so.
@@ -236,8 +239,11 @@ def _seeded_dropout(network, seed):
     """Inside, dropout in inference follows from the seed; afterwards it goes on from where it was."""
     states = [layer.seed_generator.state for layer in _sampling_layers(network)] if seed is not None else []
     before = [ops.convert_to_numpy(state) for state in states]
-    for index, state in enumerate(states):
-        state.assign(keras.random.SeedGenerator(seed + index).state)
+    # Hashed, so that no layer draws for one seed what another layer draws for the next.
+    for state, layer_seed in zip(
+        states, np.random.SeedSequence(seed).generate_state(len(states)), strict=True
+    ):
+        state.assign(keras.random.SeedGenerator(int(layer_seed)).state)
     try:
         yield
     finally:

@@ -1,10 +1,13 @@
-"""What both families of translators share: averages of the networks that translate."""
+"""What both families of translators share: averages of the networks that translate, seeds of dropout."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
-from toy_translators import make_cyclegan, make_pix2pix
+from toy_translators import make_cyclegan, make_pix2pix, make_pix2pix_of_the_paper
 
+from keras_genzoo import models, visualization
+from keras_genzoo.models.translation_model import _seeded_dropout
 from tests import support
 
 PAIRS = (support.toy_images(8, (8, 8, 2)), support.toy_images(8, (8, 8, 1), seed=1))
@@ -70,6 +73,53 @@ class TestAverages:
                 for weight, expected in zip(network.get_weights(), average.get_weights(), strict=True):
                     np.testing.assert_array_equal(weight, expected)
 
-    def test_bad_decays_are_refused(self, make_model, data):
-        with pytest.raises(ValueError, match=r"`average_decay` must be in \[0, 1\)"):
-            make_model(average_decay=1.0)
+
+@pytest.mark.tensorflow  # JAX computes in float64 only where it is told to at its start
+def test_averages_in_float64():
+    """The half-life is a float32 number of images, whatever the networks compute in."""
+    keras.config.set_dtype_policy("float64")
+    try:
+        model = make_pix2pix("sgd", RATE, average_half_life=4.0)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    (start,) = (network.get_weights() for network in model.averages.values())
+    model.train_on_batch(*PAIRS)
+    for average, before, trained in zip(
+        model.averages["generator"].get_weights(), start, model.generator.get_weights(), strict=True
+    ):
+        # Eight images are two half-lives.
+        np.testing.assert_allclose(average, 0.25 * before + 0.75 * trained, atol=1e-6)
+        assert (average != before).any()
+
+
+def test_a_picture_of_translations_leaves_the_dropout_of_training_alone(tmp_path):
+    model = support.as_if_trained(models.Pix2Pix((32, 32, 1), width=2, sampling_dropout=True))
+    sources = support.toy_images(2, (32, 32, 1))
+    before = support.state_of(model)
+    visualization.save_translations(model, sources, tmp_path / "first.png")
+    visualization.save_translations(model, sources, tmp_path / "second.png")
+    support.assert_same_state(support.state_of(model), before)
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+
+
+def test_no_layer_draws_for_one_seed_what_another_draws_for_the_next():
+    model = support.as_if_trained(make_pix2pix_of_the_paper(sampling_dropout=True))
+    generators = [
+        layer.seed_generator for layer in model.generator.layers if hasattr(layer, "seed_generator")
+    ]
+    drawn = set()
+    for seed in range(3):
+        with _seeded_dropout(model.generator, seed):
+            drawn |= {tuple(support.to_numpy(each.state)) for each in generators}
+    assert len(generators) == 3 and len(drawn) == 9
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "x"])
+def test_bad_seeds_are_refused(seed):
+    with pytest.raises(ValueError, match=r"`seed` must be an integer from 0 to 2\*\*32 - 1. Received: seed="):
+        make_pix2pix().translate(PAIRS[0], seed=seed)
+
+
+def test_bad_decays_are_refused():
+    with pytest.raises(ValueError, match=r"`average_decay` must be in \[0, 1\)"):
+        make_pix2pix(average_decay=1.0)
