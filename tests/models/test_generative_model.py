@@ -59,7 +59,11 @@ class TestSample:
                 r"`latents` must have the shape \(num, 4\). Received: \(2, 5\)",
             ),
             (None, {"num": 3, "latents": np.zeros((2, 4))}, r"`latents` holds 2 rows, but `num` is 3"),
-            (None, {"num": 3, "seed": -1}, r"`seed` must be from 0 to 2\*\*32 - 1. Received: seed=-1"),
+            (
+                None,
+                {"num": 3, "seed": -1},
+                r"`seed` must be an integer from 0 to 2\*\*32 - 1. Received: seed=-1",
+            ),
             (None, {"num": 3, "seed": 2**32}, r"`seed` must be an integer from 0 to 2\*\*32 - 1"),
             (
                 None,
