@@ -218,15 +218,11 @@ class ProgressiveGAN(MultiResolutionGAN):
         config["schedule"] = GrowthSchedule(**{**parts, "num_levels": level + 1})
         config["images_seen"] = config["schedule"].num_images
         model = type(self)(**config)
-        for name, network in self._with_averages().items():
-            target = model._with_averages()[name]
-            for layer, kept in zip(network.layers_up_to(level), target.layers_up_to(level), strict=True):
+        whole = [*self.networks.values(), *self.averages.values()]
+        for network, part in zip(whole, [*model.networks.values(), *model.averages.values()], strict=True):
+            for layer, kept in zip(network.layers_up_to(level), part.layers_up_to(level), strict=True):
                 kept.set_weights(layer.get_weights())
         return model
-
-    def _with_averages(self):
-        averages = {} if self.averaged_network is None else {"average": self.averaged_network}
-        return {**self.networks, **averages}
 
     # Saving.
 
