@@ -149,6 +149,9 @@ class GrowthSchedule:
         Returns:
             `tf.data.Dataset`.
 
+        Raises:
+            ValueError: If `make_dataset` gives other batches than it was asked for.
+
         Example:
 
         ```python
@@ -166,6 +169,7 @@ class GrowthSchedule:
             # Where this phase would stand, had its batch size been that of all: no phase sees the same order.
             begin = phase.first_image // phase.batch_size + done
             part = make_dataset(batch_size=phase.batch_size, initial_step=begin)
+            _check_batch_size(part, phase.batch_size)
             if not last or initial_step is None:
                 part = part.take(phase.num_steps - done)
             dataset = part if dataset is None else dataset.concatenate(part)
@@ -184,3 +188,12 @@ class GrowthSchedule:
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+def _check_batch_size(dataset, batch_size):
+    images, _, _ = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
+    if images.shape[0] != batch_size:
+        raise ValueError(
+            f"`make_dataset` must give batches of `batch_size` images, {batch_size} here, all of them whole (batch "
+            f"with `drop_remainder=True`). Received batches of the shape {tuple(images.shape)}."
+        )

@@ -113,6 +113,17 @@ class TestBatches:
         for expected, actual in zip(whole[step:], rest, strict=True):
             np.testing.assert_array_equal(actual, expected)
 
+    def test_partial_batches_are_refused(self):
+        tf = pytest.importorskip("tensorflow")
+
+        def load(batch_size, initial_step):
+            return tf.data.Dataset.range(20).batch(batch_size)
+
+        with pytest.raises(
+            ValueError, match="`make_dataset` must give batches of `batch_size` images, 8 here"
+        ):
+            self._schedule().batches(load)
+
     def test_of_a_data_set_of_images(self):
         from functools import partial
 

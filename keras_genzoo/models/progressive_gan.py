@@ -101,6 +101,10 @@ class ProgressiveGAN(MultiResolutionGAN):
         given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
         return super().fit(x, y, *args, callbacks=[_Growing(), *given], **kwargs)
 
+    def _has_whole_batches(self, x):
+        # Batches of no fixed size are a schedule's: whole, of the sizes that are checked here.
+        return True
+
     def _coming_batch_sizes(self, x):
         return set() if has_fixed_batches(x) else {phase.batch_size for phase in self.schedule.phases}
 

@@ -11,6 +11,7 @@ from tests.support.replicas import (
     check_replica_noise_differs,
     check_replicas_equal_one_device,
     check_two_workers,
+    give_latents,
     run_as_two_workers,
     two_logical_devices,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "check_weight_paths",
     "finish",
     "fresh_process",
+    "give_latents",
     "output_of",
     "require_original_files",
     "run_as_two_workers",

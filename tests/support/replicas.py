@@ -38,12 +38,12 @@ def _on_one_and_on_two(make_model, data, steps):
     before = state_of(one)
     for model in (one, two):
         if hasattr(model, "draw_latents"):
-            _give_latents(model, len(data[0]))
+            give_latents(model, len(data[0]))
         model.fit(*data, batch_size=len(data[0]), epochs=steps, shuffle=False, verbose=0)
     return before, state_of(one), state_of(two)
 
 
-def _give_latents(model, num):
+def give_latents(model, num):
     """Replaces what the model draws by rows of one global array, each replica taking its own."""
     import tensorflow as tf
 
