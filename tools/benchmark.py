@@ -58,6 +58,10 @@ def _pggan32():
     return kg.models.ProgressiveGAN((32, 32, 3), schedule=schedule, images_seen=middle), {}
 
 
+def _msg_gan32():
+    return kg.models.MSGGAN((32, 32, 3)), {}
+
+
 def _pggan_at_8(num_levels):
     # The third phase: 8x8 without a fade.
     schedule = kg.growth.GrowthSchedule(num_levels)
@@ -74,7 +78,8 @@ def _pggan_at_8(num_levels):
 # - cyclegan128: an update of both generators, with identity loss, and one of both discriminators, with histories
 #   of 50 images;
 # - pggan32: an update of the critic and one of the generator at 32x32 with alpha 0.5;
-# - pggan128_at_8, pggan8: the same at 8x8, of a network that will grow to 128x128 and of one that ends at 8x8.
+# - msg_gan32: the same of the MSG-GAN, on images of all sizes up to 32x32;
+# - pggan128_at_8, pggan8: as pggan32 at 8x8, of a network that will grow to 128x128 and of one that ends at 8x8.
 WORKLOADS = {
     "dcgan64": (_dcgan64, (64, 64, 3), 64),
     "wgan_gp28": (_wgan_gp28, (28, 28, 1), 64),
@@ -82,6 +87,7 @@ WORKLOADS = {
     "pix2pix256": (_pix2pix256, (256, 256, 3), 1),
     "cyclegan128": (_cyclegan128, (128, 128, 3), 1),
     "pggan32": (_pggan32, (32, 32, 3), 16),
+    "msg_gan32": (_msg_gan32, (32, 32, 3), 16),
     "pggan128_at_8": (functools.partial(_pggan_at_8, 6), (128, 128, 3), 16),
     "pggan8": (functools.partial(_pggan_at_8, 2), (8, 8, 3), 16),
 }
