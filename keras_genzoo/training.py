@@ -358,9 +358,9 @@ def draw(model, recipe, path, data_dir=None):
     elif model.makes_points:
         modes = datasets.info(recipe.data["name"]).modes
         visualization.save_scatter(model.sample(1000, seed=0), path, real=modes and modes.centers)
-    elif isinstance(model, models.ProgressiveGAN):
+    elif isinstance(model, models.ProgressiveGAN | models.MSGGAN):
         # The same latents at every level, enlarged to the last one's size, then others at the last.
-        strips = [model.sample(12, seed=0, level=level) for level in range(model.schedule.num_levels)]
+        strips = [model.sample(12, seed=0, level=level) for level in range(model.num_levels)]
         sides = [model.image_shape[0] // strip.shape[1] for strip in strips]
         strips = [strip.repeat(side, 1).repeat(side, 2) for strip, side in zip(strips, sides, strict=True)]
         visualization.save_grid(np.concatenate([*strips, model.sample(72, seed=1)]), path, columns=12)
