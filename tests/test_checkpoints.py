@@ -36,6 +36,7 @@ def test_the_promised_checkpoints_are_released():
         "cyclegan_noto_twemoji",
         "progressive_gan_fashion_mnist_32",
         "progressive_gan_emoji_64",
+        "msg_gan_fashion_mnist_32",
         "classifier_mnist",
         "classifier_fashion_mnist",
     } <= set(NAMES)
