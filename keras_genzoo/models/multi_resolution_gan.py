@@ -84,10 +84,6 @@ class MultiResolutionGAN(LatentModel):
                 "replicas. Change the batch size, or the discriminator's `group_size`."
             )
 
-    def _coming_batch_sizes(self, x):
-        """Sizes of batches to come that the first does not show."""
-        return set()
-
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
         """Configures the model for training.
 

@@ -101,11 +101,8 @@ class ProgressiveGAN(MultiResolutionGAN):
         given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
         return super().fit(x, y, *args, callbacks=[_Growing(), *given], **kwargs)
 
-    def _has_whole_batches(self, x):
-        # Batches of no fixed size are a schedule's: whole, of the sizes that are checked here.
-        return True
-
     def _coming_batch_sizes(self, x):
+        # Batches of no fixed size are taken for those of the schedule.
         return set() if has_fixed_batches(x) else {phase.batch_size for phase in self.schedule.phases}
 
     def follow_schedule(self):

@@ -91,14 +91,16 @@ class ZooModel(PresetModel, keras.Model):
                 f"A batch of {smallest} images cannot be split over {replicas} replicas. Raise the batch size, "
                 "or drop the last partial batch (`drop_remainder=True`)."
             )
-        if replicas > 1 and batch_size is None and not self._has_whole_batches(x):
+        known = batch_size is not None or has_fixed_batches(x) or self._coming_batch_sizes(x)
+        if replicas > 1 and not known:
             raise ValueError(
                 "`x` may end with a partial batch, which cannot be split evenly over replicas. Batch it with "
                 "`drop_remainder=True`."
             )
 
-    def _has_whole_batches(self, x):
-        return has_fixed_batches(x)
+    def _coming_batch_sizes(self, x):
+        """Sizes of whole batches to come that the first does not show, where they are known."""
+        return set()
 
     def _check_labels(self, labels, num, argument):
         if labels is None:
