@@ -56,14 +56,14 @@ class TestMaximumMeanDiscrepancy:
     @pytest.mark.parametrize("scale", [0.5, 16.0])
     def test_is_that_of_two_loops(self, num, scale):
         first, second = self._normal(num, 5), self._normal(num, 5, shift=0.7)
-        value = maximum_mean_discrepancy(first, second, scale)
+        value = maximum_mean_discrepancy(first, second, [scale])
         assert float(value) == pytest.approx(_discrepancy(first, second, scale), abs=1e-5)
 
     def test_is_in_the_mean_0_of_equal_distributions(self):
         """Without bias: the estimates of few samples are below 0 as well as above."""
         values = np.array(
             [
-                float(maximum_mean_discrepancy(self._normal(5), self._normal(5), 2.0 * LATENT_DIM))
+                float(maximum_mean_discrepancy(self._normal(5), self._normal(5), [2.0 * LATENT_DIM]))
                 for _ in range(400)
             ]
         )
@@ -73,14 +73,14 @@ class TestMaximumMeanDiscrepancy:
 
     @pytest.mark.parametrize("other", [{"shift": 1.0}, {"stddev": 0.3}, {"stddev": 3.0}])
     def test_tells_distributions_apart(self, other):
-        same = maximum_mean_discrepancy(self._normal(500), self._normal(500), 6.0)
-        different = maximum_mean_discrepancy(self._normal(500), self._normal(500, **other), 6.0)
+        same = maximum_mean_discrepancy(self._normal(500), self._normal(500), [6.0])
+        different = maximum_mean_discrepancy(self._normal(500), self._normal(500, **other), [6.0])
         assert abs(float(same)) < 0.005 and float(different) > 0.02
 
     def test_gradient_moves_latents_towards_the_prior(self):
         prior, latents = self._normal(200), ops.convert_to_tensor(self._normal(200, shift=2.0))
         _, gradient = backends.input_value_and_grad(
-            lambda latents: maximum_mean_discrepancy(prior, latents, 6.0), latents
+            lambda latents: maximum_mean_discrepancy(prior, latents, [6.0]), latents
         )
         gradient = _numpy(gradient)
         assert np.isfinite(gradient).all() and (gradient.mean(0) > 0).all()
@@ -88,14 +88,14 @@ class TestMaximumMeanDiscrepancy:
     def test_gradient_is_finite_where_all_latents_are_one(self):
         latents = ops.zeros((4, 3))
         value, gradient = backends.input_value_and_grad(
-            lambda latents: maximum_mean_discrepancy(self._normal(4), latents, 6.0), latents
+            lambda latents: maximum_mean_discrepancy(self._normal(4), latents, [6.0]), latents
         )
         assert np.isfinite(float(value)) and np.isfinite(_numpy(gradient)).all()
 
     def test_far_latents_lose_no_precision_below_0(self):
         """The squared distances come from a product of matrices, which may round below 0."""
         far = 1e3 + self._normal(50) * 1e-3
-        assert 0 <= float(maximum_mean_discrepancy(self._normal(50), far, 6.0)) < 2
+        assert 0 <= float(maximum_mean_discrepancy(self._normal(50), far, [6.0])) < 2
 
 
 class TestNumbersOfThePaper:
