@@ -3,6 +3,9 @@
 import numpy as np
 from keras import ops
 
+# What float values may exceed their range by: resizing and half precision overshoot by a rounding error.
+SLACK = 1e-2
+
 
 def normalize(images, value_range=(-1.0, 1.0)):
     """Brings images to float32 in [-1, 1].
@@ -48,28 +51,37 @@ def check_range(images, argument="x", value_range=(-1.0, 1.0)):
             `value_range`, or float images said to be in [-1, 1] have no negative value (the usual sign of
             images in [0, 1]).
     """
+    extent = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
+    check_extent(images.dtype.name, *extent, argument, value_range, may_be_bright=not images.size)
+
+
+def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0), may_be_bright=False):
+    """As `check_range`, given the data type and the smallest and largest value.
+
+    Args:
+        dtype: String, name of the data type.
+        smallest, largest: Floats.
+        argument, value_range: As for `check_range`.
+        may_be_bright: Bool, whether float images said to be in [-1, 1] may have no negative value.
+    """
     low, high = value_range
-    if images.dtype == np.uint8:
+    if dtype == "uint8":
         return
-    if not (np.issubdtype(images.dtype, np.floating) or images.dtype.name == "bfloat16"):
+    if "float" not in dtype:
         raise ValueError(
             f"`{argument}` must hold uint8 images in [0, 255] or float images in [{low:g}, {high:g}]. "
-            f"Received dtype {images.dtype}. Convert with `.astype('uint8')`."
+            f"Received dtype {dtype}. Convert with `.astype('uint8')`."
         )
-    if not images.size:
-        return
-    smallest, largest = float(images.min()), float(images.max())
     if not (np.isfinite(smallest) and np.isfinite(largest)):
         raise ValueError(
             f"`{argument}` contains NaN or infinite values. Remove or repair those images before training."
         )
-    # A little slack: resizing and half precision overshoot by a rounding error.
-    if smallest < low - 1e-2 or largest > high + 1e-2:
+    if smallest < low - SLACK or largest > high + SLACK:
         raise ValueError(
             f"`{argument}` must lie in [{low:g}, {high:g}]. Received float values from {smallest:g} to "
             f"{largest:g}. Pass uint8 images, or scale with `images / 127.5 - 1` (for values in [0, 255])."
         )
-    if (low, high) == (-1.0, 1.0) and smallest >= 0:
+    if (low, high) == (-1.0, 1.0) and smallest >= 0 and not may_be_bright:
         raise ValueError(
             f"`{argument}` has float values from {smallest:g} to {largest:g}, none negative: it looks like "
             "images in [0, 1], but [-1, 1] is expected. Scale with `images * 2 - 1`, pass uint8 images, or "

@@ -50,20 +50,48 @@ class SeedGenerator(keras.random.SeedGenerator):
 
 
 class JointOptimizer:
-    """Several optimizers behind the one attribute `model.optimizer` that a Keras trainer looks at.
+    """Several optimizers behind the one attribute `model.optimizer` that Keras' trainers and callbacks look at.
 
-    It only lists variables (the JAX trainer passes them through the compiled step); updates are made by the
-    optimizers themselves.
+    It has what they ask of a `keras.optimizers.MultiOptimizer`: the list of the optimizers, whose names are those
+    of the players, their variables (the JAX trainer passes them through the compiled step) and the number of steps.
+    Updates are made by the optimizers themselves.
 
     Args:
-        optimizers: Dict of built `keras.optimizers.Optimizer`s.
+        optimizers: Dict of player -> built `keras.optimizers.Optimizer`. The last player's takes one update per
+            training step.
     """
 
     built = True
 
     def __init__(self, optimizers):
-        self.optimizers = dict(optimizers)
+        self._by_player = dict(optimizers)
+
+    @property
+    def optimizers(self):
+        return list(self._by_player.values())
 
     @property
     def variables(self):
-        return [variable for optimizer in self.optimizers.values() for variable in optimizer.variables]
+        return [variable for optimizer in self.optimizers for variable in optimizer.variables]
+
+    @property
+    def iterations(self):
+        """Number of training steps."""
+        return self.optimizers[-1].iterations
+
+    @property
+    def learning_rate(self):
+        """That of the only optimizer. Several have one each: `model.generator_optimizer.learning_rate`."""
+        return self._only_one("read").learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self._only_one("set").learning_rate = value
+
+    def _only_one(self, action):
+        if len(self._by_player) > 1:
+            raise AttributeError(
+                f"`model.optimizer.learning_rate` cannot be {action}: each player has an optimizer of its own. Use "
+                f"{' and '.join(f'`model.{player}_optimizer.learning_rate`' for player in self._by_player)}."
+            )
+        return self.optimizers[0]

@@ -8,7 +8,7 @@ from keras import layers
 
 from keras_genzoo import backends, pixels
 from keras_genzoo.layers import Dropout
-from keras_genzoo.models.zoo_model import ZooModel
+from keras_genzoo.models.zoo_model import ZooModel, check_image_shape
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -46,7 +46,7 @@ class Classifier(ZooModel):
 
     def __init__(self, image_shape, num_classes, filters=(32, 64, 128), feature_dim=128, **kwargs):
         super().__init__(**kwargs)
-        self.image_shape = tuple(image_shape)
+        self.image_shape = check_image_shape(image_shape)
         self.num_classes = num_classes
         self.filters = tuple(filters)
         self.feature_dim = feature_dim

@@ -8,6 +8,7 @@ from keras import ops
 from keras_genzoo import backends, layers, losses
 from keras_genzoo.models.network_arguments import agreeing, check_history, has_batch_normalization
 from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
+from keras_genzoo.models.zoo_model import check_image_shape
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator
 from keras_genzoo.optimizers import Adam
 
@@ -75,6 +76,7 @@ class CycleGAN(TranslationModel):
         history_size=50,
         **kwargs,
     ):
+        image_shape = check_image_shape(image_shape)
         *size, channels = image_shape
         super().__init__(image_shape=image_shape, source_channels=channels, **kwargs)
         for argument, value in (
@@ -120,11 +122,10 @@ class CycleGAN(TranslationModel):
         history.build((None, *self.image_shape))
         return history
 
-    def _check_batches(self, x, num, batch_size, training):
-        super()._check_batches(x, num, batch_size, training)
-        batch = -(-min(batch_size or num, num) // backends.num_replicas_of(self))
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
         if training:
-            check_history(self.history_size, batch)
+            check_history(self.history_size, -(-num // backends.num_replicas_of(self)))
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5, one for both generators and one for both discriminators.

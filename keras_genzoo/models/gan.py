@@ -157,15 +157,12 @@ class GAN(LatentModel):
         constant = (self.real_targets, self.fake_targets) == ((1.0, 1.0), (0.0, 0.0))
         return not constant or self.label_flip_probability > 0
 
-    def _check_batches(self, x, num, batch_size, training):
-        super()._check_batches(x, num, batch_size, training)
-        replicas = backends.num_replicas_of(self)
-        sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
         if training:
-            check_packs(self.discriminator, {size // replicas for size in sizes})
-        batch = -(-max(sizes) // replicas)
-        if training:
-            check_history(self.history_size, batch)
+            replicas = backends.num_replicas_of(self)
+            check_packs(self.discriminator, num // replicas)
+            check_history(self.history_size, -(-num // replicas))
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Radford et al. 2015, section 4)."""

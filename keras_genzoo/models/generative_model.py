@@ -1,5 +1,6 @@
 """The base of every family: networks that take alternating updates by optimizers of their own."""
 
+import inspect
 import threading
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends
-from keras_genzoo.models.zoo_model import ZooModel
+from keras_genzoo.models.zoo_model import ZooModel, check_image_shape
 
 
 class GenerativeModel(ZooModel):
@@ -70,7 +71,7 @@ class GenerativeModel(ZooModel):
             )
         self.average_decay = average_decay
         self.average_half_life = average_half_life
-        self.image_shape = tuple(image_shape)
+        self.image_shape = check_image_shape(image_shape)
         self.num_classes = num_classes
         self.seed = seed
         self.noise = backends.SeedGenerator(seed)
@@ -128,17 +129,22 @@ class GenerativeModel(ZooModel):
         """Returns a dict of the paper's optimizers, one a player. Each family defines it."""
         raise NotImplementedError
 
-    def compile(self, optimizers=None, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
+    def compile(
+        self, optimizers=None, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto", **unknown
+    ):
         """Builds the optimizers. Families offer each player's by keyword, such as `generator_optimizer`.
 
         Args:
             optimizers: Dict of player -> `keras.optimizers.Optimizer`; a missing player or None takes the
-                paper's.
+                paper's. The optimizers are given the names of the players, by which Keras' callbacks log them.
             run_eagerly, steps_per_execution, jit_compile: As for `keras.Model.compile`.
 
         Raises:
             ValueError: If two players share an optimizer, or one has `use_ema=True`.
+            TypeError: If a keyword is not one of the family's.
         """
+        if unknown:
+            raise TypeError(self._about_keywords(unknown))
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -163,7 +169,8 @@ class GenerativeModel(ZooModel):
                     "jit_compile": jit_compile,
                 }
             )
-            self.optimizers = {player: self._built(player, chosen[player]) for player in chosen}
+            # In the order of the players, the last of which takes one update per step.
+            self.optimizers = {player: self._built(player, chosen[player]) for player in self.players}
         for player, optimizer in self.optimizers.items():
             setattr(self, f"{player}_optimizer", optimizer)
         self.optimizer = backends.JointOptimizer(self.optimizers)
@@ -182,9 +189,43 @@ class GenerativeModel(ZooModel):
         )
         if half_precision and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        optimizer.name = player
         # Built now: an optimizer first built in `fit` has no state to resume into.
         optimizer.build(self.variables_of(player))
         return optimizer
+
+    def _about_keywords(self, unknown):
+        """What is wrong with keywords that `compile` does not know, and what it offers instead."""
+        own = [
+            name for name in inspect.signature(self.compile).parameters if name not in ("kwargs", "unknown")
+        ]
+        known = [
+            *own,
+            *(name for name in ("run_eagerly", "steps_per_execution", "jit_compile") if name not in own),
+        ]
+        hints = [_INSTEAD_OF[name].format(optimizer=own[0]) for name in unknown if name in _INSTEAD_OF]
+        return " ".join(
+            [
+                f"`compile` of {type(self).__name__} has no argument {', '.join(f'`{name}`' for name in unknown)}.",
+                *hints,
+                f"The arguments are {', '.join(f'`{name}`' for name in known)}.",
+            ]
+        )
+
+    def check_callbacks(self, callbacks):
+        if any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks):
+            raise ValueError(
+                "`callbacks` holds a `SwapEMAWeights`, which needs an optimizer with `use_ema=True`; such an "
+                "optimizer would overwrite the other networks too. Make the model with `average_decay` or "
+                "`average_half_life`: sampling, evaluation and export then use the averages."
+            )
+        looks_at_loss = any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
+        if looks_at_loss and "loss" not in self.loss_names:
+            raise ValueError(
+                "`callbacks` holds a `TerminateOnNaN`, which looks at `loss` alone; this model logs "
+                f"{', '.join(f'`{name}`' for name in self.loss_names)}. Use "
+                "`keras_genzoo.callbacks.TrainingHealth()`, which stops when any of them is not finite."
+            )
 
     def get_compile_config(self):
         return self._compile_config
@@ -347,6 +388,15 @@ class GenerativeModel(ZooModel):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+
+
+# Keyword of Keras' `compile` -> what is done instead.
+_INSTEAD_OF = {
+    "optimizer": "Each player has an optimizer of its own, such as `{optimizer}`.",
+    "learning_rate": "Give an optimizer: `{optimizer}=keras_genzoo.optimizers.Adam(learning_rate=1e-4)`.",
+    "loss": "The loss belongs to the model: see the arguments of its constructor.",
+    "metrics": "Measures of generated images are computed by the callback `keras_genzoo.callbacks.Evaluate`.",
+}
 
 
 def _averaged_copy_of(network):

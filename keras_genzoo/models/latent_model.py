@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import latent, pixels
+from keras_genzoo.models.data_checks import Labels, Summary
 from keras_genzoo.models.generative_model import GenerativeModel, in_batches
 
 
@@ -106,10 +107,17 @@ class LatentModel(GenerativeModel):
         inputs = [latents]
         if self.num_classes:
             labels = np.full(num, labels) if labels is not None and np.ndim(labels) == 0 else labels
-            inputs.append(self._check_labels(labels, num, "labels"))
+            inputs.append(self._checked_labels(labels, num))
         elif labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
         return in_batches(self.images_from_latents, inputs, batch_size)
+
+    def _checked_labels(self, labels, num):
+        labels = None if labels is None else np.asarray(labels)
+        Labels(self.num_classes).check(Summary.of(labels), "labels")
+        if len(labels) != num:
+            raise ValueError(f"`labels` must hold {num}, one for each image. Received: {len(labels)}")
+        return labels.astype("int32")
 
     def latents_to_sample(self, num, seed, latents):
         """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`."""

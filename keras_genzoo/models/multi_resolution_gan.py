@@ -72,16 +72,15 @@ class MultiResolutionGAN(LatentModel):
         self.drift = drift
         self.set_networks(generator=generator, discriminator=discriminator)
 
-    def _check_batches(self, x, num, batch_size, training):
-        super()._check_batches(x, num, batch_size, training)
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
         group, replicas = self.discriminator.group_size, backends.num_replicas_of(self)
-        sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
-        sizes |= self._coming_batch_sizes(x)
-        if training and any(size % (group * replicas) for size in sizes):
+        if training and num % (group * replicas):
             raise ValueError(
                 f"A batch (of a replica) must be a multiple of the {group} images of a group, over which the "
-                f"discriminator looks at their deviation. Received batches of {sorted(sizes)} images on {replicas} "
-                "replicas. Change the batch size, or the discriminator's `group_size`."
+                f"discriminator looks at their deviation. Received a batch of {num} images on {replicas} "
+                f"replica{'s' * (replicas > 1)}. Change the batch size, drop the last partial batch "
+                "(`drop_remainder=True`), or change the discriminator's `group_size`."
             )
 
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):

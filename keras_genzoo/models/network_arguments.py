@@ -55,13 +55,14 @@ def check_history(history_size, batch):
         )
 
 
-def check_packs(network, sizes):
-    """Refuses sizes of batches that a network's packs do not fill."""
+def check_packs(network, size):
+    """Refuses a batch of `size` images that a network's packs do not fill."""
     num = next((layer.num for layer in network._flatten_layers() if isinstance(layer, Pack)), 1)
-    if any(size % num for size in sizes):
+    if size % num:
         raise ValueError(
             f"The network {network.name!r} judges packs of {num}, which must fill each batch (of a replica). "
-            f"Received batches of {sorted(sizes)}. Change the batch size, or drop the last partial batch."
+            f"Received a batch of {size}. Change the batch size, or drop the last partial batch "
+            "(`drop_remainder=True`)."
         )
 
 

@@ -8,6 +8,7 @@ from keras import ops
 from keras_genzoo import backends, losses
 from keras_genzoo.models.network_arguments import agreeing
 from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
+from keras_genzoo.models.zoo_model import check_image_shape
 from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -69,6 +70,7 @@ class Pix2Pix(TranslationModel):
         sampling_dropout=False,
         **kwargs,
     ):
+        image_shape = check_image_shape(image_shape)
         *size, channels = image_shape
         source_channels = agreeing(
             "source_channels",

@@ -6,8 +6,8 @@ from keras import ops
 
 from keras_genzoo import backends
 from keras_genzoo.growth import GrowthSchedule
+from keras_genzoo.models.data_checks import has_fixed_batches
 from keras_genzoo.models.multi_resolution_gan import MultiResolutionGAN
-from keras_genzoo.models.zoo_model import has_fixed_batches
 from keras_genzoo.networks.progressive import ProgressiveDiscriminator, blend, enlarge, shrink
 from keras_genzoo.optimizers import Adam
 
@@ -101,9 +101,9 @@ class ProgressiveGAN(MultiResolutionGAN):
         given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
         return super().fit(x, y, *args, callbacks=[_Growing(), *given], **kwargs)
 
-    def _coming_batch_sizes(self, x):
+    def coming_batch_sizes(self, dataset):
         # Batches of no fixed size are taken for those of the schedule.
-        return set() if has_fixed_batches(x) else {phase.batch_size for phase in self.schedule.phases}
+        return set() if has_fixed_batches(dataset) else {phase.batch_size for phase in self.schedule.phases}
 
     def follow_schedule(self):
         """Goes to the phase that the images seen call for. `fit` does so after every execution.
@@ -230,8 +230,10 @@ class ProgressiveGAN(MultiResolutionGAN):
     def load_own_variables(self, store):
         super().load_own_variables(store)
         self.phase = self.schedule.phase_at(int(self.images_seen.numpy()))
-        # What was traced before is of another phase.
-        self.train_function = self.test_function = None
+        # What was traced before is of another phase. `fit`, in which a callback may load, calls the new one.
+        if self.train_function is not None:
+            self.make_train_function(force=True)
+        self.test_function = None
 
     def get_config(self):
         return {

@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import latent, pixels
+from keras_genzoo.models.data_checks import Images
 from keras_genzoo.models.generative_model import GenerativeModel, in_batches
-from keras_genzoo.models.zoo_model import check_images
 
 
 class TranslationModel(GenerativeModel):
@@ -84,22 +84,20 @@ class TranslationModel(GenerativeModel):
         sources, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
         return pixels.normalize(sources), pixels.normalize(targets)
 
-    def _check_examples(self, images, labels):
-        if labels is None:
+    def expected_data(self):
+        # A picture may well have no dark pixel.
+        return {
+            "x": Images(self.source_shape, may_be_bright=True),
+            "y": Images(self.image_shape, may_be_bright=True),
+        }
+
+    def check_batch(self, x, y, first):
+        if y is None:
             raise ValueError(
                 "`y` is missing: this model trains on pairs of images. Call `fit(sources, targets)`, or pass "
                 "a dataset of pairs (`keras_genzoo.datasets.paired_folder`, `unpaired_folders`)."
             )
-        for argument, values, shape in (("x", images, self.source_shape), ("y", labels, self.image_shape)):
-            check_images(values, shape, argument)
-            if len(values) == 0:
-                raise ValueError(f"`{argument}` is empty: there is nothing to train on.")
-            # A picture may well have no dark pixel: the usual look for a scale from 0 to 1 is left out.
-            pixels.check_range(values, argument, value_range=_FULL_RANGE)
-        if len(images) != len(labels):
-            raise ValueError(
-                f"`x` and `y` must hold equally many images. Received: {len(images)} and {len(labels)}."
-            )
+        super().check_batch(x, y, first)
 
     # Using a trained model.
 
@@ -126,7 +124,7 @@ class TranslationModel(GenerativeModel):
         return any(_sampling_layers(self.translator(direction)) for direction in self.directions)
 
     def call(self, inputs, training=False):
-        return self.translator()(inputs, training=training)
+        return self.translator()(pixels.normalize(inputs), training=training)
 
     def images_from_images(self, images, direction=None):
         """Translations of float images in [-1, 1], as a float32 tensor in [-1, 1]."""

@@ -95,7 +95,12 @@ class WAEMMD(WAE):
     """
 
     def __init__(
-        self, image_shape=None, latent_dim=None, *, kernel_scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0), **kwargs
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        kernel_scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+        **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
         if not kernel_scales or min(kernel_scales) <= 0:
@@ -115,13 +120,12 @@ class WAEMMD(WAE):
     def get_config(self):
         return {**super().get_config(), "kernel_scales": self.kernel_scales}
 
-    def _check_batches(self, x, num, batch_size, training):
-        super()._check_batches(x, num, batch_size, training)
-        smallest = num if batch_size is None else (num % batch_size or batch_size)
-        if smallest < 2 * backends.num_replicas_of(self):
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
+        if num < 2 * backends.num_replicas_of(self):
             raise ValueError(
-                "The discrepancy needs at least 2 images a batch on each replica. Received a batch of "
-                f"{smallest}. Change the batch size, or drop the last partial batch."
+                "The discrepancy needs at least 2 images of a batch on each replica. Received a batch of "
+                f"{num}. Change the batch size, or drop the last partial batch (`drop_remainder=True`)."
             )
 
 

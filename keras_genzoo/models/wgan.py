@@ -15,7 +15,6 @@ from keras_genzoo.models.network_arguments import (
     first_of,
     join,
 )
-from keras_genzoo.models.zoo_model import has_fixed_batches
 from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic, UpsamplingGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -79,24 +78,20 @@ class WassersteinGAN(LatentModel):
         self.split_batches = split_batches
         self.set_networks(generator=generator, critic=critic)
 
-    def _check_batches(self, x, num, batch_size, training):
-        super()._check_batches(x, num, batch_size, training)
-        sizes = {num} if batch_size is None else {min(batch_size, num), num % batch_size} - {0}
-        parts = self.critic_steps * backends.num_replicas_of(self)
-        if training and self.split_batches and any(size % parts for size in sizes):
-            raise ValueError(
-                f"With `split_batches` a batch must be a multiple of the {parts} parts it is split into "
-                f"(`critic_steps` on each replica). Received batches of {sorted(sizes)} images. Change the "
-                "batch size, or drop the last partial batch."
-            )
-        if training and self.split_batches and batch_size is None and not has_fixed_batches(x):
-            raise ValueError(
-                "`x` may end with a partial batch, which `split_batches` cannot split evenly. Batch it with "
-                "`drop_remainder=True`."
-            )
-        if training:
-            share = parts if self.split_batches else backends.num_replicas_of(self)
-            check_packs(self.critic, {size // share for size in sizes})
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
+        if not training:
+            return
+        parts = backends.num_replicas_of(self)
+        if self.split_batches:
+            parts *= self.critic_steps
+            if num % parts:
+                raise ValueError(
+                    f"With `split_batches` a batch must be a multiple of the {parts} parts it is split into "
+                    f"(`critic_steps` on each replica). Received a batch of {num} images. Change the batch size, "
+                    "or drop the last partial batch (`drop_remainder=True`)."
+                )
+        check_packs(self.critic, num // parts)
 
     def compile(self, generator_optimizer=None, critic_optimizer=None, **kwargs):
         """Configures the model for training.

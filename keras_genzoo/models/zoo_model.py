@@ -1,10 +1,14 @@
 """What every model of the zoo shares, generative or not: checked data, and state that resumes."""
 
+import contextlib
+import inspect
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, pixels
+from keras_genzoo import backends
+from keras_genzoo.models.data_checks import CheckedData, Images, Labels, Points
 from keras_genzoo.presets import PresetModel
 
 
@@ -19,107 +23,113 @@ class ZooModel(PresetModel, keras.Model):
         """As `keras.Model.fit`, after a check of the data.
 
         Args:
-            x: Images, uint8 in [0, 255] or float in [-1, 1], as an array or a dataset of batches (with
-                labels as a pair `(images, labels)`). Of a dataset the first batch is checked.
+            x: Images, uint8 in [0, 255] or float in [-1, 1]: an array, or a `tf.data.Dataset`, `PyDataset` or
+                generator of batches (with labels as a pair `(images, labels)`). Arrays are checked at the start,
+                and every batch of the others before a step sees it.
             y: Labels, ints from 0 to `num_classes - 1`, where `x` is an array and the model has classes.
-            *args, **kwargs: As for `keras.Model.fit`.
+            *args, **kwargs: As for `keras.Model.fit`. `validation_data` is checked like `x` and `y`.
 
         Raises:
             ValueError: If the images have the wrong shape or range, contain NaN, or do not fill a batch of
-                one image a replica; if labels are missing or out of range; if there is no data.
+                one image for each replica; if labels are missing or out of range; if there is no data.
         """
-        self._check_data(x, y, *args, training=True, **kwargs)
+        arguments = _FIT_SIGNATURE.bind(self, x, y, *args, **kwargs).arguments
+        del arguments["self"]
+        self.check_callbacks(keras.tree.flatten(arguments.get("callbacks")))
+        validation = arguments.get("validation_data")
+        batch_size = arguments.get("batch_size")
+        kept = 1.0 if validation is not None else 1.0 - arguments.get("validation_split", 0.0)
+        data = CheckedData(self, x, y, batch_size, kept=kept)
+        arguments["x"] = data.x
         if not hasattr(x, "shape"):
             # Keras would warn at every call that it cannot shuffle a dataset of batches.
-            kwargs.setdefault("shuffle", False)
-        return super().fit(x, y, *args, **kwargs)
+            arguments.setdefault("shuffle", False)
+        watching = contextlib.ExitStack()
+        if validation is not None:
+            validation_x, *rest = validation if isinstance(validation, list | tuple) else (validation,)
+            validation_data = CheckedData(
+                self,
+                validation_x,
+                *rest[:1],
+                batch_size=arguments.get("validation_batch_size") or batch_size,
+                training=False,
+            )
+            arguments["validation_data"] = (validation_data.x, *rest) if rest else validation_data.x
+            watching.enter_context(validation_data.reporting())
+        with watching, data.reporting():
+            return super().fit(**arguments)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, after the checks of `fit`."""
-        self._check_data(x, y, *args, training=False, **kwargs)
-        return super().evaluate(x, y, *args, **kwargs)
+        if kwargs.get("_use_cached_eval_dataset"):
+            # Keras' own call within `fit`, which has checked the data.
+            return super().evaluate(x, y, *args, **kwargs)
+        batch_size = args[0] if args else kwargs.get("batch_size")
+        data = CheckedData(self, x, y, batch_size, training=False)
+        with data.reporting():
+            return super().evaluate(data.x, y, *args, **kwargs)
 
-    def _check_data(self, x, y, batch_size=None, *_, training, **__):
-        images, labels, whole = _look_at(x, y)
-        if images is None:
-            return
-        self._check_examples(images, labels)
-        self._check_batches(x, len(images), (batch_size or 32) if whole else None, training)
+    def check_callbacks(self, callbacks):
+        """Refuses callbacks that the model cannot have.
 
-    def _check_examples(self, images, labels):
-        """Checks the images and labels that an array or a dataset's first batch holds."""
-        if self.makes_points:
-            self._check_points(images)
-        else:
-            check_images(images, self.image_shape, "x")
-        if len(images) == 0:
-            raise ValueError("`x` is empty: there is nothing to train on.")
-        if not self.makes_points:
-            pixels.check_range(images, "x")
-        if self.num_classes:
-            self._check_labels(labels, len(images), "y")
+        Args:
+            callbacks: List of `keras.callbacks.Callback`s.
+
+        Raises:
+            ValueError: If there is one among them.
+        """
+
+    # What the data must be. Families add to it.
+
+    def expected_data(self):
+        """Dict from `"x"`, and `"y"` where it is used, to the `Images`, `Points` or `Labels` of a batch."""
+        samples = Points(self.image_shape) if self.makes_points else Images(self.image_shape)
+        return {"x": samples, **({"y": Labels(self.num_classes)} if self.num_classes else {})}
+
+    def check_batch(self, x, y, first):
+        """Refuses a batch that cannot be used, or an array as a whole.
+
+        Args:
+            x: `data_checks.Summary`.
+            y: `data_checks.Summary`, or None.
+            first: Bool, whether it is an array or the first batch of a dataset.
+
+        Raises:
+            ValueError: If it cannot be used.
+        """
+        given = {"x": x, "y": y}
+        for argument, expected in self.expected_data().items():
+            expected.check(given[argument], argument, first)
+        if "y" in self.expected_data() and x.shape[0] != y.shape[0]:
+            raise ValueError(
+                f"`y` must hold one entry for each of the {x.shape[0]} of `x`. Received: shape {y.shape}"
+            )
+
+    def check_batch_size(self, num, training):
+        """Refuses a batch of `num` images (of all replicas) that a step cannot use.
+
+        Args:
+            num: Int.
+            training: Bool, whether it is for `fit`.
+
+        Raises:
+            ValueError: If it cannot be used.
+        """
+        replicas = backends.num_replicas_of(self)
+        if num < replicas:
+            raise ValueError(
+                f"A batch of {num} images cannot be split over {replicas} replicas. Raise the batch size, "
+                "or drop the last partial batch (`drop_remainder=True`)."
+            )
+
+    def coming_batch_sizes(self, dataset):
+        """Set of the sizes of batches to come that the first does not show, where they are known."""
+        return set()
 
     @property
     def makes_points(self):
         """Whether a sample is a vector of any values, not an image."""
         return len(self.image_shape) == 1
-
-    def _check_points(self, points):
-        if points.ndim != 2 or points.shape[1:] != self.image_shape:
-            raise ValueError(
-                f"`x` must hold points, shape (batch, {self.image_shape[0]}). Received: {points.shape}"
-            )
-        if not np.issubdtype(points.dtype, np.floating) or not np.isfinite(points).all():
-            raise ValueError(
-                "`x` must hold finite float values. Received: dtype "
-                f"{points.dtype}. Convert with `.astype('float32')`, and remove NaN."
-            )
-
-    def _check_batches(self, x, num, batch_size, training):
-        """Checks that every batch can be split over the replicas.
-
-        Args:
-            x: The data.
-            num: Number of images in an array, or in a dataset's first batch.
-            batch_size: Number of images a batch of an array; None for a dataset.
-            training: Whether the batches are for `fit`.
-        """
-        replicas = backends.num_replicas_of(self)
-        smallest = num if batch_size is None else (num % batch_size or batch_size)
-        if smallest < replicas:
-            raise ValueError(
-                f"A batch of {smallest} images cannot be split over {replicas} replicas. Raise the batch size, "
-                "or drop the last partial batch (`drop_remainder=True`)."
-            )
-        known = batch_size is not None or has_fixed_batches(x) or self._coming_batch_sizes(x)
-        if replicas > 1 and not known:
-            raise ValueError(
-                "`x` may end with a partial batch, which cannot be split evenly over replicas. Batch it with "
-                "`drop_remainder=True`."
-            )
-
-    def _coming_batch_sizes(self, x):
-        """Sizes of whole batches to come that the first does not show, where they are known."""
-        return set()
-
-    def _check_labels(self, labels, num, argument):
-        if labels is None:
-            raise ValueError(
-                f"`{argument}` is missing: this model has {self.num_classes} classes. Give one int label from "
-                f"0 to {self.num_classes - 1} an image."
-            )
-        labels = np.asarray(labels)
-        if labels.shape != (num,) or not np.issubdtype(labels.dtype, np.integer):
-            raise ValueError(
-                f"`{argument}` must hold one int label an image, shape ({num},). Received: shape "
-                f"{labels.shape}, dtype {labels.dtype}."
-            )
-        if labels.size and not (0 <= labels.min() and labels.max() < self.num_classes):
-            raise ValueError(
-                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from "
-                f"{labels.min()} to {labels.max()}."
-            )
-        return labels.astype("int32")
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
@@ -147,58 +157,19 @@ class ZooModel(PresetModel, keras.Model):
         ]
 
 
-def check_images(images, image_shape, argument):
-    """Refuses an array of images of another shape than a model was made for."""
-    if images.ndim == 3:
+def check_image_shape(image_shape):
+    """The shape as a tuple of ints; refused unless it is `(height, width, channels)` or `(num_features,)`.
+
+    Raises:
+        ValueError: If it is another.
+    """
+    sides = list(image_shape) if isinstance(image_shape, list | tuple) else []
+    if len(sides) not in (1, 3) or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
         raise ValueError(
-            f"`{argument}` must have the shape (batch, {', '.join(map(str, image_shape))}). Received: "
-            f"{images.shape}. Add a channel axis to grey images (`images[..., None]`), or batch the dataset "
-            "(`dataset.batch(64, drop_remainder=True)`)."
+            "`image_shape` must be a tuple (height, width, channels), or (num_features,) for points, of positive "
+            f"ints. Received: image_shape={image_shape!r}"
         )
-    if images.ndim != 4 or images.shape[1:] != image_shape:
-        raise ValueError(
-            f"`{argument}` must have the shape (batch, {', '.join(map(str, image_shape))}), which this model "
-            f"was made for. Received: {images.shape}. Load the images at that size and number of "
-            f"channels, or make the model with image_shape={tuple(images.shape[1:])}."
-        )
+    return tuple(map(int, sides))
 
 
-def _look_at(x, y):
-    """Returns `(images, labels, whole)` as NumPy arrays: all of an array's, or a dataset's first batch."""
-    if x is None:
-        raise ValueError("`x` is missing: give images, or a dataset of batches of images.")
-    if isinstance(x, list | tuple):
-        raise ValueError(
-            f"`x` must be an array or a dataset. Received: a {type(x).__name__} of {len(x)}. Stack images with "
-            "`numpy.stack(x)`, and pass labels as `y`."
-        )
-    if hasattr(x, "shape"):
-        labels = None if y is None else ops.convert_to_numpy(y)
-        return ops.convert_to_numpy(x), labels, True
-    if isinstance(x, keras.utils.PyDataset):
-        if len(x) == 0:
-            raise ValueError("`x` is empty: the dataset has no batch.")
-        batch = x[0]
-    elif _is_tf_dataset(x):
-        batch = next(iter(x.take(1)), None)
-        if batch is None:
-            raise ValueError(
-                "`x` is empty: the dataset has no batch. With `drop_remainder=True` a set smaller than the "
-                "batch size gives none."
-            )
-    else:
-        # A generator's first batch cannot be looked at without taking it away.
-        return None, None, False
-    images, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
-    return ops.convert_to_numpy(images), None if labels is None else ops.convert_to_numpy(labels), False
-
-
-def _is_tf_dataset(x):
-    return hasattr(x, "take") and hasattr(x, "element_spec")
-
-
-def has_fixed_batches(x):
-    if not _is_tf_dataset(x):
-        return True
-    images, _, _ = keras.utils.unpack_x_y_sample_weight(x.element_spec)
-    return images.shape[0] is not None
+_FIT_SIGNATURE = inspect.signature(keras.Model.fit)

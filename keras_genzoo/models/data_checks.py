@@ -1,0 +1,337 @@
+"""Checks of the data that `fit` and `evaluate` are given: arrays as a whole, datasets batch by batch.
+
+What is checked of an array is its `Summary`: shape, dtype and range. The summary of a `tf.data` batch is computed
+by TensorFlow, so that a check costs some microseconds per step; that of a batch of a `PyDataset` or a generator by
+NumPy. The same function then accepts the summary or says what is wrong.
+"""
+
+import contextlib
+import re
+import types
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_genzoo import backends, pixels
+
+
+class Summary(NamedTuple):
+    """Shape, dtype and range of an array; the range is `(0, 0)` where there is no value."""
+
+    shape: tuple
+    dtype: str
+    smallest: float
+    largest: float
+
+    @classmethod
+    def of(cls, array):
+        if array is None:
+            return None
+        array = array if isinstance(array, np.ndarray) else ops.convert_to_numpy(array)
+        extent = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+        return cls(array.shape, array.dtype.name, *extent)
+
+
+class Images(NamedTuple):
+    """Images of a fixed size, uint8 in [0, 255] or float in [-1, 1].
+
+    Args:
+        shape: Tuple `(height, width, channels)`.
+        may_be_bright: Bool. False takes float images without a negative value for images in [0, 1], and refuses
+            them.
+    """
+
+    shape: tuple
+    may_be_bright: bool = False
+
+    # What floats may reach.
+    bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
+
+    def check(self, summary, argument, first=True):
+        """Raises a ValueError that names `argument`, unless the images can be used.
+
+        Args:
+            summary: `Summary`.
+            argument: String.
+            first: Bool. A later batch of a dataset may well have no dark pixel.
+        """
+        wanted = ", ".join(map(str, self.shape))
+        if len(summary.shape) == 3:
+            raise ValueError(
+                f"`{argument}` must have the shape (batch, {wanted}). Received: {summary.shape}. Add a channel "
+                "axis to grey images (`images[..., None]`), or batch the dataset (`dataset.batch(64, "
+                "drop_remainder=True)`)."
+            )
+        if len(summary.shape) != 4 or summary.shape[1:] != self.shape:
+            raise ValueError(
+                f"`{argument}` must have the shape (batch, {wanted}), which this model was made for. Received: "
+                f"{summary.shape}. Load the images at that size and number of channels, or make the model with "
+                f"image_shape={tuple(summary.shape[1:])}."
+            )
+        if summary.shape[0] == 0:
+            raise ValueError(f"`{argument}` is empty: there is nothing to train on.")
+        pixels.check_extent(*summary[1:], argument, may_be_bright=self.may_be_bright or not first)
+
+
+class Points(NamedTuple):
+    """Vectors of any finite float values.
+
+    Args:
+        shape: Tuple `(num_features,)`.
+    """
+
+    shape: tuple
+
+    bounds = (np.finfo("float32").min, np.finfo("float32").max)
+
+    def check(self, summary, argument, first=True):
+        """As `Images.check`."""
+        if len(summary.shape) != 2 or summary.shape[1:] != self.shape:
+            raise ValueError(
+                f"`{argument}` must hold points, shape (batch, {self.shape[0]}). Received: {summary.shape}"
+            )
+        if "float" not in summary.dtype or not np.isfinite(summary[2:]).all():
+            raise ValueError(
+                f"`{argument}` must hold finite float values. Received: dtype {summary.dtype}. Convert with "
+                "`.astype('float32')`, and remove NaN."
+            )
+        if summary.shape[0] == 0:
+            raise ValueError(f"`{argument}` is empty: there is nothing to train on.")
+
+
+class Labels(NamedTuple):
+    """One int label for each example.
+
+    Args:
+        num_classes: Int.
+    """
+
+    num_classes: int
+
+    shape = ()
+
+    @property
+    def bounds(self):
+        return (0, self.num_classes - 1)
+
+    def check(self, summary, argument, first=True):
+        """As `Images.check`."""
+        if summary is None:
+            raise ValueError(
+                f"`{argument}` is missing: this model has {self.num_classes} classes. Give one int label from 0 to "
+                f"{self.num_classes - 1} for each image."
+            )
+        if len(summary.shape) != 1 or "int" not in summary.dtype:
+            raise ValueError(
+                f"`{argument}` must hold one int label for each image, shape (batch,). Received: shape "
+                f"{summary.shape}, dtype {summary.dtype}."
+            )
+        smallest, largest = int(summary.smallest), int(summary.largest)
+        if not (smallest >= 0 and largest < self.num_classes):
+            raise ValueError(
+                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from {smallest} to "
+                f"{largest}."
+            )
+
+
+class CheckedData:
+    """Data of which no step sees a batch that was not checked.
+
+    Arrays are checked at once. Of a dataset the first batch is, and `x` becomes a dataset that checks the others as
+    they come. A first batch cannot be taken from a generator without losing it: it is checked on its way.
+
+    Args:
+        model: `ZooModel`, whose `check_batch` and `check_batch_size` decide.
+        x, y: As for `keras.Model.fit`.
+        batch_size: Int, number of images per batch where `x` is an array.
+        training: Bool, whether the batches are for `fit`.
+        kept: Float, share of the arrays that is trained on; the rest is for validation.
+
+    Attributes:
+        x: What Keras is to be given in the place of `x`.
+
+    Raises:
+        ValueError: If something is wrong with what is checked at once.
+    """
+
+    def __init__(self, model, x, y=None, batch_size=None, training=True, kept=1.0):
+        self.model = model
+        self.training = training
+        self.x = x
+        self._refusal = None
+        if x is None:
+            raise ValueError("`x` is missing: give images, or a dataset of batches of images.")
+        if isinstance(x, list | tuple):
+            raise ValueError(
+                f"`x` must be an array or a dataset. Received: a {type(x).__name__} of {len(x)}. Stack images "
+                "with `numpy.stack(x)`, and pass labels as `y`."
+            )
+        if hasattr(x, "shape"):
+            model.check_batch(Summary.of(x), Summary.of(y), first=True)
+            num, size = int(len(x) * kept), batch_size or 32
+            for part in {min(size, num), num % size} - {0}:
+                model.check_batch_size(part, training)
+        elif isinstance(x, keras.utils.PyDataset):
+            if x.num_batches == 0:
+                raise ValueError("`x` is empty: the dataset has no batch.")
+            self._check(x[0], first=True)
+            self.x = _CheckedPyDataset(x, self._check)
+        elif is_tf_dataset(x):
+            sizes = {self._check_first_of(x), *model.coming_batch_sizes(x)}
+            allowed = [self._is_allowed(num) for num in range(1, max(sizes) + 1)]
+            self.x = _checked_tf_dataset(x, allowed, model.expected_data())
+        elif isinstance(x, types.GeneratorType):
+            self.x = self._checked_generator(x)
+
+    @contextlib.contextmanager
+    def reporting(self):
+        """Inside, a refused batch raises its own ValueError, in whatever the data pipeline has wrapped it."""
+        try:
+            yield
+        except Exception as error:
+            refusal = self._refusal or self._refusal_of(str(error))
+            if refusal is None or refusal is error:
+                raise
+            raise refusal from None
+
+    def _check(self, batch, first=False):
+        """Checks a batch; returns its size."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        try:
+            summary = Summary.of(x)
+            self.model.check_batch(summary, Summary.of(y), first)
+            self.model.check_batch_size(summary.shape[0], self.training)
+        except ValueError as error:
+            self._refusal = error
+            raise
+        return summary.shape[0]
+
+    def _check_first_of(self, dataset):
+        batch = next(iter(dataset.take(1)), None)
+        if batch is None:
+            raise ValueError(
+                "`x` is empty: the dataset has no batch. With `drop_remainder=True` a set smaller than the batch "
+                "size gives none."
+            )
+        num = self._check(batch, first=True)
+        coming = self.model.coming_batch_sizes(dataset)
+        for size in coming:
+            self.model.check_batch_size(size, self.training)
+        if backends.num_replicas_of(self.model) > 1 and not (coming or has_fixed_batches(dataset)):
+            raise ValueError(
+                "`x` may end with a partial batch, which cannot be split evenly over replicas. Batch it with "
+                "`drop_remainder=True`."
+            )
+        return num
+
+    def _checked_generator(self, generator):
+        first = True
+        for batch in generator:
+            self._check(batch, first)
+            first = False
+            yield batch
+
+    def _is_allowed(self, num):
+        try:
+            self.model.check_batch_size(num, self.training)
+        except ValueError:
+            return False
+        return True
+
+    def _refusal_of(self, message):
+        """The refusal that an assertion of `_checked_tf_dataset` stands for; None for another error."""
+        found = re.findall(_REPORT.replace("*", r"([^\]]*)"), message)
+        if not found:
+            return None
+        summaries = {
+            argument: Summary(tuple(map(int, shape.split())), dtype, float(smallest), float(largest))
+            for argument, shape, dtype, smallest, largest in found
+        }
+        try:
+            self.model.check_batch(summaries["x"], summaries.get("y"), first=False)
+            self.model.check_batch_size(summaries["x"].shape[0], self.training)
+        except ValueError as refusal:
+            return refusal
+        return None
+
+
+# What TensorFlow prints of the arguments of a failed assertion, each in brackets.
+_REPORT = r"\[keras_genzoo\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]"
+
+
+def is_tf_dataset(x):
+    return hasattr(x, "take") and hasattr(x, "element_spec")
+
+
+def has_fixed_batches(x):
+    """Whether all batches have the size of the first: that of a `tf.data.Dataset` may be unknown."""
+    if not is_tf_dataset(x):
+        return True
+    images, _, _ = keras.utils.unpack_x_y_sample_weight(x.element_spec)
+    return images.shape[0] is not None
+
+
+def _checked_tf_dataset(dataset, allowed, expected):
+    """The dataset, with an assertion on every batch that `CheckedData._refusal_of` can read.
+
+    Args:
+        dataset: `tf.data.Dataset`.
+        allowed: List of bools: whether a batch may have 1, 2, ... images. Larger ones are not judged.
+        expected: Dict from `"x"` and `"y"` to `Images`, `Points` or `Labels`.
+    """
+    import tensorflow as tf
+
+    with tf.device("CPU"):
+        allowed = tf.constant([True, *allowed, True])
+
+    @tf.autograph.experimental.do_not_convert
+    def check(*batch):
+        sound, report = [], []
+        for name, tensor in zip(("x", "y"), batch, strict=False):
+            if name not in expected:
+                continue
+            tensor = tf.convert_to_tensor(tensor)
+            values = tensor if tensor.dtype.is_integer else tf.cast(tensor, tf.float32)
+            smallest, largest = tf.reduce_min(values), tf.reduce_max(values)
+            report += ["keras_genzoo", name, tf.shape(tensor), tensor.dtype.name, smallest, largest]
+            rank, shape = 1 + len(expected[name].shape), tf.shape(tensor)
+            sound.append(tf.constant(tensor.shape.rank == rank))
+            if tensor.shape.rank == rank:
+                sound.append(tf.reduce_all(shape[1:] == tf.constant(expected[name].shape, tf.int32)))
+            if tensor.dtype != tf.uint8:
+                low, high = (tf.cast(bound, values.dtype) for bound in expected[name].bounds)
+                # NaN is neither.
+                sound.append((smallest >= low) & (largest <= high))
+        sound.append(allowed[tf.minimum(tf.shape(batch[0])[0], len(allowed) - 1)])
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(sound), report, summarize=8)]):
+            return tuple(tf.nest.map_structure(tf.identity, part) for part in batch)
+
+    if isinstance(dataset.element_spec, tuple):
+        return dataset.map(check)
+    return dataset.map(lambda x: check(x)[0])
+
+
+class _CheckedPyDataset(keras.utils.PyDataset):
+    """A `PyDataset` that hands each batch to `check` first."""
+
+    def __init__(self, dataset, check):
+        super().__init__(dataset.workers, dataset.use_multiprocessing, dataset.max_queue_size)
+        self._dataset = dataset
+        self._check = check
+
+    @property
+    def num_batches(self):
+        return self._dataset.num_batches
+
+    def __getitem__(self, index):
+        batch = self._dataset[index]
+        self._check(batch)
+        return batch
+
+    def on_epoch_begin(self):
+        self._dataset.on_epoch_begin()
+
+    def on_epoch_end(self):
+        self._dataset.on_epoch_end()
