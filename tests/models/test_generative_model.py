@@ -172,7 +172,7 @@ class TestCompile:
             make_gan({f"{player}_optimizer": optimizer for player in models.GAN.players})
 
     def test_arguments_of_keras_compile_that_mean_nothing_here_are_refused(self):
-        with pytest.raises(TypeError, match="no argument `loss`. The loss belongs to the model.*`generator_opt"):
+        with pytest.raises(TypeError, match=r"no argument `loss`. The loss belongs to the model.*`generator_opt"):
             make_gan({"loss": "mse"})
 
 

@@ -329,3 +329,51 @@ def _outputs_of_files(folder):
         family: keras.saving.load_model(folder / f"{family}.keras").predict(inputs, verbose=0)
         for family, (_, _, inputs) in FAMILIES.items()
     }
+
+
+class TestRefusals:
+    # The classifier's `compile` is that of Keras.
+    @pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"Classifier"}))
+    def test_unknown_arguments_of_compile_name_the_known_ones(self, family):
+        model, _, _ = _family(family)
+        own = (
+            [*(f"{player}_optimizer" for player in model.players)]
+            if len(model.players) > 1
+            else ["optimizer"]
+        )
+        for unknown in ("learning_rate", "metrics"):
+            with pytest.raises(
+                TypeError, match=f"`compile` of {type(model).__name__} has no argument `{unknown}`"
+            ) as error:
+                model.compile(**{unknown: 1})
+            assert all(f"`{name}`" in str(error.value) for name in [*own, "run_eagerly", "jit_compile"])
+        if len(model.players) > 1:
+            with pytest.raises(
+                TypeError, match=f"Each player has an optimizer of its own, such as `{'|'.join(own)}"
+            ):
+                model.compile(optimizer="adam")
+
+    @every_family
+    def test_learning_rate_of_all_players_at_once(self, family):
+        """`model.optimizer.learning_rate` sets that of an only player; of several it says which there are."""
+        model, _, _ = _family(family)
+        players = getattr(model, "players", ("",))
+        if len(players) == 1:
+            model.optimizer.learning_rate = 0.25
+            assert _learning_rates(model) == [0.25] == [float(model.optimizer.learning_rate)]
+            return
+        before = _learning_rates(model)
+        for player in players:
+            with pytest.raises(AttributeError, match=rf"`model\.{player}_optimizer\.learning_rate`"):
+                model.optimizer.learning_rate = 0.25
+        assert _learning_rates(model) == before
+
+
+@pytest.mark.parametrize("image_shape", [64, "64", (8, 8), (8, 8, 0), (8.0, 8, 1), None])
+@pytest.mark.parametrize(
+    "family", sorted(set(models.__all__) - {"load", "GenerativeModel", "LatentModel", "TranslationModel"})
+)
+def test_shape_that_is_none(family, image_shape):
+    arguments = {"num_classes": 3} if family == "Classifier" else {}
+    with pytest.raises(ValueError, match=r"`image_shape`"):
+        getattr(models, family)(image_shape=image_shape, **arguments)
