@@ -8,9 +8,7 @@ import tempfile
 from pathlib import Path
 
 import keras
-from keras import ops
 
-from keras_genzoo import latent, pixels
 from keras_genzoo.presets import folders
 
 
@@ -45,11 +43,18 @@ def export_saved_model(model, filepath, verbose=False):
 
     A model of several directions has both for each: `translate_a_to_b`, `translate_a_to_b_float32`, ...
 
+    Of a classifier:
+
+    | signature | inputs | output |
+    | --- | --- | --- |
+    | `classify`, also `serving_default` | `images` uint8 in [0, 255] | `logits` and `features`, float32 |
+    | `classify_float32` | `images` float32 in [-1, 1] | `logits` and `features`, float32 |
+
     On the JAX backend a second process with TensorFlow writes the SavedModel; classes of your own must then be
     registered with Keras in a module that can be imported.
 
     Args:
-        model: `keras_genzoo.models.LatentModel` or `keras_genzoo.models.TranslationModel`.
+        model: Model of `keras_genzoo.models`, whose `signatures` are written.
         filepath: String or path. The folder to create, on a local disk; it may exist if it is empty. It
             appears complete or not at all.
         verbose: Bool, whether to print where the SavedModel is and its signatures.
@@ -163,75 +168,12 @@ def _write(model, folder):
 
 def _signatures_of(model):
     """Name -> (function of tensors, list of the `tf.TensorSpec`s of its inputs)."""
-    return _translation_signatures(model) if hasattr(model, "translate") else _latent_signatures(model)
-
-
-def _latent_signatures(model):
     import tensorflow as tf
 
-    # A function of TensorFlow's, not of Python: the SavedModel holds the network's graph once.
-    @tf.function
-    def generate(latents, labels=None):
-        if labels is not None:
-            labels = _checked(tf, labels, model.num_classes, "labels")
-        return {"images": model.images_from_latents(latents, labels)}
-
-    def sample(num, seed, label=None):
-        seed = _checked(tf, seed, 2**32, "seed")
-        latents = latent.normal(num, model.latent_dim, seed)
-        labels = [] if label is None else [tf.fill([num], label)]
-        images = generate(latents, *labels)["images"]
-        return {"images": images if model.makes_points else _to_uint8(images)}
-
-    generate_inputs = [tf.TensorSpec((None, model.latent_dim), "float32", "latents")]
-    sample_inputs = [tf.TensorSpec((), "int32", "num"), tf.TensorSpec((), "int64", "seed")]
-    if model.num_classes:
-        generate_inputs.append(tf.TensorSpec((None,), "int32", "labels"))
-        sample_inputs.append(tf.TensorSpec((), "int32", "label"))
-    signatures = {model.image_signature: (generate, generate_inputs), "sample": (sample, sample_inputs)}
-    for name, (function, inputs) in model.further_signatures().items():
-        specs = [tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in inputs.items()]
-        signatures[name] = (function, specs)
-    return signatures
-
-
-def _translation_signatures(model):
-    import tensorflow as tf
-
-    signatures = {}
-    for direction in model.directions:
-        name = "translate" if len(model.directions) == 1 else f"translate_{direction}"
-        shape = (None, None, None, model.translator(direction).input_shape[-1])
-        of_uint8, of_float32 = _translating(model, direction)
-        signatures[name] = (of_uint8, [tf.TensorSpec(shape, "uint8", "images")])
-        signatures[f"{name}_float32"] = (of_float32, [tf.TensorSpec(shape, "float32", "images")])
-    return signatures
-
-
-def _translating(model, direction):
-    import tensorflow as tf
-
-    # A function of TensorFlow's: the SavedModel holds the network's graph once.
-    @tf.function
-    def of_float32(images):
-        return {"images": model.images_from_images(images, direction)}
-
-    def of_uint8(images):
-        return {"images": _to_uint8(of_float32(pixels.normalize(images))["images"])}
-
-    return of_uint8, of_float32
-
-
-def _to_uint8(images):
-    return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
-
-
-def _checked(tf, values, limit, name):
-    """The values, which nothing reads before their check: TensorFlow orders a lookup and an assertion by chance."""
-    in_range = tf.reduce_all((values >= 0) & (values < limit))
-    message = f"`{name}` must lie from 0 to {limit - 1}. Received:"
-    with tf.control_dependencies([tf.debugging.Assert(in_range, [message, values])]):
-        return tf.identity(values)
+    return {
+        name: (function, [tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in inputs.items()])
+        for name, (function, inputs) in model.signatures().items()
+    }
 
 
 def _write_in_tensorflow_process(model, folder):

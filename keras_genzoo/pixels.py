@@ -38,6 +38,11 @@ def to_uint8(images):
     return np.clip(np.rint((images.astype("float32") + 1.0) * 127.5), 0, 255).astype("uint8")
 
 
+def rounded(images):
+    """As `to_uint8`, of a tensor."""
+    return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
+
+
 def check_range(images, argument="x", value_range=(-1.0, 1.0)):
     """Refuses pixel values that would train a model silently wrong.
 

@@ -7,6 +7,7 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
   Keras variables.
 - `apply_gradients`: an optimizer's update, loss scaling included.
 - `batch_normalization`, `instance_normalization`, `fused_adam`: the fused kernel where the backend has one.
+- `graph_function`, `checked_below`: what an exported signature is made of.
 - `num_replicas`, `num_replicas_of`, `strategy_scope`, `SeedGenerator`: data parallel training.
 - `JointOptimizer`: several optimizers seen as one.
 """
@@ -35,6 +36,8 @@ fused_adam = _backend.fused_adam
 num_replicas = _backend.num_replicas
 num_replicas_of = _backend.num_replicas_of
 strategy_scope = _backend.strategy_scope
+graph_function = _backend.graph_function
+checked_below = _backend.checked_below
 
 
 class SeedGenerator(keras.random.SeedGenerator):

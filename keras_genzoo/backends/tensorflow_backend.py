@@ -211,6 +211,22 @@ def fold_in_replica(seed):
     return seed + tf.stack([offset, tf.zeros_like(offset)])
 
 
+def graph_function(function):
+    """The function as one graph, which an export holds once however many signatures call it."""
+    return tf.function(function, autograph=False)
+
+
+def checked_below(limit, values, name):
+    """Integer values, which an exported graph refuses to go on with unless they lie from 0 to `limit - 1`.
+
+    Nothing reads them before the check: TensorFlow orders a lookup and an assertion beside it by chance.
+    """
+    in_range = tf.reduce_all((values >= 0) & (values < limit))
+    message = f"`{name}` must lie from 0 to {limit - 1}. Received:"
+    with tf.control_dependencies([tf.debugging.Assert(in_range, [message, values])]):
+        return tf.identity(values)
+
+
 def _is_multi_worker():
     extended = tf.distribute.get_strategy().extended
     return getattr(extended, "_in_multi_worker_mode", lambda: False)()

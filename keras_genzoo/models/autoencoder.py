@@ -182,9 +182,10 @@ class Autoencoder(LatentModel):
         pixels.check_range(images, "images")
         return ops.convert_to_numpy(pixels.normalize(images))
 
-    def further_signatures(self):
+    def signatures(self):
         images = {"images": keras.KerasTensor((None, *self.image_shape), "float32")}
         return {
+            **super().signatures(),
             "encode": (lambda images: {"latents": self.latents_of(images)}, images),
             "reconstruct": (lambda images: {"images": self.call(images)}, images),
         }

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import latent, pixels
+from keras_genzoo import backends, latent, pixels
 from keras_genzoo.models.data_checks import Labels, Summary
 from keras_genzoo.models.generative_model import GenerativeModel, in_batches
 
@@ -140,13 +140,28 @@ class LatentModel(GenerativeModel):
             raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
         return latents
 
-    def further_signatures(self):
-        """What the exported model offers beside images: signature -> (function, dict of its inputs).
+    def signatures(self):
+        """As `ZooModel.signatures`: from latents, and from a seed, to images."""
 
-        The function takes tensors by the names of the inputs, each a `keras.KerasTensor` with its shape and
-        dtype, and returns a dict of tensors.
-        """
-        return {}
+        def generate(latents, labels=None):
+            if labels is not None:
+                labels = backends.checked_below(self.num_classes, labels, "labels")
+            return {"images": self.images_from_latents(latents, labels)}
+
+        generate = backends.graph_function(generate)
+
+        def sample(num, seed, label=None):
+            latents = latent.normal(num, self.latent_dim, backends.checked_below(2**32, seed, "seed"))
+            labels = [] if label is None else [ops.broadcast_to(label, (num,))]
+            images = generate(latents, *labels)["images"]
+            return {"images": images if self.makes_points else pixels.rounded(images)}
+
+        of_latents = {"latents": keras.KerasTensor((None, self.latent_dim), "float32")}
+        of_seed = {"num": keras.KerasTensor((), "int32"), "seed": keras.KerasTensor((), "int64")}
+        if self.num_classes:
+            of_latents["labels"] = keras.KerasTensor((None,), "int32")
+            of_seed["label"] = keras.KerasTensor((), "int32")
+        return {self.image_signature: (generate, of_latents), "sample": (sample, of_seed)}
 
     def export(self, filepath, format="tf_saved_model", verbose=False):
         """Exports the model for serving.

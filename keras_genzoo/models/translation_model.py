@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import latent, pixels
+from keras_genzoo import backends, latent, pixels
 from keras_genzoo.models.data_checks import Images
 from keras_genzoo.models.generative_model import GenerativeModel, in_batches
 
@@ -183,6 +183,23 @@ class TranslationModel(GenerativeModel):
 
         with _seeded_dropout(network, seed):
             return in_batches(translate, [images], batch_size)
+
+    def signatures(self):
+        """As `ZooModel.signatures`: each direction, of uint8 and of float32 images of any size."""
+        signatures = {}
+        for direction in self.directions:
+            name = "translate" if len(self.directions) == 1 else f"translate_{direction}"
+            shape = (None, None, None, self.translator(direction).input_shape[-1])
+            of_float32 = backends.graph_function(
+                lambda images, direction=direction: {"images": self.images_from_images(images, direction)}
+            )
+
+            def of_uint8(images, of_float32=of_float32):
+                return {"images": pixels.rounded(of_float32(pixels.normalize(images))["images"])}
+
+            signatures[name] = (of_uint8, {"images": keras.KerasTensor(shape, "uint8")})
+            signatures[f"{name}_float32"] = (of_float32, {"images": keras.KerasTensor(shape, "float32")})
+        return signatures
 
     def export(self, filepath, format="tf_saved_model", direction=None, verbose=False):
         """Exports the model for serving.

@@ -131,6 +131,16 @@ class ZooModel(PresetModel, keras.Model):
         """Whether a sample is a vector of any values, not an image."""
         return len(self.image_shape) == 1
 
+    # Using a trained model.
+
+    def signatures(self):
+        """What an exported model offers: signature -> (function, dict of its inputs), the first the default.
+
+        The function takes tensors by the names of the inputs, each a `keras.KerasTensor` with its shape and
+        dtype, and returns a dict of tensors.
+        """
+        raise NotImplementedError
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
         # the constructor and `compile` have built everything.

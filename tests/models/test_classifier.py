@@ -143,3 +143,25 @@ GOLDEN_WEIGHT_PATHS = [
     "network/layers/dense_1/vars/0 (128, 3)",
     "network/layers/dense_1/vars/1 (3,)",
 ]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("used", [False, True], ids=["as made", "after predict"])
+def test_export_gives_logits_and_features_of_both_kinds_of_images(used, tmp_path):
+    import tensorflow as tf
+
+    classifier = make_classifier(feature_dim=5)
+    numbers = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), "uint8")
+    if used:
+        classifier.predict(numbers, verbose=0)
+    classifier.export(tmp_path / "classifier")
+    features, logits = classifier.predict_features(numbers)
+    signatures = tf.saved_model.load(str(tmp_path / "classifier")).signatures
+    for name, images in (
+        ("classify", numbers),
+        ("serving_default", numbers),
+        ("classify_float32", numbers / np.float32(127.5) - 1),
+    ):
+        outputs = signatures[name](images=tf.constant(images))
+        np.testing.assert_allclose(outputs["logits"], logits, atol=1e-5)
+        np.testing.assert_allclose(outputs["features"], features, atol=1e-5)
