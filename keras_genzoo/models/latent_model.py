@@ -60,7 +60,7 @@ class LatentModel(GenerativeModel):
         """Splits what `fit` hands over into float32 images in [-1, 1] and labels (None without classes)."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         images = ops.cast(images, "float32") if self.makes_points else pixels.normalize(images)
-        return images, labels if self.num_classes else None
+        return images, ops.convert_to_tensor(labels) if self.num_classes else None
 
     def draw_latents(self, num):
         """Draws standard normal latents for training, float32 `(num, latent_dim)`."""

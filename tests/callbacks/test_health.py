@@ -211,6 +211,7 @@ class TestCollapse:
         return watcher
 
 
+@pytest.mark.usefixtures("unchecked_values")
 class TestNotFinite:
     """A step whose images are not finite makes every loss NaN, and then every weight."""
 

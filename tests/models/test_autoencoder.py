@@ -284,7 +284,7 @@ def test_learns_to_reconstruct(family):
         adam_of_every_player(family, 5e-3),
         encoder=networks.MLPEncoder(SHAPE, LATENT_DIM, (64,), stochastic=stochastic),
         decoder=networks.MLPDecoder(LATENT_DIM, SHAPE, (64,)),
-        **options.get(family, {"penalty_weight": 0.1}),
+        **options.get(family, {"penalty_weight": 0.1, "reconstruction_weight": 1.0}),
     )
     images = _blobs()
 
@@ -406,7 +406,7 @@ def _fit_on_two_replicas(make_model):
     assert history["loss"][-1] < history["loss"][0]
     if isinstance(model, models.WAEMMD):
         # Of a batch of 3 one replica gets a single image.
-        with pytest.raises(ValueError, match=r"at least 2 images a batch on each replica.*batch of 3"):
+        with pytest.raises(ValueError, match=r"at least 2 images of a batch on each replica.*batch of 3"):
             model.fit(_blobs(3), batch_size=32, verbose=0)
 
 

@@ -262,7 +262,7 @@ class TestOptions:
             r"`image_shape` must be square with a side of .* Received: \(30, 30, 1\)",
         ),
         ({"image_shape": (8, 16, 1)}, r"`image_shape` must be square.*Received: \(8, 16, 1\)"),
-        ({"image_shape": (8, 8)}, r"`image_shape` must be \(height, width, channels\)"),
+        ({"image_shape": (8, 8)}, r"`image_shape` must be a tuple \(height, width, channels\)"),
         ({"image_shape": None}, r"`image_shape` is needed where no network is passed"),
         (
             {"loss": "hinge", "real_targets": 0.9},
@@ -321,13 +321,23 @@ def test_batch_larger_than_the_history_is_refused(kind):
     gan.evaluate(data, verbose=0, **arguments)  # which shows no history
 
 
-@pytest.mark.parametrize(("num", "batch_size", "sizes"), [(8, 5, "3, 5"), (10, 4, "2, 4"), (3, None, "3")])
-def test_batches_that_packs_do_not_fill_are_refused(num, batch_size, sizes):
+@pytest.mark.parametrize(("num", "batch_size", "size"), [(8, 5, "[35]"), (10, 4, "2"), (3, None, "3")])
+def test_batches_that_packs_do_not_fill_are_refused(num, batch_size, size):
     gan = make_packed_gan((2,), 4)
     points = support.toy_images(num, (2,))
-    with pytest.raises(ValueError, match=rf"judges packs of 4, which must fill each.*batches of \[{sizes}\]"):
+    with pytest.raises(ValueError, match=rf"judges packs of 4, which must fill each.*a batch of {size}\."):
         gan.fit(points, batch_size=batch_size, verbose=0)
     gan.fit(support.toy_images(12, (2,)), batch_size=8, verbose=0)
+
+
+def test_a_partial_batch_that_packs_do_not_fill_is_refused_when_it_comes():
+    points = support.toy_images(10, (2,))
+    for batches in (
+        pytest.importorskip("tensorflow").data.Dataset.from_tensor_slices(points).batch(8),
+        ((points[start : start + 8],) for start in (0, 8)),
+    ):
+        with pytest.raises(ValueError, match=r"judges packs of 4, which must fill each.*a batch of 2\."):
+            make_packed_gan((2,), 4).fit(batches, verbose=0)
 
 
 def test_a_penalty_is_not_for_packs():

@@ -172,7 +172,9 @@ class TestCompile:
             make_gan({f"{player}_optimizer": optimizer for player in models.GAN.players})
 
     def test_arguments_of_keras_compile_that_mean_nothing_here_are_refused(self):
-        with pytest.raises(TypeError, match=r"no argument `loss`. The loss belongs to the model.*`generator_opt"):
+        with pytest.raises(
+            TypeError, match=r"no argument `loss`. The loss belongs to the model.*`generator_opt"
+        ):
             make_gan({"loss": "mse"})
 
 
@@ -471,7 +473,10 @@ class TestBadData:
                 np.zeros((8, 3), "int32"),
                 r"`y` must hold one int label for each image, shape \(batch,\).*shape \(8, 3\)",
             ),
-            (np.zeros(7, "int32"), r"`y` must hold one entry for each of the 8 of `x`. Received: shape \(7,\)"),
+            (
+                np.zeros(7, "int32"),
+                r"`y` must hold one entry for each of the 8 of `x`. Received: shape \(7,\)",
+            ),
             (np.zeros(8, "float32"), r"`y` must hold one int label for each image.*dtype float32"),
         ],
         ids=["missing", "too_large", "negative", "one_hot", "too_few", "float"],

@@ -206,7 +206,7 @@ class TestBadInput:
             ((PAIRS[0],), "`y` is missing: this model trains on pairs"),
             ((PAIRS[1], PAIRS[1]), r"`x` must have the shape \(batch, 8, 8, 2\)"),
             ((PAIRS[0], PAIRS[0]), r"`y` must have the shape \(batch, 8, 8, 1\)"),
-            ((PAIRS[0], PAIRS[1][:4]), "equally many"),
+            ((PAIRS[0], PAIRS[1][:4]), "`y` must hold one entry for each of the 8 of `x`"),
             ((PAIRS[0] * 255, PAIRS[1]), "`x` must lie in"),
             ((PAIRS[0], PAIRS[1] * np.nan), "`y` contains NaN"),
             ((PAIRS[0][:0], PAIRS[1][:0]), "`x` is empty"),
