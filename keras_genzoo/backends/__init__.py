@@ -8,6 +8,7 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
 - `apply_gradients`: an optimizer's update, loss scaling included.
 - `batch_normalization`, `instance_normalization`, `fused_adam`: the fused kernel where the backend has one.
 - `num_replicas`, `num_replicas_of`, `strategy_scope`, `SeedGenerator`: data parallel training.
+- `Compiled`: a function of tensors, compiled for inference on arrays.
 - `JointOptimizer`: several optimizers seen as one.
 """
 
@@ -35,6 +36,7 @@ fused_adam = _backend.fused_adam
 num_replicas = _backend.num_replicas
 num_replicas_of = _backend.num_replicas_of
 strategy_scope = _backend.strategy_scope
+Compiled = _backend.Compiled
 
 
 class SeedGenerator(keras.random.SeedGenerator):

@@ -1,14 +1,13 @@
 """The base of the families that translate images into images: pairs of images, translating, export."""
 
-import contextlib
-
 import keras
 import numpy as np
 from keras import ops
 
 from keras_genzoo import latent, pixels
-from keras_genzoo.models.generative_model import GenerativeModel, in_batches
-from keras_genzoo.models.zoo_model import check_images
+from keras_genzoo.layers import sampling_seeds
+from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.zoo_model import check_images, joined
 
 
 class TranslationModel(GenerativeModel):
@@ -179,12 +178,40 @@ class TranslationModel(GenerativeModel):
                 f"{images.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
             )
 
-        def translate(images):
-            images = _fitted(pixels.normalize(images), multiple, fit)
-            return _fitted_back(self.images_from_images(images, direction), size, fit)
+        images = pixels.as_input(images)
+        layers = _sampling_layers(network)
+        # Hashed, so that no layer draws for one seed what another layer draws for the next.
+        words = np.random.SeedSequence(latent.fresh_seed() if seed is None else seed).generate_state(
+            len(layers)
+        )
+        parts = []
+        for index, start in enumerate(range(0, len(images), batch_size)):
+            batch = _fitted(images[start : start + batch_size], multiple, fit)
+            options = {"seeds": np.stack([words, np.full_like(words, index)], axis=1)} if layers else {}
+            translated = self.inference(
+                self,
+                self._translations_of,
+                [batch],
+                min(batch_size, len(images)),
+                direction=direction,
+                **options,
+            )
+            parts.append(_fitted_back(translated, size, fit))
+        return joined(parts)
 
-        with _seeded_dropout(network, seed):
-            return in_batches(translate, [images], batch_size)
+    def _translations_of(self, images, direction, seeds=None):
+        """Translations of a tensor of images, uint8 or float in [-1, 1].
+
+        Args:
+            images: Tensor.
+            direction: String or None.
+            seeds: uint32 tensor `(layers, 2)`, for each layer whose dropout acts here; None where there is none.
+        """
+        images = pixels.normalize(images)
+        if seeds is None:
+            return self.images_from_images(images, direction)
+        with sampling_seeds(_sampling_layers(self.translator(direction)), seeds):
+            return self.images_from_images(images, direction)
 
     def export(self, filepath, format="tf_saved_model", direction=None, verbose=False):
         """Exports the model for serving.
@@ -234,23 +261,6 @@ def _sampling_layers(network):
     return [layer for layer in network._flatten_layers() if getattr(layer, "sampling", False)]
 
 
-@contextlib.contextmanager
-def _seeded_dropout(network, seed):
-    """Inside, dropout in inference follows from the seed; afterwards it goes on from where it was."""
-    states = [layer.seed_generator.state for layer in _sampling_layers(network)] if seed is not None else []
-    before = [ops.convert_to_numpy(state) for state in states]
-    # Hashed, so that no layer draws for one seed what another layer draws for the next.
-    for state, layer_seed in zip(
-        states, np.random.SeedSequence(seed).generate_state(len(states)), strict=True
-    ):
-        state.assign(keras.random.SeedGenerator(int(layer_seed)).state)
-    try:
-        yield
-    finally:
-        for state, value in zip(states, before, strict=True):
-            state.assign(value)
-
-
 # Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].
 _FULL_RANGE = (-1.0, 1.0 + 1e-6)
 
@@ -258,15 +268,11 @@ _FULL_RANGE = (-1.0, 1.0 + 1e-6)
 def _fitted(images, multiple, fit):
     height, width = images.shape[1:3]
     if fit == "pad":
-        rows, columns = -height % multiple, -width % multiple
-        # A mirror is no larger than the image: a small one is mirrored again and again.
-        while rows or columns:
-            added = (min(rows, images.shape[1]), min(columns, images.shape[2]))
-            images = ops.pad(images, [[0, 0], [0, added[0]], [0, added[1]], [0, 0]], mode="symmetric")
-            rows, columns = rows - added[0], columns - added[1]
-    elif fit == "resize":
-        nearest = [max(1, round(side / multiple)) * multiple for side in (height, width)]
-        images = _resized(images, nearest)
+        return np.pad(
+            images, [(0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)], mode="symmetric"
+        )
+    if fit == "resize":
+        return _resized(images, [max(1, round(side / multiple)) * multiple for side in (height, width)])
     return images
 
 
@@ -279,6 +285,7 @@ def _fitted_back(images, size, fit):
 def _resized(images, size):
     if tuple(images.shape[1:3]) == tuple(size):
         return images
-    return ops.image.resize(
-        images, size, interpolation="bilinear", antialias=True, data_format="channels_last"
+    resized = ops.image.resize(
+        pixels.normalize(images), size, interpolation="bilinear", antialias=True, data_format="channels_last"
     )
+    return ops.convert_to_numpy(resized)
