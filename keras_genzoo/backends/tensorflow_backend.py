@@ -256,7 +256,12 @@ class Compiled:
                 self._traced = self._trace(shapes, arrays, tensors)
                 self._shapes = shapes
             traced = self._traced
-        return tf.nest.map_structure(lambda output: output.numpy(), traced(*arrays, *tensors.values()))
+        try:
+            outputs = traced(*arrays, *tensors.values())
+        except tf.errors.InvalidArgumentError:
+            # Traced for any size, layers cannot check a size. Here they can, and say what is wrong.
+            outputs = self.function(*map(tf.convert_to_tensor, arrays), **tensors)
+        return tf.nest.map_structure(lambda output: output.numpy(), outputs)
 
     def _trace(self, shapes, arrays, tensors):
         names = list(tensors)

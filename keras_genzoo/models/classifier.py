@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from keras_genzoo import backends, pixels
 from keras_genzoo.layers import Dropout
@@ -93,7 +93,7 @@ class Classifier(ZooModel):
             Tuple of float32 NumPy arrays `(num, feature_dim)` and `(num, num_classes)`.
         """
         images = np.asarray(images)
-        if images.shape[1:] != self.image_shape:
+        if images.shape[1:] != self.image_shape or not len(images):
             raise ValueError(
                 f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "
                 f"Received: {images.shape}"
@@ -103,7 +103,8 @@ class Classifier(ZooModel):
 
     def features_and_logits(self, images):
         """Features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors."""
-        return tuple(self.network(pixels.normalize(images), training=False))
+        outputs = self.network(pixels.normalize(images), training=False)
+        return tuple(ops.cast(output, "float32") for output in outputs)
 
     def get_config(self):
         return {

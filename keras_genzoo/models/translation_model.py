@@ -187,6 +187,7 @@ class TranslationModel(GenerativeModel):
         parts = []
         for index, start in enumerate(range(0, len(images), batch_size)):
             batch = _fitted(images[start : start + batch_size], multiple, fit)
+            _check_size(network, batch)
             options = {"seeds": np.stack([words, np.full_like(words, index)], axis=1)} if layers else {}
             translated = self.inference(
                 self,
@@ -263,6 +264,15 @@ def _sampling_layers(network):
 
 # Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].
 _FULL_RANGE = (-1.0, 1.0 + 1e-6)
+
+
+def _check_size(network, images):
+    """Refuses images of another size than a network of one's own is made for."""
+    wanted, size = network.input_shape[1:3], images.shape[1:3]
+    if any(side not in (None, given) for side, given in zip(wanted, size, strict=True)):
+        raise ValueError(
+            f"`images` must be {wanted[0]}x{wanted[1]} for this network. Received: {images.shape}"
+        )
 
 
 def _fitted(images, multiple, fit):

@@ -132,7 +132,10 @@ class ZooModel(PresetModel, keras.Model):
 
     @property
     def compiled_state(self):
-        """What its functions depend on beside the values of variables, where that changes: a value to compare."""
+        """What `sample`, `translate` and the like depend on beside networks and variables: a value to compare.
+
+        Where it changes, they are compiled anew. A subclass whose functions read attributes that change returns them.
+        """
         return None
 
     def in_batches(self, function, arrays, batch_size, **options):

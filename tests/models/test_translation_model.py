@@ -105,7 +105,9 @@ def test_no_layer_draws_for_one_seed_what_another_draws_for_the_next(monkeypatch
     model = support.as_if_trained(make_pix2pix_of_the_paper(sampling_dropout=True))
     given = []
     monkeypatch.setattr(
-        type(model), "inference", lambda self, *_, seeds, **__: given.append(seeds) or np.zeros((2, 32, 32, 1))
+        type(model),
+        "inference",
+        lambda self, *_, seeds, **__: given.append(seeds) or np.zeros((2, 32, 32, 1)),
     )
     for seed in range(3):
         model.translate(support.toy_images(6, (32, 32, 2)), seed=seed, batch_size=2)
