@@ -1,6 +1,7 @@
 """Latents that a seed determines, on every backend, in every batch size and in an export; labels beside them."""
 
 import math
+import random
 
 import numpy as np
 from keras import ops
@@ -10,6 +11,11 @@ def check_seed(seed):
     """Raises ValueError unless the seed is an integer from 0 to 2**32 - 1."""
     if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
         raise ValueError(f"`seed` must be an integer from 0 to 2**32 - 1. Received: seed={seed}")
+
+
+def fresh_seed():
+    """A seed that nobody gave; it follows from `keras.utils.set_random_seed`."""
+    return random.randint(1, 10**9)
 
 
 def normal(num, latent_dim, seed):

@@ -1,6 +1,8 @@
 """Layers that Keras lacks, or has in a form that GANs cannot use."""
 
+import contextlib
 import math
+import threading
 
 import keras
 from keras import initializers, ops
@@ -283,13 +285,51 @@ class Dropout(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not (training or self.sampling) or self.rate == 0:
             return inputs
-        return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
+        given = None if training else _sampling_seeds().get(self)
+        return keras.random.dropout(inputs, self.rate, seed=given or self.seed_generator)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed, "sampling": self.sampling}
+
+
+@contextlib.contextmanager
+def sampling_seeds(layers, seeds):
+    """Inside, in this thread, what layers draw in inference follows from seeds, and their own state stays.
+
+    Args:
+        layers: List of `Dropout` layers.
+        seeds: uint32 tensor `(len(layers), 2)`.
+    """
+    before = _sampling_seeds()
+    pairs = zip(layers, ops.unstack(seeds, num=len(layers)), strict=True)
+    _OF_THREAD.sampling_seeds = {layer: _GivenSeeds(seed) for layer, seed in pairs}
+    try:
+        yield
+    finally:
+        _OF_THREAD.sampling_seeds = before
+
+
+_OF_THREAD = threading.local()
+
+
+def _sampling_seeds():
+    return getattr(_OF_THREAD, "sampling_seeds", {})
+
+
+class _GivenSeeds(keras.random.SeedGenerator):
+    """Seeds that follow from a tensor, without a variable: the first is the tensor itself."""
+
+    def __init__(self, seed):
+        self._seed = seed
+
+    def next(self, ordered=True):
+        seed = ops.cast(self._seed, keras.src.backend.random_seed_dtype())
+        # For a layer that is called again.
+        self._seed = self._seed + ops.convert_to_tensor([0, 0x9E3779B9], dtype="uint32")
+        return seed
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

@@ -30,6 +30,11 @@ def normalize(images, value_range=(-1.0, 1.0)):
     return (images - low) * (2.0 / (high - low)) - 1.0
 
 
+def as_input(images):
+    """Images as an array that a compiled function takes: uint8 as they are, all others as float32."""
+    return images if images.dtype == np.uint8 else images.astype("float32")
+
+
 def to_uint8(images):
     """Rounds float images in [-1, 1] to a uint8 NumPy array in [0, 255]; values outside are clipped."""
     images = ops.convert_to_numpy(images)

@@ -9,6 +9,7 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
 - `batch_normalization`, `instance_normalization`, `fused_adam`: the fused kernel where the backend has one.
 - `graph_function`, `checked_below`: what an exported signature is made of.
 - `num_replicas`, `num_replicas_of`, `strategy_scope`, `SeedGenerator`: data parallel training.
+- `Compiled`: a function of tensors, compiled for inference on arrays.
 - `JointOptimizer`: several optimizers seen as one.
 """
 
@@ -38,6 +39,7 @@ num_replicas_of = _backend.num_replicas_of
 strategy_scope = _backend.strategy_scope
 graph_function = _backend.graph_function
 checked_below = _backend.checked_below
+Compiled = _backend.Compiled
 
 
 class SeedGenerator(keras.random.SeedGenerator):

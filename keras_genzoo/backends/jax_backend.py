@@ -10,6 +10,7 @@ import functools
 
 import jax
 import keras
+import numpy as np
 from jax import numpy as jnp
 from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
 
@@ -194,3 +195,44 @@ def checked_below(limit, values, name):
 
 def fold_in_replica(seed):
     return seed
+
+
+class Compiled:
+    """See `tensorflow_backend.Compiled`.
+
+    Arrays are filled up to a few numbers of rows, each of which is compiled once: the powers of two, and `largest`.
+    """
+
+    def __init__(self, function, variables):
+        self.function = function
+        self.variables = variables
+        self.num_traces = 0
+        self._jitted = jax.jit(self._pure)
+
+    def __call__(self, arrays, tensors, largest=None):
+        num = len(arrays[0])
+        rows = 1 << (num - 1).bit_length()
+        if largest is not None:
+            rows = max(num, min(rows, largest))
+        filled = [_filled_up(array, rows) for array in arrays]
+        outputs, updates = self._jitted(_values(self.variables), filled, tensors)
+        for index, value in updates.items():
+            self.variables[index].assign(value)
+        return jax.tree.map(lambda output: np.asarray(output)[:num], outputs)
+
+    def _pure(self, values, arrays, tensors):
+        self.num_traces += 1
+        with _RecordingScope(self.variables, values) as scope:
+            outputs = self.function(*arrays, **tensors)
+        updates = {
+            index: scope.get_current_value(variable)
+            for index, variable in enumerate(self.variables)
+            if id(variable) in scope.updated
+        }
+        return outputs, updates
+
+
+def _filled_up(array, rows):
+    """The array with its last row repeated: a row of zeros may not be an image."""
+    missing = rows - len(array)
+    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array

@@ -1,6 +1,7 @@
 """TensorFlow: gradient tapes, `tf.distribute`, fused kernels."""
 
 import functools
+import threading
 
 import tensorflow as tf
 
@@ -230,3 +231,73 @@ def checked_below(limit, values, name):
 def _is_multi_worker():
     extended = tf.distribute.get_strategy().extended
     return getattr(extended, "_in_multi_worker_mode", lambda: False)()
+
+
+class Compiled:
+    """A function of tensors, compiled once and called with NumPy arrays, from any number of threads.
+
+    Variables are read when it is called, so that their values may change. Everything else that the function reads
+    is fixed when it is traced: the one who holds it makes another where that changes.
+
+    The number of rows of the arrays never leads to a new trace. Another height or width leads to one, for all
+    sizes.
+
+    Args:
+        function: Callable `(*tensors, **scalars)` that returns a tensor, or a tuple of them, of as many rows as
+            the tensors have.
+        variables: List of `keras.Variable`s that the function may read.
+    """
+
+    def __init__(self, function, variables):
+        self.function = function
+        # Number of times that the function was traced.
+        self.num_traces = 0
+        self._shapes = None
+        self._traced = None
+        self._lock = threading.Lock()
+
+    def __call__(self, arrays, tensors, largest=None):
+        """Returns the NumPy arrays of the function of arrays.
+
+        Args:
+            arrays: List of NumPy arrays with the same number of rows; always of the same types and ranks.
+            tensors: Dict of NumPy arrays that are the same for all rows, passed by name; always the same names.
+            largest: Int, the largest number of rows to come, or None.
+        """
+        shapes = [array.shape[1:] for array in arrays]
+        with self._lock:
+            if self._shapes is not None:
+                shapes = [_common(*pair) for pair in zip(self._shapes, shapes, strict=True)]
+            if shapes != self._shapes:
+                self._traced = self._trace(shapes, arrays, tensors)
+                self._shapes = shapes
+            traced = self._traced
+        try:
+            outputs = traced(*arrays, *tensors.values())
+        except tf.errors.InvalidArgumentError:
+            # Traced for any size, layers cannot check a size. Here they can, and say what is wrong.
+            outputs = self.function(*map(tf.convert_to_tensor, arrays), **tensors)
+        return tf.nest.map_structure(lambda output: output.numpy(), outputs)
+
+    def _trace(self, shapes, arrays, tensors):
+        names = list(tensors)
+
+        def flat(*values):
+            if not tf.executing_eagerly():
+                self.num_traces += 1
+            return self.function(
+                *values[: len(arrays)], **dict(zip(names, values[len(arrays) :], strict=True))
+            )
+
+        signature = [
+            tf.TensorSpec((None, *shape), array.dtype) for shape, array in zip(shapes, arrays, strict=True)
+        ]
+        signature += [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors.values()]
+        traced = tf.function(flat, input_signature=signature, autograph=False)
+        traced.get_concrete_function()
+        return traced
+
+
+def _common(shape, other):
+    """The shape that both have, None where they differ."""
+    return tuple(side if side == another else None for side, another in zip(shape, other, strict=True))

@@ -6,7 +6,6 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, likelihoods, pixels
-from keras_genzoo.models.generative_model import in_batches
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import agreeing
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
@@ -128,11 +127,15 @@ class Autoencoder(LatentModel):
     # Using a trained model.
 
     def call(self, images, training=False):
-        return self.images_from_latents(self.latents_of(pixels.normalize(images)))
+        return self.images_from_latents(self._latents_of_any(images))
 
     def latents_of(self, images):
         """Latents of a tensor of images, float32."""
         return self.encoded(images)
+
+    def _latents_of_any(self, images):
+        """As `latents_of`, of uint8 images too."""
+        return self.latents_of(pixels.normalize(images))
 
     def images_from_latents(self, latents, labels=None):
         """Images in [-1, 1] of a tensor of latents, float32: twice the logistic function of the logits, less 1."""
@@ -151,7 +154,7 @@ class Autoencoder(LatentModel):
         Raises:
             ValueError: If the images have the wrong shape or range.
         """
-        return in_batches(self.latents_of, [self._checked(images)], batch_size)
+        return self.in_batches(self._latents_of_any, [self._checked(images)], batch_size)
 
     def decode(self, latents, batch_size=64):
         """Computes the images of latents: as `sample(latents=latents)`."""
@@ -170,7 +173,7 @@ class Autoencoder(LatentModel):
         Raises:
             ValueError: If the images have the wrong shape or range.
         """
-        return in_batches(self.call, [self._checked(images)], batch_size)
+        return self.in_batches(self.call, [self._checked(images)], batch_size)
 
     def _checked(self, images):
         images = ops.convert_to_numpy(images)
@@ -180,7 +183,7 @@ class Autoencoder(LatentModel):
                 f"Received: {images.shape}"
             )
         pixels.check_range(images, "images")
-        return ops.convert_to_numpy(pixels.normalize(images))
+        return pixels.as_input(images)
 
     def signatures(self):
         images = {"images": keras.KerasTensor((None, *self.image_shape), "float32")}

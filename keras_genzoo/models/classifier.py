@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from keras_genzoo import backends, pixels
 from keras_genzoo.layers import Dropout
@@ -92,14 +92,19 @@ class Classifier(ZooModel):
         Returns:
             Tuple of float32 NumPy arrays `(num, feature_dim)` and `(num, num_classes)`.
         """
-        if images.shape[1:] != self.image_shape:
+        images = np.asarray(images)
+        if images.shape[1:] != self.image_shape or not len(images):
             raise ValueError(
                 f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "
                 f"Received: {images.shape}"
             )
         pixels.check_range(images, "images")
-        images = np.asarray(pixels.normalize(images))
-        return tuple(self.network.predict(images, batch_size=batch_size, verbose=0))
+        return self.in_batches(self.features_and_logits, [pixels.as_input(images)], batch_size)
+
+    def features_and_logits(self, images):
+        """Features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors."""
+        outputs = self.network(pixels.normalize(images), training=False)
+        return tuple(ops.cast(output, "float32") for output in outputs)
 
     def signatures(self):
         """As `ZooModel.signatures`: from images to logits and features."""

@@ -5,7 +5,6 @@ import threading
 from typing import ClassVar
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_genzoo import backends
@@ -422,12 +421,3 @@ class _Maximum(keras.metrics.Metric):
     def result(self):
         # Computed, so that it is a tensor: under `tf.distribute` the value is the replicas' variable.
         return self.largest.value + 0.0
-
-
-def in_batches(function, arrays, batch_size):
-    """Applies a function of tensors to arrays of equal length, a part at a time; returns one NumPy array."""
-    parts = [
-        function(*(array[start : start + batch_size] for array in arrays))
-        for start in range(0, len(arrays[0]), batch_size)
-    ]
-    return np.concatenate([ops.convert_to_numpy(part) for part in parts])

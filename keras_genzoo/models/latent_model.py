@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_genzoo import backends, latent, pixels
 from keras_genzoo.models.data_checks import Labels, Summary
-from keras_genzoo.models.generative_model import GenerativeModel, in_batches
+from keras_genzoo.models.generative_model import GenerativeModel
 
 
 class LatentModel(GenerativeModel):
@@ -76,6 +76,15 @@ class LatentModel(GenerativeModel):
         inputs = latents if labels is None else [latents, labels]
         return ops.cast(self.sampling_network(inputs, training=False), "float32")
 
+    def latents_from_seed(self, num, seed):
+        """Latents that a seed determines, the first `k` whatever `num` is: float32 tensor `(num, latent_dim)`.
+
+        Args:
+            num: Int or scalar tensor.
+            seed: Int or scalar integer tensor.
+        """
+        return latent.normal(num, self.latent_dim, seed)
+
     def sample(self, num=None, seed=None, latents=None, labels=None, batch_size=64):
         """Draws images.
 
@@ -110,7 +119,7 @@ class LatentModel(GenerativeModel):
             inputs.append(self._checked_labels(labels, num))
         elif labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
-        return in_batches(self.images_from_latents, inputs, batch_size)
+        return self.in_batches(self.images_from_latents, inputs, batch_size)
 
     def _checked_labels(self, labels, num):
         labels = None if labels is None else np.asarray(labels)
@@ -119,8 +128,11 @@ class LatentModel(GenerativeModel):
             raise ValueError(f"`labels` must hold {num}, one for each image. Received: {len(labels)}")
         return labels.astype("int32")
 
-    def latents_to_sample(self, num, seed, latents):
-        """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`."""
+    def latents_to_sample(self, num, seed, latents, **options):
+        """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`.
+
+        Options are those of `latents_from_seed`.
+        """
         if latents is not None:
             latents = np.asarray(latents, "float32")
             if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
@@ -134,11 +146,17 @@ class LatentModel(GenerativeModel):
         if num < 1:
             raise ValueError(f"`num` must be at least 1. Received: num={num}")
         if latents is None:
-            seed = keras.random.SeedGenerator().state.numpy()[0] if seed is None else seed
-            latents = ops.convert_to_numpy(latent.normal(num, self.latent_dim, seed))
+            seed = latent.fresh_seed() if seed is None else seed
+            latent.check_seed(seed)
+            rows = np.empty((num, 0), "float32")
+            latents = self.inference(self, self._drawn, [rows], seed=np.uint32(seed), **options)
         elif len(latents) != num:
             raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
         return latents
+
+    def _drawn(self, rows, seed, **options):
+        """As `latents_from_seed`, of as many rows as a tensor has."""
+        return self.latents_from_seed(ops.shape(rows)[0], seed, **options)
 
     def signatures(self):
         """As `ZooModel.signatures`: from latents, and from a seed, to images."""
@@ -151,7 +169,7 @@ class LatentModel(GenerativeModel):
         generate = backends.graph_function(generate)
 
         def sample(num, seed, label=None):
-            latents = latent.normal(num, self.latent_dim, backends.checked_below(2**32, seed, "seed"))
+            latents = self.latents_from_seed(num, backends.checked_below(2**32, seed, "seed"))
             labels = [] if label is None else [ops.broadcast_to(label, (num,))]
             images = generate(latents, *labels)["images"]
             return {"images": images if self.makes_points else pixels.rounded(images)}

@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_genzoo import backends, losses, penalties
-from keras_genzoo.models.generative_model import in_batches
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import agreeing
 from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
@@ -165,10 +165,8 @@ class MultiResolutionGAN(LatentModel):
         if truncation < 0:
             raise ValueError(f"`truncation` must be at least 0. Received: truncation={truncation}")
         latents = self.latents_to_sample(num, seed, latents)
-        return in_batches(
-            lambda latents: self.images_from_latents(latents, level=level, truncation=truncation),
-            [latents],
-            batch_size,
+        return self.in_batches(
+            self.images_from_latents, [latents], batch_size, level=level, truncation=np.float32(truncation)
         )
 
     def _check_level(self, level):

@@ -187,6 +187,10 @@ class ProgressiveGAN(MultiResolutionGAN):
 
     # Using a trained model.
 
+    @property
+    def compiled_state(self):
+        return self.phase
+
     def trained_level(self):
         return self.phase.level, self.phase.alpha(self.images_seen.value)
 

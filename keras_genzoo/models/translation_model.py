@@ -1,14 +1,14 @@
 """The base of the families that translate images into images: pairs of images, translating, export."""
 
-import contextlib
-
 import keras
 import numpy as np
 from keras import ops
 
 from keras_genzoo import backends, latent, pixels
+from keras_genzoo.layers import sampling_seeds
 from keras_genzoo.models.data_checks import Images
-from keras_genzoo.models.generative_model import GenerativeModel, in_batches
+from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.zoo_model import joined
 
 
 class TranslationModel(GenerativeModel):
@@ -177,12 +177,41 @@ class TranslationModel(GenerativeModel):
                 f"{images.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
             )
 
-        def translate(images):
-            images = _fitted(pixels.normalize(images), multiple, fit)
-            return _fitted_back(self.images_from_images(images, direction), size, fit)
+        images = pixels.as_input(images)
+        layers = _sampling_layers(network)
+        # Hashed, so that no layer draws for one seed what another layer draws for the next.
+        words = np.random.SeedSequence(latent.fresh_seed() if seed is None else seed).generate_state(
+            len(layers)
+        )
+        parts = []
+        for index, start in enumerate(range(0, len(images), batch_size)):
+            batch = _fitted(images[start : start + batch_size], multiple, fit)
+            _check_size(network, batch)
+            options = {"seeds": np.stack([words, np.full_like(words, index)], axis=1)} if layers else {}
+            translated = self.inference(
+                self,
+                self._translations_of,
+                [batch],
+                min(batch_size, len(images)),
+                direction=direction,
+                **options,
+            )
+            parts.append(_fitted_back(translated, size, fit))
+        return joined(parts)
 
-        with _seeded_dropout(network, seed):
-            return in_batches(translate, [images], batch_size)
+    def _translations_of(self, images, direction, seeds=None):
+        """Translations of a tensor of images, uint8 or float in [-1, 1].
+
+        Args:
+            images: Tensor.
+            direction: String or None.
+            seeds: uint32 tensor `(layers, 2)`, for each layer whose dropout acts here; None where there is none.
+        """
+        images = pixels.normalize(images)
+        if seeds is None:
+            return self.images_from_images(images, direction)
+        with sampling_seeds(_sampling_layers(self.translator(direction)), seeds):
+            return self.images_from_images(images, direction)
 
     def signatures(self):
         """As `ZooModel.signatures`: each direction, of uint8 and of float32 images of any size."""
@@ -190,16 +219,23 @@ class TranslationModel(GenerativeModel):
         for direction in self.directions:
             name = "translate" if len(self.directions) == 1 else f"translate_{direction}"
             shape = (None, None, None, self.translator(direction).input_shape[-1])
-            of_float32 = backends.graph_function(
-                lambda images, direction=direction: {"images": self.images_from_images(images, direction)}
-            )
-
-            def of_uint8(images, of_float32=of_float32):
-                return {"images": pixels.rounded(of_float32(pixels.normalize(images))["images"])}
-
+            of_uint8, of_float32 = self._translating(direction)
             signatures[name] = (of_uint8, {"images": keras.KerasTensor(shape, "uint8")})
             signatures[f"{name}_float32"] = (of_float32, {"images": keras.KerasTensor(shape, "float32")})
         return signatures
+
+    def _translating(self, direction):
+        """The functions from uint8 and from float32 images to the same of their translations."""
+
+        def of_float32(images):
+            return {"images": self.images_from_images(images, direction)}
+
+        of_float32 = backends.graph_function(of_float32)
+
+        def of_uint8(images):
+            return {"images": pixels.rounded(of_float32(pixels.normalize(images))["images"])}
+
+        return of_uint8, of_float32
 
     def export(self, filepath, format="tf_saved_model", direction=None, verbose=False):
         """Exports the model for serving.
@@ -249,39 +285,27 @@ def _sampling_layers(network):
     return [layer for layer in network._flatten_layers() if getattr(layer, "sampling", False)]
 
 
-@contextlib.contextmanager
-def _seeded_dropout(network, seed):
-    """Inside, dropout in inference follows from the seed; afterwards it goes on from where it was."""
-    states = [layer.seed_generator.state for layer in _sampling_layers(network)] if seed is not None else []
-    before = [ops.convert_to_numpy(state) for state in states]
-    # Hashed, so that no layer draws for one seed what another layer draws for the next.
-    for state, layer_seed in zip(
-        states, np.random.SeedSequence(seed).generate_state(len(states)), strict=True
-    ):
-        state.assign(keras.random.SeedGenerator(int(layer_seed)).state)
-    try:
-        yield
-    finally:
-        for state, value in zip(states, before, strict=True):
-            state.assign(value)
-
-
 # Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].
 _FULL_RANGE = (-1.0, 1.0 + 1e-6)
+
+
+def _check_size(network, images):
+    """Refuses images of another size than a network of one's own is made for."""
+    wanted, size = network.input_shape[1:3], images.shape[1:3]
+    if any(side not in (None, given) for side, given in zip(wanted, size, strict=True)):
+        raise ValueError(
+            f"`images` must be {wanted[0]}x{wanted[1]} for this network. Received: {images.shape}"
+        )
 
 
 def _fitted(images, multiple, fit):
     height, width = images.shape[1:3]
     if fit == "pad":
-        rows, columns = -height % multiple, -width % multiple
-        # A mirror is no larger than the image: a small one is mirrored again and again.
-        while rows or columns:
-            added = (min(rows, images.shape[1]), min(columns, images.shape[2]))
-            images = ops.pad(images, [[0, 0], [0, added[0]], [0, added[1]], [0, 0]], mode="symmetric")
-            rows, columns = rows - added[0], columns - added[1]
-    elif fit == "resize":
-        nearest = [max(1, round(side / multiple)) * multiple for side in (height, width)]
-        images = _resized(images, nearest)
+        return np.pad(
+            images, [(0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)], mode="symmetric"
+        )
+    if fit == "resize":
+        return _resized(images, [max(1, round(side / multiple)) * multiple for side in (height, width)])
     return images
 
 
@@ -294,6 +318,7 @@ def _fitted_back(images, size, fit):
 def _resized(images, size):
     if tuple(images.shape[1:3]) == tuple(size):
         return images
-    return ops.image.resize(
-        images, size, interpolation="bilinear", antialias=True, data_format="channels_last"
+    resized = ops.image.resize(
+        pixels.normalize(images), size, interpolation="bilinear", antialias=True, data_format="channels_last"
     )
+    return ops.convert_to_numpy(resized)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import likelihoods
+from keras_genzoo import likelihoods, pixels
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
 
@@ -191,7 +191,7 @@ class VAE(Autoencoder):
         at_once = max(1, samples_at_once // samples)
         estimates = []
         for start in range(0, len(images), at_once):
-            batch = ops.convert_to_tensor(images[start : start + at_once])
+            batch = pixels.normalize(images[start : start + at_once])
             mean, log_variance = self.encoded(batch)
             parts = []
             for done in range(0, num_samples, samples):

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_genzoo import backends
 from keras_genzoo.models.data_checks import CheckedData, Images, Labels, Points
+from keras_genzoo.models.inference import Inference
 from keras_genzoo.presets import PresetModel
 
 
@@ -141,6 +142,43 @@ class ZooModel(PresetModel, keras.Model):
         """
         raise NotImplementedError
 
+    @property
+    def inference(self):
+        """The compiled functions of this model."""
+        # Past the tracking of Keras: they are no part of what is saved.
+        return vars(self).setdefault("_inference", Inference())
+
+    @property
+    def compiled_state(self):
+        """What `sample`, `translate` and the like depend on beside networks and variables: a value to compare.
+
+        Where it changes, they are compiled anew. A subclass whose functions read attributes that change returns them.
+        """
+        return None
+
+    def in_batches(self, function, arrays, batch_size, **options):
+        """Applies a compiled function to arrays of equal length, a batch at a time.
+
+        Args:
+            function, **options: As for `Inference`.
+            arrays: List of NumPy arrays.
+            batch_size: Int.
+
+        Returns:
+            NumPy array, or tuple of them.
+        """
+        parts = [
+            self.inference(
+                self,
+                function,
+                [array[start : start + batch_size] for array in arrays],
+                min(batch_size, len(arrays[0])),
+                **options,
+            )
+            for start in range(0, len(arrays[0]), batch_size)
+        ]
+        return joined(parts)
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
         # the constructor and `compile` have built everything.
@@ -165,6 +203,11 @@ class ZooModel(PresetModel, keras.Model):
         return [
             variable for variable in self.non_trainable_variables if variable.name == "seed_generator_state"
         ]
+
+
+def joined(parts):
+    """Batches as one array each; of tuples of arrays, a tuple."""
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def check_image_shape(image_shape):

@@ -96,7 +96,7 @@ class ProgressiveGenerator(_GrowingNetwork):
         level: Int, or None for the last.
         alpha: Float or scalar tensor from 0 to 1, share of the level's own image in a blend with that of the level
             below; None for the level's own alone.
-        truncation: Float, length of the normalised latent as a share of the trained one.
+        truncation: Float or scalar tensor, length of the normalised latent as a share of the trained one.
 
     Returns:
         Float32 images, in about [-1, 1] once trained, `(batch, 4 * 2**level, 4 * 2**level, channels)`.
@@ -141,8 +141,8 @@ class ProgressiveGenerator(_GrowingNetwork):
 
     def _features(self, latents, level, truncation=1.0):
         """What each level up to one makes."""
-        x = self.normalization(latents) * truncation
-        x = self._normalized(self.initial(x))
+        x = self.normalization(latents)
+        x = self._normalized(self.initial(x * ops.cast(truncation, x.dtype)))
         features = [self._normalized(self.second[0](x))]
         for first, second in zip(self.first[:level], self.second[1:], strict=False):
             features.append(self._normalized(second(self._normalized(first(features[-1])))))
