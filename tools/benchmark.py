@@ -1,24 +1,44 @@
-"""Measures training steps as `fit` runs them, and prints one JSON line a run.
+"""Measures training steps as `fit` runs them, or inference, and prints one JSON line per run.
 
 Usage:
     python tools/benchmark.py --workload dcgan64
     KERAS_BACKEND=jax python tools/benchmark.py --workload dcgan64 --dtype bfloat16
+    python tools/benchmark.py --inference dcgan_fashion_mnist cyclegan_noto_twemoji
 
 The images are synthetic and stay in memory. A step's time includes reading its losses, so that no work is
 left running. Absolute times of a shared machine drift: compare runs made in turn, by the ratio of their
 medians.
+
+`--inference` takes presets, names or folders, exports each to a temporary folder, and measures `sample` or
+`translate` beside the SavedModel, ONNX Runtime, OpenVINO and LiteRT on one thread. There is a line for one
+image and one for a batch (64, for translators 8; or `--batch-size`). In each of `--steps` rounds every program
+runs once, in turn. A line holds
+
+- `median_ms`: the median time of each call, its results in NumPy arrays. `sample` draws latents, as does the
+  SavedModel's signature; `sample(latents)` and the other runtimes begin with latents. `translate` and the
+  SavedModel take uint8 images, the other runtimes floats;
+- `ratio`: the median of this package's call that does the same, divided by that of the other program: above 1
+  the other program is faster;
+- `not_measured`: the programs that are not installed, or cannot hold the model, and why.
 """
 
 import argparse
 import functools
+import importlib.util
 import json
 import os
 import resource
 import statistics
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "--inference" in sys.argv:
+    # Read when a library starts. The threads of TensorFlow and of the other runtimes are set below.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
 
 import keras
 import numpy as np
@@ -162,19 +182,195 @@ def _resident(batch, steps):
     return tf.data.Dataset.from_tensors(batch).cache().repeat(steps)
 
 
+def measure_inference(name, batch_size, runs, warmup):
+    """Measures a preset beside what it is exported to, and returns the JSON line as a dict."""
+    model = kg.models.load(name)
+    calls, not_measured = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        calls.update(_own_calls(model, batch_size))
+        for program, make_call in RUNTIMES.items():
+            try:
+                calls[program] = make_call(model, batch_size, Path(folder))
+            except (ImportError, ValueError) as error:
+                not_measured[program] = str(error)
+        seconds = {call: [] for call in calls}
+        for index in range(warmup + runs):
+            for call, function in calls.items():
+                started = time.perf_counter()
+                function()
+                if index >= warmup:
+                    seconds[call].append(time.perf_counter() - started)
+    median = {call: 1e3 * statistics.median(times) for call, times in seconds.items()}
+    whole, *network_alone = _own_calls(model, batch_size)
+    same = {
+        program: whole if program == "SavedModel" or not network_alone else network_alone[0]
+        for program in calls
+        if program in RUNTIMES
+    }
+    return {
+        "preset": str(name),
+        "backend": keras.backend.backend(),
+        "batch": batch_size,
+        "runs": runs,
+        "median_ms": {call: round(value, 3) for call, value in median.items()},
+        "ratio": {program: round(median[call] / median[program], 2) for program, call in same.items()},
+        "not_measured": not_measured,
+    }
+
+
+def _own_calls(model, batch_size):
+    """Name -> function without arguments: the whole call, and that of the network alone where it differs."""
+    if hasattr(model, "translate"):
+        images = _sources(model, batch_size)
+        return {"translate": lambda: model.translate(images, seed=0, batch_size=batch_size)}
+    labels = {"labels": 0} if model.num_classes else {}
+    latents = _latents(model, batch_size)
+    return {
+        "sample": lambda: model.sample(batch_size, seed=0, batch_size=batch_size, **labels),
+        "sample(latents)": lambda: model.sample(latents=latents, batch_size=batch_size, **labels),
+    }
+
+
+def _sources(model, batch_size):
+    return np.random.default_rng(0).integers(0, 256, (batch_size, *model.source_shape), "uint8")
+
+
+def _latents(model, batch_size):
+    return np.random.default_rng(0).normal(size=(batch_size, model.latent_dim)).astype("float32")
+
+
+def _network_inputs(model, batch_size):
+    """What an exported network takes."""
+    if hasattr(model, "translate"):
+        return [np.asarray(kg.pixels.normalize(_sources(model, batch_size)))]
+    labels = [np.zeros(batch_size, "int32")] if model.num_classes else []
+    return [_latents(model, batch_size), *labels]
+
+
+def _need(*packages):
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ImportError(f"not installed: {', '.join(missing)}")
+
+
+def _saved_model(model, batch_size, folder):
+    _need("tensorflow")
+    import tensorflow as tf
+
+    if not (folder / "saved_model").exists():
+        model.export(folder / "saved_model")
+    signatures = tf.saved_model.load(folder / "saved_model").signatures
+    if hasattr(model, "translate"):
+        arguments = {"images": tf.constant(_sources(model, batch_size))}
+        signature = signatures["serving_default"]
+    else:
+        arguments = {"num": tf.constant(batch_size), "seed": tf.constant(0, "int64")}
+        if model.num_classes:
+            arguments["label"] = tf.constant(0)
+        signature = signatures["sample"]
+    return lambda: signature(**arguments)["images"].numpy()
+
+
+def _onnx(model, batch_size, folder):
+    _need("onnxruntime", "tf2onnx", "onnx")
+    import onnxruntime
+
+    model.export(folder / "model.onnx", "onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options)
+    inputs = _by_rank(session.get_inputs(), _network_inputs(model, batch_size), lambda each: len(each.shape))
+    feed = {each.name: array for each, array in inputs}
+    return lambda: session.run(None, feed)
+
+
+def _openvino(model, batch_size, folder):
+    _need("openvino")
+    import openvino
+
+    model.export(folder / "model.xml", "openvino")
+    # Otherwise it computes in bfloat16 where the processor can.
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
+    network = openvino.compile_model(folder / "model.xml", "CPU", options)
+    inputs = _by_rank(
+        network.inputs, _network_inputs(model, batch_size), lambda each: len(each.partial_shape)
+    )
+    feed = {each: array for each, array in inputs}
+    return lambda: np.array(network(feed)[0])
+
+
+def _litert(model, batch_size, folder):
+    _need("ai_edge_litert")
+    from ai_edge_litert.interpreter import Interpreter
+
+    model.export(folder / "model.tflite", "litert")
+    network = Interpreter(str(folder / "model.tflite"), num_threads=1)
+    inputs = _by_rank(
+        network.get_input_details(), _network_inputs(model, batch_size), lambda each: len(each["shape"])
+    )
+    for each, array in inputs:
+        network.resize_tensor_input(each["index"], array.shape)
+    network.allocate_tensors()
+    output = network.get_output_details()[0]["index"]
+
+    def run():
+        for each, array in inputs:
+            network.set_tensor(each["index"], array)
+        network.invoke()
+        return network.get_tensor(output)
+
+    return run
+
+
+def _by_rank(inputs, arrays, rank_of):
+    """Pairs of a runtime's inputs, whose order is its own, and the arrays for them."""
+    of_rank = {array.ndim: array for array in arrays}
+    return [(each, of_rank[rank_of(each)]) for each in inputs]
+
+
+# Program -> function of the model, the batch size and a folder to export to: returns a call without arguments.
+RUNTIMES = {"SavedModel": _saved_model, "ONNX Runtime": _onnx, "OpenVINO": _openvino, "LiteRT": _litert}
+
+
+def _keep_to_one_thread():
+    if hasattr(os, "sched_setaffinity"):
+        # Of the whole process: a runtime that counts processors finds one.
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if importlib.util.find_spec("tensorflow") is not None:
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workload", choices=sorted(WORKLOADS), default="dcgan64")
+    parser.add_argument("--inference", nargs="+", metavar="NAME", help="presets to measure, instead of steps")
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
     parser.add_argument(
         "--jit", choices=sorted(JIT), default="auto", help="XLA (default: what `compile` does)"
     )
-    parser.add_argument("--batch-size", type=int, help="instead of the workload's")
-    parser.add_argument("--steps", type=int, default=20, help="timed steps (default 20)")
+    parser.add_argument(
+        "--batch-size", type=int, help="instead of the workload's; of --inference the larger one"
+    )
+    parser.add_argument("--steps", type=int, default=20, help="timed steps, or rounds (default 20)")
     parser.add_argument("--warmup", type=int, default=3, help="steps before, the first compiles (default 3)")
     options = parser.parse_args(arguments)
+    if options.inference:
+        _keep_to_one_thread()
+        for name in options.inference:
+            model_class = type(kg.models.load(name))
+            if not (hasattr(model_class, "sample") or hasattr(model_class, "translate")):
+                parser.error(f"--inference measures models that sample or translate. Received: {name}")
+            larger = options.batch_size or (8 if hasattr(model_class, "translate") else 64)
+            for batch_size in sorted({1, larger}):
+                print(
+                    json.dumps(measure_inference(name, batch_size, options.steps, options.warmup)), flush=True
+                )
+        return 0
     result = measure(
         options.workload, options.dtype, options.jit, options.batch_size, options.steps, options.warmup
     )

@@ -35,7 +35,7 @@ class Inference:
             function: A method of the model, `(*tensors, **options)`, that returns a tensor or a tuple of them. Its
                 results must have the arrays' number of rows, each depending on its own row alone.
             arrays: List of NumPy arrays of equal length.
-            batch_size: Int, the largest batch to come, or None.
+            batch_size: Int, length of whole batches, or None.
             **options: NumPy arrays and scalars reach the function as tensors. Anything else is a constant, for
                 each value of which the function is compiled.
 

@@ -192,7 +192,7 @@ class TranslationModel(GenerativeModel):
                 self,
                 self._translations_of,
                 [batch],
-                min(batch_size, len(images)),
+                batch_size,
                 direction=direction,
                 **options,
             )

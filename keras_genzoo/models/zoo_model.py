@@ -172,7 +172,7 @@ class ZooModel(PresetModel, keras.Model):
                 self,
                 function,
                 [array[start : start + batch_size] for array in arrays],
-                min(batch_size, len(arrays[0])),
+                batch_size,
                 **options,
             )
             for start in range(0, len(arrays[0]), batch_size)
