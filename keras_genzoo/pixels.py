@@ -1,7 +1,6 @@
 """The one convention for images: uint8 in [0, 255] or float in [-1, 1], and the checks that guard it."""
 
 import numpy as np
-from keras import ops
 
 
 def normalize(images, value_range=(-1.0, 1.0)):
@@ -19,6 +18,8 @@ def normalize(images, value_range=(-1.0, 1.0)):
     >>> float(normalize(np.uint8([255]))[0])
     1.0
     """
+    from keras import ops  # Not above: pictures are read and written without Keras.
+
     images = ops.convert_to_tensor(images)
     low, high = (0.0, 255.0) if images.dtype == "uint8" else value_range
     images = ops.cast(images, "float32")
@@ -29,7 +30,10 @@ def normalize(images, value_range=(-1.0, 1.0)):
 
 def to_uint8(images):
     """Rounds float images in [-1, 1] to a uint8 NumPy array in [0, 255]; values outside are clipped."""
-    images = ops.convert_to_numpy(images)
+    if not isinstance(images, np.ndarray):
+        from keras import ops
+
+        images = ops.convert_to_numpy(images)
     if images.dtype == np.uint8:
         return images
     return np.clip(np.rint((images.astype("float32") + 1.0) * 127.5), 0, 255).astype("uint8")
