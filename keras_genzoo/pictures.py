@@ -124,9 +124,14 @@ def opened(path):
     Args:
         path: String, path or binary file object.
     """
-    name = path if isinstance(path, (str, os.PathLike)) else getattr(path, "name", path)
+    is_path = isinstance(path, (str, os.PathLike))
+    name = path if is_path else getattr(path, "name", path)
     try:
-        with Image.open(path) as picture:
+        # Opened here: of a path Pillow maps a tiff file into memory, a turned one with its sides exchanged.
+        with (
+            open(path, "rb") if is_path else contextlib.nullcontext(path) as file,
+            Image.open(file) as picture,
+        ):
             pixels_held = picture.width * picture.height
             if pixels_held > MAX_PIXELS:
                 raise ValueError(
