@@ -513,7 +513,8 @@ def _check_connection(builder):
     def connect():
         request = urllib.request.Request(next(iter(builder.url_infos)), method="HEAD")
         try:
-            urllib.request.urlopen(request, timeout=_CONNECTION_TIMEOUT).close()
+            # Its own opener: the common one keeps the proxies of its first use.
+            urllib.request.build_opener().open(request, timeout=_CONNECTION_TIMEOUT).close()
         except urllib.error.HTTPError:
             outcome.put(None)  # It answers.
         except OSError as error:
