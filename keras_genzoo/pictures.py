@@ -1,13 +1,43 @@
-"""Picture files of any kind that Pillow reads, as arrays."""
+"""Picture files of any kind that Pillow reads, as arrays, and arrays as picture files.
 
+The one reader of pictures: data sets, `translate` and the command line see the same pixels of a file.
+"""
+
+import contextlib
+import os
 import struct
+import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from keras_genzoo import pixels
 
 # What is taken for a picture in a folder. Pillow reads more, of files that are named.
-_SUFFIXES = {f".{kind}" for kind in "avif bmp gif jp2 jpeg jpg pgm png pnm ppm tga tif tiff webp".split()}
+SUFFIXES = tuple(f".{kind}" for kind in "avif bmp gif jp2 jpeg jpg pgm png pnm ppm tga tif tiff webp".split())
+
+# What `write` writes.
+WRITABLE = (".png", ".jpg", ".jpeg", ".webp")
+
+# A picture of more pixels is not decoded: a file of 200 kB may hold gigabytes. Cameras of 100 megapixels pass.
+# From 179 million Pillow refuses by itself, unless its own `PIL.Image.MAX_IMAGE_PIXELS` is raised too.
+MAX_PIXELS = 120_000_000
+
+
+class UnreadablePicture(ValueError):
+    """A picture file that cannot be read.
+
+    Args:
+        path: String or path of the file.
+        reason: String or exception, what is wrong with it.
+    """
+
+    def __init__(self, path, reason):
+        super().__init__(f"{path} cannot be read: {reason}")
+        self.path = path
+        self.reason = str(reason)
 
 
 def find(folder):
@@ -16,51 +46,237 @@ def find(folder):
     return sorted(
         file
         for file in folder.rglob("*")
-        if file.suffix.lower() in _SUFFIXES
+        if file.suffix.lower() in SUFFIXES
         and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
 
 
-def read(path, channels, size=None):
+def read(path, channels, size=None, crop=None):
     """Reads a picture, turned as the camera noted; of an animation the first frame.
 
-    Transparent pictures are laid on white, and 16 bits a value become 8.
+    Transparent pictures are laid on white, and 16 bits per value become 8. Colour profiles are not applied.
 
     Args:
-        path: String or path of the file.
-        channels: 3 for colour or 1 for grey.
-        size: Int, number of pixels to which the longer side is scaled. None keeps the size.
+        path: String, path or binary file object.
+        channels, size, crop: As for `from_pil`.
 
     Returns:
         uint8 NumPy array `(height, width, channels)`.
 
     Raises:
-        ValueError: If `channels` is not 1 or 3, or the file is damaged or holds no picture that can be read.
+        ValueError: If an argument is not among its values, or the file is damaged, holds no picture that can be
+            read (`UnreadablePicture`), or one of more than `MAX_PIXELS` pixels.
         OSError: If the file cannot be opened.
     """
-    if channels not in (1, 3):
-        raise ValueError(f"`channels` must be 3 for colour or 1 for grey. Received: channels={channels}")
-    try:
-        with Image.open(path) as picture:
-            picture = _eight_bits(ImageOps.exif_transpose(picture))
-            if picture.has_transparency_data:
-                picture = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-            picture = picture.convert("RGB" if channels == 3 else "L")
-            if size is not None:
-                scale = size / max(picture.size)
-                sides = [max(1, round(side * scale)) for side in picture.size]
-                picture = picture.resize(sides, Image.Resampling.BILINEAR)
-    except (SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        # What Pillow raises for some damaged files, and for ones that would fill the memory.
-        raise ValueError(f"{path} cannot be read: {error}") from error
-    return np.asarray(picture).reshape(picture.height, picture.width, channels)
+    _check_channels(channels)
+    with opened(path) as picture:
+        return from_pil(picture, channels, size, crop)
 
 
-def _eight_bits(picture):
-    """Pictures of more than 8 bits a value, which Pillow would clip, scaled to 8."""
+def from_pil(picture, channels, size=None, crop=None):
+    """A picture that Pillow has opened or made, treated as `read` treats a file.
+
+    Args:
+        picture: `PIL.Image.Image`.
+        channels: 3 for colour or 1 for grey.
+        size: Int, number of pixels to which the longer side is scaled; or pair `(height, width)`. None keeps
+            the size. Scaling is bilinear and antialiased.
+        crop: `"center"` scales the picture to cover the pair `size` and cuts off what stands out on both
+            sides; None squeezes the whole picture into it.
+
+    Returns:
+        uint8 NumPy array `(height, width, channels)`.
+
+    Raises:
+        ValueError: If an argument is not among its values, or the picture holds float values.
+    """
+    _check_channels(channels)
+    picture = upright(picture)
     if picture.mode == "F":
         raise ValueError("it holds float values, whose range is not known; save it with 8 or 16 bits a value")
     if picture.mode.startswith("I"):
-        return Image.fromarray(np.rint(np.asarray(picture) / 257.0).clip(0, 255).astype("uint8"))
-    return picture
+        # Pillow would clip them.
+        picture = Image.fromarray(np.rint(np.asarray(picture) / 257.0).clip(0, 255).astype("uint8"))
+    mode = "RGB" if channels == 3 else "L"
+    if picture.has_transparency_data:
+        picture = _on_white(picture, mode)
+    elif picture.mode != mode:
+        picture = picture.convert(mode)
+    if size is not None:
+        picture = _scaled(picture, size, crop)
+    return np.asarray(picture).reshape(picture.height, picture.width, channels)
+
+
+def upright(picture):
+    """A `PIL.Image.Image`, turned as the camera noted."""
+    picture.load()  # Some formats note it behind the pixels.
+    turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    # `exif_transpose` copies what need not be turned, too.
+    return ImageOps.exif_transpose(picture) if turned else picture
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Opens a picture file; inside, whatever Pillow raises for a damaged one becomes an `UnreadablePicture`.
+
+    Of several threads, so many are let in at a time that their pictures have `MAX_PIXELS` pixels in all.
+
+    Args:
+        path: String, path or binary file object.
+    """
+    is_path = isinstance(path, (str, os.PathLike))
+    name = path if is_path else getattr(path, "name", path)
+    try:
+        # Opened here: of a path Pillow maps a tiff file into memory, a turned one with its sides exchanged.
+        with (
+            open(path, "rb") if is_path else contextlib.nullcontext(path) as file,
+            Image.open(file) as picture,
+        ):
+            pixels_held = picture.width * picture.height
+            if pixels_held > MAX_PIXELS:
+                raise ValueError(
+                    f"it has {picture.width}x{picture.height} pixels, more than the {MAX_PIXELS / 1e6:g} million "
+                    "that are read; scale it down, or set keras_genzoo.pictures.MAX_PIXELS"
+                )
+            with _decoding.of(pixels_held):
+                yield picture
+    except UnidentifiedImageError as error:
+        raise UnreadablePicture(name, "Pillow cannot identify its format") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UnreadablePicture(name, f"scale it down. {error}") from error
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # The system's: there is no such file, or it may not be read.
+        raise UnreadablePicture(name, error) from error
+
+
+def write(image, path):
+    """Writes an image as a picture file: to a temporary name, moved when complete.
+
+    Args:
+        image: Array `(height, width, channels)`, 1 or 3 channels, or `(height, width)`; uint8 or float in
+            [-1, 1].
+        path: String or path of the file; its folder is created. The suffix decides: `.png` and `.webp` keep
+            every pixel, `.jpg` and `.jpeg` are written at quality 95 without coarser colours.
+
+    Raises:
+        ValueError: If the image has another shape, or `path` another suffix.
+        OSError: If `path` cannot be written.
+
+    Example:
+
+    ```python
+    keras_genzoo.pictures.write(model.translate("photograph.jpg"), "painting.webp")
+    ```
+    """
+    check_writable(path)
+    image = pixels.to_uint8(image)
+    if image.ndim == 3 and image.shape[-1] == 1:
+        image = image[..., 0]
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[-1] != 3) or not image.size:
+        raise ValueError(
+            f"`image` must have the shape (height, width, 1 or 3) or (height, width). Received: {image.shape}"
+        )
+    format, options = _FORMATS[Path(path).suffix.lower()]
+    with _replaced_when_complete(path) as temporary, temporary.open("wb") as file:
+        Image.fromarray(image).save(file, format=format, **options)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_writable(path):
+    """Refuses, before any work, a path whose suffix `write` does not write.
+
+    Raises:
+        ValueError: If the suffix is not one of `WRITABLE`.
+    """
+    if Path(path).suffix.lower() not in WRITABLE:
+        *others, last = WRITABLE
+        raise ValueError(f"`path` must end with {', '.join(others)} or {last}. Received: {str(path)!r}")
+
+
+# Colours of small drawings bleed where JPEG stores them at half the size.
+_JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
+_FORMATS = dict(zip(WRITABLE, (("PNG", {}), _JPEG, _JPEG, ("WEBP", {"lossless": True})), strict=True))
+
+# What Pillow raises for damaged files of one format or another.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+)
+_DAMAGE += (struct.error, zlib.error, MemoryError)
+
+# Pixels that are laid on white at a time, in copies of four bytes each.
+_STRIP = 2**20
+
+
+class _Decoding:
+    """Lets so many threads decode at a time that their pictures have `MAX_PIXELS` pixels in all."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._pixels = 0
+
+    @contextlib.contextmanager
+    def of(self, pixels):
+        with self._changed:
+            self._changed.wait_for(lambda: not self._pixels or self._pixels + pixels <= MAX_PIXELS)
+            self._pixels += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._pixels -= pixels
+                self._changed.notify_all()
+
+
+_decoding = _Decoding()
+
+
+def _check_channels(channels):
+    if channels not in (1, 3):
+        raise ValueError(f"`channels` must be 3 for colour or 1 for grey. Received: channels={channels}")
+
+
+def _on_white(picture, mode):
+    flat = Image.new(mode, picture.size)
+    rows = max(1, _STRIP // picture.width)
+    for top in range(0, picture.height, rows):
+        strip = picture.crop((0, top, picture.width, min(top + rows, picture.height))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        flat.paste(Image.alpha_composite(white, strip).convert(mode), (0, top))
+    return flat
+
+
+def _scaled(picture, size, crop):
+    if isinstance(size, int):
+        scale = size / max(picture.size)
+        width, height = (max(1, round(side * scale)) for side in picture.size)
+    else:
+        height, width = size
+    if crop == "center":
+        # Cutting to the final proportions before scaling gives the same picture for less work.
+        columns = min(max(picture.height * width // height, 1), picture.width)
+        rows = min(max(picture.width * height // width, 1), picture.height)
+        left, top = (picture.width - columns) // 2, (picture.height - rows) // 2
+        picture = picture.crop((left, top, left + columns, top + rows))
+    return picture.resize((width, height), Image.Resampling.BILINEAR)
+
+
+@contextlib.contextmanager
+def _replaced_when_complete(path):
+    """Gives a temporary path beside `path`, and moves what was written there to `path` if all went well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

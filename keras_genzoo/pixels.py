@@ -1,7 +1,6 @@
 """The one convention for images: uint8 in [0, 255] or float in [-1, 1], and the checks that guard it."""
 
 import numpy as np
-from keras import ops
 
 # What float values may exceed their range by: resizing and half precision overshoot by a rounding error.
 SLACK = 1e-2
@@ -22,6 +21,8 @@ def normalize(images, value_range=(-1.0, 1.0)):
     >>> float(normalize(np.uint8([255]))[0])
     1.0
     """
+    from keras import ops  # Not above: pictures are read and written without Keras.
+
     images = ops.convert_to_tensor(images)
     low, high = (0.0, 255.0) if images.dtype == "uint8" else value_range
     images = ops.cast(images, "float32")
@@ -37,7 +38,10 @@ def as_input(images):
 
 def to_uint8(images):
     """Rounds float images in [-1, 1] to a uint8 NumPy array in [0, 255]; values outside are clipped."""
-    images = ops.convert_to_numpy(images)
+    if not isinstance(images, np.ndarray):
+        from keras import ops
+
+        images = ops.convert_to_numpy(images)
     if images.dtype == np.uint8:
         return images
     return np.clip(np.rint((images.astype("float32") + 1.0) * 127.5), 0, 255).astype("uint8")
@@ -45,6 +49,8 @@ def to_uint8(images):
 
 def rounded(images):
     """As `to_uint8`, of a tensor."""
+    from keras import ops
+
     return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
 
 

@@ -1,15 +1,11 @@
 """Pictures of what a model makes."""
 
-import contextlib
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 from keras import ops
-from PIL import Image
 
-from keras_genzoo import pixels
+from keras_genzoo import pictures, pixels
 
 
 def image_grid(images, columns=None, padding=2):
@@ -46,15 +42,16 @@ def image_grid(images, columns=None, padding=2):
 
 
 def save_grid(images, path, columns=None, padding=2, scale=1):
-    """Writes a grid of images as a PNG file.
+    """Writes a grid of images as a picture file.
 
     Args:
         images, columns, padding: As for `image_grid`.
-        path: String or path of the file; its folder is created.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
         scale: Int, size of an image's pixel in the file.
 
     Raises:
-        ValueError: If `images` cannot be laid out, or `path` does not end with `.png`.
+        ValueError: If `images` cannot be laid out, or the suffix of `path` is not one of
+            `keras_genzoo.pictures.WRITABLE`.
         OSError: If `path` cannot be written.
 
     Example:
@@ -63,14 +60,13 @@ def save_grid(images, path, columns=None, padding=2, scale=1):
     keras_genzoo.visualization.save_grid(gan.sample(64, seed=0), "samples.png")
     ```
     """
-    _check_suffix(path)
-    grid = image_grid(images, columns, padding).repeat(scale, axis=0).repeat(scale, axis=1)
-    with _replaced_when_complete(path) as temporary:
-        Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(temporary, format="PNG")
+    pictures.check_writable(path)
+    grid = image_grid(images, columns, padding)
+    pictures.write(grid.repeat(scale, axis=0).repeat(scale, axis=1), path)
 
 
 def save_translations(model, sources, path, targets=None, direction=None, padding=2, scale=1):
-    """Writes images and their translations as a PNG file, a row an image.
+    """Writes images and their translations as a picture file, a row an image.
 
     The columns are source, translation and, where there are targets, target. Of a model of several directions and
     without `direction`, the target's translation back comes last. Grey images are shown in grey.
@@ -78,15 +74,15 @@ def save_translations(model, sources, path, targets=None, direction=None, paddin
     Args:
         model: `keras_genzoo.models.TranslationModel`.
         sources: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-        path: String or path of the file; its folder is created.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
         targets: Array `(num, height, width, channels)`: what the translations should be, or without pairs
             any images of the other domain. A direction other than the first translates these.
         direction: String, one of `model.directions`. Defaults to all that there are images for.
         padding, scale: As for `save_grid`.
 
     Raises:
-        ValueError: If the images do not fit the model, the targets for `direction` are missing, or `path`
-            does not end with `.png`.
+        ValueError: If the images do not fit the model, the targets for `direction` are missing, or the
+            suffix of `path` is not one of `keras_genzoo.pictures.WRITABLE`.
         OSError: If `path` cannot be written.
 
     Example:
@@ -95,7 +91,7 @@ def save_translations(model, sources, path, targets=None, direction=None, paddin
     keras_genzoo.visualization.save_translations(model, edges[:8], "edges.png", targets=pictures[:8])
     ```
     """
-    _check_suffix(path)
+    pictures.check_writable(path)
     if direction is None:
         directions = [
             each for each in model.directions if model.in_direction(each, sources, targets)[0] is not None
@@ -118,7 +114,7 @@ def save_translations(model, sources, path, targets=None, direction=None, paddin
 
 
 def save_scatter(points, path, titles=None, real=None):
-    """Writes points in the plane as a PNG file: one panel, or a row of them such as samples over training.
+    """Writes points in the plane as a picture file: one panel, or a row of them such as samples over training.
 
     Points are blue, real ones orange.
 
@@ -126,7 +122,7 @@ def save_scatter(points, path, titles=None, real=None):
 
     Args:
         points: Array `(num, 2)`, or a sequence of such arrays, a panel each.
-        path: String or path of the file; its folder is created.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
         titles: Sequence of strings, one a panel.
         real: Array `(num_real, 2)` of real points or of the centres of their modes, drawn in every panel in
             orange behind `points`. They decide what part of the plane is shown, the same in all
@@ -135,7 +131,8 @@ def save_scatter(points, path, titles=None, real=None):
 
     Raises:
         ValueError: If an array has another shape or values that are not finite, the numbers of titles and
-            panels differ, or `path` does not end with `.png`.
+            panels differ, or the suffix of `path` is not one of
+            `keras_genzoo.pictures.WRITABLE`.
         ImportError: If matplotlib is not installed.
         OSError: If `path` cannot be written.
 
@@ -147,7 +144,7 @@ def save_scatter(points, path, titles=None, real=None):
     keras_genzoo.visualization.save_scatter(samples, "ring.png", ["first", "second"], real=modes.centers)
     ```
     """
-    _check_suffix(path)
+    pictures.check_writable(path)
     is_array = len(getattr(points, "shape", ())) == 2
     panels = [_plane_points(panel, "points") for panel in ([points] if is_array else points)]
     real = real if real is None else _plane_points(real, "real")
@@ -157,7 +154,7 @@ def save_scatter(points, path, titles=None, real=None):
             "`points` must hold at least one array, and `titles` one title for each. "
             f"Received: {len(panels)} arrays and {len(titles)} titles"
         )
-    Figure = _matplotlib_figure()
+    Figure, FigureCanvas = _matplotlib_classes()
     low, high = _extent(np.concatenate(panels) if real is None else real)
     # A figure of its own, without pyplot: nothing is left open, and a notebook's settings stay as they are.
     figure = Figure(figsize=(3 * len(panels), 3.3), dpi=150, layout="constrained")
@@ -169,8 +166,9 @@ def save_scatter(points, path, titles=None, real=None):
         outside = int(((panel < low) | (panel > high)).any(axis=1).sum())
         axes.set(title=title, xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
         axes.set(xlabel=f"{outside} of {len(panel)} outside" if outside else "")
-    with _replaced_when_complete(path) as temporary:
-        figure.savefig(temporary, format="png")
+    canvas = FigureCanvas(figure)
+    canvas.draw()
+    pictures.write(np.asarray(canvas.buffer_rgba())[..., :3], path)
 
 
 def check_plane(shape):
@@ -182,18 +180,19 @@ def check_plane(shape):
     """
     if tuple(shape) != (2,):
         raise ValueError(f"Only points of the plane, shape (2,), can be drawn. Received: {tuple(shape)}")
-    _matplotlib_figure()
+    _matplotlib_classes()
 
 
-def _matplotlib_figure():
+def _matplotlib_classes():
     try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
             f"Drawing points needs the package `matplotlib`, which could not be imported ({error}). "
             'Install it with `pip install "keras_genzoo[plots]"`.'
         ) from error
-    return Figure
+    return Figure, FigureCanvasAgg
 
 
 def _plane_points(points, argument):
@@ -216,21 +215,3 @@ def _extent(points):
     side = 1.5 * max((high - low).max(), 1e-3)
     middle = (low + high) / 2
     return middle - side / 2, middle + side / 2
-
-
-def _check_suffix(path):
-    if Path(path).suffix.lower() != ".png":
-        raise ValueError(f"`path` must end with .png. Received: {str(path)!r}")
-
-
-@contextlib.contextmanager
-def _replaced_when_complete(path):
-    """Gives a temporary path beside `path`, and moves what was written there to `path` if all went well."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

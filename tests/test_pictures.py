@@ -1,10 +1,15 @@
 """Picture files of any kind, read as arrays."""
 
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_genzoo import pictures
+from keras_genzoo import pictures, pixels
 
 RAMP = np.arange(0, 240, 10, dtype="uint8").reshape(4, 6)
 
@@ -65,6 +70,73 @@ def test_what_cannot_be_read_is_refused(tmp_path):
             pictures.read(tmp_path / name, 1)
     with pytest.raises(ValueError, match="`channels` must be 3 for colour or 1 for grey"):
         pictures.read(tmp_path / "text.png", 4)
+
+
+def test_too_many_pixels_are_refused_from_the_header(tmp_path):
+    """The file is small; decoded it takes 200 MB or more."""
+    file = tmp_path / "large.png"
+    Image.new("1", (15_000, 10_000)).save(file)
+    assert file.stat().st_size < 200_000
+    code = f"""
+import resource
+from keras_genzoo import pictures
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    pictures.read({str(file)!r}, 3)
+except ValueError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    )
+    message, kilobytes = ran.stdout.splitlines()
+    assert "large.png cannot be read: it has 15000x10000 pixels, more than the 120 million" in message
+    assert int(kilobytes) < 20_000
+
+
+def test_threads_hold_no_more_pixels_at_once_than_the_largest_picture(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 100)
+    held, most = [], []
+
+    def hold(side):
+        Image.new("L", (side, side)).save(tmp_path / f"{side}.png")
+        with pictures.opened(tmp_path / f"{side}.png"):
+            held.append(side * side)
+            most.append(sum(held))
+            time.sleep(0.02)
+            held.remove(side * side)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hold, range(3, 11)))
+    assert len(most) == 8 and max(most) <= 100
+
+
+class TestWrite:
+    @pytest.mark.parametrize("shape", [(4, 6, 3), (4, 6, 1), (4, 6)])
+    @pytest.mark.parametrize("suffix", pictures.WRITABLE)
+    def test_what_is_written_is_read_again(self, tmp_path, suffix, shape):
+        array = np.resize(RAMP, shape)
+        for name, image in (("a", array), ("b", array / np.float32(127.5) - 1)):
+            pictures.write(image, tmp_path / "new" / f"{name}{suffix}")
+            found = pictures.read(tmp_path / "new" / f"{name}{suffix}", shape[2] if len(shape) == 3 else 1)
+            tolerance = 0 if suffix in (".png", ".webp") else 12
+            np.testing.assert_allclose(found.astype(int), array.reshape(found.shape), atol=tolerance)
+        assert len(list((tmp_path / "new").iterdir())) == 2
+
+    def test_other_suffixes_and_shapes_are_refused(self, tmp_path):
+        with pytest.raises(ValueError, match=r"must end with \.png, \.jpg, \.jpeg or \.webp.*a\.bmp"):
+            pictures.write(RAMP, tmp_path / "a.bmp")
+        with pytest.raises(ValueError, match=r"`image` must have the shape.*\(1, 4, 6, 1\)"):
+            pictures.write(RAMP[None, ..., None], tmp_path / "a.png")
+        assert not list(tmp_path.iterdir())
+
+
+def test_the_reader_needs_neither_keras_nor_tensorflow():
+    """What it imports; the package around it has its own test."""
+    for module in (pictures, pixels):
+        names = {getattr(value, "__name__", "").split(".")[0] for value in vars(module).values()}
+        assert not names & {"keras", "tensorflow"}
 
 
 def test_pictures_of_a_folder(tmp_path):

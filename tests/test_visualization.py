@@ -96,8 +96,10 @@ class TestSaveGrid:
         np.testing.assert_array_equal(np.asarray(picture).reshape(expected.shape), expected)
 
     def test_another_extension_is_refused_and_nothing_written(self, tmp_path):
-        with pytest.raises(ValueError, match=r"`path` must end with .png"):
-            visualization.save_grid(np.zeros((1, 2, 2, 1)), tmp_path / "grid.jpg")
+        with pytest.raises(
+            ValueError, match=r"`path` must end with \.png, \.jpg, \.jpeg or \.webp.*grid\.bmp"
+        ):
+            visualization.save_grid(np.zeros((1, 2, 2, 1)), tmp_path / "grid.bmp")
         assert not list(tmp_path.iterdir())
 
     def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
@@ -106,7 +108,7 @@ class TestSaveGrid:
         old = path.read_bytes()
 
         def write_half(picture, file, **arguments):
-            file.write_bytes(b"half")
+            file.write(b"half")
             raise OSError("the disk is full")
 
         monkeypatch.setattr(Image.Image, "save", write_half)
@@ -198,7 +200,7 @@ class TestSaveScatter:
             ({"real": np.zeros((2, 1))}, r"`real` must hold points of the plane.*\(2, 1\)"),
             ({"points": np.array([[0.0, np.nan]])}, "`points` contains NaN"),
             ({"titles": ["a", "b"]}, "one title for each.*1 arrays and 2 titles"),
-            ({"path": "points.jpg"}, r"`path` must end with .png.*points\.jpg"),
+            ({"path": "points.svg"}, r"`path` must end with .png.*points\.svg"),
         ],
     )
     def test_what_cannot_be_drawn_is_refused_and_nothing_written(self, tmp_path, arguments, message):
@@ -209,21 +211,32 @@ class TestSaveScatter:
         assert not list(tmp_path.iterdir())
 
     def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
-        from matplotlib.figure import Figure
-
         path = tmp_path / "points.png"
         self.draw(path, self.SQUARE)
         old = path.read_bytes()
 
-        def write_half(figure, file, **arguments):
-            file.write_bytes(b"half")
+        def write_half(picture, file, **arguments):
+            file.write(b"half")
             raise OSError("the disk is full")
 
-        monkeypatch.setattr(Figure, "savefig", write_half)
+        monkeypatch.setattr(Image.Image, "save", write_half)
         with pytest.raises(OSError, match="the disk is full"):
             visualization.save_scatter(self.SQUARE, path)
         assert path.read_bytes() == old
         assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_figures_are_written_by_suffix(tmp_path, suffix):
+    pytest.importorskip("matplotlib")
+    shown = {}
+    for kind in ("png", suffix):
+        visualization.save_scatter(np.eye(2), tmp_path / f"points.{kind}")
+        shown[kind] = Image.open(tmp_path / f"points.{kind}").convert("RGB")
+    assert Image.open(tmp_path / f"points.{suffix}").format == {"jpg": "JPEG", "webp": "WEBP"}[suffix]
+    np.testing.assert_allclose(
+        np.asarray(shown[suffix], int), np.asarray(shown["png"], int), atol=0 if suffix == "webp" else 60
+    )
 
 
 def test_save_scatter_without_matplotlib_says_what_to_install(tmp_path, monkeypatch):

@@ -6,7 +6,12 @@ import functools
 import itertools
 import os
 import pathlib
+import queue
 import tempfile
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import numpy as np
 
@@ -469,6 +474,8 @@ def _prepare(name, split, folder):
     tfds.disable_progress_bar()
     builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
     try:
+        if folder is None and not builder.is_prepared():
+            _check_connection(builder)
         # TFDS names what it unpacks after the file alone and reuses it: MNIST's files, unpacked in a common
         # folder, would be taken for Fashion-MNIST's.
         with tempfile.TemporaryDirectory() as extract_dir:
@@ -494,6 +501,40 @@ def _prepare(name, split, folder):
         ) from error
     images, labels = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, as_supervised=True))
     return _read_only((images, labels.astype("int32")))
+
+
+def _check_connection(builder):
+    """Raises an OSError within seconds where the data set's host cannot be reached; TFDS tries for minutes."""
+    downloads = pathlib.Path(builder.data_dir).parents[1] / "downloads"
+    if any(downloads.rglob("*.gz")):
+        return  # What an earlier call has downloaded may be all that is needed.
+    outcome = queue.Queue()
+
+    def connect():
+        request = urllib.request.Request(next(iter(builder.url_infos)), method="HEAD")
+        try:
+            # Its own opener: the common one keeps the proxies of its first use.
+            urllib.request.build_opener().open(request, timeout=_CONNECTION_TIMEOUT).close()
+        except urllib.error.HTTPError:
+            outcome.put(None)  # It answers.
+        except OSError as error:
+            outcome.put(error)
+        else:
+            outcome.put(None)
+
+    # In a thread, as no timeout bounds the search for the host's address.
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        error = outcome.get(timeout=_CONNECTION_TIMEOUT + 1)
+    except queue.Empty:
+        error = TimeoutError("timed out")
+    if error is not None:
+        host = urllib.parse.urlsplit(next(iter(builder.url_infos))).netloc
+        raise OSError(f"{host} cannot be reached ({error})") from error
+
+
+# Seconds.
+_CONNECTION_TIMEOUT = 3
 
 
 def _read_only(arrays):

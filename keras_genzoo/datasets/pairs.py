@@ -1,8 +1,10 @@
-"""Batches of pairs of images: from folders of pictures, read while training, and from arrays."""
+"""Batches of pairs of images: from folders of pictures, and from arrays."""
 
+import dataclasses
 import pathlib
 
-from keras_genzoo.datasets import folder, pipeline
+from keras_genzoo import pictures
+from keras_genzoo.datasets import folder, pipeline, prepared
 
 
 def paired_folder(
@@ -22,9 +24,8 @@ def paired_folder(
     """Batches of pairs of pictures that belong together, float32 in [-1, 1].
 
     A pair is either a file with both pictures side by side, or two files of the same name in two folders.
-    Pictures are read as they are needed, so the folders may be larger than memory; at the start each is decoded
-    once to find damaged files and sizes that do not fit. Transparency and animations are treated as in
-    `image_folder`. Pictures are scaled to `image_size` as a whole, whatever their proportions.
+    Files are read once, at the first call, and their pictures kept in the system's temporary folder, by the same
+    reader as those of `image_folder`. Pictures are scaled to `image_size` as a whole, whatever their proportions.
 
     Args:
         path: Folder of the files, in sub-folders or not; with `target_path` those of the sources.
@@ -53,6 +54,7 @@ def paired_folder(
     Raises:
         ValueError: If a folder is missing, holds no pictures, too few or unfit ones, or an argument is not among
             its values.
+        OSError: If the temporary folder has no room for the pictures.
 
     Example:
 
@@ -75,42 +77,19 @@ def paired_folder(
     size = pipeline.height_and_width(image_size)
     own_size = prepared_size(size, augment)
     sources = _folder("path", path)
+    channels_of_both = (source_channels, channels)
     if target_path is None:
-        files = folder.find(sources, "path")
-        files = folder.sound(files, _cannot_be_halved, on_error, "pairs cannot be used")
-        columns = [files]
+        examples = folder.find(sources, "path")
+        make = _Halves(channels_of_both, own_size, swapped=source == "right")
     else:
-        partners = _partners(sources, _folder("target_path", target_path))
-        partners = folder.sound(partners, _do_not_match, on_error, "pairs cannot be used")
-        columns = [[found[domain][0] for found in partners] for domain in (0, 1)]
-
-    tf = pipeline.require("tensorflow")
-    with tf.device("CPU"):
-        paths = [tf.constant([str(file) for file in files], tf.string) for files in columns]
-
-    def read(paths):
-        if len(paths) == 2:
-            pictures = [folder.read(path) for path in paths]
-        else:
-            picture = folder.read(paths[0])
-            middle = tf.shape(picture)[1] // 2
-            pictures = [picture[:, :middle], picture[:, middle:]]
-            if source == "right":
-                pictures.reverse()
-        return tuple(
-            _resized(folder.in_channels(picture, depth), own_size)
-            for picture, depth in zip(pictures, (source_channels, channels), strict=True)
-        )
+        examples = _partners(sources, _folder("target_path", target_path))
+        make = _Partners(channels_of_both, own_size)
+    made = prepared.prepare(examples, make, on_error, "pairs cannot be used")
 
     def fetch(choice):
-        signature = tuple(
-            tf.TensorSpec((*own_size, depth), tf.float32) for depth in (source_channels, channels)
-        )
-        chosen = [tf.gather(column, choice.indices) for column in paths]
-        pairs = tf.map_fn(read, chosen, fn_output_signature=signature)
-        return tuple(_finished(images, size, choice, augment) for images in pairs)
+        return tuple(_finished(images, size, choice, augment) for images in made.read(choice.indices))
 
-    return pipeline.batches((len(columns[0]),), fetch, batch_size, shuffle, seed, initial_step)
+    return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
 
 def unpaired_folders(
@@ -151,6 +130,7 @@ def unpaired_folders(
     Raises:
         ValueError: If a folder is missing, holds no pictures, too few or damaged ones, or an argument is not
             among its values.
+        OSError: If the temporary folder has no room for the pictures.
 
     Example:
 
@@ -164,28 +144,16 @@ def unpaired_folders(
     size = pipeline.height_and_width(image_size)
     own_size = prepared_size(size, augment)
     domains = [folder.find(_folder(*given), given[0]) for given in (("path_a", path_a), ("path_b", path_b))]
-    domains = [
-        folder.sound(files, folder.complaint, on_error, "pictures cannot be read") for files in domains
-    ]
-
-    tf = pipeline.require("tensorflow")
-    with tf.device("CPU"):
-        paths = [tf.constant([str(file) for file in files], tf.string) for files in domains]
-
-    def read(path):
-        return _resized(folder.in_channels(folder.read(path), channels), own_size)
+    make = folder.Picture(channels, own_size)
+    made = [prepared.prepare(files, make, on_error, "pictures cannot be read") for files in domains]
 
     def fetch(*choices):
-        signature = tf.TensorSpec((*own_size, channels), tf.float32)
-        domains = [
-            tf.map_fn(read, tf.gather(column, choice.indices), fn_output_signature=signature)
-            for column, choice in zip(paths, choices, strict=True)
-        ]
         return tuple(
-            _finished(images, size, choice, augment) for images, choice in zip(domains, choices, strict=True)
+            _finished(*domain.read(choice.indices), size, choice, augment)
+            for domain, choice in zip(made, choices, strict=True)
         )
 
-    sizes = tuple(map(len, domains))
+    sizes = tuple(len(domain.examples) for domain in made)
     return pipeline.batches(sizes, fetch, batch_size, shuffle, seed, initial_step)
 
 
@@ -226,11 +194,6 @@ def _finished(images, size, choice, augment):
     return pipeline.scale(images, (0.0, 255.0))
 
 
-def _resized(image, size):
-    tf = pipeline.require("tensorflow")
-    return tf.image.resize(image, size, method="bilinear", antialias=True)
-
-
 def _folder(argument, path):
     """The folder of an argument, which may be given as a string."""
     if path is None:
@@ -239,38 +202,63 @@ def _folder(argument, path):
 
 
 def _partners(sources, targets):
-    """For each name in either folder, sorted, the list of the source files and that of the target files."""
+    """For each name in either folder, sorted, the source files and the target files, a tuple each."""
     partners = {}
     for domain, (argument, root) in enumerate((("path", sources), ("target_path", targets))):
         for file in folder.find(root, argument):
             name = file.relative_to(root).with_suffix("")
             partners.setdefault(name, ([], []))[domain].append(file)
-    return [partners[name] for name in sorted(partners)]
+    return [tuple(map(tuple, partners[name])) for name in sorted(partners)]
 
 
-def _do_not_match(partners):
-    """What is wrong with the files of one name, or None."""
-    for files, others in (partners, partners[::-1]):
-        if len(files) > 1:
-            return f"{' and '.join(map(str, files))} (of the same name)"
-        if not others:
-            return f"{files[0]} (without a partner)"
-    (source,), (target,) = partners
-    sizes = []
-    for file in (source, target):
-        size, damage = folder.inspect(file)
-        if damage:
-            return f"{file} ({damage})"
-        sizes.append(size)
-    if sizes[0] != sizes[1]:
-        heights_and_widths = " and ".join(f"{height}x{width}" for height, width in sizes)
-        return f"{source} and {target} (of different sizes, {heights_and_widths})"
+@dataclasses.dataclass(frozen=True)
+class _Pair:
+    """Makes a source and a target of the given channels and one size (height, width)."""
+
+    channels: tuple
+    size: tuple
+
+    @property
+    def shapes(self):
+        return tuple((*self.size, channels) for channels in self.channels)
 
 
-def _cannot_be_halved(file):
-    """What is wrong with a file of two pictures side by side, or None."""
-    size, damage = folder.inspect(file)
-    if damage:
-        return f"{file} ({damage})"
-    if size[1] % 2:
-        return f"{file} (of the odd width {size[1]}, which cannot be halved)"
+@dataclasses.dataclass(frozen=True)
+class _Halves(_Pair):
+    """From a file with both side by side, the source at the left, or swapped at the right."""
+
+    swapped: bool
+
+    def __call__(self, file):
+        with pictures.opened(file) as picture:
+            picture = pictures.upright(picture)
+            width, height = picture.size
+            if width % 2:
+                raise ValueError(f"of the odd width {width}, which cannot be halved")
+            boxes = [(0, 0, width // 2, height), (width // 2, 0, width, height)]
+            return tuple(
+                pictures.from_pil(picture.crop(box), channels, self.size)
+                for box, channels in zip(boxes[:: -1 if self.swapped else 1], self.channels, strict=True)
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Partners(_Pair):
+    """From the source files and the target files of a name: one of each, equally large."""
+
+    def __call__(self, partners):
+        for files, others in (partners, partners[::-1]):
+            if len(files) > 1:
+                raise ValueError(f"{' and '.join(map(str, files))} (of the same name)")
+            if not others:
+                raise ValueError(f"{files[0]} (without a partner)")
+        made, sizes = [], []
+        for (file,), channels in zip(partners, self.channels, strict=True):
+            with pictures.opened(file) as picture:
+                picture = pictures.upright(picture)
+                made.append(pictures.from_pil(picture, channels, self.size))
+                sizes.append(f"{picture.height}x{picture.width}")
+        if sizes[0] != sizes[1]:
+            (source,), (target,) = partners
+            raise ValueError(f"{source} and {target} (of different sizes, {' and '.join(sizes)})")
+        return tuple(made)

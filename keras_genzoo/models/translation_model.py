@@ -1,10 +1,13 @@
 """The base of the families that translate images into images: pairs of images, translating, export."""
 
+import os
+
 import keras
 import numpy as np
 from keras import ops
+from PIL import Image
 
-from keras_genzoo import backends, latent, pixels
+from keras_genzoo import backends, latent, pictures, pixels
 from keras_genzoo.layers import sampling_seeds
 from keras_genzoo.models.data_checks import Images
 from keras_genzoo.models.generative_model import GenerativeModel
@@ -131,11 +134,14 @@ class TranslationModel(GenerativeModel):
         return ops.cast(self.translator(direction)(images, training=False), "float32")
 
     def translate(self, images, direction=None, fit=None, batch_size=8, seed=None):
-        """Translates images.
+        """Translates images, or pictures.
 
         Args:
-            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], of any size that is a
-                multiple of what the network needs (`translator().size_multiple`).
+            images: Array `(num, height, width, channels)`, or of one image `(height, width, channels)` or, where
+                the network takes grey, `(height, width)`; uint8 or float in [-1, 1], of any size that is a
+                multiple of what the network needs (`translator().size_multiple`). Or a picture: the path of a
+                file, a string or a path object, or a `PIL.Image.Image`, both read as by
+                `keras_genzoo.pictures.read` in the channels of the network. Or a list of pictures.
             direction: String, one of `directions`. Defaults to the first.
             fit: What is done with other sizes. None refuses them; `"pad"` mirrors the images at the right
                 and lower edge up to a multiple and crops the translations; `"resize"` scales the images to the
@@ -145,24 +151,35 @@ class TranslationModel(GenerativeModel):
                 batch size give the same translations, and None draws anew at every call.
 
         Returns:
-            Float32 NumPy array `(num, height, width, target channels)` in [-1, 1].
+            Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`; of one image or picture
+            `(height, width, target channels)`. Of a list of pictures, which may differ in size, a list.
 
         Raises:
-            ValueError: If the images have the wrong shape, size or range, or an argument is unknown.
+            ValueError: If the images have the wrong shape, size or range, a file holds no picture that can be
+                read, or an argument is unknown.
+            OSError: If a file cannot be opened.
 
         Example:
 
         ```python
         model = keras_genzoo.models.load("pix2pix_edges_to_emoji")
-        pictures = model.translate(edges)  # uint8 (num, 64, 64, 1) to float32 (num, 64, 64, 3)
+        drawings = model.translate(edges)  # uint8 (num, 64, 64, 1) to float32 (num, 64, 64, 3)
+        drawing = model.translate("edges.png", fit="pad")  # float32 (height, width, 3)
         ```
         """
+        if isinstance(images, (list, tuple)) and any(map(_is_picture, images)):
+            return [self.translate(image, direction, fit, batch_size, seed) for image in images]
         network = self.translator(direction)
-        images = ops.convert_to_numpy(images)
         channels = network.input_shape[-1]
+        given = images = _array_of(images, channels)
+        if images.ndim == 2 and channels == 1:
+            images = images[..., None]
+        is_one = images.ndim == 3
+        images = images[None] if is_one else images
         if images.ndim != 4 or images.shape[-1] != channels or not images.size:
             raise ValueError(
-                f"`images` must have the shape (num, height, width, {channels}). Received: {images.shape}"
+                f"`images` must have the shape (num, height, width, {channels}), or that of one image, or be a "
+                f"picture: a path or a `PIL.Image.Image`. Received: {given.shape}"
             )
         pixels.check_range(images, "images", value_range=_FULL_RANGE)
         if seed is not None:
@@ -174,7 +191,7 @@ class TranslationModel(GenerativeModel):
         if fit is None and any(side % multiple for side in size):
             raise ValueError(
                 f"`images` must have a height and a width that are multiples of {multiple}. Received: "
-                f"{images.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
+                f"{given.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
             )
 
         images = pixels.as_input(images)
@@ -197,7 +214,8 @@ class TranslationModel(GenerativeModel):
                 **options,
             )
             parts.append(_fitted_back(translated, size, fit))
-        return joined(parts)
+        translations = joined(parts)
+        return translations[0] if is_one else translations
 
     def _translations_of(self, images, direction, seeds=None):
         """Translations of a tensor of images, uint8 or float in [-1, 1].
@@ -283,6 +301,19 @@ def mean_absolute_difference(images, others):
 def _sampling_layers(network):
     """The layers of a network whose dropout acts in inference too."""
     return [layer for layer in network._flatten_layers() if getattr(layer, "sampling", False)]
+
+
+def _is_picture(image):
+    return isinstance(image, (str, os.PathLike, Image.Image))
+
+
+def _array_of(images, channels):
+    """A picture in these channels, or images, as a NumPy array."""
+    if isinstance(images, Image.Image):
+        return pictures.from_pil(images, channels)
+    if _is_picture(images):
+        return pictures.read(images, channels)
+    return ops.convert_to_numpy(images)
 
 
 # Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].

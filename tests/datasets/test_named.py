@@ -1,4 +1,6 @@
 import functools
+import socket
+import time
 
 import numpy as np
 import pytest
@@ -454,6 +456,8 @@ def originals(prepared_folder, monkeypatch):
 def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch, prepared):
     import tensorflow_datasets as tfds
 
+    monkeypatch.setattr(named, "_check_connection", lambda builder: None)
+
     class Builder:
         def download_and_prepare(self, download_config):
             raise OSError("Destination already exists.")
@@ -477,6 +481,28 @@ def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch,
                 datasets.arrays("mnist", "test")
     finally:
         named._prepare.cache_clear()
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_without_a_network_the_message_comes_within_seconds(monkeypatch, tmp_path, answers):
+    """Of a proxy that refuses connections, and of one that never answers them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        if not answers:
+            server.close()
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, address)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
+        monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+        monkeypatch.setattr(named, "_CONNECTION_TIMEOUT", 0.5)
+        named._prepare.cache_clear()
+        start = time.monotonic()
+        with pytest.raises(
+            ConnectionError, match=r"'mnist': storage\.googleapis\.com cannot be reached.*`data_dir`"
+        ):
+            datasets.arrays("mnist")
+        assert time.monotonic() - start < 5
 
 
 MNIST_LABELS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]

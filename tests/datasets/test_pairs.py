@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_genzoo import datasets
+from keras_genzoo import datasets, pictures
 from keras_genzoo.datasets import pairs, pipeline
 
 
@@ -112,8 +112,8 @@ class TestPairedFolder:
             source_channels=source_channels,
         )
         (sources,), (targets,) = take(dataset)
-        red = [76.245] if (source_channels or channels) == 1 else [255, 0, 0]
-        green = [149.685] if channels == 1 else [0, 255, 0]
+        red = [76] if (source_channels or channels) == 1 else [255, 0, 0]
+        green = [150] if channels == 1 else [0, 255, 0]
         np.testing.assert_allclose(sources[0, 0, 0], red, atol=1e-3)
         np.testing.assert_allclose(targets[0, 0, 0], green, atol=1e-3)
 
@@ -140,7 +140,7 @@ class TestPairedFolder:
         picture = textured(side=36)
         save(tmp_path / "a.png", np.concatenate([picture, picture], axis=1))
         dataset = datasets.paired_folder(tmp_path, 16, augment=True, initial_step=0)
-        scaled = tf.image.resize(picture, (18, 18), antialias=True).numpy()
+        scaled = np.asarray(Image.fromarray(picture).resize((18, 18), Image.Resampling.BILINEAR))
         for window in take(dataset, 5)[0][:, 0]:
             place_of(window, scaled)
 
@@ -155,12 +155,25 @@ class TestPairedFolder:
         for all_images, images in zip(whole, rest, strict=True):
             np.testing.assert_array_equal(images, all_images[step:])
 
-    def test_pictures_are_read_when_their_turn_comes(self, tmp_path):
+    def test_a_dataset_shows_the_pictures_that_it_was_made_of(self, tmp_path):
         side_by_side(tmp_path)
-        dataset = datasets.paired_folder(tmp_path, 4)
+        dataset = datasets.paired_folder(tmp_path, 4, shuffle=False)
         for file in tmp_path.iterdir():
             save(file, np.full((4, 8, 3), 99))
-        assert numbers(take(dataset)[0]) == [99] * 7
+        assert numbers(take(dataset)[0]) == list(range(7))
+        assert numbers(take(datasets.paired_folder(tmp_path, 4))[0]) == [99] * 7
+
+    @pytest.mark.parametrize("source", ["left", "right"])
+    def test_turned_transparent_files_are_halved_as_they_are_seen(self, tmp_path, source):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+        seen = np.random.default_rng(0).integers(0, 256, (4, 6, 4)).astype("uint8")
+        Image.fromarray(np.ascontiguousarray(np.rot90(seen))).save(tmp_path / "a.png", exif=exif)
+        (sources,), (targets,) = take(datasets.paired_folder(tmp_path, (4, 3), source=source))
+        halves = [sources[0], targets[0]][:: 1 if source == "left" else -1]
+        np.testing.assert_allclose(
+            np.concatenate(halves, axis=1), pictures.read(tmp_path / "a.png", 3), atol=1e-3
+        )
 
 
 def odd(folder):

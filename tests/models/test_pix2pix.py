@@ -184,8 +184,14 @@ class TestTranslate:
         ("images", "arguments", "message"),
         [
             (np.zeros((2, 40, 32, 2), "float32"), {}, r"multiples of 32. Received: \(2, 40, 32, 2\).*fit="),
-            (np.zeros((2, 32, 32, 3), "uint8"), {}, r"\(num, height, width, 2\). Received: \(2, 32, 32, 3\)"),
-            (np.zeros((32, 32, 2), "uint8"), {}, "Received: "),
+            (
+                np.zeros((2, 32, 32, 3), "uint8"),
+                {},
+                r"\(num, height, width, 2\),.*Received: \(2, 32, 32, 3\)",
+            ),
+            (np.zeros((32, 32, 3), "uint8"), {}, r"that of one image.*Received: \(32, 32, 3\)"),
+            (np.zeros((32, 32), "uint8"), {}, r"Received: \(32, 32\)"),
+            (np.zeros((40, 32, 2), "uint8"), {}, r"multiples of 32. Received: \(40, 32, 2\).*fit="),
             (np.zeros((0, 32, 32, 2), "uint8"), {}, "Received: "),
             (np.full((1, 32, 32, 2), 200.0, "float32"), {}, r"`images` must lie in \[-1, 1"),
             (np.full((1, 32, 32, 2), np.nan, "float32"), {}, "NaN"),

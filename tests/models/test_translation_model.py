@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from PIL import Image
 from toy_translators import make_cyclegan, make_pix2pix, make_pix2pix_of_the_paper
 
-from keras_genzoo import models, visualization
+from keras_genzoo import models, pictures, visualization
 from tests import support
 
 PAIRS = (support.toy_images(8, (8, 8, 2)), support.toy_images(8, (8, 8, 1), seed=1))
@@ -119,6 +120,58 @@ def test_no_layer_draws_for_one_seed_what_another_draws_for_the_next(monkeypatch
 def test_bad_seeds_are_refused(seed):
     with pytest.raises(ValueError, match=r"`seed` must be an integer from 0 to 2\*\*32 - 1. Received: seed="):
         make_pix2pix().translate(PAIRS[0], seed=seed)
+
+
+class TestWhatTranslateTakes:
+    """One image, pictures, or a batch: the same translations in the form of what was given."""
+
+    @pytest.fixture
+    def model(self):
+        return support.as_if_trained(models.Pix2Pix((32, 32, 1), width=2, source_channels=3))
+
+    @pytest.fixture
+    def file(self, tmp_path):
+        """A picture 32 pixels wide and 64 high, which a camera stored lying."""
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        rgba = np.random.default_rng(0).integers(0, 256, (32, 64, 4)).astype("uint8")
+        Image.fromarray(rgba).save(tmp_path / "a.png", exif=exif)
+        return tmp_path / "a.png"
+
+    def test_a_picture_is_what_the_reader_gives(self, model, file):
+        batch = pictures.read(file, 3)[None]
+        assert batch.shape == (1, 64, 32, 3)
+        (expected,) = model.translate(batch)
+        with Image.open(file) as opened:
+            for given in (file, str(file), opened, batch[0]):
+                translated = model.translate(given)
+                assert translated.shape == (64, 32, 1) and translated.dtype == "float32"
+                np.testing.assert_allclose(translated, expected, atol=1e-5)
+
+    def test_a_list_of_pictures_gives_a_list(self, model, file):
+        small = Image.new("RGB", (10, 20), "red")
+        first, second = model.translate([file, small], fit="pad")
+        np.testing.assert_array_equal(first, model.translate(file))
+        np.testing.assert_array_equal(second, model.translate(small, fit="pad"))
+        assert second.shape == (20, 10, 1)
+
+    def test_grey_without_an_axis_of_channels(self):
+        model = support.as_if_trained(models.Pix2Pix((32, 32, 3), width=2, source_channels=1))
+        image = support.toy_images(1, (32, 32, 1))
+        translated = model.translate(image[0, ..., 0])
+        assert translated.shape == (32, 32, 3)
+        np.testing.assert_allclose(translated, model.translate(image)[0], atol=1e-6)
+        colour = Image.fromarray(np.full((32, 32, 3), (255, 0, 0), "uint8"))
+        np.testing.assert_array_equal(model.translate(colour), model.translate(colour.convert("L")))
+
+    def test_what_cannot_be_read_or_does_not_fit_is_named(self, model, tmp_path):
+        (tmp_path / "text.png").write_text("no picture")
+        with pytest.raises(ValueError, match=r"text\.png cannot be read"):
+            model.translate(tmp_path / "text.png")
+        with pytest.raises(FileNotFoundError, match=r"missing\.png"):
+            model.translate("missing.png")
+        with pytest.raises(ValueError, match=r"\(20, 10, 3\).*`fit='pad'`"):
+            model.translate(Image.new("RGB", (10, 20)))
 
 
 def test_bad_decays_are_refused():

@@ -1,0 +1,167 @@
+"""Pictures made ready for training: read once per process, and kept as raw pixels in a file of the temporary folder.
+
+Python called from tf.data would read one picture at a time and, called once more while the process ends, never let
+it end. So Pillow reads all files before the first batch, and TensorFlow maps the pixels into memory.
+"""
+
+import functools
+import itertools
+import math
+import os
+import pathlib
+import shutil
+import tempfile
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from tqdm import tqdm
+
+from keras_genzoo import pictures
+from keras_genzoo.datasets import pipeline
+
+
+class Prepared:
+    """Examples whose pictures are ready.
+
+    Attributes:
+        examples: List of the examples that were given, without those left out.
+    """
+
+    def __init__(self, examples, places, path, num_records, shapes):
+        self.examples = examples
+        self._places = places
+        self._path = path
+        self._num_records = num_records
+        self._shapes = shapes
+
+    def read(self, indices):
+        """The pictures of examples, in `Dataset.map`.
+
+        Args:
+            indices: Tensor `(num,)`, int32, places in `examples`.
+
+        Returns:
+            Tuple of tensors `(num, height, width, channels)`, uint8.
+        """
+        tf = pipeline.require("tensorflow")
+        sizes = [math.prod(shape) for shape in self._shapes]
+        # Mapped into memory: only what is gathered is read, and the system keeps what fits.
+        records = tf.raw_ops.ImmutableConst(
+            dtype=tf.uint8, shape=(self._num_records, sum(sizes)), memory_region_name=self._path
+        )
+        parts = tf.split(tf.gather(records, tf.gather(self._places, indices)), sizes, axis=1)
+        return tuple(tf.reshape(part, (-1, *shape)) for part, shape in zip(parts, self._shapes, strict=True))
+
+
+def prepare(examples, make, on_error, failure):
+    """Makes the pictures of examples ready; those of an earlier call with the same, unchanged files are used again.
+
+    Args:
+        examples: List of paths, or of nested tuples of paths.
+        make: Function from an example to a tuple of uint8 arrays of the shapes `make.shapes`. Raises a
+            ValueError or an OSError where that is impossible. Hashable, and equal to another that makes the same.
+        on_error: `"raise"` refuses such examples and names them, `"skip"` leaves them out with a warning.
+        failure: What the message says of them, such as `"pictures cannot be read"`.
+
+    Returns:
+        `Prepared`.
+
+    Raises:
+        ValueError: If there are such examples and `on_error` is `"raise"`.
+        OSError: If the temporary folder has no room.
+    """
+    key = (make, tuple(examples), tuple(map(_state, _files(examples))))
+    if key not in _made:
+        _made[key] = _make(examples, make)
+    path, complaints = _made[key]
+    found = list(filter(None, complaints))
+    if found:
+        message = f"{len(found)} of {len(examples)} {failure}: {', '.join(found[:5])}"
+        message += ", ..." if len(found) > 5 else "."
+        if on_error == "raise":
+            raise ValueError(
+                f"{message} Repair or remove them, or leave them out with `on_error='skip'`. "
+                "Received on_error='raise'."
+            )
+        warnings.warn(f"{message} They are left out.", stacklevel=3)
+    places = np.flatnonzero([complaint is None for complaint in complaints]).astype("int32")
+    tf = pipeline.require("tensorflow")
+    with tf.device("CPU"):
+        places_on_cpu = tf.constant(places)
+    sound = [examples[place] for place in places]
+    return Prepared(sound, places_on_cpu, path, len(examples), make.shapes)
+
+
+# What `prepare` has made: the path of the file of raw pixels, and for each example what is wrong with it, or None.
+_made = {}
+
+
+def _make(examples, make):
+    size = sum(map(math.prod, make.shapes))
+    _check_room(len(examples), size)
+    handle, path = tempfile.mkstemp(dir=_folder())
+    writing = threading.Lock()
+
+    def place(number, example):
+        try:
+            record = b"".join(array.tobytes() for array in make(example))
+        except pictures.UnreadablePicture as error:
+            return f"{error.path} ({error.reason})"
+        except (ValueError, OSError) as error:
+            return str(error)
+        with writing:
+            file.seek(number * size)
+            file.write(record)
+
+    try:
+        with open(handle, "wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+            file.truncate(len(examples) * size)
+            done = pool.map(place, itertools.count(), examples)
+            # No bar where nobody watches or waits.
+            bar = {"desc": "Preparing pictures", "unit": "", "delay": 2, "leave": False, "disable": None}
+            return path, list(tqdm(done, total=len(examples), **bar))
+    except BaseException:
+        os.remove(path)
+        raise
+
+
+def _check_room(num, size):
+    folder = tempfile.gettempdir()
+    needed, free = num * size, shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(
+            f"{num} pictures made ready for training take {needed / 1e9:.3g} GB, and {folder} has "
+            f"{free / 1e9:.3g} GB left. Set the environment variable TMPDIR to a folder with more room before Python "
+            "starts, or use fewer or smaller pictures (`image_size`)."
+        )
+
+
+@functools.cache
+def _folder():
+    """The temporary folder of this process, removed when it ends."""
+    folder = tempfile.TemporaryDirectory(prefix="keras_genzoo_")
+    _folders.append(folder)
+    return folder.name
+
+
+_folders = []
+
+
+def _files(examples):
+    """The paths in nested sequences of them."""
+    for example in examples:
+        if isinstance(example, pathlib.Path):
+            yield example
+        else:
+            yield from _files(example)
+
+
+def _state(file):
+    """What changes with the content of a file; None of one that is not there."""
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    return state.st_size, state.st_mtime_ns, state.st_ino
