@@ -165,8 +165,9 @@ def _recipe(options):
     own = {name: getattr(options, name) for name in _OWN_PICTURES if getattr(options, name)}
     if options.recipe is not None:
         if own:
+            option = min(own).removesuffix("_preset").replace("_", "-")
             raise ValueError(
-                f"--{min(own).replace('_', '-')} is for --images, without a recipe: leave one out."
+                f"--{option} is for pictures of your own, without a recipe: leave one of them out."
             )
         return training.Recipe.load(_recipe_path(options.recipe))
     if "images" in own:

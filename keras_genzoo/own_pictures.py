@@ -60,16 +60,22 @@ def make_recipe(
     else:
         start = models.load(from_preset)
         model_class, image_shape = type(start), start.image_shape
+        if start.makes_points:
+            raise ValueError(f"--from {from_preset} makes points, not images.")
         given = (image_size or image_shape[0], channels or image_shape[-1])
         if given != (image_shape[0], image_shape[-1]):
             raise ValueError(
                 f"--from {from_preset} makes images of {image_shape}: leave --image-size and --channels out."
             )
         labels = labels or bool(start.num_classes)
+    if (labels or flip) and "images" not in model_class.trains_on:
+        raise ValueError(
+            f"--labels and --flip are for single images, and a {model_class.__name__} translates. Leave them out."
+        )
     defaults = model_class.recipe_defaults(image_shape)
     data = {
         **_folders(images, model_class, source_side),
-        "image_size": list(image_shape[:2]),
+        "image_size": image_shape[0] if image_shape[0] == image_shape[1] else list(image_shape[:2]),
         "channels": image_shape[-1],
         **defaults["data"],
         **({"labels": "folder"} if labels else {}),
@@ -79,7 +85,7 @@ def make_recipe(
     }
     source = sources.of(data)
     source.check(_PLACE)
-    num, size = source.num_files, defaults["data"]["batch_size"] if batch_size is None else batch_size
+    num, size = source.num_files, data["batch_size"]
     if num < size:
         raise ValueError(
             f"--images {source.label} holds {num or 'no'} pictures, fewer than a batch of {size}. Add some, or "
@@ -113,6 +119,9 @@ def make_recipe(
 def _folders(images, model_class, source_side):
     """The folders as the `[data]` of a recipe has them."""
     kind = model_class.trains_on[0]
+    for folder in images:
+        if not Path(folder).expanduser().is_dir():
+            raise ValueError(f"--images must be existing folders of pictures. Received: {str(folder)!r}")
     paths = [str(Path(folder).expanduser().resolve()) for folder in images]
     wanted, keys = {
         "images": ("one folder of pictures", {1: ["folder"]}),

@@ -328,7 +328,7 @@ def train(
     if begun and folders.read_json(output / "recipe.json") != _as_json(recipe):
         raise ValueError(
             f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. "
-            "Choose another folder, or restore the recipe from its recipe.json."
+            f"Choose another folder, or go on with its own recipe: genzoo train --resume --output {output}"
         )
     keras.utils.set_random_seed(recipe.seed)
     if deterministic:
