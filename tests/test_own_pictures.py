@@ -217,14 +217,14 @@ FAMILIES = sorted(set(kg.models.__all__) - {"GenerativeModel", "LatentModel", "T
 @pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_has_defaults_that_train(family, tmp_path):
-    """A step of the recipe that a folder of 70 pictures gets, at 16x16, where nothing else is said."""
+    """A step of the recipe that a folder of 70 pictures gets, at 32x32, where nothing else is said."""
     for half in ("one", "two"):
         save_pictures(tmp_path / "first" / half, 35)
     save_pictures(tmp_path / "second", 40)
     folders = [tmp_path / "first", tmp_path / "second"]
     unpaired = kg.models.__dict__[family].trains_on[0] == "unpaired"
     recipe = own_pictures.make_recipe(
-        folders if unpaired else folders[:1], family, image_size=16, labels=family == "Classifier"
+        folders if unpaired else folders[:1], family, image_size=32, labels=family == "Classifier"
     )
     assert recipe.epochs <= 500 and recipe.steps_per_epoch >= 1
     model = recipe.make_model()

@@ -484,5 +484,7 @@ def test_a_translator_s_recipe_is_checked_before_work_starts(recipe_file, old, n
 
 def test_pairs_do_not_train_a_model_of_latents(recipe_file):
     recipe_file.write_text(RECIPE.replace('name = "mnist"', 'name = "facades"'))
-    with pytest.raises(ValueError, match=r"`data`.*single images for a GAN. Received pairs of images: 'facades'"):
+    with pytest.raises(
+        ValueError, match=r"`data`.*single images for a GAN. Received pairs of images: 'facades'"
+    ):
         training.Recipe.load(recipe_file)
