@@ -130,7 +130,7 @@ def _translation_outputs(inputs, folder):
 def _train(options):
     from keras_genzoo import callbacks, training
 
-    recipe = training.Recipe.load(_recipe_path(options.recipe))
+    recipe = _recipe(options)
     output = Path(options.output or f"runs/{recipe.name}")
     if options.dry_run:
         plan = {
@@ -155,11 +155,51 @@ def _train(options):
     except callbacks.Interrupted as interruption:
         print(f"{interruption} Go on with:\n  {_resume_command(options, output)}")
         return 130
-    print(f"Wrote {output / 'preset'}.")
+    _print_next_steps(output / "preset")
+
+
+def _recipe(options):
+    """The recipe that is named, that of the run to go on with, or that of one's own pictures."""
+    from keras_genzoo import own_pictures, training
+
+    own = {name: getattr(options, name) for name in _OWN_PICTURES if getattr(options, name)}
+    if options.recipe is not None:
+        if own:
+            option = min(own).removesuffix("_preset").replace("_", "-")
+            raise ValueError(
+                f"--{option} is for pictures of your own, without a recipe: leave one of them out."
+            )
+        return training.Recipe.load(_recipe_path(options.recipe))
+    if "images" in own:
+        if "from_preset" in own and options.strategy == "multi_worker":
+            # The preset would be loaded before the workers have met.
+            raise ValueError("--from with --strategy multi_worker needs a recipe with `from` in its [model].")
+        return own_pictures.make_recipe(epochs=options.epochs, **own)
+    if options.resume and options.output and not own:
+        path = Path(options.output) / "recipe.toml"
+        if not path.is_file():
+            raise ValueError(f"--output {options.output!r} holds no run with a recipe.toml: name its recipe.")
+        return training.Recipe.load(path)
+    raise ValueError(
+        "Name a recipe, or --images FOLDER with --model CLASS or --from PRESET, or --resume and the --output of a "
+        "run."
+    )
+
+
+def _print_next_steps(preset):
+    from keras_genzoo import presets
+
+    print(f"Wrote {preset}. Use it:")
+    name = shlex.quote(str(preset))
+    commands = presets.metadata(preset)["usage"]["shell"].format(name=name).splitlines()
+    if (preset / "samples.png").exists():
+        commands.append(f"genzoo export {name} --output {shlex.quote(str(preset.parent / 'saved_model'))}")
+    for command in commands:
+        print(f"  {command}")
 
 
 def _resume_command(options, output):
-    words = ["genzoo", "train", options.recipe, "--output", str(output), "--resume"]
+    words = ["genzoo", "train", "--resume", "--output", str(output)]
     for option in ("data_dir", "epochs", "strategy"):
         value = getattr(options, option)
         if value not in (None, "none"):
@@ -281,8 +321,10 @@ def _parser():
         help="seed of a model whose dropout acts in translation, for each picture the same",
     )
 
-    command = add("train", _train, "Train a model from its recipe.")
-    command.add_argument("recipe", help="path of a recipe, or its name in tools/recipes of a checkout")
+    command = add("train", _train, "Train a model by a recipe, or on pictures of your own.")
+    command.add_argument(
+        "recipe", nargs="?", help="path of a recipe, or its name in tools/recipes of a checkout"
+    )
     command.add_argument("--output", help="run folder (default runs/NAME)")
     command.add_argument("--data-dir", help="folder with the data set's original files")
     command.add_argument("--epochs", type=_positive_int, help="number of epochs instead of the recipe's")
@@ -290,6 +332,24 @@ def _parser():
     command.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
     command.add_argument("--deterministic", action="store_true", help="same weights bit for bit, slower")
     command.add_argument("--dry-run", action="store_true", help="print what would run")
+    own = command.add_argument_group("pictures of your own, without a recipe")
+    own.add_argument(
+        "--images",
+        nargs="+",
+        metavar="FOLDER",
+        help="folder of pictures; of a Pix2Pix one of pairs side by side, or those of the sources and of the "
+        "targets; of a CycleGAN those of both kinds",
+    )
+    own.add_argument("--model", metavar="CLASS", help="class of keras_genzoo.models, such as GAN")
+    own.add_argument("--from", dest="from_preset", metavar="PRESET", help="preset to train further instead")
+    own.add_argument("--image-size", type=_positive_int, help="side of the images (default 64)")
+    own.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for colour (default 3)")
+    own.add_argument("--labels", action="store_true", help="make each sub-folder a class")
+    own.add_argument("--flip", action="store_true", help="mirror single images at random")
+    own.add_argument("--source-side", choices=("left", "right"), help="sources in pairs (default left)")
+    own.add_argument("--on-error", choices=("raise", "skip"), help="refuse damaged files, or leave them out")
+    own.add_argument("--batch-size", type=_positive_int, help="images per batch (default: the family's)")
+    own.add_argument("--name", help="name of the trained model (default: of class and folder)")
 
     command = add("evaluate", _evaluate, "Measure a pretrained model as its card does, a JSON line a result.")
     command.add_argument("name", help="name or folder of a pretrained model")
@@ -316,6 +376,22 @@ def _add_picture_options(command, output):
     command.add_argument(
         "--scale", type=_positive_int, default=2, help="size of an image's pixel (default 2)"
     )
+
+
+# The options of `genzoo train` for pictures of one's own.
+_OWN_PICTURES = (
+    "images",
+    "model",
+    "from_preset",
+    "image_size",
+    "channels",
+    "labels",
+    "flip",
+    "source_side",
+    "on_error",
+    "batch_size",
+    "name",
+)
 
 
 def _positive_int(text):

@@ -29,6 +29,7 @@ from keras_genzoo import (
     presets,
     visualization,
 )
+from keras_genzoo.datasets import sources
 from keras_genzoo.presets import folders
 
 
@@ -36,15 +37,51 @@ from keras_genzoo.presets import folders
 class Recipe:
     """Everything needed to train a checkpoint, as read from a TOML file.
 
+    The data are a data set of the zoo, or folders of pictures:
+
+    ```toml
+    [data]
+    name = "mnist"             # a data set by its name
+    batch_size = 64
+
+    [data]
+    folder = "photographs"     # images
+    image_size = 64
+    batch_size = 32
+    labels = "folder"          # only of a conditional model: a class for each sub-folder
+
+    [data]
+    folder = "sketches"        # pairs of two folders, ...
+    target_folder = "photographs"
+    image_size = 256
+    batch_size = 1
+    augment = true
+
+    [data]
+    folder = "facades"         # ... or side by side in a file
+    source = "right"
+    image_size = 256
+    batch_size = 1
+
+    [data]
+    folder_a = "summer"        # two kinds of pictures without partners
+    folder_b = "winter"
+    image_size = 256
+    batch_size = 1
+    ```
+
     Args:
         name: Name of the checkpoint.
         description: One paragraph for the card.
         licence: Licence of the trained weights.
         model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments. A dict among
             them is an object too: `class` is a name in `keras_genzoo.networks`, `.penalties`, `.likelihoods`,
-            `.losses` or `.growth`.
-        data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them. A
-            `TranslationModel` takes a data set of pairs. A model with a `schedule` has the batch sizes there.
+            `.losses` or `.growth`. Or dict with `from` alone: a preset's name or folder, whose model is trained
+            further, with the optimizers of the paper or of the recipe.
+        data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them; or
+            with folders and the other arguments of `image_folder`, `paired_folder` or `unpaired_folders`, as
+            above (`crop = "none"` for None). A relative path is that from the recipe's own folder, here and in
+            `model.from`. A `TranslationModel` takes pairs. A model with a `schedule` has the batch sizes there.
         epochs: Int. Where there is a `schedule`, the parts that it is divided into.
         seed: Int, seed of the initial weights, of the noise and of the order of the data.
         optimizers: Dict of player -> dict with `class` (a name in `keras_genzoo.optimizers` or
@@ -91,33 +128,35 @@ class Recipe:
         for table in ("model", "data", "optimizers", "evaluation", "best"):
             if not isinstance(values.get(table, {}), dict):
                 raise ValueError(f"`{table}` in {path} must be a table. Received: {values[table]!r}")
+        values["data"] = sources.with_absolute_paths(values["data"], path.parent)
+        start = values["model"].get("from")
+        if isinstance(start, str) and (folder := sources.absolute(start, path.parent)).is_dir():
+            values["model"] = {**values["model"], "from": str(folder)}
         recipe = cls(**values)
-        recipe._check(path)
+        recipe.check(path)
         return recipe
 
-    def _check(self, path):
+    def save(self, path):
+        """Writes the recipe as a TOML file, which `load` reads as the same recipe."""
+        import tomli_w
+
+        values = {key: value for key, value in asdict(self).items() if value != {}}
+        folders.write_text(Path(path), tomli_w.dumps(values))
+
+    def check(self, path):
+        """Refuses values that cannot be used, naming the `path` or other place that they came from.
+
+        Raises:
+            ValueError: As for `load`.
+        """
         if not isinstance(self.epochs, int) or self.epochs < 1:
             raise ValueError(f"`epochs` in {path} must be an int of at least 1. Received: {self.epochs!r}")
-        data_keys = {"name", "split", "batch_size", "image_size", "augment"}
-        grows = "schedule" in self.model
+        source, grows = self.source, self._grows
+        required = source.required if grows else source.required | {"batch_size"}
         _check_keys(
-            path,
-            "data.",
-            self.data,
-            data_keys - {"batch_size"} if grows else data_keys,
-            required={"name"} if grows else {"name", "batch_size"},
+            path, "data.", self.data, source.keys - {"batch_size"} if grows else source.keys, required
         )
-        info = datasets.info(self.data["name"])
-        if (split := self.data.get("split", "train")) not in info.splits:
-            raise ValueError(
-                f"`data.split` in {path} must be one of {list(info.splits)}. Received: {split!r}"
-            )
-        batch_size, size = self.data.get("batch_size"), info.splits[split]
-        if not grows and not (isinstance(batch_size, int) and 1 <= batch_size <= size):
-            raise ValueError(
-                f"`data.batch_size` in {path} must be an int from 1 to the {size} images of {split!r}. "
-                f"Received: {batch_size!r}"
-            )
+        source.check(path)
         evaluation_keys = set(inspect.signature(metrics.evaluate).parameters) - {"model", "data_dir"}
         required = {"dataset"} if self.evaluation else set()
         _check_keys(path, "evaluation.", self.evaluation, evaluation_keys, required)
@@ -135,19 +174,18 @@ class Recipe:
         if extractor != "inception" and not extractor.startswith("keras_applications/"):
             # Its metadata alone: nothing may be made before a strategy is.
             presets.metadata(extractor)
-        classes = sorted(set(models.__all__) - {"GenerativeModel", "LatentModel", "TranslationModel", "load"})
-        if self.model.get("class") not in classes:
+        if "from" in self.model:
+            _check_keys(path, "model.", self.model, {"from"})
+        else:
+            model_class(self.model.get("class"), f"`model.class` in {path}")
+        if source.kind not in self.model_class.trains_on:
+            wanted = " or ".join(_DATA_OF_KIND[kind] for kind in self.model_class.trains_on)
             raise ValueError(
-                f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"
-            )
-        translates = issubclass(self.model_class, models.TranslationModel)
-        if translates != (info.source_shape is not None):
-            raise ValueError(
-                f"`data.name` in {path} must be a data set of {'pairs of images' if translates else 'single images'} "
-                f"for a {self.model['class']}. Received: {info.name!r}"
+                f"`data` in {path} must be {wanted} for a {self.model_class.__name__}. Received "
+                f"{_DATA_OF_KIND[source.kind]}: {source.label!r}"
             )
         if (
-            translates
+            source.source_shape
             and self.best
             and "train" not in datasets.info(self.evaluation["dataset"]).paired_splits
         ):
@@ -155,11 +193,9 @@ class Recipe:
                 f"`best` in {path} needs training images that belong together, to compare translations with. Those "
                 f"of {self.evaluation['dataset']!r} do not: leave `best` out, and the last epoch is kept."
             )
-        size = self.data.get("image_size", info.image_shape[:-1])
-        shape = [*(size if isinstance(size, list | tuple) else (size, size)), info.image_shape[-1]]
-        if self.model.get("image_shape") != shape:
+        if "class" in self.model and self.model.get("image_shape") != list(source.image_shape):
             raise ValueError(
-                f"`model.image_shape` in {path} must be that of the data, {shape}. Received: "
+                f"`model.image_shape` in {path} must be that of the data, {list(source.image_shape)}. Received: "
                 f"{self.model.get('image_shape')}. Change it, or set `data.image_size`."
             )
         players = getattr(self.model_class, "players", ("optimizer",))
@@ -171,26 +207,38 @@ class Recipe:
                     f"`class` of its optimizer. Received: {entry}"
                 )
 
-    @property
+    @functools.cached_property
     def model_class(self):
-        return getattr(models, self.model["class"])
+        name = presets.metadata(self.model["from"])["class"] if "from" in self.model else self.model["class"]
+        return getattr(models, name)
+
+    @functools.cached_property
+    def source(self):
+        """What the data come from, an object of `keras_genzoo.datasets.sources`."""
+        return sources.of(self.data)
+
+    @property
+    def _grows(self):
+        return "schedule" in self.model
 
     @property
     def steps_per_epoch(self):
-        if "schedule" in self.model:
+        if self._grows:
             return -(-_object("schedule", self.model["schedule"]).num_steps // self.epochs)
-        size = datasets.info(self.data["name"]).splits[self.data.get("split", "train")]
-        return size // self.data["batch_size"]
+        return self.source.num_images // self.data["batch_size"]
 
     def make_model(self):
         """Builds and compiles the model.
 
         Raises:
-            ValueError: If the model or an optimizer refuses an argument.
+            ValueError: If the model or an optimizer refuses an argument, or the data do not fit the model.
         """
         try:
-            arguments = {name: _object(name, value) for name, value in _without_class(self.model).items()}
-            model = self.model_class(**arguments)
+            if "from" in self.model:
+                model = models.load(self.model["from"])
+            else:
+                arguments = {name: _object(name, value) for name, value in _without_class(self.model).items()}
+                model = self.model_class(**arguments)
             chosen = {
                 player: _optimizer_class(entry["class"])(
                     **{name: _object(name, value) for name, value in _without_class(entry).items()}
@@ -201,20 +249,34 @@ class Recipe:
             raise ValueError(
                 f"`model` or `optimizers` of the recipe {self.name!r} has an unusable argument: {error}"
             ) from error
-        if isinstance(model, models.TranslationModel):
-            channels = datasets.info(self.data["name"]).source_shape[-1]
-            if model.source_channels != channels:
-                raise ValueError(
-                    f"`model` of the recipe {self.name!r} translates images of {model.source_channels} channels. The "
-                    f"sources of {self.data['name']!r} have {channels}: set `model.source_channels`, and "
-                    "`image_shape` or `channels` of a generator of your own."
-                )
+        self._check_fit(model)
         if isinstance(model, models.GenerativeModel):
             # The base's, whatever keywords the family's own offers for its players.
             models.GenerativeModel.compile(model, chosen)
         else:
             model.compile(**chosen)
         return model
+
+    def _check_fit(self, model):
+        """Refuses data of another shape or other classes than the model was made for."""
+        shape, classes = self.source.image_shape, self.source.num_classes
+        if tuple(model.image_shape) != tuple(shape):
+            raise ValueError(
+                f"`model` of the recipe {self.name!r} is of images {tuple(model.image_shape)}, the data are "
+                f"{tuple(shape)}. Set `data.image_size` and `data.channels`, or choose another model."
+            )
+        if model.num_classes and model.num_classes != classes:
+            raise ValueError(
+                f"`model` of the recipe {self.name!r} has {model.num_classes} classes, the data "
+                f"{self.source.label!r} have {classes or 'no labels'}. A folder gives labels by "
+                '`data.labels = "folder"`, a class for each of its sub-folders.'
+            )
+        if self.source.source_shape and model.source_channels != (channels := self.source.source_shape[-1]):
+            raise ValueError(
+                f"`model` of the recipe {self.name!r} translates images of {model.source_channels} channels. The "
+                f"sources of {self.source.label!r} have {channels}: set `model.source_channels`, and "
+                "`image_shape` or `channels` of a generator of your own."
+            )
 
 
 def train(
@@ -229,9 +291,10 @@ def train(
 ):
     """Trains a checkpoint.
 
-    The run folder holds `recipe.json`, `log.jsonl` (a line an epoch), `samples/` (a grid of the same latents, or
-    of translations of the same test images, an epoch), `best/` (the best model so far as a preset), `backup/`,
-    and in the end `preset/`: the model of the recipe with metadata, card and picture.
+    The run folder holds `recipe.toml`, which repeats the run, `recipe.json`, `log.jsonl` (a line per epoch),
+    `samples/` (per epoch a grid of the same latents, or of translations of the same test images; of folders of
+    pictures, which have no test images, of a few that are trained on), `best/` (the best model so far as a
+    preset), `backup/`, and in the end `preset/`: the model of the recipe with metadata, card and picture.
 
     Args:
         recipe: `Recipe`.
@@ -265,7 +328,7 @@ def train(
     if begun and folders.read_json(output / "recipe.json") != _as_json(recipe):
         raise ValueError(
             f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. "
-            "Choose another folder, or restore the recipe from its recipe.json."
+            f"Choose another folder, or go on with its own recipe: genzoo train --resume --output {output}"
         )
     keras.utils.set_random_seed(recipe.seed)
     if deterministic:
@@ -277,17 +340,19 @@ def train(
     with strategy_scope(strategy) as worker:
         model = recipe.make_model()
     # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
-    datasets.load(**recipe.data, data_dir=data_dir)
+    recipe.source.load(data_dir)
+    steps_per_epoch = recipe.steps_per_epoch
     if worker > 0:
         # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
         output = output / f"worker-{worker}"
     output.mkdir(parents=True, exist_ok=True)
     folders.write_json(output / "recipe.json", _as_json(recipe))
+    recipe.save(output / "recipe.toml")
     watchers = []
     if isinstance(model, models.TranslationModel):
-        watchers.append(callbacks.TranslationGrid(output / "samples", *_shown_pairs(recipe, data_dir)))
+        watchers.append(callbacks.TranslationGrid(output / "samples", *recipe.source.some_pairs(8, data_dir)))
     elif isinstance(model, models.GenerativeModel):
-        modes = datasets.info(recipe.data["name"]).modes
+        modes = recipe.source.modes
         watchers.append(callbacks.SampleGrid(output / "samples", real=modes and modes.centers))
     if recipe.best:
         # The best epoch is chosen on training images: the card's results are of images never looked at.
@@ -298,7 +363,7 @@ def train(
     callbacks.Backup(output / "backup").fit(
         model,
         functools.partial(_batches, model, recipe, data_dir),
-        steps_per_epoch=recipe.steps_per_epoch,
+        steps_per_epoch=steps_per_epoch,
         epochs=epochs,
         callbacks=watchers,
         verbose=verbose,
@@ -311,8 +376,8 @@ def train(
 
 def _batches(model, recipe, data_dir, step):
     """The endless data set of a training that begins at a step."""
-    load = functools.partial(datasets.load, **recipe.data, data_dir=data_dir, seed=recipe.seed)
-    if isinstance(model, models.ProgressiveGAN):
+    load = functools.partial(recipe.source.load, data_dir, seed=recipe.seed)
+    if recipe._grows:
         return model.schedule.batches(load, initial_step=step)
     return load(initial_step=step)
 
@@ -326,8 +391,8 @@ def write_preset(model, recipe, output, data_dir=None):
         "name": recipe.name,
         "description": recipe.description,
         "licence": recipe.licence,
-        "dataset": _dataset_metadata(recipe.data["name"]),
-        "recipe": f"tools/recipes/{recipe.name}.toml",
+        "dataset": recipe.source.metadata,
+        **_released(recipe),
         "training": {
             "time": f"{len(log)} epochs of {seconds:.0f} s (median)",
             "hardware": _hardware(),
@@ -350,13 +415,13 @@ def write_preset(model, recipe, output, data_dir=None):
 
 
 def draw(model, recipe, path, data_dir=None):
-    """Writes the picture of a card: samples of a fixed seed, or translations of some test images."""
+    """Writes the picture of a card: samples of a fixed seed, or translations of some pictures."""
     if isinstance(model, models.TranslationModel):
-        sources, targets = _shown_pairs(recipe, data_dir)
+        shown, targets = recipe.source.some_pairs(8, data_dir)
         scale = max(1, 128 // model.image_shape[0])
-        visualization.save_translations(model, sources, path, targets, scale=scale)
+        visualization.save_translations(model, shown, path, targets, scale=scale)
     elif model.makes_points:
-        modes = datasets.info(recipe.data["name"]).modes
+        modes = recipe.source.modes
         visualization.save_scatter(model.sample(1000, seed=0), path, real=modes and modes.centers)
     elif isinstance(model, models.ProgressiveGAN | models.MSGGAN):
         # The same latents at every level, enlarged to the last one's size, then others at the last.
@@ -367,14 +432,6 @@ def draw(model, recipe, path, data_dir=None):
     else:
         images = model.sample(100, seed=0, labels=latent.labels_in_turn(100, model.num_classes))
         visualization.save_grid(images, path, columns=10)
-
-
-def _shown_pairs(recipe, data_dir, num=8):
-    """Sources and targets spread over the test split, at the size of the recipe's data."""
-    arrays = datasets.arrays(recipe.data["name"], "test", data_dir, recipe.data.get("image_size"))
-    num = min(num, *map(len, arrays))
-    # Neighbours in the order of a data set are often alike.
-    return tuple(images[np.linspace(0, len(images) - 1, num).astype(int)] for images in arrays)
 
 
 @contextlib.contextmanager
@@ -410,6 +467,17 @@ def _make_deterministic():
         tf.config.experimental.enable_op_determinism()
 
 
+_DATA_OF_KIND = {"images": "single images", "pairs": "pairs of images", "unpaired": "two kinds of images"}
+
+
+def model_class(name, argument):
+    """The class of models of a name; `argument` is what an error calls it."""
+    bases = {"GenerativeModel", "LatentModel", "TranslationModel", "load"}
+    if name not in (classes := sorted(set(models.__all__) - bases)):
+        raise ValueError(f"{argument} must be one of {classes}. Received: {name!r}")
+    return getattr(models, name)
+
+
 def _optimizer_class(name):
     """An optimizer by name, the zoo's own first; None where there is none."""
     found = getattr(optimizers, str(name), None) or getattr(keras.optimizers, str(name), None)
@@ -443,9 +511,11 @@ def _check_keys(path, prefix, values, known, required=frozenset()):
             raise ValueError(f"Missing key `{prefix}{key}` in {path}.")
 
 
-def _dataset_metadata(name):
-    info = datasets.info(name)
-    return {"name": name, "licence": info.license, "citation": info.citation}
+def _released(recipe):
+    """Where a checkout keeps the recipe, for the card; nothing of any other."""
+    path = Path(__file__).parent.parent / "tools" / "recipes" / f"{recipe.name}.toml"
+    found = path.is_file() and Recipe.load(path) == recipe
+    return {"recipe": f"tools/recipes/{recipe.name}.toml"} if found else {}
 
 
 def _hardware():

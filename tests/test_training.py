@@ -463,7 +463,7 @@ def test_a_translator_without_pairs_is_trained_and_shown(recipe_file, tmp_path, 
         (
             'name = "edges_to_emoji"',
             'name = "mnist"',
-            "`data.name`.*of pairs of images for a Pix2Pix.*'mnist'",
+            "`data`.*pairs of images for a Pix2Pix. Received single images: 'mnist'",
         ),
         ("image_size = 32", "image_size = 64", r"`model.image_shape`.*that of the data, \[64, 64, 3\]"),
         ('name = "edges_to_emoji"', 'name = "noto_to_twemoji"', r"of 1 channels. The sources.* have 3: set"),
@@ -484,5 +484,7 @@ def test_a_translator_s_recipe_is_checked_before_work_starts(recipe_file, old, n
 
 def test_pairs_do_not_train_a_model_of_latents(recipe_file):
     recipe_file.write_text(RECIPE.replace('name = "mnist"', 'name = "facades"'))
-    with pytest.raises(ValueError, match=r"`data.name`.*of single images for a GAN. Received: 'facades'"):
+    with pytest.raises(
+        ValueError, match=r"`data`.*single images for a GAN. Received pairs of images: 'facades'"
+    ):
         training.Recipe.load(recipe_file)

@@ -53,6 +53,8 @@ class SampleGrid(keras.callbacks.Callback):
 class TranslationGrid(keras.callbacks.Callback):
     """Writes translations of the same images after every epoch, as `epoch-0001.png`, ..., a row an image.
 
+    `genzoo train` shows test images; of folders of pictures, which have none, a few that the model is trained on.
+
     Args:
         directory: String or path of the folder, which is created.
         sources, targets, direction: As for `keras_genzoo.visualization.save_translations`.

@@ -59,6 +59,7 @@ class CycleGAN(TranslationModel):
     }
     loss_names = ("generator_loss", "cycle_loss", "identity_loss", "discriminator_loss")
     directions: ClassVar = {"a_to_b": "generator_a_to_b", "b_to_a": "generator_b_to_a"}
+    trains_on = ("unpaired", "pairs")
 
     def __init__(
         self,

@@ -55,6 +55,7 @@ class Pix2Pix(TranslationModel):
     players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
     loss_names = ("discriminator_loss", "generator_loss", "l1_loss")
     directions: ClassVar = {"source_to_target": "generator"}
+    trains_on = ("pairs",)
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from keras_genzoo import backends
 from keras_genzoo.growth import GrowthSchedule
 from keras_genzoo.models.data_checks import has_fixed_batches
 from keras_genzoo.models.multi_resolution_gan import MultiResolutionGAN
-from keras_genzoo.networks.progressive import ProgressiveDiscriminator, blend, enlarge, shrink
+from keras_genzoo.networks.progressive import ProgressiveDiscriminator, blend, enlarge, num_levels_of, shrink
 from keras_genzoo.optimizers import Adam
 
 
@@ -45,6 +45,19 @@ class ProgressiveGAN(MultiResolutionGAN):
     """
 
     discriminator_class = ProgressiveDiscriminator
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `MultiResolutionGAN`; 50,000 images to fade each level in, and as many to train it."""
+        defaults = super().recipe_defaults(image_shape)
+        schedule = {
+            "class": "GrowthSchedule",
+            "num_levels": num_levels_of(image_shape),
+            "fading_images": 50_000,
+            "stabilizing_images": 50_000,
+            "batch_size": defaults["data"]["batch_size"],
+        }
+        return {**defaults, "model": {**defaults["model"], "schedule": schedule}}
 
     def __init__(self, image_shape=None, latent_dim=None, *, schedule=None, images_seen=0, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)

@@ -30,6 +30,11 @@ class TranslationModel(GenerativeModel):
     # Direction -> name of the network that translates so. The first is the default. Set by each family.
     directions = {}  # noqa: RUF012
 
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`: a batch of one, scaled, cropped and mirrored as in the papers."""
+        return {"model": {}, "data": {"batch_size": 1, "augment": True}, "num_steps": 40_000}
+
     def __init__(self, *, image_shape, source_channels, **kwargs):
         super().__init__(image_shape=image_shape, **kwargs)
         if len(self.image_shape) != 3:

@@ -20,6 +20,23 @@ class ZooModel(PresetModel, keras.Model):
     in the constructor.
     """
 
+    # The kinds of data that `fit` takes, the usual one first: "images", "pairs" that belong together, or
+    # "unpaired" images of two kinds.
+    trains_on = ("images",)
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """What `genzoo train --images` takes where nothing is said.
+
+        Args:
+            image_shape: Tuple `(height, width, channels)`.
+
+        Returns:
+            Dict of `model`, arguments of the constructor as a recipe has them; `data`, arguments of the loader with
+            `batch_size`; and `num_steps`, the int of training steps in all.
+        """
+        return {"model": {}, "data": {"batch_size": 64}, "num_steps": 10_000}
+
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, after a check of the data.
 

@@ -1,0 +1,146 @@
+"""The recipe of a training on pictures of one's own, with what suits the family where nothing is said."""
+
+import re
+from pathlib import Path
+
+from keras_genzoo import models, training
+from keras_genzoo.datasets import sources
+
+# What messages say where a value of the recipe comes from.
+_PLACE = "the command line"
+# With few pictures an epoch is short; more of them than this only repeat what is known.
+_MOST_EPOCHS = 500
+# Of a schedule, which knows its steps: parts, each with a grid of samples.
+_EPOCHS_OF_A_SCHEDULE = 20
+
+
+def make_recipe(
+    images,
+    model=None,
+    from_preset=None,
+    *,
+    image_size=None,
+    channels=None,
+    labels=False,
+    flip=False,
+    source_side=None,
+    on_error=None,
+    batch_size=None,
+    epochs=None,
+    name=None,
+):
+    """Makes the recipe of `genzoo train --images`.
+
+    Args:
+        images: Sequence of one folder, of images or of pairs side by side; or of two: for a model of pairs those
+            of the sources and of the targets, for one of unpaired images those of either kind.
+        model: String, name of a class of `keras_genzoo.models`, made as `recipe_defaults` of the class says.
+        from_preset: String, name or folder of a preset to train further, instead of `model`.
+        image_size: Int, side of the images. Defaults to 64, with `from_preset` to the preset's.
+        channels: 3 or 1. Defaults to 3, with `from_preset` to the preset's.
+        labels: Bool, whether the sub-folders are classes that the model is conditional on.
+        flip: Bool, whether single images are mirrored at random.
+        source_side: `"left"` or `"right"`, of pairs side by side. Defaults to `"left"`.
+        on_error: `"raise"` or `"skip"`, of damaged files. Defaults to `"raise"`.
+        batch_size: Int. Defaults to the family's.
+        epochs: Int. Defaults to those that take the family's number of steps, at most 500.
+        name: String, name of the trained model. Defaults to that of the class and of the folders.
+
+    Returns:
+        `keras_genzoo.training.Recipe`.
+
+    Raises:
+        ValueError: If an argument does not suit the others, or a folder is missing or holds no pictures.
+    """
+    if (model is None) == (from_preset is None):
+        raise ValueError("--images needs either --model CLASS, or --from PRESET to train it further.")
+    if from_preset is None:
+        model_class = training.model_class(model, "--model")
+        image_shape = (*[image_size or 64] * 2, channels or 3)
+    else:
+        start = models.load(from_preset)
+        model_class, image_shape = type(start), start.image_shape
+        if start.makes_points:
+            raise ValueError(f"--from {from_preset} makes points, not images.")
+        given = (image_size or image_shape[0], channels or image_shape[-1])
+        if given != (image_shape[0], image_shape[-1]):
+            raise ValueError(
+                f"--from {from_preset} makes images of {image_shape}: leave --image-size and --channels out."
+            )
+        labels = labels or bool(start.num_classes)
+    if (labels or flip) and "images" not in model_class.trains_on:
+        raise ValueError(
+            f"--labels and --flip are for single images, and a {model_class.__name__} translates. Leave them out."
+        )
+    defaults = model_class.recipe_defaults(image_shape)
+    data = {
+        **_folders(images, model_class, source_side),
+        "image_size": image_shape[0] if image_shape[0] == image_shape[1] else list(image_shape[:2]),
+        "channels": image_shape[-1],
+        **defaults["data"],
+        **({"labels": "folder"} if labels else {}),
+        **({"flip": True} if flip else {}),
+        **({"on_error": on_error} if on_error else {}),
+        **({"batch_size": batch_size} if batch_size else {}),
+    }
+    source = sources.of(data)
+    source.check(_PLACE)
+    num, size = source.num_files, data["batch_size"]
+    if num < size:
+        raise ValueError(
+            f"--images {source.label} holds {num or 'no'} pictures, fewer than a batch of {size}. Add some, or "
+            "choose a smaller --batch-size."
+        )
+    if from_preset is not None:
+        path = Path(from_preset)
+        table = {"from": str(path.resolve()) if path.is_dir() else from_preset}
+    else:
+        table = {"class": model, "image_shape": list(image_shape), **defaults["model"]}
+        if source.num_classes:
+            table["num_classes"] = source.num_classes
+    if "schedule" in table:
+        # The batches are those of the schedule.
+        table["schedule"] = {**table["schedule"], "batch_size": data.pop("batch_size")}
+        epochs = epochs or _EPOCHS_OF_A_SCHEDULE
+    title = " and ".join(Path(folder).resolve().name for folder in images)
+    recipe = training.Recipe(
+        name=name
+        or re.sub("[^a-z0-9]+", "_", f"{Path(from_preset or model_class.__name__).name} {title}".lower()),
+        description=_description(model_class, from_preset, image_shape, num, title),
+        licence=f"unknown: that of the pictures in {title}",
+        model=table,
+        data=data,
+        epochs=epochs or min(_MOST_EPOCHS, -(-defaults["num_steps"] // (num // size))),
+    )
+    recipe.check(_PLACE)
+    return recipe
+
+
+def _folders(images, model_class, source_side):
+    """The folders as the `[data]` of a recipe has them."""
+    kind = model_class.trains_on[0]
+    for folder in images:
+        if not Path(folder).expanduser().is_dir():
+            raise ValueError(f"--images must be existing folders of pictures. Received: {str(folder)!r}")
+    paths = [str(Path(folder).expanduser().resolve()) for folder in images]
+    wanted, keys = {
+        "images": ("one folder of pictures", {1: ["folder"]}),
+        "pairs": (
+            "one folder of pairs side by side, or two: the sources and the targets, partners named alike",
+            {1: ["folder"], 2: ["folder", "target_folder"]},
+        ),
+        "unpaired": ("two folders, one for each kind of pictures", {2: ["folder_a", "folder_b"]}),
+    }[kind]
+    if len(paths) not in keys:
+        raise ValueError(f"--images of a {model_class.__name__} is {wanted}. Received: {len(paths)} folders.")
+    side_by_side = kind == "pairs" and len(paths) == 1
+    if source_side and not side_by_side:
+        raise ValueError("--source-side is for pairs side by side, in one folder. Leave it out.")
+    table = dict(zip(keys[len(paths)], paths, strict=True))
+    return {**table, "source": source_side or "left"} if side_by_side else table
+
+
+def _description(model_class, from_preset, image_shape, num, title):
+    made = f"{model_class.__name__} of {image_shape[0]}x{image_shape[1]} images"
+    further = f", trained further from {Path(from_preset).name}," if from_preset else " trained"
+    return f"{made}{further} on {num} pictures of {title}."
