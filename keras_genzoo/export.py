@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 from keras import ops
 
-from keras_genzoo import latent, pixels
+from keras_genzoo import pixels
 from keras_genzoo.presets import folders
 
 
@@ -178,7 +178,7 @@ def _latent_signatures(model):
 
     def sample(num, seed, label=None):
         seed = _checked(tf, seed, 2**32, "seed")
-        latents = latent.normal(num, model.latent_dim, seed)
+        latents = model.latents_from_seed(num, seed)
         labels = [] if label is None else [tf.fill([num], label)]
         images = generate(latents, *labels)["images"]
         return {"images": images if model.makes_points else _to_uint8(images)}

@@ -16,6 +16,7 @@ class LatentModel(GenerativeModel):
         latent_dim: Int, length of a latent.
     """
 
+    known_priors = ("standard",)
     # Name of the network that makes the images. Set by each family.
     image_network = "generator"
     # Name of the exported signature from latents to images.
@@ -111,8 +112,23 @@ class LatentModel(GenerativeModel):
             raise ValueError("`labels` was given, but this model was not trained with classes.")
         return in_batches(self.images_from_latents, inputs, batch_size)
 
-    def latents_to_sample(self, num, seed, latents):
-        """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`."""
+    def latents_from_seed(self, num, seed):
+        """The latents that `sample` draws, a pure function of the seed, also of tensors and in an export.
+
+        Args:
+            num: Int or scalar tensor, number of latents.
+            seed: Int or scalar integer tensor, from 0 to 2**32 - 1.
+
+        Returns:
+            Float32 tensor `(num, latent_dim)`.
+        """
+        return latent.normal(num, self.latent_dim, seed)
+
+    def latents_to_sample(self, num, seed, latents, **drawing):
+        """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`.
+
+        Further arguments are those of `latents_from_seed`.
+        """
         if latents is not None:
             latents = np.asarray(latents, "float32")
             if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
@@ -127,7 +143,7 @@ class LatentModel(GenerativeModel):
             raise ValueError(f"`num` must be at least 1. Received: num={num}")
         if latents is None:
             seed = keras.random.SeedGenerator().state.numpy()[0] if seed is None else seed
-            latents = ops.convert_to_numpy(latent.normal(num, self.latent_dim, seed))
+            latents = ops.convert_to_numpy(self.latents_from_seed(num, seed, **drawing))
         elif len(latents) != num:
             raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
         return latents

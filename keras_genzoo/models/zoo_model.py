@@ -15,6 +15,14 @@ class ZooModel(PresetModel, keras.Model):
     in the constructor.
     """
 
+    # The densities of latents that some models of the class sample from: "standard", "fitted".
+    known_priors = ()
+
+    @property
+    def priors(self):
+        """The priors that this model can sample from, the default one first."""
+        return self.known_priors
+
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, after a check of the data.
 
