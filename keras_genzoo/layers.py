@@ -711,7 +711,9 @@ class GaussianMixture(keras.layers.Layer):
                 "images, or fewer components."
             )
         if not np.isfinite(latents).all():
-            raise ValueError("The latents are not finite: the weights of the encoder, or its inputs, are not.")
+            raise ValueError(
+                "The latents are not finite: the weights of the encoder, or its inputs, are not."
+            )
         found = mixture.GaussianMixture(
             self.num_components, covariance_type="full", reg_covar=1e-6, max_iter=200, random_state=seed
         ).fit(latents)

@@ -53,6 +53,7 @@ class Recipe:
             one player is `optimizer`.
         evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
         best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
+        prior: Dict with the arguments of `fit_prior` of an autoencoder, fitted to the images of `data` after training.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Recipe:
     optimizers: dict = field(default_factory=dict)
     evaluation: dict = field(default_factory=dict)
     best: dict = field(default_factory=dict)
+    prior: dict = field(default_factory=dict)
 
     @classmethod
     def load(cls, path):
@@ -88,7 +90,7 @@ class Recipe:
         _check_keys(
             path, "", values, known, required={"name", "description", "licence", "model", "data", "epochs"}
         )
-        for table in ("model", "data", "optimizers", "evaluation", "best"):
+        for table in ("model", "data", "optimizers", "evaluation", "best", "prior"):
             if not isinstance(values.get(table, {}), dict):
                 raise ValueError(f"`{table}` in {path} must be a table. Received: {values[table]!r}")
         recipe = cls(**values)
@@ -129,6 +131,7 @@ class Recipe:
             )
         if self.best and not (self.evaluation and "monitor" in self.best):
             raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")
+        _check_keys(path, "prior.", self.prior, {"num_components", "seed"})
         if self.best.get("mode", "min") not in ("min", "max"):
             raise ValueError(f"`best.mode` in {path} must be 'min' or 'max'. Received: {self.best['mode']!r}")
         extractor = self.evaluation.get("extractor", "inception")
@@ -139,6 +142,11 @@ class Recipe:
         if self.model.get("class") not in classes:
             raise ValueError(
                 f"`model.class` in {path} must be one of {classes}. Received: {self.model.get('class')!r}"
+            )
+        if self.prior and "fitted" not in self.model_class.known_priors:
+            raise ValueError(
+                f"`prior` in {path} is fitted to the latents of images, which a {self.model['class']} has not. Leave it "
+                "out."
             )
         translates = issubclass(self.model_class, models.TranslationModel)
         if translates != (info.source_shape is not None):
@@ -305,6 +313,10 @@ def train(
     )
     if recipe.best:
         model = models.load(output / "best")
+    if recipe.prior:
+        split = recipe.data.get("split", "train")
+        images, _ = datasets.arrays(recipe.data["name"], split, data_dir, recipe.data.get("image_size"))
+        model.fit_prior(images, **recipe.prior)
     write_preset(model, recipe, output, data_dir)
     return model
 

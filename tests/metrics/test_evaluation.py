@@ -94,6 +94,7 @@ class Sampler:
 
     averages = {}  # noqa: RUF012
     num_classes = None
+    priors = ("standard",)
 
     def __init__(self, samples):
         self.samples = np.asarray(samples, "float32")
@@ -106,6 +107,8 @@ class Sampler:
 
 class Decoder:
     """A model that can say log p(x) and reconstruct, both in ways that are easy to check."""
+
+    priors = ()
 
     def __init__(self, binarize):
         self.binarize = binarize
@@ -123,6 +126,7 @@ class Inverter:
     """A translator whose translations are easy to check: negatives, in colour."""
 
     source_channels, sampling_dropout, averages = 1, True, {}
+    priors = ()
     in_direction = models.TranslationModel.in_direction
 
     def __init__(self, directions=("source_to_target",), **attributes):
