@@ -53,7 +53,8 @@ class Recipe:
             one player is `optimizer`.
         evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
         best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
-        prior: Dict with the arguments of `fit_prior` of an autoencoder, fitted to the images of `data` after training.
+        prior: Dict with `num_components` and `seed` for `fit_prior` of an autoencoder, which then takes the images of
+            `data` after training.
     """
 
     name: str
@@ -131,7 +132,8 @@ class Recipe:
             )
         if self.best and not (self.evaluation and "monitor" in self.best):
             raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")
-        _check_keys(path, "prior.", self.prior, {"num_components", "seed"})
+        required = {"num_components"} if self.prior else set()
+        _check_keys(path, "prior.", self.prior, {"num_components", "seed"}, required)
         if self.best.get("mode", "min") not in ("min", "max"):
             raise ValueError(f"`best.mode` in {path} must be 'min' or 'max'. Received: {self.best['mode']!r}")
         extractor = self.evaluation.get("extractor", "inception")
@@ -145,8 +147,8 @@ class Recipe:
             )
         if self.prior and "fitted" not in self.model_class.known_priors:
             raise ValueError(
-                f"`prior` in {path} is fitted to the latents of images, which a {self.model['class']} has not. Leave it "
-                "out."
+                f"`prior` in {path} is fitted to the latents of images, which a {self.model['class']} does not have. "
+                "Leave it out."
             )
         translates = issubclass(self.model_class, models.TranslationModel)
         if translates != (info.source_shape is not None):
@@ -347,6 +349,9 @@ def write_preset(model, recipe, output, data_dir=None):
         },
         "evaluation": recipe.evaluation,
     }
+    if recipe.prior:
+        components = recipe.prior["num_components"]
+        metadata["training"]["prior"] = f"{components} Gaussians, fitted to the latents of the training images"
     if recipe.best:
         metadata["best"] = folders.read_json(output / "best" / folders.METADATA)["best"]
         metadata["training"]["checkpoint"] = (
