@@ -68,7 +68,7 @@ def test_run_folder_holds_logs_pictures_and_a_preset(recipe_file, tmp_path, toy_
 
 def test_a_prior_of_a_model_without_an_encoder_is_refused(recipe_file):
     recipe_file.write_text(RECIPE + "[prior]\nnum_components = 3\n")
-    with pytest.raises(ValueError, match="`prior` in .* which a GAN does not have"):
+    with pytest.raises(ValueError, match=r"`prior` in .* which a GAN does not have"):
         training.Recipe.load(recipe_file)
 
 
