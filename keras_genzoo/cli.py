@@ -54,7 +54,7 @@ def _interpolate(options):
     _require_generator(model, options.name)
     if model.makes_points:
         raise ValueError(f"{options.name!r} makes points, which are not drawn as rows of images.")
-    ends = np.asarray(latent.normal(2 * options.rows, model.latent_dim, options.seed))
+    ends = np.asarray(model.latents_from_seed(2 * options.rows, options.seed))
     latents = np.concatenate(
         [latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
     )

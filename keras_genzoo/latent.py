@@ -54,6 +54,40 @@ def normal(num, latent_dim, seed):
     return normals[:, :latent_dim]
 
 
+def mixture(num, seed, weights, means, factors):
+    """Draws latents of a mixture of Gaussians as a pure function of the seed, as `normal` does.
+
+    The standard normal latent `i` of the seed is scaled and moved by a component, which bits of their own choose.
+    Multiples of 2**-23 as weights are summed without rounding, so that every backend chooses the same components.
+
+    Args:
+        num: Int or scalar tensor, number of latents.
+        seed: Int or scalar integer tensor, from 0 to 2**32 - 1.
+        weights: Float32 tensor `(num_components,)`, at least 0, of sum 1.
+        means: Float32 tensor `(num_components, latent_dim)`.
+        factors: Float32 tensor `(num_components, latent_dim, latent_dim)`, the lower Cholesky factors of the
+            covariances.
+
+    Returns:
+        Float32 tensor of shape `(num, latent_dim)`.
+
+    Example:
+
+    >>> mixture(16, 0, [0.25, 0.75], [[-1.0], [1.0]], [[[0.1]], [[0.1]]]).shape
+    (16, 1)
+    """
+    weights, means, factors = (ops.convert_to_tensor(x, "float32") for x in (weights, means, factors))
+    normals = normal(num, means.shape[1], seed)
+    row = ops.cast(ops.arange(num, dtype="int32"), "uint32")
+    bits, _ = threefry_2x32((ops.cast(seed, "uint32"), 1), (row, ops.zeros_like(row)))
+    # Without the last bound, which rounding may leave below 1.
+    bounds = ops.cumsum(weights)[:-1]
+    component = ops.sum(ops.cast(_uniform(bits)[:, None] > bounds[None], "int32"), axis=1)
+    # Not by a product of matrices, which some accelerators round to fewer bits.
+    scaled = ops.sum(ops.take(factors, component, axis=0) * normals[:, None], axis=2)
+    return ops.take(means, component, axis=0) + scaled
+
+
 def slerp(start, end, num):
     """Interpolates between two latents along the great circle, so that all have a length typical of latents.
 

@@ -53,13 +53,14 @@ class Gaussian(Likelihood):
     """`sum log N(x; m, stddev^2)`, on the scale from 0 to 1.
 
     Args:
-        stddev: Float. Of the square root of 1/2 the logarithm is the negative summed squared error, up to a
-            constant.
+        stddev: Float. Defaults to 0.1. A large one invites collapse: at 1 the squared error of a grey image weighs
+            less than the divergence of its latents. Of the square root of 1/2 the logarithm is the negative summed
+            squared error, up to a constant.
 
     Source: Kingma & Welling 2013, appendix C.2, with a fixed variance.
     """
 
-    def __init__(self, stddev=1.0):
+    def __init__(self, stddev=0.1):
         if stddev <= 0:
             raise ValueError(f"`stddev` must be positive. Received: stddev={stddev}")
         self.stddev = stddev

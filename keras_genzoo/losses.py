@@ -4,6 +4,8 @@
 values are means over the batch, computed in float32.
 """
 
+import functools
+
 import keras
 from keras import ops
 
@@ -80,9 +82,11 @@ class LeastSquares(AdversarialLoss):
     """`c E[(D(x) - 1)^2] + c E[D(G(z))^2]` against `c E[(D(G(z)) - 1)^2]`.
 
     Args:
-        coefficient: Float, c. Defaults to Mao et al.'s 1/2; Zhu et al. 2017 have 1.
+        coefficient: Float, c. Defaults to Mao et al.'s 1/2, which is the name `"least_squares"`. 1 is the name
+            `"mean_squared_error"`, the loss of Zhu et al. 2017: image translators weigh other terms against it,
+            so that the factor matters.
 
-    Source: Mao et al. 2017, equation 9 (a = 0, b = c = 1).
+    Source: Mao et al. 2017, equation 9 (a = 0, b = c = 1); Zhu et al. 2017, section 4, "Training details".
 
     Example:
 
@@ -161,22 +165,15 @@ def get(identifier):
     return _LOSSES[identifier]()
 
 
-def for_translation(identifier):
-    """As `get`, with the least squares of Zhu et al. 2017 under the name `"least_squares"`.
-
-    Image translators weigh other terms against the adversarial loss, so that its factor matters.
-    """
-    return LeastSquares(coefficient=1.0) if identifier == "least_squares" else get(identifier)
-
-
 _LOSSES = {
     "minimax": Minimax,
     "non_saturating": NonSaturating,
     "least_squares": LeastSquares,
+    "mean_squared_error": functools.partial(LeastSquares, coefficient=1.0),
     "hinge": Hinge,
     "wasserstein": Wasserstein,
 }
-for _loss in _LOSSES.values():
+for _loss in (Minimax, NonSaturating, LeastSquares, Hinge, Wasserstein):
     keras.saving.register_keras_serializable(package="keras_genzoo")(_loss)
 
 

@@ -90,6 +90,8 @@ class Recipe:
             one player is `optimizer`.
         evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
         best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
+        prior: Dict with `num_components` and `seed` for `fit_prior` of an autoencoder, which then takes the images of
+            `data` after training.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Recipe:
     optimizers: dict = field(default_factory=dict)
     evaluation: dict = field(default_factory=dict)
     best: dict = field(default_factory=dict)
+    prior: dict = field(default_factory=dict)
 
     @classmethod
     def load(cls, path):
@@ -125,7 +128,7 @@ class Recipe:
         _check_keys(
             path, "", values, known, required={"name", "description", "licence", "model", "data", "epochs"}
         )
-        for table in ("model", "data", "optimizers", "evaluation", "best"):
+        for table in ("model", "data", "optimizers", "evaluation", "best", "prior"):
             if not isinstance(values.get(table, {}), dict):
                 raise ValueError(f"`{table}` in {path} must be a table. Received: {values[table]!r}")
         values["data"] = sources.with_absolute_paths(values["data"], path.parent)
@@ -168,6 +171,8 @@ class Recipe:
             )
         if self.best and not (self.evaluation and "monitor" in self.best):
             raise ValueError(f"`best` in {path} needs `monitor`, and an `evaluation` whose result it names.")
+        required = {"num_components"} if self.prior else set()
+        _check_keys(path, "prior.", self.prior, {"num_components", "seed"}, required)
         if self.best.get("mode", "min") not in ("min", "max"):
             raise ValueError(f"`best.mode` in {path} must be 'min' or 'max'. Received: {self.best['mode']!r}")
         extractor = self.evaluation.get("extractor", "inception")
@@ -183,6 +188,11 @@ class Recipe:
             raise ValueError(
                 f"`data` in {path} must be {wanted} for a {self.model_class.__name__}. Received "
                 f"{_DATA_OF_KIND[source.kind]}: {source.label!r}"
+            )
+        if self.prior and "fitted" not in self.model_class.known_priors:
+            raise ValueError(
+                f"`prior` in {path} is fitted to the latents of images, which a {self.model_class.__name__} does not "
+                "have. Leave it out."
             )
         if (
             source.source_shape
@@ -370,6 +380,8 @@ def train(
     )
     if recipe.best:
         model = models.load(output / "best")
+    if recipe.prior:
+        model.fit_prior(_all_images(recipe.source, data_dir), **recipe.prior)
     write_preset(model, recipe, output, data_dir)
     return model
 
@@ -380,6 +392,13 @@ def _batches(model, recipe, data_dir, step):
     if recipe._grows:
         return model.schedule.batches(load, initial_step=step)
     return load(initial_step=step)
+
+
+def _all_images(source, data_dir):
+    """The images of a source in its own order, float32 in [-1, 1]."""
+    # One by one first: a loader drops its last partial batch.
+    batches = source.load(data_dir, batch_size=1, shuffle=False).unbatch().batch(1000).as_numpy_iterator()
+    return np.concatenate([keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in batches])
 
 
 def write_preset(model, recipe, output, data_dir=None):
@@ -400,6 +419,11 @@ def write_preset(model, recipe, output, data_dir=None):
         },
         "evaluation": recipe.evaluation,
     }
+    if recipe.prior:
+        components = recipe.prior["num_components"]
+        metadata["training"]["prior"] = (
+            f"{components} Gaussians, fitted to the latents of the training images"
+        )
     if recipe.best:
         metadata["best"] = folders.read_json(output / "best" / folders.METADATA)["best"]
         metadata["training"]["checkpoint"] = (

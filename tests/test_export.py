@@ -337,6 +337,15 @@ def make_autoencoder(family):
     return getattr(kg.models, family)(image_shape=(8, 8, 1), latent_dim=LATENT_DIM)
 
 
+def make_fitted_autoencoder():
+    """A WAE-MMD with a prior of its own, whose images are not those of the standard normal."""
+    autoencoder = make_autoencoder("WAEMMD")
+    autoencoder.fit_prior(draw_images(40), num_components=3)
+    fitted, standard = (autoencoder.sample(5, seed=7, prior=prior) for prior in ("fitted", "standard"))
+    assert np.abs(fitted - standard).max() > 5 / 127.5
+    return autoencoder
+
+
 def draw_images(num):
     return np.random.default_rng(2).uniform(-1, 1, (num, 8, 8, 1)).astype("float32")
 
@@ -361,6 +370,7 @@ def test_an_autoencoder_serves_all_it_does_in_a_process_with_tensorflow_alone(tm
     autoencoders = {
         tmp_path / family: make_autoencoder(family) for family in ("Autoencoder", "VAE", "WAEGAN")
     }
+    autoencoders[tmp_path / "fitted"] = make_fitted_autoencoder()
     for folder, autoencoder in autoencoders.items():
         autoencoder.export(folder, verbose=True)
         printed = capsys.readouterr().out
@@ -392,6 +402,7 @@ def test_signatures_of_an_autoencoder_name_their_inputs_and_types(tmp_path):
 @on_jax
 def test_an_autoencoder_on_jax_is_exported(tmp_path):
     pytest.importorskip("tensorflow")
-    vae = make_autoencoder("VAE")
-    vae.export(tmp_path / "vae")
-    assert_serve_as({tmp_path / "vae": vae}, tmp_path)
+    autoencoders = {tmp_path / "vae": make_autoencoder("VAE"), tmp_path / "fitted": make_fitted_autoencoder()}
+    for folder, autoencoder in autoencoders.items():
+        autoencoder.export(folder)
+    assert_serve_as(autoencoders, tmp_path)

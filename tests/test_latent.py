@@ -60,12 +60,19 @@ def test_seed_outside_its_range_is_refused(seed):
 
 def _expected(num, latent_dim, seed):
     """The definition again, in NumPy; it wrote the numbers below."""
-    rotations = ((13, 15, 26, 6), (17, 29, 16, 24))
     pairs = -(-latent_dim // 2)
     rows, columns = np.meshgrid(np.arange(num), np.arange(pairs), indexing="ij")
-    keys = [np.uint64(seed), np.uint64(0), np.uint64(seed ^ 0x1BD11BDA)]
+    a, b = _cipher(rows, columns, (seed, 0))
+    u, v = (((bits >> np.uint64(9)) + 0.5) / 2**23 for bits in (a, b))
+    radius, angle = np.sqrt(-2 * np.log(u)), 2 * np.pi * v
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :latent_dim]
+
+
+def _cipher(left, right, key):
+    rotations = ((13, 15, 26, 6), (17, 29, 16, 24))
+    keys = [np.uint64(key[0]), np.uint64(key[1]), np.uint64(key[0] ^ key[1] ^ 0x1BD11BDA)]
     mask = np.uint64(0xFFFFFFFF)
-    a, b = (rows.astype("uint64") + keys[0]) & mask, columns.astype("uint64") + keys[1]
+    a, b = (left.astype("uint64") + keys[0]) & mask, (right.astype("uint64") + keys[1]) & mask
     for group in range(5):
         for distance in rotations[group % 2]:
             a = (a + b) & mask
@@ -73,9 +80,7 @@ def _expected(num, latent_dim, seed):
             b ^= a
         a = (a + keys[(group + 1) % 3]) & mask
         b = (b + keys[(group + 2) % 3] + np.uint64(group + 1)) & mask
-    u, v = (((bits >> np.uint64(9)) + 0.5) / 2**23 for bits in (a, b))
-    radius, angle = np.sqrt(-2 * np.log(u)), 2 * np.pi * v
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :latent_dim]
+    return a, b
 
 
 @pytest.mark.parametrize(("num", "latent_dim", "seed"), [(1, 1, 0), (5, 7, 123), (3, 100, 2**31)])
@@ -86,3 +91,60 @@ def test_definition_restated_in_numpy(num, latent_dim, seed):
 
 EXPECTED_OF_SEED_0 = [[-1.065453, 0.583695, -0.779213], [0.032399, 0.210641, -1.520308]]
 EXPECTED_OF_LARGEST_SEED = [[0.830496, 1.715869, -1.431055, -0.274642]]
+
+
+WEIGHTS = np.array([0.125, 0.625, 0.25])
+MEANS = np.array([[10.0, 0.0], [0.0, -20.0], [-30.0, 5.0]])
+FACTORS = np.array([[[1.0, 0.0], [0.5, 2.0]], [[0.1, 0.0], [0.0, 0.2]], [[3.0, 0.0], [-1.0, 1.0]]])
+
+
+def _mixture(num, seed, weights=WEIGHTS):
+    return ops.convert_to_numpy(latent.mixture(num, seed, weights, MEANS, FACTORS))
+
+
+class TestMixture:
+    @pytest.mark.parametrize(("num", "seed"), [(1, 0), (50, 123), (20, 2**32 - 1)])
+    def test_is_the_normal_of_the_seed_moved_by_the_component_that_a_stream_of_its_own_chooses(
+        self, num, seed
+    ):
+        rows = np.arange(num)
+        bits, _ = _cipher(rows, np.zeros_like(rows), (seed, 1))
+        component = np.searchsorted(np.cumsum(WEIGHTS), ((bits >> np.uint64(9)) + 0.5) / 2**23)
+        normals = _expected(num, 2, seed)
+        expected = MEANS[component] + np.einsum("nij,nj->ni", FACTORS[component], normals)
+        np.testing.assert_allclose(_mixture(num, seed), expected, atol=1e-4)
+
+    def test_shares_and_moments_of_the_components_are_the_parameters(self):
+        drawn = _mixture(40_000, 3).astype("float64")
+        nearest = np.square(drawn[:, None] - MEANS).sum(-1).argmin(-1)
+        for component, weight in enumerate(WEIGHTS):
+            own = drawn[nearest == component]
+            assert len(own) / len(drawn) == pytest.approx(weight, abs=0.01)
+            covariance = FACTORS[component] @ FACTORS[component].T
+            # Five standard errors of a mean, and of a covariance.
+            tolerance = 5 * np.sqrt(np.diag(covariance) / len(own))
+            assert (np.abs(own.mean(0) - MEANS[component]) < tolerance).all()
+            np.testing.assert_allclose(np.cov(own.T), covariance, atol=0.08 * covariance.max())
+
+    def test_a_latent_depends_on_the_seed_and_its_index_alone(self):
+        sixty = _mixture(60, 5)
+        np.testing.assert_allclose(_mixture(7, 5), sixty[:7], atol=1e-5)
+        assert (_mixture(60, 6) != sixty).all()
+        assert sixty.dtype == np.float32 and len(np.unique(sixty, axis=0)) == 60
+
+    @pytest.mark.parametrize("component", [0, 1, 2])
+    def test_a_component_of_weight_0_is_never_drawn(self, component):
+        weights = np.eye(3)[component]
+        distances = np.abs(_mixture(500, 0, weights) - MEANS[component]).max(1)
+        assert (distances < 5 * np.abs(FACTORS[component]).sum(1).max()).all()
+
+    def test_one_standard_component_is_the_standard_normal(self):
+        drawn = latent.mixture(9, 4, [1.0], np.zeros((1, 3)), np.eye(3)[None])
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(drawn), ops.convert_to_numpy(latent.normal(9, 3, 4))
+        )
+
+    @pytest.mark.parametrize("seed", [-1, 2**32])
+    def test_seed_outside_its_range_is_refused(self, seed):
+        with pytest.raises(ValueError, match=r"`seed` must be an integer from 0 to"):
+            _mixture(2, seed)

@@ -32,7 +32,7 @@ def gaussian(images, logits, stddev):
 
 CASES = {
     "bernoulli": (likelihoods.Bernoulli(), bernoulli),
-    "gaussian": (likelihoods.Gaussian(), lambda x, logits: gaussian(x, logits, 1.0)),
+    "gaussian": (likelihoods.Gaussian(), lambda x, logits: gaussian(x, logits, 0.1)),
     "narrow gaussian": (likelihoods.Gaussian(0.3), lambda x, logits: gaussian(x, logits, 0.3)),
 }
 
@@ -90,7 +90,7 @@ def test_squared_error_is_summed_on_the_scale_from_0_to_1():
     ("likelihood", "right", "wrong"),
     [
         (likelihoods.Bernoulli(), 0.0, -1e4),
-        (likelihoods.Gaussian(), -0.5 * math.log(2 * math.pi), -0.5 * math.log(2 * math.pi) - 0.5),
+        (likelihoods.Gaussian(1.0), -0.5 * math.log(2 * math.pi), -0.5 * math.log(2 * math.pi) - 0.5),
     ],
     ids=["bernoulli", "gaussian"],
 )
@@ -122,7 +122,7 @@ def test_get_and_serialization(name):
 
 def test_names():
     assert isinstance(likelihoods.get("bernoulli"), likelihoods.Bernoulli)
-    assert likelihoods.get("gaussian").stddev == 1.0
+    assert likelihoods.get("gaussian").stddev == 0.1
 
 
 def test_unknown_name_and_stddev_are_refused():

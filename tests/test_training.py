@@ -66,6 +66,12 @@ def test_run_folder_holds_logs_pictures_and_a_preset(recipe_file, tmp_path, toy_
     np.testing.assert_array_equal(again.sample(3, seed=0, labels=1), model.sample(3, seed=0, labels=1))
 
 
+def test_a_prior_of_a_model_without_an_encoder_is_refused(recipe_file):
+    recipe_file.write_text(RECIPE + "[prior]\nnum_components = 3\n")
+    with pytest.raises(ValueError, match=r"`prior` in .* which a GAN does not have"):
+        training.Recipe.load(recipe_file)
+
+
 def test_best_epoch_is_kept_by_its_measure(recipe_file, tmp_path, toy_mnist):
     judge = kg.models.Classifier(image_shape=(28, 28, 1), num_classes=10, filters=(2, 2, 2), feature_dim=4)
     judge.save_to_preset(tmp_path / "judge")

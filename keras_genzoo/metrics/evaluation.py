@@ -1,5 +1,6 @@
 """What a card reports: results with their protocol, never a bare number."""
 
+import copy
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ def evaluate(
     split="test",
     data_dir=None,
     importance_samples=5000,
+    prior=None,
 ):
     """Measures a model against a data set.
 
@@ -79,9 +81,13 @@ def evaluate(
         split: Split of the real images.
         data_dir: Folder with the original files of the data set, as for `keras_genzoo.datasets.load`.
         importance_samples: Int, latents an image for `log_likelihood`.
+        prior: `"fitted"` or `"standard"`: what the model draws latents from. Defaults to each that the model can
+            sample from. Names of results of another prior than the model's default end in it, such as
+            `classifier_frechet_distance_standard_prior`.
 
     Returns:
-        List of dicts with `metric`, `value` and `protocol`, in the order of `measures`.
+        List of dicts with `metric`, `value` and `protocol`, in the order of `measures`; those of the model's default
+        prior first.
 
     Raises:
         ValueError: If a measure is unknown, or the model, the data or the extractor cannot give it.
@@ -99,7 +105,13 @@ def evaluate(
         raise ValueError(
             f"`measures` must be a sequence of names. Received: {measures!r}. Write [{measures!r}]."
         )
+    if prior not in (None, *model.priors):
+        raise ValueError(
+            f"`prior` must be one of {list(model.priors)}, what this model can sample from. Received: prior={prior!r}"
+        )
     subject = _Subject(model, dataset, extractor, num_samples, seed, split, data_dir, importance_samples)
+    if prior not in (None, *model.priors[:1]):
+        subject = subject.with_prior(prior)
     names = subject.default_measures if measures is None else measures
     for name in names:
         if name not in _MEASURES:
@@ -109,7 +121,12 @@ def evaluate(
         for need in _MEASURES[name].needs:
             if complaint := need(subject):
                 raise ValueError(f"`measures`: {name!r} needs {complaint}")
-    return [result for name in names for result in _MEASURES[name].function(subject)]
+    results = [result for name in names for result in _MEASURES[name].function(subject)]
+    for other in model.priors[1:] if prior is None else ():
+        sampling = subject.with_prior(other)
+        of_samples = [name for name in names if _samples in _MEASURES[name].needs]
+        results += [result for name in of_samples for result in _MEASURES[name].function(sampling)]
+    return results
 
 
 class _Subject:
@@ -123,7 +140,17 @@ class _Subject:
         self.num_samples = num_samples
         self.seed = seed
         self.importance_samples = importance_samples
+        # None is the model's default.
+        self.prior = None
         self._extractor = extractor
+
+    def with_prior(self, prior):
+        """The same subject, its samples drawn from another prior."""
+        other = copy.copy(self)
+        other.prior = prior
+        for of_samples in ("samples", "_read_samples"):
+            vars(other).pop(of_samples, None)
+        return other
 
     @property
     def default_measures(self):
@@ -186,7 +213,10 @@ class _Subject:
 
     @cached_property
     def samples(self):
-        return self.model.sample(self.num_samples, seed=self.seed, labels=self.labels_asked, batch_size=500)
+        prior = {} if self.prior is None else {"prior": self.prior}
+        return self.model.sample(
+            self.num_samples, seed=self.seed, labels=self.labels_asked, batch_size=500, **prior
+        )
 
     @cached_property
     def real_features(self):
@@ -238,12 +268,12 @@ class _Subject:
     def about_samples(self, metric, value, **constants):
         """A result that needs samples alone, and what the data set is known to hold."""
         protocol = {"dataset": self.dataset, **self._sampling, **constants}
-        return {"metric": metric, "value": _rounded(value), "protocol": protocol}
+        return {"metric": self.with_suffix(metric), "value": _rounded(value), "protocol": protocol}
 
     def about_both(self, metric, value, **constants):
         """A result that compares features of real images with those of samples."""
         return self.about_images(
-            self.extractor.metric_names.get(metric, metric),
+            self.with_suffix(self.extractor.metric_names.get(metric, metric)),
             value,
             **self._sampling,
             **self.extractor_protocol,
@@ -252,11 +282,18 @@ class _Subject:
 
     @property
     def _sampling(self):
+        priors = self.model.priors
         return {
             "num_fake": self.num_samples,
             "seed": self.seed,
             "averaged_generator": bool(self.model.averages),
+            # Named where there is a choice.
+            **({"prior": self.prior or priors[0]} if len(priors) > 1 else {}),
         }
+
+    def with_suffix(self, metric):
+        """The name of a result of samples: without a suffix of those that `sample` draws by default."""
+        return f"{metric}_{self.prior}_prior" if self.prior else metric
 
     @property
     def extractor_protocol(self):
@@ -333,7 +370,10 @@ def _sliced_wasserstein(subject):
     values = {f"sliced_wasserstein_{height}": distance for height, distance in distances.items()}
     values["sliced_wasserstein"] = np.mean(list(distances.values()))
     protocol = {**subject._sampling, "num_fake": num, **constants}
-    return [subject.about_images(metric, value, num_real=num, **protocol) for metric, value in values.items()]
+    return [
+        subject.about_images(subject.with_suffix(metric), value, num_real=num, **protocol)
+        for metric, value in values.items()
+    ]
 
 
 def _label_agreement(subject):

@@ -1,11 +1,13 @@
 """The plain autoencoder, and what variational and Wasserstein autoencoders share with it."""
 
+import warnings
 from typing import ClassVar
 
 import keras
 from keras import ops
 
 from keras_genzoo import backends, likelihoods, pixels
+from keras_genzoo.layers import GaussianMixture
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import agreeing
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
@@ -17,14 +19,16 @@ class Autoencoder(LatentModel):
     """An encoder and a decoder that are trained to reconstruct images.
 
     The loss is the squared error of an image, summed over its values on the scale from 0 to 1. Nothing gives
-    the latents a distribution, so that `sample`, which decodes standard normal latents, shows what is missing
-    to a generative model: see `VAE`, `WAEMMD` and `WAEGAN`.
+    the latents a distribution: `fit_prior` finds theirs after training, and `sample` then draws from it. Without
+    it `sample` decodes standard normal latents, which is what `VAE`, `WAEMMD` and `WAEGAN` are trained for.
 
     Args:
         image_shape: Tuple `(height, width, channels)`. Defaults to what `encoder` takes.
         latent_dim: Int, length of a latent. Defaults to that of `decoder` or `encoder`, or 20.
         encoder: `keras.Model` from images in [-1, 1] to latents. Defaults to `ConvEncoder`.
         decoder: `keras.Model` from latents to logits of images. Defaults to `ConvDecoder`.
+        num_components: Int or None. Components of the fitted prior, which `fit_prior` sets; to be given where
+            `load_weights` is to read a model with one.
         seed: Int or None, seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
 
@@ -41,10 +45,14 @@ class Autoencoder(LatentModel):
     model.compile()
     model.fit(keras_genzoo.datasets.load("mnist"), epochs=20)
     latents = model.encode(images)
+    model.fit_prior(images, num_components=50)
+    pictures = model.sample(16, seed=0)
     ```
 
     Source: Hinton & Salakhutdinov 2006, without the pretraining.
     """
+
+    known_priors = ("fitted", "standard")
 
     players: ClassVar = {"autoencoder": ("encoder", "decoder")}
     loss_names = ("loss",)
@@ -53,7 +61,9 @@ class Autoencoder(LatentModel):
     # Whether the default encoder gives a mean and a log variance.
     stochastic_encoder = False
 
-    def __init__(self, image_shape=None, latent_dim=None, *, encoder=None, decoder=None, **kwargs):
+    def __init__(
+        self, image_shape=None, latent_dim=None, *, encoder=None, decoder=None, num_components=None, **kwargs
+    ):
         image_shape = agreeing("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
         latent_dim = agreeing(
             "latent_dim",
@@ -84,6 +94,7 @@ class Autoencoder(LatentModel):
                 f"{[output.shape for output in encoder.outputs]}"
             )
         self.set_networks(encoder=encoder, decoder=decoder)
+        self.prior = None if num_components is None else self._make_prior(num_components)
 
     def default_optimizers(self):
         """Adam with learning rate 1e-3, and the usual betas."""
@@ -124,7 +135,111 @@ class Autoencoder(LatentModel):
         outputs = self.encoder(images, training=training)
         return keras.tree.map_structure(lambda output: ops.cast(output, "float32"), outputs)
 
+    # The fitted prior.
+
+    def fit_prior(self, images, num_components=50, seed=0):
+        """Fits a density to the latents of images, which `sample` draws from afterwards.
+
+        A mixture of Gaussians with full covariances, fitted by scikit-learn. It is part of the model: presets,
+        `.keras` files and exports hold it. Training the model further drops it, as it makes other latents.
+
+        Args:
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1]: the training images.
+            num_components: Int, number of Gaussians. More fit closer, up to where the density of held-out
+                latents falls.
+            seed: Int, seed of the fit.
+
+        Raises:
+            ImportError: If scikit-learn is not installed.
+            ValueError: If the images have the wrong shape or range, or are fewer than the components.
+
+        Example:
+
+        ```python
+        vae = keras_genzoo.models.VAE.from_preset("my_vae")
+        images, _ = keras_genzoo.datasets.arrays("mnist")
+        vae.fit_prior(images, num_components=50)
+        pictures = vae.sample(16, seed=0)
+        unfitted = vae.sample(16, seed=0, prior="standard")
+        ```
+
+        Source: Ghosh et al. 2020, "From variational to deterministic autoencoders" (arXiv:1903.12436), section 4.
+        """
+        latents = self.encode(images)
+        prior = self._make_prior(num_components)
+        prior.fit(latents, seed)
+        self._set_prior(prior)
+
+    def _make_prior(self, num_components):
+        with backends.strategy_scope(self):
+            return GaussianMixture(num_components, self.latent_dim)
+
+    def _set_prior(self, prior):
+        # Keras would go on saving a layer that is replaced.
+        self._tracker.untrack(self.prior)
+        self.prior = prior
+
+    def fit(self, *args, **kwargs):
+        if self.prior is not None:
+            warnings.warn(
+                "`fit` drops the fitted prior, which is that of the latents before. Call `fit_prior` again after "
+                "training.",
+                stacklevel=2,
+            )
+            self._set_prior(None)
+        return super().fit(*args, **kwargs)
+
+    fit.__doc__ = LatentModel.fit.__doc__
+
+    @property
+    def priors(self):
+        return self.known_priors if self.prior is not None else ("standard",)
+
+    @property
+    def preset_networks(self):
+        prior = {} if self.prior is None else {"prior": self.prior}
+        return {**super().preset_networks, **prior}
+
+    def latents_from_seed(self, num, seed, prior=None):
+        """The latents that `sample` draws from a prior, by default the fitted one where there is one."""
+        if (prior or self.priors[0]) == "fitted":
+            return self.prior.draw(num, seed)
+        return super().latents_from_seed(num, seed)
+
     # Using a trained model.
+
+    def sample(self, num=None, seed=None, latents=None, labels=None, batch_size=64, prior=None):
+        """Draws images.
+
+        Args:
+            num, seed, latents, labels, batch_size: As for `LatentModel.sample`.
+            prior: `"fitted"`, the density that `fit_prior` has found, or `"standard"`, a standard normal.
+                Defaults to the fitted one where there is one.
+
+        Returns:
+            Float32 NumPy array `(num, height, width, channels)` in [-1, 1].
+
+        Raises:
+            ValueError: If the arguments do not fit one another or the model.
+
+        Example:
+
+        ```python
+        images = vae.sample(16, seed=0)
+        ```
+        """
+        if prior is not None and latents is not None:
+            raise ValueError("Give either `latents` or `prior`, which draws latents, not both.")
+        if prior not in (None, *self.known_priors):
+            raise ValueError(f"`prior` must be one of {list(self.known_priors)}. Received: prior={prior!r}")
+        if prior not in (None, *self.priors):
+            raise ValueError(
+                "`prior` 'fitted' needs a fitted prior, and this model has none. Call `fit_prior(images)` with the "
+                "training images first."
+            )
+        if prior is not None:
+            latents = self.latents_to_sample(num, seed, None, prior=prior)
+        return super().sample(num, seed, latents, labels, batch_size)
 
     def call(self, images, training=False):
         return self.images_from_latents(self._latents_of_any(images))
@@ -198,4 +313,5 @@ class Autoencoder(LatentModel):
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "num_components": self.prior and self.prior.num_components,
         }

@@ -29,7 +29,7 @@ class CycleGAN(TranslationModel):
         width: Int, base width of the default networks.
         num_blocks: Int, residual blocks of the default generators. Defaults to 9 for images whose smaller side
             is at least 256, and to 6.
-        loss: `"least_squares"` (without Mao et al.'s factor 1/2), another name, or a
+        loss: `"mean_squared_error"`, another name of `keras_genzoo.losses.get`, or a
             `keras_genzoo.losses.AdversarialLoss`. The discriminators' is halved (appendix 7.1).
         cycle_weight: Float, weight of the mean absolute difference between an image and its translation
             there and back.
@@ -71,7 +71,7 @@ class CycleGAN(TranslationModel):
         discriminator_b=None,
         width=64,
         num_blocks=None,
-        loss="least_squares",
+        loss="mean_squared_error",
         cycle_weight=10.0,
         identity_weight=0.5,
         history_size=50,
@@ -105,7 +105,7 @@ class CycleGAN(TranslationModel):
                 agreeing(
                     "image_shape[-1]", channels, network, lambda network=network: network.output_shape[-1]
                 )
-        self.adversarial_loss = losses.for_translation(loss)
+        self.adversarial_loss = losses.get(loss)
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
         self.history_size = history_size

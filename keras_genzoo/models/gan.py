@@ -39,8 +39,8 @@ class GAN(LatentModel):
             samples together (Lin et al. 2018).
         width: Int, base width of the default networks for images.
         num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
-        loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"hinge"`, `"wasserstein"`, or a
-            `keras_genzoo.losses.AdversarialLoss`.
+        loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"mean_squared_error"`, `"hinge"`,
+            `"wasserstein"`, or a `keras_genzoo.losses.AdversarialLoss`.
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name (`"r1"`), that is added to the
             discriminator's loss, or None. The discriminator must then have neither batch normalisation, which
             the default one has, nor packing.
@@ -148,7 +148,7 @@ class GAN(LatentModel):
         if self._moves_targets and not self.adversarial_loss.uses_targets:
             raise ValueError(
                 "`real_targets`, `fake_targets` and `label_flip_probability` need a loss with targets "
-                "(minimax, non_saturating, least_squares). Received: "
+                "(minimax, non_saturating, least_squares, mean_squared_error). Received: "
                 f"loss={type(self.adversarial_loss).__name__}"
             )
         if not self.separate_batches and has_batch_normalization(discriminator):

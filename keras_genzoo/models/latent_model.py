@@ -17,6 +17,7 @@ class LatentModel(GenerativeModel):
         latent_dim: Int, length of a latent.
     """
 
+    known_priors = ("standard",)
     # Name of the network that makes the images. Set by each family.
     image_network = "generator"
     # Name of the exported signature from latents to images.
@@ -77,11 +78,14 @@ class LatentModel(GenerativeModel):
         return ops.cast(self.sampling_network(inputs, training=False), "float32")
 
     def latents_from_seed(self, num, seed):
-        """Latents that a seed determines, the first `k` whatever `num` is: float32 tensor `(num, latent_dim)`.
+        """The latents that `sample` draws, a pure function of the seed, also of tensors and in an export.
 
         Args:
-            num: Int or scalar tensor.
-            seed: Int or scalar integer tensor.
+            num: Int or scalar tensor, number of latents.
+            seed: Int or scalar integer tensor, from 0 to 2**32 - 1.
+
+        Returns:
+            Float32 tensor `(num, latent_dim)`.
         """
         return latent.normal(num, self.latent_dim, seed)
 
@@ -128,10 +132,10 @@ class LatentModel(GenerativeModel):
             raise ValueError(f"`labels` must hold {num}, one for each image. Received: {len(labels)}")
         return labels.astype("int32")
 
-    def latents_to_sample(self, num, seed, latents, **options):
+    def latents_to_sample(self, num, seed, latents, **drawing):
         """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`.
 
-        Options are those of `latents_from_seed`.
+        Further arguments are those of `latents_from_seed`.
         """
         if latents is not None:
             latents = np.asarray(latents, "float32")
@@ -149,14 +153,14 @@ class LatentModel(GenerativeModel):
             seed = latent.fresh_seed() if seed is None else seed
             latent.check_seed(seed)
             rows = np.empty((num, 0), "float32")
-            latents = self.inference(self, self._drawn, [rows], seed=np.uint32(seed), **options)
+            latents = self.inference(self, self._drawn, [rows], seed=np.uint32(seed), **drawing)
         elif len(latents) != num:
             raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
         return latents
 
-    def _drawn(self, rows, seed, **options):
+    def _drawn(self, rows, seed, **drawing):
         """As `latents_from_seed`, of as many rows as a tensor has."""
-        return self.latents_from_seed(ops.shape(rows)[0], seed, **options)
+        return self.latents_from_seed(ops.shape(rows)[0], seed, **drawing)
 
     def signatures(self):
         """As `ZooModel.signatures`: from latents, and from a seed, to images."""

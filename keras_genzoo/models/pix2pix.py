@@ -27,7 +27,7 @@ class Pix2Pix(TranslationModel):
         discriminator: `keras.Model` from source and target images, joined along their channels (source
             first), to logits of patches. Defaults to `PatchGANDiscriminator`.
         width: Int, base width of the default networks.
-        loss: `"non_saturating"`, `"least_squares"` (without Mao et al.'s factor 1/2), another name or a
+        loss: `"non_saturating"`, `"mean_squared_error"`, another name of `keras_genzoo.losses.get`, or a
             `keras_genzoo.losses.AdversarialLoss`. The discriminator's is halved, which slows it down
             relative to the generator (section 3.3).
         l1_weight: Float, weight of the mean absolute difference to the target.
@@ -98,7 +98,7 @@ class Pix2Pix(TranslationModel):
             discriminator,
             lambda: discriminator.input_shape[-1],
         )
-        self.adversarial_loss = losses.for_translation(loss)
+        self.adversarial_loss = losses.get(loss)
         self.l1_weight = l1_weight
         self.set_networks(generator=generator, discriminator=discriminator)
 

@@ -24,7 +24,8 @@ class VAE(Autoencoder):
         encoder: `keras.Model` from images in [-1, 1] to a list of the posterior's mean and log variance.
             Defaults to `ConvEncoder`.
         decoder: `keras.Model` from latents to logits of images. Defaults to `ConvDecoder`.
-        likelihood: `"bernoulli"`, `"gaussian"`, or a `keras_genzoo.likelihoods.Likelihood`.
+        likelihood: `"bernoulli"`, `"gaussian"` (a standard deviation of 0.1 on the scale from 0 to 1), or a
+            `keras_genzoo.likelihoods.Likelihood`.
         beta: Float, weight of the divergence (Higgins et al. 2017, equation 4).
         kl_floor: Float, nats a latent dimension below which an image's divergence is not pushed further.
         importance_samples: Int, number of latents drawn an image. Above 1 the bound is that of the

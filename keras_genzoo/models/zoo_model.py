@@ -23,6 +23,8 @@ class ZooModel(PresetModel, keras.Model):
     # The kinds of data that `fit` takes, the usual one first: "images", "pairs" that belong together, or
     # "unpaired" images of two kinds.
     trains_on = ("images",)
+    # The densities of latents that some models of the class sample from: "standard", "fitted".
+    known_priors = ()
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -36,6 +38,11 @@ class ZooModel(PresetModel, keras.Model):
             `batch_size`; and `num_steps`, the int of training steps in all.
         """
         return {"model": {}, "data": {"batch_size": 64}, "num_steps": 10_000}
+
+    @property
+    def priors(self):
+        """The priors that this model can sample from, the default one first."""
+        return self.known_priors
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, after a check of the data.

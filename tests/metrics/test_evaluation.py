@@ -94,6 +94,7 @@ class Sampler:
 
     averages = {}  # noqa: RUF012
     num_classes = None
+    priors = ("standard",)
 
     def __init__(self, samples):
         self.samples = np.asarray(samples, "float32")
@@ -106,6 +107,8 @@ class Sampler:
 
 class Decoder:
     """A model that can say log p(x) and reconstruct, both in ways that are easy to check."""
+
+    priors = ()
 
     def __init__(self, binarize):
         self.binarize = binarize
@@ -123,6 +126,7 @@ class Inverter:
     """A translator whose translations are easy to check: negatives, in colour."""
 
     source_channels, sampling_dropout, averages = 1, True, {}
+    priors = ()
     in_direction = models.TranslationModel.in_direction
 
     def __init__(self, directions=("source_to_target",), **attributes):
@@ -308,6 +312,28 @@ class TestMeasuresOfFeatures:
     def test_too_few_samples_are_warned_of(self, judge):
         with pytest.warns(UserWarning, match=r"5 samples do not determine a covariance of 5 dimensions"):
             metrics.evaluate(gan(), "toy", judge, ["frechet_distance"], num_samples=5)
+
+
+class TestPriors:
+    def test_both_are_measured_and_named_the_other_than_the_default_by_its_suffix(self, judge):
+        vae = models.VAE(image_shape=(8, 8, 1), latent_dim=2, num_components=2)
+        vae.prior.set_weights(
+            [np.array([0.5, 0.5]), np.array([[4.0, 0.0], [-4.0, 0.0]]), np.zeros((2, 2, 2))]
+        )
+        results = by_name(metrics.evaluate(vae, "toy", judge, ["frechet_distance"], num_samples=24))
+        name = "classifier_frechet_distance"
+        assert list(results) == [name, f"{name}_standard_prior"]
+        assert results[name]["protocol"]["prior"] == "fitted"
+        assert results[f"{name}_standard_prior"]["protocol"]["prior"] == "standard"
+        assert results[name]["value"] != results[f"{name}_standard_prior"]["value"]
+        for prior, key in (("fitted", name), ("standard", f"{name}_standard_prior")):
+            (alone,) = metrics.evaluate(vae, "toy", judge, ["frechet_distance"], num_samples=24, prior=prior)
+            assert alone == results[key]
+
+    def test_a_prior_that_the_model_does_not_have_is_refused(self, judge):
+        vae = models.VAE(image_shape=(8, 8, 1), latent_dim=2)
+        with pytest.raises(ValueError, match=r"`prior` must be one of \['standard'\].*prior='fitted'"):
+            metrics.evaluate(vae, "toy", judge, prior="fitted")
 
 
 class TestMeasuresOfRealImages:

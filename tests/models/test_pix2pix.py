@@ -58,7 +58,7 @@ class TestAlgorithm:
 
     rate = 0.05
 
-    @pytest.mark.parametrize("loss", ["non_saturating", "least_squares"])
+    @pytest.mark.parametrize("loss", ["non_saturating", "mean_squared_error"])
     def test_step_is_that_of_the_paper(self, loss):
         model = make_linear_pix2pix(self.rate, loss=loss)
         generator, discriminator = flat_weights(model.generator), flat_weights(model.discriminator)
@@ -73,7 +73,7 @@ class TestAlgorithm:
             return discriminator[0] * sources + discriminator[1] * images + discriminator[2]
 
         def error(logits, target):
-            if loss == "least_squares":
+            if loss == "mean_squared_error":
                 return ((logits - target) ** 2).mean()
             return np.logaddexp(0, -logits if target else logits).mean()
 

@@ -1,5 +1,7 @@
 """Wasserstein autoencoders: the discrepancy, the constants of the paper, the losses of both."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -44,6 +46,12 @@ def _discrepancy(first, second, scale):
                 total += (kernel(first[i], first[j]) + kernel(second[i], second[j])) / (num * (num - 1))
             total -= 2 * kernel(first[i], second[j]) / num**2
     return total
+
+
+def _discrepancies(latents):
+    """With the seven scales of the authors' program."""
+    multiples = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    return sum(_discrepancy(PRIOR, latents, multiple * 2 * LATENT_DIM) for multiple in multiples)
 
 
 class TestMaximumMeanDiscrepancy:
@@ -120,33 +128,47 @@ class TestNumbersOfThePaper:
         assert layers == [9 * 512, 513 * 512, 513 * 512, 513 * 512, 513]
         assert wae.discriminator.count_params() == 793_089
 
-    def test_scale_of_the_kernel_is_the_expected_squared_distance_of_two_latents(self):
+    def test_scales_of_the_kernel_are_those_of_the_authors_program(self):
+        """Multiples of the expected squared distance of two latents of the prior."""
         wae = make_autoencoder("WAEMMD")
+        _give_prior(wae)
+        latents = 0.3 * PRIOR[::-1] + 0.2
+        assert float(wae.penalty(latents)) == pytest.approx(_discrepancies(latents), abs=1e-5)
+
+    def test_the_text_s_one_scale_is_the_expected_squared_distance_of_two_latents(self):
+        wae = make_autoencoder("WAEMMD", kernel_scales=[1.0])
         _give_prior(wae)
         latents = 0.3 * PRIOR[::-1] + 0.2
         assert float(wae.penalty(latents)) == pytest.approx(
             _discrepancy(PRIOR, latents, 2 * LATENT_DIM), abs=1e-5
         )
 
+    @pytest.mark.parametrize("family", ["WAEMMD", "WAEGAN"])
+    def test_weight_of_the_squared_error_is_that_of_the_authors_program(self, family):
+        assert make_autoencoder(family).reconstruction_weight == 0.05
+
 
 class TestLosses:
-    @pytest.mark.parametrize("penalty_weight", [10.0, 0.5])
-    def test_of_the_wae_mmd(self, penalty_weight):
-        wae = make_autoencoder("WAEMMD", penalty_weight=penalty_weight)
+    @pytest.mark.parametrize(("penalty_weight", "reconstruction_weight"), [(10.0, 0.05), (0.5, 2.0)])
+    def test_of_the_wae_mmd(self, penalty_weight, reconstruction_weight):
+        wae = make_autoencoder(
+            "WAEMMD", penalty_weight=penalty_weight, reconstruction_weight=reconstruction_weight
+        )
         _give_prior(wae)
         latents = wae.encoder(IMAGES)
         reconstruction = _squared_error(IMAGES, _numpy(wae.decoder(latents)))
-        penalty = _discrepancy(PRIOR, _numpy(latents), 2 * LATENT_DIM)
+        penalty = _discrepancies(_numpy(latents))
         for logs in (
             wae.test_on_batch(IMAGES, return_dict=True),
             wae.train_on_batch(IMAGES, return_dict=True),
         ):
             assert logs["reconstruction_loss"] == pytest.approx(reconstruction, rel=1e-4)
             assert logs["penalty"] == pytest.approx(penalty, abs=1e-4)
-            assert logs["loss"] == pytest.approx(reconstruction + penalty_weight * penalty, rel=1e-3)
+            weighted = reconstruction_weight * reconstruction + penalty_weight * penalty
+            assert logs["loss"] == pytest.approx(weighted, rel=1e-3)
 
     def test_of_the_wae_gan(self):
-        wae = make_autoencoder("WAEGAN", penalty_weight=0.5)
+        wae = make_autoencoder("WAEGAN", penalty_weight=0.5, reconstruction_weight=0.25)
         _give_prior(wae)
         latents = _numpy(wae.encoder(IMAGES)).astype("float32")
         real, fake = _numpy(wae.discriminator(PRIOR)), _numpy(wae.discriminator(latents))
@@ -157,7 +179,7 @@ class TestLosses:
         assert logs["discriminator_loss"] == pytest.approx(expected, rel=1e-4)
         assert logs["penalty"] == pytest.approx(_softplus(-fake).mean(), rel=1e-4)
         assert logs["reconstruction_loss"] == pytest.approx(reconstruction, rel=1e-4)
-        assert logs["loss"] == pytest.approx(reconstruction + 0.5 * _softplus(-fake).mean(), rel=1e-4)
+        assert logs["loss"] == pytest.approx(0.25 * reconstruction + 0.5 * _softplus(-fake).mean(), rel=1e-4)
 
     def test_step_of_the_wae_gan_is_the_discriminator_s_and_then_the_autoencoder_s(self):
         """Algorithm 1 by the gradients of the two losses; the encoder meets the updated discriminator."""
@@ -185,7 +207,7 @@ class TestLosses:
             latents = expected.encoder(IMAGES)
             errors = (IMAGES + 1) / 2 - ops.sigmoid(expected.decoder(latents))
             penalty = ops.mean(ops.softplus(-expected.discriminator(latents)))
-            return ops.sum(ops.square(errors)) / len(IMAGES) + 10.0 * penalty
+            return 0.05 * ops.sum(ops.square(errors)) / len(IMAGES) + 10.0 * penalty
 
         loss = descend(autoencoder_loss, expected.variables_of("autoencoder"))
         assert logs["discriminator_loss"] == pytest.approx(discriminator_loss, rel=1e-4)
@@ -219,6 +241,21 @@ class TestLosses:
 def test_options_and_networks_that_do_not_fit_are_refused(family):
     with pytest.raises(ValueError, match=r"`penalty_weight` must be at least 0. Received: -1.0"):
         make_autoencoder(family, penalty_weight=-1.0)
+    with pytest.raises(ValueError, match=r"`reconstruction_weight` must be positive. Received: 0"):
+        make_autoencoder(family, reconstruction_weight=0)
+
+
+@pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,)])
+def test_kernel_scales_that_are_not_positive_are_refused(scales):
+    with pytest.raises(ValueError, match=r"`kernel_scales` must hold positive floats. Received: \("):
+        make_autoencoder("WAEMMD", kernel_scales=scales)
+
+
+def test_weights_and_scales_are_in_the_config():
+    wae = make_autoencoder("WAEMMD", reconstruction_weight=1.0, penalty_weight=3.0, kernel_scales=[1.0, 2.0])
+    again = models.WAEMMD.from_config(json.loads(json.dumps(wae.get_config())))
+    assert (again.reconstruction_weight, again.penalty_weight) == (1.0, 3.0)
+    assert again.kernel_scales == (1.0, 2.0)
 
 
 def test_a_discriminator_of_other_latents_is_refused():
