@@ -9,6 +9,9 @@ from PIL import Image, ImageOps
 # What is taken for a picture in a folder. Pillow reads more, of files that are named.
 _SUFFIXES = {f".{kind}" for kind in "avif bmp gif jp2 jpeg jpg pgm png pnm ppm tga tif tiff webp".split()}
 
+# What pictures are written as.
+WRITABLE = (".png", ".jpg", ".jpeg", ".webp")
+
 
 def find(folder):
     """Sorted paths of the picture files in a folder and its sub-folders, but for names that begin with a dot."""
