@@ -27,7 +27,7 @@ def start():
     """Imports all of the package, and with it Keras, without the lines that TensorFlow writes at its start."""
     # Lines of information that TensorFlow writes once it has read this; those before, it writes all the same.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    with startup_lines_dropped():
+    with usual_lines_dropped():
         # Keras imports TensorFlow where it is installed, beside JAX as well, but later. A device is asked for here
         # since that writes lines too; it does not hinder a strategy that sets up its devices itself.
         with contextlib.suppress(ImportError):
@@ -38,8 +38,8 @@ def start():
 
 
 @contextlib.contextmanager
-def startup_lines_dropped():
-    """Leaves out, of what is written to stderr inside, the lines that TensorFlow writes at every start.
+def usual_lines_dropped():
+    """Leaves out, of what is written to stderr inside, the lines that TensorFlow writes at every start or export.
 
     They come from C++, straight to the file descriptor. Everything else that was written there follows at the end.
     Nothing is left out with `TF_CPP_MIN_LOG_LEVEL=0`, nor where stderr is closed or no file can be written.
@@ -63,25 +63,27 @@ def startup_lines_dropped():
             os.dup2(stderr.fileno(), 2)
             caught.seek(0)
             with contextlib.suppress(OSError):
-                stderr.write(without_startup_lines(caught.read()))
+                stderr.write(without_usual_lines(caught.read()))
                 stderr.flush()
 
 
-# What TensorFlow 2.20 and 2.21 write at every start, whether or not something is amiss: information, the note that
-# their log is not ready yet, and that NVIDIA's driver is not installed (303). Warnings and other errors are shown.
-_STARTUP_LINE = re.compile(
+# What TensorFlow 2.20 and 2.21 write whether or not something is amiss: information, the note that their log is not
+# ready yet, that NVIDIA's driver is not installed (303), and which options LiteRT's converter has no use for. Other
+# warnings and errors are shown.
+_USUAL_LINE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
     rb"|I\d{4} \d\d:\d\d:.*"
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: I .*"
     rb"|To enable the following instructions: .* rebuild TensorFlow with the appropriate compiler flags\."
     rb"|E.* failed call to cuInit: .*UNKNOWN ERROR \(303\)"
+    rb"|W.* tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored (output_format|drop_control_dependency)\."
 )
 
 
-def without_startup_lines(text):
-    """Bytes of a log without the lines that TensorFlow writes at every start."""
+def without_usual_lines(text):
+    """Bytes of a log without the lines that TensorFlow writes at every start or export."""
     lines = text.splitlines(keepends=True)
-    return b"".join(line for line in lines if not _STARTUP_LINE.fullmatch(line.rstrip(b"\r\n")))
+    return b"".join(line for line in lines if not _USUAL_LINE.fullmatch(line.rstrip(b"\r\n")))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 
 from keras_genzoo import _command
@@ -92,9 +93,13 @@ def _sample(options):
 
     model = models.load(options.name)
     _require_generator(model, options.name)
-    prior = {} if options.prior is None else {"prior": options.prior}
-    if prior and options.prior not in (known := getattr(model, "priors", ("standard",))):
-        raise ValueError(f"--prior of {options.name!r} must be {' or '.join(known)}, not {options.prior}.")
+    priors = getattr(model, "priors", ("standard",))
+    if options.prior not in (None, *priors):
+        raise ValueError(
+            f"--prior of {options.name!r} must be {' or '.join(priors)}. Received: {options.prior}"
+        )
+    # Only models with a choice take it.
+    prior = {} if options.prior in (None, priors[0]) else {"prior": options.prior}
     labels = _labels(model, options, options.num)
     images = model.sample(options.num, seed=options.seed, labels=labels, **prior)
     if model.makes_points:
@@ -263,13 +268,17 @@ def _export(options):
     from keras_genzoo import models
 
     model = models.load(options.name)
+    direction = {}
     if hasattr(model, "translate"):
-        model.export(options.output, options.format, direction=options.direction, verbose=True)
-        return
-    _require_generator(model, options.name)
-    if options.direction is not None:
-        raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
-    model.export(options.output, options.format, verbose=True)
+        direction = {"direction": options.direction}
+    else:
+        _require_generator(model, options.name)
+        if options.direction is not None:
+            raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
+    # Keras' exporter to ONNX asks NumPy for a name that it no longer has.
+    warnings.filterwarnings("ignore", "In the future `np.object` will be defined", FutureWarning)
+    with _command.usual_lines_dropped():
+        model.export(options.output, options.format, verbose=True, **direction)
 
 
 def _labels(model, options, num):
@@ -299,7 +308,7 @@ def _check_preset(name):
     from keras_genzoo import presets
 
     # A download imports Keras.
-    with _command.startup_lines_dropped():
+    with _command.usual_lines_dropped():
         return presets.metadata(name)
 
 
