@@ -36,10 +36,20 @@ def main(arguments=None):
         # signal SIGPIPE ends.
         _discard_stdout()
         return 141
-    except (ValueError, OSError, ImportError, FloatingPointError, MemoryError) as error:
+    except Exception as error:
+        if not isinstance(error, _expected_failures()):
+            raise
         print(f"genzoo {options.command}: {error}", file=sys.stderr)
         _discard_stdout()
         return 1
+
+
+def _expected_failures():
+    """Classes of errors whose message says all: of input, and of a disk or a memory that is full."""
+    expected = [ValueError, OSError, ImportError, FloatingPointError, MemoryError, RuntimeError]
+    if tensorflow := sys.modules.get("tensorflow"):
+        expected += [tensorflow.errors.ResourceExhaustedError, tensorflow.errors.PermissionDeniedError]
+    return tuple(expected)
 
 
 def _discard_stdout():
