@@ -427,7 +427,7 @@ class TestRefusals:
                 gan,
                 "toy",
                 "frechet_distence",
-                r"Unknown measure 'frechet_distence'.*mean 'frechet_distance'\?",
+                r"Unknown measure 'frechet_distence'.*mean 'frechet_distance'",
             ),
             (gan, "toy", "beauty", r"Known measures: \['test_accuracy', "),
             (gan, "toy", "FID", r"`measures=\['frechet_distance'\], extractor='inception'`"),
