@@ -1,23 +1,29 @@
 """keras_genzoo: generative image models for Keras that train with `fit`, load by name, and export."""
 
-from keras_genzoo import (
-    callbacks,
-    datasets,
-    growth,
-    latent,
-    layers,
-    likelihoods,
-    losses,
-    metrics,
-    models,
-    networks,
-    optimizers,
-    penalties,
-    pixels,
-    presets,
-    visualization,
-)
+import importlib
+
+from keras_genzoo import _command
 from keras_genzoo._version import __version__
+
+# The classes of all modules are registered with Keras, so that it loads what was saved; the command starts later.
+if not _command.is_this_process():
+    from keras_genzoo import (
+        callbacks,
+        datasets,
+        growth,
+        latent,
+        layers,
+        likelihoods,
+        losses,
+        metrics,
+        models,
+        networks,
+        optimizers,
+        penalties,
+        pixels,
+        presets,
+        visualization,
+    )
 
 __all__ = [
     "__version__",
@@ -37,3 +43,13 @@ __all__ = [
     "presets",
     "visualization",
 ]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

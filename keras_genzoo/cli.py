@@ -1,41 +1,117 @@
-"""The command `genzoo`."""
+"""The command `genzoo`.
+
+What is typed is checked first, as far as that needs no Keras: `_command.start` imports it, which takes seconds.
+"""
 
 import argparse
 import json
 import os
 import shlex
+import shutil
 import sys
+import textwrap
+import warnings
 from pathlib import Path
+
+from keras_genzoo import _command
+from keras_genzoo._version import __version__
 
 
 def main(arguments=None):
     """Runs the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        options.command, options.run = "help", lambda _: parser.print_help()
     try:
-        return options.run(options) or 0
+        status = options.run(options) or 0
+        # Here, where it can still be told that the disk is full.
+        _flush_stdout()
+        return status
     except KeyboardInterrupt:
         print(f"genzoo {options.command}: stopped.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ImportError, FloatingPointError) as error:
+    except BrokenPipeError:
+        # Whoever reads has read enough, as in `genzoo list | head -1`. The status is that of a program that the
+        # signal SIGPIPE ends.
+        _discard_stdout()
+        return 141
+    except Exception as error:
+        if not isinstance(error, _expected_failures()):
+            raise
         print(f"genzoo {options.command}: {error}", file=sys.stderr)
+        _discard_stdout()
         return 1
+
+
+def _expected_failures():
+    """Classes of errors whose message says all: of input, and of a disk or a memory that is full."""
+    expected = [ValueError, OSError, ImportError, FloatingPointError, MemoryError, RuntimeError]
+    if tensorflow := sys.modules.get("tensorflow"):
+        expected += [tensorflow.errors.ResourceExhaustedError, tensorflow.errors.PermissionDeniedError]
+    return tuple(expected)
+
+
+def _discard_stdout():
+    """Sends what stdout still holds nowhere if it cannot be written, so that Python does not try at its end."""
+    try:
+        _flush_stdout()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _flush_stdout():
+    # None where stdout is closed.
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def _list(options):
     from keras_genzoo import presets
 
-    for name in presets.names():
-        entry = presets.describe(name)
-        print(f"{name:28} {entry['class']:12} {entry['parameters']['total']:>12,}  {entry['description']}")
+    entries = {name: presets.describe(name) for name in presets.names() if options.pattern in name}
+    if not entries:
+        raise ValueError(f"No name of a pretrained model holds {options.pattern!r}.")
+    rows = {
+        name: (entry["class"], _millions(entry["parameters"]["total"])) for name, entry in entries.items()
+    }
+    widths = [
+        max(map(len, column)) for column in zip(*((name, *row) for name, row in rows.items()), strict=True)
+    ]
+    indent = sum(widths) + 6
+    room = min(shutil.get_terminal_size((100, 24)).columns, 100) - indent
+    for name, (class_name, size) in rows.items():
+        head = f"{name:{widths[0]}}  {class_name:{widths[1]}}  {size:>{widths[2]}}  "
+        first_sentence = entries[name]["description"].split(". ")[0].removesuffix(".")
+        print(
+            head
+            + f"\n{' ' * indent}".join(textwrap.wrap(first_sentence, max(room, 30), break_on_hyphens=False))
+        )
+
+
+def _millions(number):
+    return f"{number / 1e6:.1f}M"
 
 
 def _sample(options):
+    output = _writable_file(options.output)
+    _check_preset(options.name)
+    _command.start()
     from keras_genzoo import models, visualization
 
-    output = _writable_file(options.output)
     model = models.load(options.name)
     _require_generator(model, options.name)
-    images = model.sample(options.num, seed=options.seed, labels=_labels(model, options, options.num))
+    priors = getattr(model, "priors", ("standard",))
+    if options.prior not in (None, *priors):
+        raise ValueError(
+            f"--prior of {options.name!r} must be {' or '.join(priors)}. Received: {options.prior}"
+        )
+    # Only models with a choice take it.
+    prior = {} if options.prior in (None, priors[0]) else {"prior": options.prior}
+    labels = _labels(model, options, options.num)
+    images = model.sample(options.num, seed=options.seed, labels=labels, **prior)
     if model.makes_points:
         visualization.save_scatter(images, output)
     else:
@@ -45,11 +121,13 @@ def _sample(options):
 
 
 def _interpolate(options):
+    output = _writable_file(options.output)
+    _check_preset(options.name)
+    _command.start()
     import numpy as np
 
     from keras_genzoo import latent, models, visualization
 
-    output = _writable_file(options.output)
     model = models.load(options.name)
     _require_generator(model, options.name)
     if model.makes_points:
@@ -67,11 +145,13 @@ def _interpolate(options):
 
 
 def _translate(options):
+    outputs = _translation_outputs(options.images, Path(options.output))
+    _check_preset(options.name)
+    _command.start()
     from tqdm import tqdm
 
     from keras_genzoo import datasets, models, pictures, visualization
 
-    outputs = _translation_outputs(options.images, Path(options.output))
     model = models.load(options.name)
     if not hasattr(model, "translate"):
         raise ValueError(f"{options.name!r} is a {type(model).__name__}, which does not translate images.")
@@ -123,11 +203,17 @@ def _translation_outputs(inputs, folder):
             raise ValueError(f"{file} would be written over {output}. Choose another --output.")
         if (other := writers.setdefault(output, file)) != file:
             raise ValueError(f"{other} and {file} would both be written to {output}. Translate them apart.")
-    _writable_file(next(iter(outputs.values())))
+    _check_writable(next(iter(outputs.values())))
     return outputs
 
 
 def _train(options):
+    if options.recipe is not None and not _recipe_path(options.recipe).is_file():
+        raise FileNotFoundError(
+            f"There is no recipe {options.recipe!r}. Give the path of a .toml file, such as those in "
+            "tools/recipes/ of a checkout."
+        )
+    _command.start()
     from keras_genzoo import callbacks, training
 
     recipe = _recipe(options)
@@ -208,10 +294,7 @@ def _resume_command(options, output):
 
 
 def _evaluate(options):
-    from keras_genzoo import metrics, models, presets
-
-    model = models.load(options.name)
-    arguments = dict(presets.metadata(options.name).get("evaluation") or {})
+    arguments = dict(_check_preset(options.name).get("evaluation") or {})
     for name in ("dataset", "extractor", "measures", "num_samples"):
         if (value := getattr(options, name)) is not None:
             arguments[name] = value
@@ -220,21 +303,32 @@ def _evaluate(options):
             f"{options.name!r} does not say how it is measured: its metadata has no `evaluation`. Name the data "
             "with --dataset, and an --extractor."
         )
+    _command.start()
+    from keras_genzoo import metrics, models
+
+    model = models.load(options.name)
     for result in metrics.evaluate(model, **arguments, data_dir=options.data_dir):
         print(json.dumps(result))
 
 
 def _export(options):
+    _check_preset(options.name)
+    _check_writable(Path(options.output))
+    _command.start()
     from keras_genzoo import models
 
     model = models.load(options.name)
+    direction = {}
     if hasattr(model, "translate"):
-        model.export(options.output, options.format, direction=options.direction, verbose=True)
-        return
-    _require_generator(model, options.name)
-    if options.direction is not None:
-        raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
-    model.export(options.output, options.format, verbose=True)
+        direction = {"direction": options.direction}
+    else:
+        _require_generator(model, options.name)
+        if options.direction is not None:
+            raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
+    # Keras' exporter to ONNX asks NumPy for a name that it no longer has.
+    warnings.filterwarnings("ignore", "In the future `np.object` will be defined", FutureWarning)
+    with _command.usual_lines_dropped():
+        model.export(options.output, options.format, verbose=True, **direction)
 
 
 def _labels(model, options, num):
@@ -259,19 +353,36 @@ def _require_generator(model, name):
         raise ValueError(f"{name!r} is a {type(model).__name__}, which does not make images.")
 
 
+def _check_preset(name):
+    """The metadata of a preset, whose files are checked, and fetched, before Keras is imported."""
+    from keras_genzoo import presets
+
+    # A download imports Keras.
+    with _command.usual_lines_dropped():
+        return presets.metadata(name)
+
+
 def _writable_file(path):
-    """The path of an output file, refused before any work where it cannot be written."""
+    """The path of a picture to write, refused before any work where it cannot be written."""
+    from keras_genzoo import pictures
+
     path = Path(path)
-    parent = path.parent
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"--output {str(path)!r} must end with .png.")
+    if path.suffix.lower() not in pictures.WRITABLE:
+        *kinds, last = pictures.WRITABLE
+        raise ValueError(f"--output {str(path)!r} must end with {', '.join(kinds)} or {last}.")
     if path.is_dir():
         raise ValueError(f"--output {str(path)!r} is a folder: give the name of a file.")
+    _check_writable(path)
+    return path
+
+
+def _check_writable(path):
+    """Refuses the path of a file or folder to write whose folder neither is writable nor can be made."""
+    parent = path.parent
     while not parent.exists():
         parent = parent.parent
     if not (parent.is_dir() and os.access(parent, os.W_OK)):
         raise ValueError(f"--output {str(path)!r} cannot be written: {parent} is not a writable folder.")
-    return path
 
 
 def _recipe_path(name):
@@ -283,25 +394,33 @@ def _recipe_path(name):
 
 def _parser():
     parser = argparse.ArgumentParser(prog="genzoo", description="Generative image models for Keras.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
     def add(name, run, help):
         command = commands.add_parser(name, help=help, description=help)
         command.set_defaults(run=run)
         return command
 
-    add("list", _list, "List the pretrained models.")
+    command = add("list", _list, "List the pretrained models: name, class, parameters and what each does.")
+    command.add_argument("pattern", nargs="?", default="", metavar="TEXT", help="only names that hold this")
 
-    command = add("sample", _sample, "Draw images from a pretrained model into a PNG grid.")
+    command = add("sample", _sample, "Draw images from a pretrained model into a grid.")
     _add_picture_options(command, "samples.png")
     command.add_argument("--num", type=_positive_int, default=64, help="number of images (default 64)")
+    command.add_argument(
+        "--prior",
+        choices=("standard", "fitted"),
+        help="distribution of an autoencoder's latents: the standard normal, or the one fitted to the training "
+        "images (default, where there is one)",
+    )
 
-    command = add("interpolate", _interpolate, "Draw paths between random latents, a row each.")
+    command = add("interpolate", _interpolate, "Draw paths between random latents, one per row.")
     _add_picture_options(command, "paths.png")
     command.add_argument("--rows", type=_positive_int, default=8, help="number of paths (default 8)")
-    command.add_argument("--steps", type=_positive_int, default=10, help="images a path (default 10)")
+    command.add_argument("--steps", type=_positive_int, default=10, help="images per path (default 10)")
 
-    command = add("translate", _translate, "Translate pictures, each into a PNG file of its name.")
+    command = add("translate", _translate, "Translate pictures, each into a png file of its name.")
     command.add_argument("name", help="name or folder of a pretrained model")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
     command.add_argument("--output", required=True, help="folder for the translations")
@@ -351,7 +470,9 @@ def _parser():
     own.add_argument("--batch-size", type=_positive_int, help="images per batch (default: the family's)")
     own.add_argument("--name", help="name of the trained model (default: of class and folder)")
 
-    command = add("evaluate", _evaluate, "Measure a pretrained model as its card does, a JSON line a result.")
+    command = add(
+        "evaluate", _evaluate, "Measure a pretrained model as its card does, one JSON line per result."
+    )
     command.add_argument("name", help="name or folder of a pretrained model")
     command.add_argument("--num-samples", type=_positive_int, help="number of samples instead of the card's")
     command.add_argument("--dataset", help="data set instead of the card's")
@@ -370,7 +491,7 @@ def _parser():
 
 def _add_picture_options(command, output):
     command.add_argument("name", help="name or folder of a pretrained model")
-    command.add_argument("--output", default=output, help=f"PNG file (default {output})")
+    command.add_argument("--output", default=output, help=f"png, jpg or webp file (default {output})")
     command.add_argument("--seed", type=int, default=0, help="seed of the latents (default 0)")
     command.add_argument("--label", type=int, help="class to draw (default: all in turn)")
     command.add_argument(

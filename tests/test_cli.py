@@ -1,6 +1,8 @@
 """The command `genzoo`, as a user types it."""
 
 import json
+import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 import keras_genzoo as kg
-from keras_genzoo import cli, export
+from keras_genzoo import _command, cli, export, training
 from tests import support
 from tests.support import toy_dataset
 
@@ -45,10 +47,185 @@ def genzoo(*arguments):
     return cli.main([str(argument) for argument in arguments])
 
 
-def test_list_shows_every_released_preset(capsys):
+@pytest.fixture
+def start_genzoo(tmp_path):
+    """Function that starts the command in a process of its own, as an installation does."""
+    script = tmp_path / "bin" / "genzoo"
+    script.parent.mkdir()
+    script.write_text("import sys; from keras_genzoo.cli import main; sys.exit(main())")
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"PYTHONPATH": str(Path(kg.__file__).parents[1])}
+
+    def start(*arguments, python_options=(), program=(script,), **keywords):
+        command = [sys.executable, *python_options, *program, *arguments]
+        return subprocess.run(list(map(str, command)), env=environment, text=True, timeout=300, **keywords)
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "stdout", "stderr"),
+    [
+        ((), 0, "usage: genzoo", ""),
+        (("--help",), 0, "interpolate", ""),
+        (("sample", "--help"), 0, "--seed", ""),
+        (("--version",), 0, f"genzoo {kg.__version__}\n", ""),
+        (("list",), 0, "dcgan_fashion_mnist", ""),
+        (("smaple",), 2, "", "invalid choice: 'smaple'"),
+        (("sample", "toy", "--num", "0"), 2, "", "must be at least 1"),
+        (("sample", "dcgan"), 1, "", "Did you mean 'dcgan_fashion_mnist'?"),
+        (("evaluate", "dcgan"), 1, "", "Did you mean 'dcgan_fashion_mnist'?"),
+        (("export", "dcgan", "--output", "saved"), 1, "", "Did you mean 'dcgan_fashion_mnist'?"),
+        (("sample", "cgan_mnist", "--output", "a.bmp"), 1, "", "must end with .png, .jpg, .jpeg or .webp"),
+        (
+            ("translate", "pix2pix_noto_to_twemoji", "none.png", "--output", "out"),
+            1,
+            "",
+            "no picture 'none.png'",
+        ),
+        (("train", "nonexistent"), 1, "", "There is no recipe 'nonexistent'"),
+    ],
+)
+def test_questions_and_mistakes_are_answered_without_keras(
+    start_genzoo, arguments, status, stdout, stderr, tmp_path
+):
+    finished = start_genzoo(
+        *arguments, python_options=("-X", "importtime"), capture_output=True, cwd=tmp_path
+    )
+    imports = re.findall(r"^import time: .*\| *([\w.]+)$", finished.stderr, re.MULTILINE)
+    said = re.sub(r"^import time: .*\n", "", finished.stderr, flags=re.MULTILINE)
+    assert "argparse" in imports
+    assert not {"keras", "tensorflow", "jax"} & set(imports)
+    assert finished.returncode == status
+    assert stdout in finished.stdout
+    assert stderr in said if stderr else said == ""
+
+
+def test_the_module_is_the_command(start_genzoo):
+    program = ("-X", "importtime", "-m", "keras_genzoo", "--version")
+    finished = start_genzoo(program=program, capture_output=True)
+    assert finished.stdout == f"genzoo {kg.__version__}\n"
+    assert not re.search(r"\| *keras$", finished.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("argv", "orig_argv", "expected"),
+    [
+        (["/usr/bin/genzoo", "list"], [], True),
+        (["C:/Scripts/genzoo.exe"], [], True),
+        (["-m", "list"], ["python", "-W", "error", "-m", "keras_genzoo", "list"], True),
+        (["-m"], ["python", "-m", "my_package_of_models"], False),
+        (["train.py", "keras_genzoo"], ["python", "train.py", "keras_genzoo"], False),
+        (["genzoo.py"], ["python", "genzoo.py"], False),
+        ([""], ["python"], False),
+        ([], [], False),
+    ],
+)
+def test_only_the_command_imports_late(argv, orig_argv, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(sys, "orig_argv", orig_argv)
+    assert _command.is_this_process() is expected
+
+
+# As TensorFlow 2.21 writes them, and 2.20 the last.
+USUAL_LINES = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795842926.470903    8077 port.cc:153] oneDNN custom operations are on. You may see slightly different
+I0000 00:00:1795842926.508591    8077 cpu_feature_guard.cc:227] This TensorFlow binary is optimized to use
+To enable the following instructions: AVX2, in other ops, rebuild TensorFlow with the appropriate compiler flags.
+E0000 00:00:1795842930.715639    8077 cuda_platform.cc:52] failed call to cuInit: INTERNAL: UNKNOWN ERROR (303)
+W0000 00:00:1795843705.223483   22512 tf_tfl_flatbuffer_helpers.cc:364] Ignored output_format.
+2026-11-28 05:12:51.123456: I tensorflow/core/util/port.cc:153] oneDNN custom operations are on.
+"""
+
+UNUSUAL_LINES = """\
+W0000 00:00:1795842930.715639    8077 gpu_device.cc:2342] Cannot dlopen some GPU libraries.
+E0000 00:00:1795842930.715639    8077 cuda_platform.cc:52] failed call to cuInit: CUDA_ERROR_NO_DEVICE
+F0000 00:00:1795842930.715639    8077 cpu_feature_guard.cc:10] was compiled to use AVX instructions
+2026-11-28 05:12:51.123456: E tensorflow/core/common_runtime/gpu.cc:1] Out of memory.
+a line of nobody's
+"""
+
+
+def test_only_usual_lines_are_dropped(capfd, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    with _command.usual_lines_dropped():
+        os.write(2, f"{USUAL_LINES}{UNUSUAL_LINES}".encode())
+    assert capfd.readouterr().err == UNUSUAL_LINES
+
+
+def test_what_was_written_before_an_error_is_shown(capfd, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    with pytest.raises(ImportError, match="no such library"), _command.usual_lines_dropped():
+        print("from Python", file=sys.stderr)
+        os.write(2, f"{USUAL_LINES}from C".encode())
+        raise ImportError("no such library")
+    os.write(2, b", and later")
+    assert capfd.readouterr().err == "from Python\nfrom C, and later"
+
+
+def test_all_lines_are_shown_when_asked_for(capfd, monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    with _command.usual_lines_dropped():
+        os.write(2, USUAL_LINES.encode())
+    assert capfd.readouterr().err == USUAL_LINES
+
+
+def test_a_closed_stderr_stays_closed(monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    monkeypatch.setattr(sys, "stderr", None)
+    stderr = os.dup(2)
+    os.close(2)
+    try:
+        with _command.usual_lines_dropped():
+            ran = True
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(2)
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    assert ran
+
+
+def test_list_shows_every_released_preset_in_100_columns(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     assert genzoo("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == kg.presets.names()
+    first_lines = [line for line in lines if not line.startswith(" ")]
+    assert [line.split()[0] for line in first_lines] == kg.presets.names()
+    assert max(map(len, lines)) <= 100
+    row = next(line for line in first_lines if line.startswith("dcgan_fashion_mnist"))
+    assert row.split()[1:6] == ["GAN", "0.9M", "DCGAN", "that", "draws"]
+    # The lines of a description begin below one another.
+    indents = {len(line) - len(line.lstrip()) for line in lines if line.startswith(" ")}
+    assert indents == {row.index("DCGAN that")}
+
+
+def test_list_of_a_text_fits_a_narrower_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    assert genzoo("list", "vae") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
+        "vae_fashion_mnist",
+        "vae_mnist",
+    ]
+    assert max(map(len, lines)) <= 70
+
+
+def test_a_reader_that_has_read_enough_ends_the_command(start_genzoo):
+    reader, writer = os.pipe()
+    os.close(reader)
+    finished = start_genzoo("list", stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (finished.returncode, finished.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device of a full disk")
+def test_a_full_disk_is_told_in_one_line(start_genzoo):
+    with open("/dev/full", "w") as full:
+        finished = start_genzoo("list", stdout=full, stderr=subprocess.PIPE)
+    assert finished.returncode == 1
+    assert finished.stderr == "genzoo list: [Errno 28] No space left on device\n"
 
 
 def test_sample_writes_a_grid_of_the_seed(toy_preset, tmp_path, capsys):
@@ -60,6 +237,21 @@ def test_sample_writes_a_grid_of_the_seed(toy_preset, tmp_path, capsys):
     kg.visualization.save_grid(images, tmp_path / "b.png", scale=2)
     np.testing.assert_array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
     assert "a.png" in capsys.readouterr().out
+
+
+def test_sample_passes_a_prior_on_where_there_is_a_choice(toy_preset, tmp_path, monkeypatch):
+    drawn = []
+
+    def sample(model, num, **keywords):
+        drawn.append(keywords.get("prior"))
+        return np.zeros((num, 8, 8, 1), "float32")
+
+    monkeypatch.setattr(kg.models.GAN, "sample", sample)
+    monkeypatch.setattr(kg.models.GAN, "priors", ("fitted", "standard"), raising=False)
+    for words in ((), ("--prior", "fitted"), ("--prior", "standard")):
+        assert genzoo("sample", toy_preset, "--output", tmp_path / "a.png", *words) == 0
+    # None: the model's default, which is the first.
+    assert drawn == [None, None, "standard"]
 
 
 def test_sample_draws_a_conditional_models_classes_in_columns(toy_preset, tmp_path):
@@ -185,7 +377,7 @@ def test_the_command_that_resumes_repeats_what_was_typed(tmp_path, capsys, monke
     def interrupted(*arguments, **keywords):
         raise kg.callbacks.Interrupted(7)
 
-    monkeypatch.setattr(kg.training, "train", interrupted)
+    monkeypatch.setattr(training, "train", interrupted)
     typed = ["train", "cgan_mnist", "--output", f"{tmp_path}/a run", "--data-dir", f"{tmp_path}/my data"]
     typed += ["--epochs", "3", "--strategy", "mirrored", "--deterministic"]
     assert genzoo(*typed) == 130
@@ -222,6 +414,9 @@ def test_export_of_a_direction_in_another_format(toy_translator, tmp_path, monke
     [
         (("sample", "dcgan_fashion_mnits"), "Did you mean 'dcgan_fashion_mnist'"),
         (("sample", "classifier_mnist"), "does not make images"),
+        (("sample", "TOY", "--prior", "fitted"), "must be standard. Received: fitted"),
+        (("list", "zzz"), "No name of a pretrained model holds 'zzz'"),
+        (("evaluate", "TOY", "--measures", "fid"), "use `--measures frechet_distance --extractor inception`"),
         (("sample", "TOY", "--label", 9), "must lie from 0 to 3"),
         (("sample", "TOY", "--output", "setup.cfg/a.png"), "cannot be written"),
         (("train", "nonexistent"), "There is no recipe"),
@@ -258,8 +453,8 @@ def test_bad_input_ends_with_one_line_and_status_1(
     assert line.startswith(f"genzoo {arguments[0]}: ") and message in line
 
 
-def test_the_installed_command_runs(toy_preset, tmp_path):
-    command = [Path(sys.executable).with_name("genzoo"), "sample", toy_preset, "--output", tmp_path / "a.png"]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+def test_a_command_writes_what_it_says_and_nothing_else(start_genzoo, toy_preset, tmp_path):
+    finished = start_genzoo("sample", toy_preset, "--output", tmp_path / "a.png", capture_output=True)
     assert finished.stdout == f"Wrote 64 samples of {toy_preset} to {tmp_path / 'a.png'}.\n"
+    assert finished.stderr == ""
     assert (tmp_path / "a.png").exists()

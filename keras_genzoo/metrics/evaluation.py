@@ -16,6 +16,7 @@ from keras_genzoo.metrics.modes import class_statistics, mode_statistics
 from keras_genzoo.metrics.similarity import psnr, squared_error, ssim
 from keras_genzoo.metrics.sliced_wasserstein import SMALLEST_SIDE, sliced_wasserstein
 from keras_genzoo.models.classifier import Classifier
+from keras_genzoo.presets import registry
 
 
 def evaluate(
@@ -115,7 +116,7 @@ def evaluate(
     names = subject.default_measures if measures is None else measures
     for name in names:
         if name not in _MEASURES:
-            raise ValueError(f"`measures` must be of {list(_MEASURES)}. Received: {name!r}")
+            raise ValueError(f"Unknown measure {name!r} in `measures`. {_hint(name)}")
     # All of what is needed is checked before anything is computed.
     for name in names:
         for need in _MEASURES[name].needs:
@@ -616,3 +617,24 @@ _MEASURES = {
     "reconstruction": _Measure(_reconstruction, (_reconstructions,)),
     "translation": _Measure(_translation, (_translations, _pairs)),
 }
+
+# Abbreviation -> the measure and the extractor that it stands for.
+_ABBREVIATIONS = {
+    "fid": ("frechet_distance", "inception"),
+    "kid": ("kernel_distance", "inception"),
+    "is": ("inception_score", "inception"),
+    "swd": ("sliced_wasserstein", None),
+}
+
+
+def _hint(name):
+    """What to write instead of an unknown measure."""
+    name = str(name).lower()
+    if name in _ABBREVIATIONS:
+        measure, extractor = _ABBREVIATIONS[name]
+        python, shell = f"measures=[{measure!r}]", f"--measures {measure}"
+        if extractor is not None:
+            python, shell = f"{python}, extractor={extractor!r}", f"{shell} --extractor {extractor}"
+        return f"{name.upper()} is `{python}`; on the command line use `{shell}`."
+    near = registry.alike(name, _MEASURES)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known measures: {list(_MEASURES)}."

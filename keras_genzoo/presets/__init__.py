@@ -1,5 +1,23 @@
-from keras_genzoo.presets.preset_model import PresetModel as PresetModel
-from keras_genzoo.presets.preset_model import load as load
-from keras_genzoo.presets.registry import describe as describe
-from keras_genzoo.presets.registry import names as names
-from keras_genzoo.presets.resolution import metadata as metadata
+"""Models by name: the registry, and the folders that hold their files. The names alone need no Keras."""
+
+from typing import TYPE_CHECKING
+
+from keras_genzoo.presets.registry import describe, names
+from keras_genzoo.presets.resolution import metadata
+
+if TYPE_CHECKING:
+    from keras_genzoo.presets.preset_model import PresetModel, load
+
+__all__ = ["PresetModel", "describe", "load", "metadata", "names"]
+
+
+def __getattr__(name):
+    if name in ("PresetModel", "load"):
+        from keras_genzoo.presets import preset_model
+
+        return getattr(preset_model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

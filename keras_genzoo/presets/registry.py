@@ -42,10 +42,19 @@ def describe(name):
     """
     entries = folders.read_json(PATH)
     if name not in entries:
-        near = difflib.get_close_matches(name, entries)
-        suggestion = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        if near := alike(name, entries):
+            hint = f"Did you mean {' or '.join(map(repr, near))}?"
+        else:
+            hint = f"Released presets: {', '.join(sorted(entries)) or 'none'}."
         raise ValueError(
-            f"Unknown preset {name!r}: neither a folder with a preset nor a released name.{suggestion} "
-            f"Released presets: {', '.join(sorted(entries)) or 'none'}."
+            f"Unknown preset {name!r}: neither a folder with a preset nor a released name. {hint}"
         )
     return entries[name]
+
+
+def alike(name, names):
+    """Names that one may have meant: those that begin with `name`, then those that hold it, then close ones."""
+    names, name = sorted(names), name.lower()
+    begin = [each for each in names if name and each.startswith(name)]
+    hold = [each for each in names if name and name in each]
+    return list(dict.fromkeys(begin + hold + difflib.get_close_matches(name, names)))

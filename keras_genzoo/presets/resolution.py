@@ -4,8 +4,6 @@ import os
 import urllib.parse
 from pathlib import Path
 
-import keras
-
 from keras_genzoo.presets import folders, registry
 from keras_genzoo.presets.folders import CONFIG, LOADED, METADATA, WEIGHTS
 
@@ -109,6 +107,9 @@ def _cached(name, files, bundled):
 
 
 def _download(name, files, base_url, folder):
+    # Names are looked up without Keras, which is slow to import.
+    import keras
+
     hint = "Set KERAS_HOME to a folder that can be written."
     with folders.temporary_sibling(folder, hint) as fresh:
         for filename in LOADED:

@@ -449,7 +449,15 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("model", "dataset", "measure", "message"),
         [
-            (gan, "toy", "frechet_distence", r"must be of \['test_accuracy', .*'frechet_distence'"),
+            (
+                gan,
+                "toy",
+                "frechet_distence",
+                r"Unknown measure 'frechet_distence'.*mean 'frechet_distance'",
+            ),
+            (gan, "toy", "beauty", r"Known measures: \['test_accuracy', "),
+            (gan, "toy", "FID", r"`measures=\['frechet_distance'\], extractor='inception'`"),
+            (gan, "toy", "swd", r"on the command line use `--measures sliced_wasserstein`\."),
             (gan, "toy", "test_accuracy", r"needs a `Classifier`. Received: model of class GAN"),
             (gan, "toy", "frechet_distance", r"'frechet_distance' needs `extractor`: the name of"),
             (gan, "toy", "label_agreement", r"needs a conditional model.*'classes_seen'"),

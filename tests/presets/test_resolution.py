@@ -79,10 +79,16 @@ def test_without_an_origin_every_place_tried_is_named(released, checkpoints, cac
 
 
 def test_an_unknown_name_gets_near_names(released):
-    with pytest.raises(ValueError, match=r"'toy_gna'.*Did you mean 'toy_gan'\? Released presets: toy_gan\."):
+    with pytest.raises(ValueError, match=r"'toy_gna'.*Did you mean 'toy_gan'\?"):
         resolve("toy_gna")
     with pytest.raises(ValueError, match=r"'zzz'.*released name\. Released presets: toy_gan\."):
         resolve("zzz")
+
+
+def test_names_that_begin_or_hold_what_was_asked_for_come_before_close_ones():
+    names = ["vae_mnist", "my_vae", "cgan_mnist", "vea"]
+    assert registry.alike("VAE", names) == ["vae_mnist", "my_vae", "vea"]
+    assert registry.alike("", names) == []
 
 
 @pytest.mark.usefixtures("isolated")
