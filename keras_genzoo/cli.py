@@ -103,13 +103,12 @@ def _sample(options):
 
     model = models.load(options.name)
     _require_generator(model, options.name)
-    priors = getattr(model, "priors", ("standard",))
-    if options.prior not in (None, *priors):
+    if options.prior not in (None, *model.priors):
         raise ValueError(
-            f"--prior of {options.name!r} must be {' or '.join(priors)}. Received: {options.prior}"
+            f"--prior of {options.name!r} must be {' or '.join(model.priors)}. Received: {options.prior}"
         )
     # Only models with a choice take it.
-    prior = {} if options.prior in (None, priors[0]) else {"prior": options.prior}
+    prior = {} if options.prior in (None, model.priors[0]) else {"prior": options.prior}
     labels = _labels(model, options, options.num)
     images = model.sample(options.num, seed=options.seed, labels=labels, **prior)
     if model.makes_points:
@@ -321,10 +320,8 @@ def _export(options):
     direction = {}
     if hasattr(model, "translate"):
         direction = {"direction": options.direction}
-    else:
-        _require_generator(model, options.name)
-        if options.direction is not None:
-            raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
+    elif options.direction is not None:
+        raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
     # Keras' exporter to ONNX asks NumPy for a name that it no longer has.
     warnings.filterwarnings("ignore", "In the future `np.object` will be defined", FutureWarning)
     with _command.usual_lines_dropped():

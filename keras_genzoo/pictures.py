@@ -39,9 +39,6 @@ class UnreadablePicture(ValueError):
         self.path = path
         self.reason = str(reason)
 
-# What pictures are written as.
-WRITABLE = (".png", ".jpg", ".jpeg", ".webp")
-
 
 def find(folder):
     """Sorted paths of the picture files in a folder and its sub-folders, but for names that begin with a dot."""
