@@ -2,18 +2,24 @@
 
 Usage:
     python tools/publish.py card NAME     after editing checkpoints/NAME/metadata.json or its samples.png
+    python tools/publish.py update NAME   after a change of its recipe's `evaluation`, or of a measure: measures again
     python tools/publish.py registry      after adding or removing a checkpoint
     python tools/publish.py check         exits 1 and says what is out of step
 """
 
 import argparse
 import re
+import shutil
 import sys
+import tomllib
+from pathlib import Path
 
+from keras_genzoo import metrics, models
 from keras_genzoo.presets import card, folders, registry
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
 from keras_genzoo.presets.resolution import checkpoints_folder
 
+ROOT = Path(__file__).resolve().parents[1]
 # What a released checkpoint must tell, beyond what `save_to_preset` computes.
 REQUIRED = ("name", "description", "dataset", "licence", "recipe", "training", "results")
 
@@ -25,12 +31,21 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True)
     card_command = commands.add_parser("card", help="write a card from its metadata, then the registry")
     card_command.add_argument("name", metavar="NAME")
+    update_command = commands.add_parser("update", help="measure checkpoints again, then write their cards")
+    update_command.add_argument("names", metavar="NAME", nargs="+")
+    update_command.add_argument("--data-dir", help="folder with the data sets' original files")
     commands.add_parser("registry", help="write registry.json from the checkpoints")
     commands.add_parser("check", help="exit 1 if checkpoints, cards and registry are out of step")
     options = parser.parse_args(arguments)
 
     if options.command == "card":
         problems = write_card(checkpoints_folder() / options.name) or write_registry()
+    elif options.command == "update":
+        problems = [
+            problem
+            for name in options.names
+            for problem in update(checkpoints_folder() / name, options.data_dir) or write_registry()
+        ]
     elif options.command == "registry":
         problems = write_registry()
     else:
@@ -51,6 +66,25 @@ def write_card(folder):
     metadata["files"] = folders.fingerprints(folder)
     folders.write_json(folder / METADATA, metadata)
     folders.write_text(folder / CARD, card.render(metadata))
+    return []
+
+
+def update(folder, data_dir=None):
+    """Measures a checkpoint by the evaluation of its recipe; only its results, and so its card, change."""
+    if problems := check_checkpoint(folder):
+        return problems
+    metadata = folders.read_json(folder / METADATA)
+    recipe = ROOT / metadata["recipe"]
+    if recipe.is_file():
+        metadata["evaluation"] = tomllib.loads(recipe.read_text(encoding="utf-8")).get("evaluation")
+    if not metadata.get("evaluation"):
+        return [f"{folder.name}: neither {metadata['recipe']} nor {METADATA} has an `evaluation`."]
+    metadata["results"] = metrics.evaluate(models.load(folder), **metadata["evaluation"], data_dir=data_dir)
+    with folders.temporary_sibling(folder, hint="Make the checkpoints' folder writable.") as fresh:
+        shutil.copytree(folder, fresh, dirs_exist_ok=True)
+        folders.write_json(fresh / METADATA, metadata)
+        folders.write_text(fresh / CARD, card.render(metadata))
+        folders.replace(folder, fresh)
     return []
 
 

@@ -74,8 +74,8 @@ def evaluate(
         extractor: Name of the network that gives features of images, as for
             `keras_genzoo.metrics.extractor`, or an `Extractor`.
         measures: Sequence of names from the list. Defaults to `test_accuracy` of a classifier, to `translation`
-            of a model that translates, to `modes` of data that have them, and else to `frechet_distance` and
-            `label_agreement` or `classes_seen`.
+            of a model that translates, to `modes` of data that have them, and else to `frechet_distance`,
+            `precision_recall`, `density_coverage`, and `label_agreement` or `classes_seen`.
         num_samples: Int, number of generated images (a conditional model's labels cycle through the
             classes), and the largest number of real ones.
         seed: Int, seed of the samples, and of whatever else a measure draws.
@@ -161,7 +161,8 @@ class _Subject:
             return ("translation",)
         if self.info.modes is not None or (self._extractor is not None and _stacked_digits(self)):
             return ("modes",)
-        return ("frechet_distance", "label_agreement" if self.model.num_classes else "classes_seen")
+        classes = "label_agreement" if self.model.num_classes else "classes_seen"
+        return ("frechet_distance", "precision_recall", "density_coverage", classes)
 
     @cached_property
     def info(self):

@@ -157,13 +157,14 @@ class TestDefaults:
 
     def test_an_unconditional_model(self, judge):
         model = gan(average_decay=0.9)
-        distance, seen = metrics.evaluate(model, "toy", extractor=judge, num_samples=50, seed=7)
+        distance, *variety, seen = metrics.evaluate(model, "toy", extractor=judge, num_samples=50, seed=7)
 
         classifier = models.load(judge)
         fakes = classifier.predict_features(model.sample(50, seed=7))
         expected = metrics.frechet_distance(classifier.predict_features(IMAGES[:50])[0], fakes[0])
         assert distance["metric"] == "classifier_frechet_distance"
         assert distance["value"] == pytest.approx(expected, rel=1e-3)
+        assert [result["metric"] for result in variety] == ["precision", "recall", "density", "coverage"]
         assert seen["metric"] == "classes_seen"
         assert seen["value"] == len(np.unique(fakes[1].argmax(-1)))
         sha256 = metrics.extractor(judge).sha256
@@ -206,7 +207,7 @@ class TestDefaults:
 
     def test_a_conditional_model_is_asked_for_every_class(self, judge):
         model = gan(num_classes=3)
-        _, agreement = metrics.evaluate(model, "toy", extractor=judge, num_samples=60)
+        *_, agreement = metrics.evaluate(model, "toy", extractor=judge, num_samples=60)
         asked = np.arange(60) % 3
         read = models.load(judge).predict_features(model.sample(60, seed=0, labels=asked))[1].argmax(-1)
         assert agreement["metric"] == "label_agreement"

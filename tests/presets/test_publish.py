@@ -11,11 +11,16 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def publish():
+def program():
     spec = importlib.util.spec_from_file_location("publish", ROOT / "tools" / "publish.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main
+    return module
+
+
+@pytest.fixture(scope="module")
+def publish(program):
+    return program.main
 
 
 @pytest.fixture
@@ -64,6 +69,59 @@ def test_a_new_result_reaches_card_and_registry(publish, published, capsys):
     text = (published / "README.md").read_text()
     assert "| KID | 0.5 | 100 samples |" in text and "samples.png" in text
     assert "samples.png" in registry.describe("toy_gan")["files"]
+
+
+class TestUpdate:
+    """Measuring again: the results change, and with them the card and the registry, and nothing else."""
+
+    @pytest.fixture
+    def asked(self, program, published, monkeypatch, tmp_path):
+        asked = []
+
+        def evaluate(model, **arguments):
+            asked.append((type(model), arguments))
+            return [{"metric": "recall", "value": 0.25, "protocol": {"dataset": "toys"}}]
+
+        monkeypatch.setattr(program.metrics, "evaluate", evaluate)
+        monkeypatch.setattr(program, "ROOT", tmp_path)
+        edit_metadata(published, recipe="toy_gan.toml", evaluation={"dataset": "old toys"})
+        assert program.main(["card", "toy_gan"]) == 0
+        return asked
+
+    def test_by_the_recipe(self, publish, published, asked, tmp_path):
+        (tmp_path / "toy_gan.toml").write_text(
+            'name = "toy_gan"\n[evaluation]\ndataset = "toys"\nnum_samples = 5\n'
+        )
+        before = folders.read_json(published / "metadata.json")
+        weights = (published / "model.weights.h5").read_bytes()
+        assert publish(["update", "toy_gan", "--data-dir", "originals"]) == 0
+        assert asked == [(ToyGAN, {"dataset": "toys", "num_samples": 5, "data_dir": "originals"})]
+        assert folders.read_json(published / "metadata.json") == {
+            **before,
+            "evaluation": {"dataset": "toys", "num_samples": 5},
+            "results": [{"metric": "recall", "value": 0.25, "protocol": {"dataset": "toys"}}],
+        }
+        assert (published / "model.weights.h5").read_bytes() == weights
+        assert "| recall | 0.25 |" in (published / "README.md").read_text()
+        assert publish(["check"]) == 0
+        assert [path.name for path in published.parent.iterdir()] == ["toy_gan"]
+
+    def test_by_the_metadata_where_the_recipe_is_gone(self, publish, asked):
+        assert publish(["update", "toy_gan"]) == 0
+        assert asked == [(ToyGAN, {"dataset": "old toys", "data_dir": None})]
+
+    def test_a_checkpoint_that_does_not_say_how_it_is_measured(self, publish, published, asked, capsys):
+        edit_metadata(published, evaluation=None)
+        assert publish(["card", "toy_gan"]) == 0
+        assert publish(["update", "toy_gan"]) == 1
+        assert (
+            "toy_gan: neither toy_gan.toml nor metadata.json has an `evaluation`" in capsys.readouterr().err
+        )
+
+    def test_a_damaged_checkpoint_is_not_measured(self, publish, published, asked, capsys):
+        flip_byte(published / "model.weights.h5")
+        assert publish(["update", "toy_gan"]) == 1 and asked == []
+        assert "model.weights.h5 is damaged" in capsys.readouterr().err
 
 
 def test_a_checkpoint_that_comes_or_goes_is_noticed(publish, published, capsys):
