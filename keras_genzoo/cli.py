@@ -169,6 +169,7 @@ def _resume_command(options, output):
 
 def _evaluate(options):
     from keras_genzoo import metrics, models, presets
+    from keras_genzoo.presets import folders
 
     model = models.load(options.name)
     arguments = dict(presets.metadata(options.name).get("evaluation") or {})
@@ -181,7 +182,7 @@ def _evaluate(options):
             "with --dataset, and an --extractor."
         )
     for result in metrics.evaluate(model, **arguments, data_dir=options.data_dir):
-        print(json.dumps(result))
+        print(json.dumps(folders.json_safe(result)))
 
 
 def _export(options):

@@ -15,6 +15,25 @@ class ZooModel(PresetModel, keras.Model):
     in the constructor.
     """
 
+    # Name of the logged loss that pays the generator for images taken for real, and for nothing else.
+    adversarial_log = None
+
+    @property
+    def chance_level(self):
+        """Float, the logged `discriminator_loss` in training where no image can be told from a generated one.
+
+        None in a model without a discriminator, or where the loss has no such level: with a Wasserstein loss, or
+        with a penalty on gradients that are too small.
+        """
+        return None
+
+    def track_gradient_norms(self):
+        """Adds norms of gradients to the logs of `fit`; a model trained by Keras' own step has none."""
+
+    def preview_samples(self, num, seed):
+        """Samples of a seed for looking at the model while it trains; None of a model that draws none."""
+        return None
+
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, after a check of the data.
 
