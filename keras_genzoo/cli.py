@@ -304,10 +304,11 @@ def _evaluate(options):
         )
     _command.start()
     from keras_genzoo import metrics, models
+    from keras_genzoo.presets import folders
 
     model = models.load(options.name)
     for result in metrics.evaluate(model, **arguments, data_dir=options.data_dir):
-        print(json.dumps(result))
+        print(json.dumps(folders.json_safe(result)))
 
 
 def _export(options):

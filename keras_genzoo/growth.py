@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
+from keras_genzoo import arguments
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -78,13 +80,8 @@ class GrowthSchedule:
         learning_rate=None,
         steps_per_execution=1,
     ):
-        if num_levels < 1:
-            raise ValueError(f"`num_levels` must be at least 1. Received: num_levels={num_levels}")
-        if steps_per_execution < 1:
-            raise ValueError(
-                f"`steps_per_execution` must be at least 1. Received: steps_per_execution={steps_per_execution}"
-            )
-        self.num_levels = num_levels
+        self.num_levels = arguments.integer("num_levels", num_levels, at_least=1)
+        arguments.integer("steps_per_execution", steps_per_execution, at_least=1)
         self.fading_images = fading_images
         self.stabilizing_images = stabilizing_images
         self.batch_size = batch_size
@@ -113,12 +110,13 @@ class GrowthSchedule:
 
     def _a_level(self, argument, value):
         values = list(value) if isinstance(value, list | tuple) else [value] * self.num_levels
-        if len(values) != self.num_levels or any(value <= 0 for value in values):
+        if len(values) != self.num_levels:
             raise ValueError(
-                f"`{argument}` must be positive: one value, or one for each of the {self.num_levels} levels. "
-                f"Received: {value}"
+                f"`{argument}` must be one value, or one for each of the {self.num_levels} levels. Received: {value}"
             )
-        return values
+        check = arguments.number if argument == "learning_rate" else arguments.integer
+        least = {"above": 0} if argument == "learning_rate" else {"at_least": 1}
+        return [check(argument, value, **least) for value in values]
 
     @property
     def num_images(self):

@@ -9,6 +9,8 @@ import math
 import keras
 from keras import ops
 
+from keras_genzoo import arguments
+
 
 class Likelihood:
     """Base class: log p(x | z). Subclasses implement `log_prob`."""
@@ -61,9 +63,7 @@ class Gaussian(Likelihood):
     """
 
     def __init__(self, stddev=0.1):
-        if stddev <= 0:
-            raise ValueError(f"`stddev` must be positive. Received: stddev={stddev}")
-        self.stddev = stddev
+        self.stddev = arguments.number("stddev", stddev, above=0)
 
     def log_prob(self, images, logits):
         num_values = math.prod(images.shape[-3:])

@@ -5,9 +5,12 @@ values are means over the batch, computed in float32.
 """
 
 import functools
+import math
 
 import keras
 from keras import ops
+
+from keras_genzoo import arguments
 
 
 class AdversarialLoss:
@@ -18,6 +21,8 @@ class AdversarialLoss:
     """
 
     uses_targets = False
+    # Whether a discriminator that cannot tell has the logit 0.
+    is_balanced_at_zero = False
 
     def discriminator(self, real_logits, fake_logits):
         """Loss that the discriminator minimises.
@@ -34,6 +39,19 @@ class AdversarialLoss:
     def generator(self, fake_logits):
         """Loss that the generator minimises, a scalar float32 tensor, given the logits of its images."""
         raise NotImplementedError
+
+    def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
+        """Loss of a discriminator that cannot tell real from generated: the least of equal logits for all.
+
+        Label flips do not move it: they take from one side what they give to the other.
+
+        Args:
+            real_targets, fake_targets: Pairs `(low, high)` that targets are uniform in, for a loss with targets.
+
+        Returns:
+            Float, or None for a loss without bounds, whose size says nothing.
+        """
+        return None
 
     def get_config(self):
         return {}
@@ -55,13 +73,20 @@ class Minimax(AdversarialLoss):
     >>> Minimax().generator(ops.zeros((2, 1)))  # log(1/2) = -0.693
     """
 
-    uses_targets = True
+    uses_targets = is_balanced_at_zero = True
 
     def discriminator(self, real_logits, fake_logits, real_targets=1.0, fake_targets=0.0):
         return _cross_entropy(real_logits, real_targets) + _cross_entropy(fake_logits, fake_targets)
 
     def generator(self, fake_logits):
         return -ops.mean(ops.softplus(_float32(fake_logits)))
+
+    def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
+        # Linear in the targets: of each side the mean counts.
+        share = (sum(real_targets) + sum(fake_targets)) / 4
+        if not 0 < share < 1:
+            return None
+        return -2 * (share * math.log(share) + (1 - share) * math.log(1 - share))
 
 
 class NonSaturating(Minimax):
@@ -96,15 +121,20 @@ class LeastSquares(AdversarialLoss):
     uses_targets = True
 
     def __init__(self, coefficient=0.5):
-        if coefficient <= 0:
-            raise ValueError(f"`coefficient` must be positive. Received: coefficient={coefficient}")
-        self.coefficient = coefficient
+        self.coefficient = arguments.number("coefficient", coefficient, above=0)
 
     def discriminator(self, real_logits, fake_logits, real_targets=1.0, fake_targets=0.0):
         return self._squares(real_logits, real_targets) + self._squares(fake_logits, fake_targets)
 
     def generator(self, fake_logits):
         return self._squares(fake_logits, 1.0)
+
+    def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
+        # At the mean of all targets: their variance, of both sides.
+        sides = (real_targets, fake_targets)
+        mean = sum(low + high for low, high in sides) / 4
+        squares = sum(low**2 + low * high + high**2 for low, high in sides) / 3
+        return self.coefficient * (squares - 2 * mean**2)
 
     def _squares(self, logits, targets):
         return self.coefficient * ops.mean(ops.square(_float32(logits) - targets))
@@ -123,12 +153,17 @@ class Hinge(AdversarialLoss):
     >>> Hinge().discriminator(ops.ones((2, 1)), -ops.ones((2, 1)))  # 0.0
     """
 
+    is_balanced_at_zero = True
+
     def discriminator(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits), _float32(fake_logits)
         return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(ops.relu(1.0 + fake_logits))
 
     def generator(self, fake_logits):
         return -ops.mean(_float32(fake_logits))
+
+    def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
+        return 2.0
 
 
 class Wasserstein(AdversarialLoss):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_genzoo import backends
+from keras_genzoo import arguments, backends
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -65,14 +65,11 @@ class ConstantThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, initial_learning_rate, constant_steps, decay_steps):
         super().__init__()
-        if constant_steps < 0 or decay_steps < 1:
-            raise ValueError(
-                "`constant_steps` must be at least 0 and `decay_steps` at least 1. Received: "
-                f"constant_steps={constant_steps}, decay_steps={decay_steps}"
-            )
-        self.initial_learning_rate = initial_learning_rate
-        self.constant_steps = constant_steps
-        self.decay_steps = decay_steps
+        self.initial_learning_rate = arguments.number(
+            "initial_learning_rate", initial_learning_rate, at_least=0
+        )
+        self.constant_steps = arguments.integer("constant_steps", constant_steps, at_least=0)
+        self.decay_steps = arguments.integer("decay_steps", decay_steps, at_least=1)
 
     def __call__(self, step):
         fallen = (ops.cast(step, "float32") - self.constant_steps) / self.decay_steps

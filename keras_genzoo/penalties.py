@@ -10,7 +10,7 @@ penalty is the mean over the inputs (Karnewar & Wang 2020, section 2).
 import keras
 from keras import ops, tree
 
-from keras_genzoo import backends
+from keras_genzoo import arguments, backends
 
 
 class GradientPenalty:
@@ -22,10 +22,16 @@ class GradientPenalty:
         weight: Float, at least 0; multiplies the penalty.
     """
 
+    # Norm below which a gradient is penalised for being too small.
+    asked_norm = 0.0
+
     def __init__(self, weight):
-        if weight < 0:
-            raise ValueError(f"`weight` must be at least 0. Received: weight={weight}")
-        self.weight = weight
+        self.weight = arguments.number("weight", weight, at_least=0)
+
+    @property
+    def is_zero_for_constants(self):
+        """Whether a critic that says the same of every sample pays nothing."""
+        return self.weight == 0 or self.asked_norm == 0
 
     def __call__(self, critic, real, fake, seed):
         """Computes the weighted penalty.
@@ -71,8 +77,9 @@ class WassersteinGradientPenalty(GradientPenalty):
 
     def __init__(self, weight=10.0, target=1.0, one_sided=False):
         super().__init__(weight)
-        self.target = target
+        self.target = arguments.number("target", target, at_least=0)
         self.one_sided = one_sided
+        self.asked_norm = 0.0 if one_sided else self.target
 
     def __call__(self, critic, real, fake, seed):
         real, fake = _float32(real), _float32(fake)
@@ -139,8 +146,8 @@ class DRAGAN(GradientPenalty):
 
     def __init__(self, weight=10.0, target=1.0, scale=0.5):
         super().__init__(weight)
-        self.target = target
-        self.scale = scale
+        self.target = self.asked_norm = arguments.number("target", target, at_least=0)
+        self.scale = arguments.number("scale", scale, at_least=0)
 
     def __call__(self, critic, real, fake, seed):
         share = keras.random.uniform(_one_a_sample(real), seed=seed)

@@ -79,7 +79,8 @@ def update(folder, data_dir=None):
         metadata["evaluation"] = tomllib.loads(recipe.read_text(encoding="utf-8")).get("evaluation")
     if not metadata.get("evaluation"):
         return [f"{folder.name}: neither {metadata['recipe']} nor {METADATA} has an `evaluation`."]
-    metadata["results"] = metrics.evaluate(models.load(folder), **metadata["evaluation"], data_dir=data_dir)
+    results = metrics.evaluate(models.load(folder), **metadata["evaluation"], data_dir=data_dir)
+    metadata["results"] = folders.json_safe(results)
     with folders.temporary_sibling(folder, hint="Make the checkpoints' folder writable.") as fresh:
         shutil.copytree(folder, fresh, dirs_exist_ok=True)
         folders.write_json(fresh / METADATA, metadata)

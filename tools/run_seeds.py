@@ -47,7 +47,8 @@ def print_results(recipe, runs):
         lines = [json.loads(line)["seconds"] for line in (run / "log.jsonl").read_text().splitlines()]
         seconds.append(statistics.median(lines) * len(lines))
     for of_all in zip(*results, strict=True):
-        values = [result["value"] for result in of_all]
+        # An infinite value is a string in the metadata.
+        values = [float(result["value"]) for result in of_all]
         print(
             f"| {recipe.name} | {of_all[0]['metric']} | {statistics.mean(values):.4g} | {min(values):.4g} | "
             f"{max(values):.4g} | {len(values)} | {statistics.median(seconds):.0f} s |"

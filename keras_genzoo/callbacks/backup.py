@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_genzoo import arguments
+
 
 class Interrupted(Exception):
     """Raised by `Backup` once it has saved a run that was asked to stop.
@@ -53,10 +55,8 @@ class Backup(keras.callbacks.Callback):
 
     def __init__(self, directory, every=500):
         super().__init__()
-        if every < 1:
-            raise ValueError(f"`every` must be at least 1. Received: every={every}")
         self.directory = Path(directory)
-        self.every = every
+        self.every = arguments.integer("every", every, at_least=1)
         self.step = 0
         self._saved_step = 0
         self._signal = None

@@ -1,14 +1,14 @@
 """A callback that warns of the known early signs of a failing training, and survives losses that are not finite."""
 
 import math
+import threading
 import warnings
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from keras_genzoo import latent, losses, pixels
-from keras_genzoo.models import GenerativeModel, LatentModel
+from keras_genzoo import arguments, pixels
 
 
 class TrainingHealth(keras.callbacks.Callback):
@@ -16,23 +16,28 @@ class TrainingHealth(keras.callbacks.Callback):
 
     | sign | in models with | what is looked at |
     | --- | --- | --- |
-    | discriminator loss near 0 | a bounded adversarial loss | `near_zero` |
-    | generator wins | a bounded adversarial loss | `generator_wins` |
+    | discriminator loss near 0 | a chance level | `near_zero` |
+    | generator wins | a chance level, and a log of the generator's adversarial loss alone | `generator_wins` |
     | large gradient | a discriminator or critic | `large_gradient` |
     | unsteady loss | any loss | `unsteady` |
     | samples look alike | `sample` | `look_alike` |
 
     A sign is a `UserWarning` that names it, the value, the step, and what people do about it; then the sign is
-    silent for `cooldown` steps. A bounded adversarial loss is one in `GUESSING_LOSSES`: a critic's loss has
-    neither the floor 0 nor a ceiling, so the first two signs cannot be told from it.
+    silent for `cooldown` steps. The chance level is the loss of a discriminator that cannot tell real from
+    generated, as the model says it (`model.chance_level`): a critic's loss has neither the floor 0 nor a ceiling,
+    so the first two signs cannot be told from it.
 
-    When a loss (or another value in the logs, gradient norms aside) is not finite, training stops, and the
-    last good weights are put back: those of the networks, their average and the image history. The weights
-    of a step count as good if they are finite, and so are the losses of a later step, which come of them. The
-    optimizers keep what they have: call `compile` before training on.
+    The logs are looked at after every 50 executions, at the end of an epoch, and when weights are copied. In
+    between training does not wait for them, unless another callback makes Keras wait for every step (as `Backup`
+    and most callbacks with an `on_train_batch_end` do).
 
-    With `Backup`, put this one first (`Backup.fit` does): a backup that is due at the very step raises
-    `FloatingPointError` before the callbacks behind it are asked.
+    When a loss (or another value in the logs, gradient norms aside) is not finite, training stops, up to 49
+    executions later, and the last good weights are put back: those of the networks, their average and the image
+    history. The weights of a step count as good if they are finite, and so are the losses of a later step, which
+    come of them. The optimizers keep what they have: call `compile` before training on.
+
+    With `Backup`, put this one first (`Backup.fit` does), and leave `Backup`'s `every` a multiple of 50: a backup
+    that comes upon the loss before it is looked at raises `FloatingPointError`, and no weights are put back.
 
     Args:
         images: Array of at least 2 real images (uint8 or in [-1, 1]) or points, of which the first `num` tell
@@ -52,15 +57,11 @@ class TrainingHealth(keras.callbacks.Callback):
     ("How to train a GAN"); Arjovsky & Bottou 2017.
     """
 
+    # Keras then hands over the logs in a thread of their own, and does not wait for the step that they are of.
+    async_safe = True
+
     def __init__(self, images=None, num=64, snapshot_every=500, cooldown=1000):
         super().__init__()
-        for argument, value, least in (
-            ("num", num, 2),
-            ("snapshot_every", snapshot_every, 1),
-            ("cooldown", cooldown, 1),
-        ):
-            if value < least:
-                raise ValueError(f"`{argument}` must be at least {least}. Received: {argument}={value}")
         if images is not None:
             images = np.asarray(images)
             if images.ndim not in (2, 4) or len(images) < 2:
@@ -68,14 +69,17 @@ class TrainingHealth(keras.callbacks.Callback):
                     "`images` must hold at least 2 images (num, height, width, channels) or points (num, "
                     f"num_features). Received: shape {images.shape}"
                 )
-        self.num = num
-        self.snapshot_every = snapshot_every
-        self.cooldown = cooldown
+        self.num = arguments.integer("num", num, at_least=2)
+        self.snapshot_every = arguments.integer("snapshot_every", snapshot_every, at_least=1)
+        self.cooldown = arguments.integer("cooldown", cooldown, at_least=1)
         self.step = 0
         self._image_shape = None if images is None else images.shape[1:]
         self._real_diversity = None if images is None else _diversity_of_real(images[:num])
         self._largest_diversity = 0.0
-        self._ceiling = None
+        # Executions that were begun and logs that have come since the last look.
+        self._begun = []
+        self._ended = []
+        self._arrival = threading.Condition()
         self._good = None
         self._candidate = None
         self._stopped = False
@@ -88,55 +92,61 @@ class TrainingHealth(keras.callbacks.Callback):
             # Weights of another model, or of none yet.
             self._good = None
         super().set_model(model)
-        if isinstance(model, GenerativeModel):
-            if self._image_shape not in (None, model.image_shape):
-                raise ValueError(
-                    f"`images` must have the shape (num, {', '.join(map(str, model.image_shape))}) of what this "
-                    f"model makes. Received: (num, {', '.join(map(str, self._image_shape))})"
-                )
-            model.track_gradient_norms()
-        self._ceiling = GUESSING_LOSSES.get(type(getattr(model, "adversarial_loss", None)))
+        if self._image_shape not in (None, model.image_shape):
+            raise ValueError(
+                f"`images` must have the shape (num, {', '.join(map(str, model.image_shape))}) of this model's "
+                f"images. Received: (num, {', '.join(map(str, self._image_shape))})"
+            )
+        model.track_gradient_norms()
 
     def on_train_begin(self, logs=None):
         self._stopped = False
-        self._candidate = self._snapshot()
+        self._thread = threading.get_ident()
+        self._begun, self._ended = [], []
+        self._candidate = _Snapshot(self.step, self.model.get_weights())
         self._good = self._good or self._candidate
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
+        self._executions = 0
         self._means = {}
         self._largest_norms = {}
 
     def on_train_batch_begin(self, batch, logs=None):
-        self._first_batch = batch
+        self._look_if_due()
+        self._executions += 1
+        self._begun.append(batch)
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step += batch - self._first_batch + 1
         # One number also where several workers log one each.
-        logs = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
-        norms = {name: logs.pop(name) for name in list(logs) if name.endswith("_gradient_norm")}
-        for name, value in logs.items():
-            if not math.isfinite(value):
-                self._stop(f"`{name}` became {value}")
-                return
-        if not self._refresh_snapshot():
-            self._stop("A weight was found not finite, although the losses are,")
-            return
-        for name, largest in norms.items():
-            self._check_norm(name, largest)
-        for name, value in self._of_last_execution(logs, batch).items():
-            self._values.setdefault(name, []).append(value)
-        if logs and len(next(iter(self._values.values()))) == WINDOW:
-            self._check_window()
-            for values in self._values.values():
-                del values[: WINDOW // 4]
+        ended = (batch, {name: float(np.mean(value)) for name, value in (logs or {}).items()})
+        with self._arrival:
+            self._ended.append(ended)
+            self._arrival.notify()
+        # Where another callback makes Keras wait for every step: before those behind this one.
+        if threading.get_ident() == self._thread:
+            self._look_if_due(last=batch + 1 == (self.params or {}).get("steps"))
+
+    def _look_if_due(self, last=False):
+        """Looks at the executions that were begun since the last look, all of them ended, where it is time."""
+        steps = self.step + len(self._begun) * self.model.steps_per_execution
+        snapshot_is_due = steps - (self._candidate or self._good).step >= self.snapshot_every
+        if self._begun and (snapshot_is_due or last or self._executions % LOOK_EVERY == 0):
+            self._look()
 
     def on_epoch_end(self, epoch, logs=None):
-        # An untrained generator's samples look alike too.
-        if self._stopped or self.step < WINDOW or not isinstance(self._model, LatentModel):
+        self._look()
+        if self._stopped:
+            # One more step may have been begun before the training stopped.
+            self.model.set_weights(self._good.weights)
             return
-        labels = latent.labels_in_turn(self.num, self._model.num_classes)
-        diversity = mean_pairwise_distance(self.model.sample(self.num, seed=0, labels=labels))
+        # An untrained generator's samples look alike too.
+        if self.step < WINDOW:
+            return
+        samples = self.model.preview_samples(self.num, seed=0)
+        if samples is None:
+            return
+        diversity = mean_pairwise_distance(samples)
         if self._real_diversity is not None:
             reference, whose = self._real_diversity, "that of real ones is"
         else:
@@ -145,12 +155,48 @@ class TrainingHealth(keras.callbacks.Callback):
             self._warn(
                 "samples look alike",
                 f"the mean distance of two samples is {diversity:.3g}, {whose} {reference:.3g}",
+                self.step,
             )
         self._largest_diversity = max(self._largest_diversity, diversity)
 
-    def _of_last_execution(self, means, batch):
-        """Means over the steps since the last call, from logs that are means since the epoch's start."""
-        before, after = self._first_batch, batch + 1
+    def _look(self):
+        begun, self._begun = self._begun, []
+        with self._arrival:
+            self._arrival.wait_for(lambda: len(self._ended) >= len(begun), timeout=600)
+            # Threads may have brought them in any order.
+            ended, self._ended = sorted(self._ended, key=lambda end: end[0]), []
+        for first, (last, logs) in zip(begun, ended, strict=True):
+            self.step += last - first + 1
+            if not self._stopped:
+                self._look_at(_Execution(self.step, first, last), logs)
+        if not self._stopped and self.step - (self._candidate or self._good).step >= self.snapshot_every:
+            self._candidate = _Snapshot(self.step, self.model.get_weights())
+            # A ReLU can hide NaN from the losses: of NaN and 0 some kernels take 0 for the larger.
+            if not all(np.isfinite(weight).all() for weight in self._candidate.weights):
+                self._stop("A weight was found not finite, although the losses are,", self.step)
+
+    def _look_at(self, execution, logs):
+        step = execution.step
+        norms = {name: logs.pop(name) for name in list(logs) if name.endswith("_gradient_norm")}
+        for name, value in logs.items():
+            if not math.isfinite(value):
+                self._stop(f"`{name}` became {value}", step)
+                return
+        # The candidate's weights gave the finite losses of a step after it.
+        if self._candidate is not None and step > self._candidate.step:
+            self._good, self._candidate = self._candidate, None
+        for name, largest in norms.items():
+            self._check_norm(name, largest, step)
+        for name, value in self._of_execution(execution, logs).items():
+            self._values.setdefault(name, []).append(value)
+        if logs and len(next(iter(self._values.values()))) == WINDOW:
+            self._check_window(step)
+            for values in self._values.values():
+                del values[: WINDOW // 4]
+
+    def _of_execution(self, execution, means):
+        """Means over an execution's steps, from logs that are means since the epoch's start."""
+        before, after = execution.first_batch, execution.last_batch + 1
         values = {
             name: (after * mean - before * self._means.get(name, 0.0)) / (after - before)
             for name, mean in means.items()
@@ -158,76 +204,66 @@ class TrainingHealth(keras.callbacks.Callback):
         self._means = means
         return values
 
-    def _check_norm(self, name, largest):
+    def _check_norm(self, name, largest, step):
         # The log is the epoch's largest: only a new one tells of this step.
         if largest > self._largest_norms.get(name, 0.0):
             self._largest_norms[name] = largest
             if name.removesuffix("_gradient_norm") in _ADVERSARIES and large_gradient(largest):
-                self._warn("large gradient", f"`{name}` is {largest:.3g}")
+                self._warn("large gradient", f"`{name}` is {largest:.3g}", step)
 
-    def _check_window(self):
+    def _check_window(self, step):
         values = {name: np.array(values) for name, values in self._values.items()}
-        if self._ceiling is not None:
+        chance_level = self.model.chance_level
+        if chance_level is not None:
             discriminator = values["discriminator_loss"]
-            if near_zero(discriminator):
+            if near_zero(discriminator, chance_level):
                 self._warn(
                     "discriminator loss near 0",
                     f"the mean of `discriminator_loss` over {WINDOW} values is {discriminator.mean():.3g}",
+                    step,
                 )
-            generator = values.get("generator_loss")
-            if generator is not None and generator_wins(generator, discriminator, self._ceiling):
+            name = self.model.adversarial_log
+            if name is not None and generator_wins(values[name], discriminator, chance_level):
                 self._warn(
                     "generator wins",
-                    f"over {WINDOW} values `generator_loss` fell to {_quarters(generator)[-1]:.3g}, while "
-                    f"`discriminator_loss` was {discriminator.mean():.3g}; guessing costs {self._ceiling:.3g}",
+                    f"over {WINDOW} values `{name}` fell to {_quarters(values[name])[-1]:.3g}, while "
+                    f"`discriminator_loss` was {discriminator.mean():.3g}; guessing costs {chance_level:.3g}",
+                    step,
                 )
         for name in values:
             # A critic is defined up to a constant: the generator's loss against it has no size of its own.
-            if name in _MEASURING_LOSSES or (name == "generator_loss" and self._ceiling is not None):
+            if name in _MEASURING_LOSSES or (name == "generator_loss" and chance_level is not None):
                 mean = values[name].mean()
-                self._scales[name] = max(self._scales.get(name, self._ceiling or 0.0), abs(mean))
+                self._scales[name] = max(self._scales.get(name, chance_level or 0.0), abs(mean))
                 if unsteady(values[name], self._scales[name]):
                     self._warn(
                         "unsteady loss",
                         f"`{name}` varies by {spread(values[name]):.3g} from one value to the next; the mean of "
                         f"{WINDOW} is {mean:.3g}, and the size of this loss {self._scales[name]:.3g}",
+                        step,
                     )
 
-    def _warn(self, sign, seen):
-        if self.step - self._warned.get(sign, -math.inf) >= self.cooldown:
-            self._warned[sign] = self.step
+    def _warn(self, sign, seen, step):
+        if step - self._warned.get(sign, -math.inf) >= self.cooldown:
+            self._warned[sign] = step
             warnings.warn(
-                f"Sign of a failing training at step {self.step} (epoch {self._epoch + 1}): {sign} ({seen}). "
+                f"Sign of a failing training at step {step} (epoch {self._epoch + 1}): {sign} ({seen}). "
                 f"{ADVICE[sign]}",
                 stacklevel=2,
             )
 
-    def _stop(self, cause):
+    def _stop(self, cause, step):
         self._stopped = True
         model = self.model
         model.stop_training = True
         model.set_weights(self._good.weights)
         warnings.warn(
-            f"{cause} at step {self.step} (epoch {self._epoch + 1}): training stops, and the "
+            f"{cause} at step {step} (epoch {self._epoch + 1}): training stops, and the "
             f"weights of step {self._good.step} are put back. Look for broken images in the data, lower the "
             "learning rates, or clip gradients (`global_clipnorm`); call `compile` before training on, because "
             "the optimizers' moments may not be finite either.",
             stacklevel=2,
         )
-
-    def _refresh_snapshot(self):
-        """Keeps the weights where it is time; returns False if they are not finite."""
-        # The candidate's weights gave the finite losses of a step after it.
-        if self._candidate is not None:
-            self._good, self._candidate = self._candidate, None
-        if self.step - self._good.step >= self.snapshot_every:
-            self._candidate = self._snapshot()
-            # A ReLU can hide NaN from the losses: of NaN and 0 some kernels take 0 for the larger.
-            return all(np.isfinite(weight).all() for weight in self._candidate.weights)
-        return True
-
-    def _snapshot(self):
-        return _Snapshot(self.step, self.model.get_weights())
 
 
 class _Snapshot(NamedTuple):
@@ -235,20 +271,21 @@ class _Snapshot(NamedTuple):
     weights: list
 
 
-# What a discriminator's loss is when it cannot tell real from generated, by the class of the model's
-# `adversarial_loss`: each is at least 0, and this at most for a discriminator that has learned anything.
-GUESSING_LOSSES = {
-    losses.Minimax: 2 * math.log(2),  # both probabilities 1/2
-    losses.NonSaturating: 2 * math.log(2),
-    losses.LeastSquares: 0.25,  # both logits 1/2
-    losses.Hinge: 2.0,  # equal logits in [-1, 1]
-}
+class _Execution(NamedTuple):
+    """One or several steps: the number of the last one in all, and the first and the last in the epoch."""
 
+    step: int
+    first_batch: int
+    last_batch: int
+
+
+# Executions from one look at the logs to the next.
+LOOK_EVERY = 50
 # Values (one a step, or one an execution of several) from which the signs of the losses are read.
 WINDOW = 200
-# Mean loss of a discriminator below which it is right about practically every image: the cross-entropy of a
-# probability of 99.5 % for real and for generated images alike.
-NEAR_ZERO = 0.01
+# Share of the guessing discriminator's loss below which it is right about practically every image: that of the
+# cross-entropy of a probability of 99.5 % for real and for generated images alike.
+NEAR_ZERO = -math.log(0.995) / math.log(2)
 # Share of the guessing discriminator's loss above which it is said to guess.
 GUESSING = 0.95
 # Fall of the generator's loss over a window, as a share of the guessing discriminator's loss.
@@ -267,16 +304,16 @@ _ADVERSARIES = ("discriminator", "critic", "generator")
 _MEASURING_LOSSES = ("discriminator_loss", "critic_loss", "loss")
 
 
-def near_zero(discriminator_losses):
+def near_zero(discriminator_losses, chance_level):
     """The discriminator's loss is near 0, and stays there."""
-    return np.mean(discriminator_losses) < NEAR_ZERO
+    return np.mean(discriminator_losses) < NEAR_ZERO * chance_level
 
 
-def generator_wins(generator_losses, discriminator_losses, ceiling):
-    """The generator's loss falls steadily, while the discriminator's stays at its ceiling."""
+def generator_wins(generator_losses, discriminator_losses, chance_level):
+    """The generator's adversarial loss falls steadily, while the discriminator's stays at its chance level."""
     falling, guessing = _quarters(generator_losses), _quarters(discriminator_losses)
-    steadily = (np.diff(falling) < 0).all() and falling[0] - falling[-1] > FALL * ceiling
-    return bool(steadily and (guessing > GUESSING * ceiling).all())
+    steadily = (np.diff(falling) < 0).all() and falling[0] - falling[-1] > FALL * chance_level
+    return bool(steadily and (guessing > GUESSING * chance_level).all())
 
 
 def large_gradient(norm):

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import time
 import warnings
 from pathlib import Path
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_genzoo import latent, metrics, visualization
+from keras_genzoo.presets import folders
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -132,7 +134,8 @@ class KeepBest(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         metadata = self.path / "metadata.json"
         if self.best is None and metadata.exists():
-            self.best = json.loads(metadata.read_text())["best"]["value"]
+            # An infinite value is a string there.
+            self.best = float(json.loads(metadata.read_text())["best"]["value"])
 
     def on_train_end(self, logs=None):
         # A single epoch may be the rest of a broken-off one, without an evaluation.
@@ -146,7 +149,7 @@ class KeepBest(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._epochs += 1
         value = (logs or {}).get(self.monitor)
-        if value is None:
+        if value is None or math.isnan(value):
             return
         if self.best is None or (value < self.best if self.mode == "min" else value > self.best):
             self.best = value
@@ -177,4 +180,5 @@ class JSONLines(keras.callbacks.Callback):
         seconds = round(time.monotonic() - self._started, 2)
         values = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
         with self.path.open("a") as file:
-            file.write(json.dumps({"epoch": epoch + 1, "seconds": seconds, **values}) + "\n")
+            line = folders.json_safe({"epoch": epoch + 1, "seconds": seconds, **values})
+            file.write(json.dumps(line) + "\n")

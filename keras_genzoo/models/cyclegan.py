@@ -5,7 +5,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends, layers, losses
+from keras_genzoo import arguments, backends, layers, losses
 from keras_genzoo.models.network_arguments import agreeing, check_history, has_batch_normalization
 from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
 from keras_genzoo.models.zoo_model import check_image_shape
@@ -80,13 +80,6 @@ class CycleGAN(TranslationModel):
         image_shape = check_image_shape(image_shape)
         *size, channels = image_shape
         super().__init__(image_shape=image_shape, source_channels=channels, **kwargs)
-        for argument, value in (
-            ("cycle_weight", cycle_weight),
-            ("identity_weight", identity_weight),
-            ("history_size", history_size),
-        ):
-            if value < 0:
-                raise ValueError(f"`{argument}` must be at least 0. Received: {argument}={value}")
         num_blocks = (9 if min(size) >= 256 else 6) if num_blocks is None else num_blocks
         networks = {
             name: given or ResNetTranslator(channels, channels, width, num_blocks, name=name)
@@ -106,9 +99,9 @@ class CycleGAN(TranslationModel):
                     "image_shape[-1]", channels, network, lambda network=network: network.output_shape[-1]
                 )
         self.adversarial_loss = losses.get(loss)
-        self.cycle_weight = cycle_weight
-        self.identity_weight = identity_weight
-        self.history_size = history_size
+        self.cycle_weight = arguments.number("cycle_weight", cycle_weight, at_least=0)
+        self.identity_weight = arguments.number("identity_weight", identity_weight, at_least=0)
+        self.history_size = arguments.integer("history_size", history_size, at_least=0)
         # Both networks of a kind in one pass of a joined batch, where no image's statistics touch another's.
         self._joins_batches = not any(map(has_batch_normalization, networks.values()))
         self.history_a = self._make_history("history_a", 1)
@@ -210,6 +203,11 @@ class CycleGAN(TranslationModel):
             real_logits, fake_logits = self._of_both(network, real, ops.stop_gradient(fake), training)
             loss += 0.5 * self.adversarial_loss.discriminator(real_logits, fake_logits)
         return loss
+
+    @property
+    def chance_level(self):
+        # Half of the loss in each of two domains.
+        return self.adversarial_loss.chance_level()
 
     def _translated(self, generator, sources, targets, training):
         """Translations of the sources, and of images that are in the target domain already (or None)."""

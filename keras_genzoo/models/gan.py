@@ -5,7 +5,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends, layers, losses, penalties
+from keras_genzoo import arguments, backends, layers, losses, penalties
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import (
     agreeing,
@@ -72,6 +72,7 @@ class GAN(LatentModel):
 
     players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
     loss_names = ("discriminator_loss", "generator_loss")
+    adversarial_log = "generator_loss"
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -112,13 +113,15 @@ class GAN(LatentModel):
         agreeing("image_shape", image_shape, discriminator, lambda: first_of(discriminator.input_shape)[1:])
         self.adversarial_loss = losses.get(loss)
         self.penalty = penalties.get(penalty)
-        self.discriminator_steps = discriminator_steps
+        self.discriminator_steps = arguments.integer("discriminator_steps", discriminator_steps, at_least=1)
         self.separate_batches = separate_batches
         self.real_targets = _as_range("real_targets", real_targets)
         self.fake_targets = _as_range("fake_targets", fake_targets)
-        self.label_flip_probability = label_flip_probability
-        self.instance_noise = instance_noise
-        self.history_size = history_size
+        self.label_flip_probability = arguments.number(
+            "label_flip_probability", label_flip_probability, at_least=0, below=1
+        )
+        self.instance_noise = arguments.number("instance_noise", instance_noise, at_least=0)
+        self.history_size = arguments.integer("history_size", history_size, at_least=0)
         self._check_options(generator, discriminator)
         self.image_history = None
         if history_size:
@@ -133,16 +136,6 @@ class GAN(LatentModel):
 
     def _check_options(self, generator, discriminator):
         check_label_inputs(self.num_classes, generator, discriminator)
-        if self.history_size < 0:
-            raise ValueError(f"`history_size` must be at least 0. Received: {self.history_size}")
-        if self.discriminator_steps < 1:
-            raise ValueError(
-                f"`discriminator_steps` must be at least 1. Received: {self.discriminator_steps}"
-            )
-        if not 0 <= self.label_flip_probability < 1:
-            raise ValueError(
-                f"`label_flip_probability` must be in [0, 1). Received: {self.label_flip_probability}"
-            )
         if self.penalty is not None:
             check_for_penalty(discriminator)
         if self._moves_targets and not self.adversarial_loss.uses_targets:
@@ -156,6 +149,14 @@ class GAN(LatentModel):
                 "`separate_batches=False` would normalise real and generated images by common statistics: "
                 "the discriminator has batch normalisation. Use `separate_batches=True`."
             )
+
+    @property
+    def chance_level(self):
+        if self.penalty is not None and not self.penalty.is_zero_for_constants:
+            return None
+        if not self._moves_targets:
+            return self.adversarial_loss.chance_level()
+        return self.adversarial_loss.chance_level(self.real_targets, self.fake_targets)
 
     @property
     def _moves_targets(self):
@@ -281,7 +282,8 @@ class GAN(LatentModel):
 
 
 def _as_range(argument, value):
-    low, high = value if isinstance(value, tuple | list) and len(value) == 2 else (value, value)
-    if not (isinstance(low, int | float) and isinstance(high, int | float) and low <= high):
+    bounds = value if isinstance(value, tuple | list) else (value, value)
+    low, high = (arguments.number(argument, bound) for bound in bounds) if len(bounds) == 2 else (1, 0)
+    if low > high:
         raise ValueError(f"`{argument}` must be a float or a pair (low, high). Received: {value}")
     return (float(low), float(high))

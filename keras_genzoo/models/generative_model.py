@@ -7,7 +7,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends
+from keras_genzoo import arguments, backends
 from keras_genzoo.models.zoo_model import ZooModel, check_image_shape
 
 
@@ -62,12 +62,10 @@ class GenerativeModel(ZooModel):
                 "Give either `average_decay` (a step) or `average_half_life` (in images), not both. "
                 f"Received: average_decay={average_decay}, average_half_life={average_half_life}"
             )
-        if average_decay is not None and not 0 <= average_decay < 1:
-            raise ValueError(f"`average_decay` must be in [0, 1). Received: average_decay={average_decay}")
-        if average_half_life is not None and average_half_life <= 0:
-            raise ValueError(
-                f"`average_half_life` must be positive. Received: average_half_life={average_half_life}"
-            )
+        if average_decay is not None:
+            average_decay = arguments.number("average_decay", average_decay, at_least=0, below=1)
+        if average_half_life is not None:
+            average_half_life = arguments.number("average_half_life", average_half_life, above=0)
         self.average_decay = average_decay
         self.average_half_life = average_half_life
         self.image_shape = check_image_shape(image_shape)

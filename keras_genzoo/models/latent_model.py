@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, latent, pixels
+from keras_genzoo import arguments, backends, latent, pixels
 from keras_genzoo.models.data_checks import Labels, Summary
 from keras_genzoo.models.generative_model import GenerativeModel
 
@@ -25,11 +25,9 @@ class LatentModel(GenerativeModel):
 
     def __init__(self, *, latent_dim, num_classes=None, **kwargs):
         super().__init__(num_classes=num_classes, **kwargs)
-        if num_classes is not None and num_classes < 2:
-            raise ValueError(
-                f"`num_classes` must be at least 2, or None. Received: num_classes={num_classes}"
-            )
-        self.latent_dim = latent_dim
+        if num_classes is not None:
+            self.num_classes = arguments.integer("num_classes", num_classes, at_least=2)
+        self.latent_dim = arguments.integer("latent_dim", latent_dim, at_least=1)
 
     @property
     def image_networks(self):
@@ -125,6 +123,9 @@ class LatentModel(GenerativeModel):
             raise ValueError("`labels` was given, but this model was not trained with classes.")
         return self.in_batches(self.images_from_latents, inputs, batch_size)
 
+    def preview_samples(self, num, seed):
+        return self.sample(num, seed=seed, labels=latent.labels_in_turn(num, self.num_classes))
+
     def _checked_labels(self, labels, num):
         labels = None if labels is None else np.asarray(labels)
         Labels(self.num_classes).check(Summary.of(labels), "labels")
@@ -142,6 +143,11 @@ class LatentModel(GenerativeModel):
             if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
                 raise ValueError(
                     f"`latents` must have the shape (num, {self.latent_dim}). Received: {latents.shape}"
+                )
+            if not np.isfinite(latents).all():
+                raise ValueError(
+                    "`latents` must hold finite float32 values. Received NaN or infinite ones in "
+                    f"{(~np.isfinite(latents)).any(axis=1).sum()} of {len(latents)} rows."
                 )
         if num is None:
             if latents is None:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, losses, penalties
+from keras_genzoo import arguments, backends, losses, penalties
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import agreeing
 from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
@@ -30,6 +30,7 @@ class MultiResolutionGAN(LatentModel):
 
     players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
     loss_names = ("discriminator_loss", "generator_loss", "gradient_penalty")
+    adversarial_log = "generator_loss"
     # Class of the default discriminator. Set by each family.
     discriminator_class = None
 
@@ -81,11 +82,9 @@ class MultiResolutionGAN(LatentModel):
         generator = generator or ProgressiveGenerator(image_shape, latent_dim)
         discriminator = discriminator or self.discriminator_class(image_shape)
         agreeing("image_shape", image_shape, discriminator, lambda: discriminator.image_shape)
-        if drift < 0:
-            raise ValueError(f"`drift` must be at least 0. Received: drift={drift}")
         self.adversarial_loss = losses.get(loss)
         self.penalty = penalties.get(penalty)
-        self.drift = drift
+        self.drift = arguments.number("drift", drift, at_least=0)
         self.set_networks(generator=generator, discriminator=discriminator)
 
     def check_batch_size(self, num, training):
@@ -110,6 +109,14 @@ class MultiResolutionGAN(LatentModel):
         super().compile(
             {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
         )
+
+    @property
+    def chance_level(self):
+        # The drift term costs nothing at logits of 0, where these losses have their chance level.
+        loss = self.adversarial_loss
+        if self.penalty is not None and not self.penalty.is_zero_for_constants:
+            return None
+        return loss.chance_level() if loss.is_balanced_at_zero or not self.drift else None
 
     def discriminator_loss_of(self, discriminate, real, fakes):
         """The discriminator's adversarial loss with the drift term `drift E[D(x)^2]` and the penalty.
@@ -178,8 +185,7 @@ class MultiResolutionGAN(LatentModel):
         if labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
         self._check_level(level)
-        if truncation < 0:
-            raise ValueError(f"`truncation` must be at least 0. Received: truncation={truncation}")
+        truncation = arguments.number("truncation", truncation, at_least=0)
         latents = self.latents_to_sample(num, seed, latents)
         return self.in_batches(
             self.images_from_latents, [latents], batch_size, level=level, truncation=np.float32(truncation)

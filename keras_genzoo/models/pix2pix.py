@@ -5,7 +5,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends, losses
+from keras_genzoo import arguments, backends, losses
 from keras_genzoo.models.network_arguments import agreeing
 from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
 from keras_genzoo.models.zoo_model import check_image_shape
@@ -81,8 +81,6 @@ class Pix2Pix(TranslationModel):
             default=channels,
         )
         super().__init__(image_shape=image_shape, source_channels=source_channels, **kwargs)
-        if l1_weight < 0:
-            raise ValueError(f"`l1_weight` must be at least 0. Received: l1_weight={l1_weight}")
         generator = generator or UNetGenerator(
             (*size, source_channels),
             channels,
@@ -99,7 +97,7 @@ class Pix2Pix(TranslationModel):
             lambda: discriminator.input_shape[-1],
         )
         self.adversarial_loss = losses.get(loss)
-        self.l1_weight = l1_weight
+        self.l1_weight = arguments.number("l1_weight", l1_weight, at_least=0)
         self.set_networks(generator=generator, discriminator=discriminator)
 
     def default_optimizers(self):
@@ -149,6 +147,11 @@ class Pix2Pix(TranslationModel):
         fakes = ops.stop_gradient(fakes)
         real_logits = self._logits(sources, targets, training)
         return 0.5 * self.adversarial_loss.discriminator(real_logits, self._logits(sources, fakes, training))
+
+    @property
+    def chance_level(self):
+        level = self.adversarial_loss.chance_level()
+        return None if level is None else 0.5 * level
 
     def generator_loss(self, sources, targets, fakes, training=False):
         """Adversarial loss of the generator, and `l1_weight` times the mean absolute difference.

@@ -1,10 +1,13 @@
 """Progressive growing of GANs (Karras et al. 2018)."""
 
+import math
+import threading
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends
+from keras_genzoo import arguments, backends
 from keras_genzoo.growth import GrowthSchedule
 from keras_genzoo.models.data_checks import has_fixed_batches
 from keras_genzoo.models.multi_resolution_gan import MultiResolutionGAN
@@ -18,8 +21,8 @@ class ProgressiveGAN(MultiResolutionGAN):
 
     `fit` takes images of the last level's size and shrinks them to the running level's; the number of images seen
     says which that is. The blocks of all levels exist from the start, but a step costs what a network of its level
-    costs. When a level begins, the optimizers start anew: a new block would otherwise take first steps many times
-    as long as the learning rate.
+    costs. When a level begins to fade in, and when it has faded in, the optimizers start anew, as in the authors'
+    program: a new block would otherwise take first steps many times as long as the learning rate.
 
     Args:
         image_shape, latent_dim: As for `MultiResolutionGAN`.
@@ -67,8 +70,7 @@ class ProgressiveGAN(MultiResolutionGAN):
                 f"`schedule` has {self.schedule.num_levels} levels, but images of {self.image_shape} have "
                 f"{self.num_levels}, from 4x4 on. Change its `num_levels`."
             )
-        if images_seen < 0:
-            raise ValueError(f"`images_seen` must be at least 0. Received: images_seen={images_seen}")
+        images_seen = arguments.integer("images_seen", images_seen, at_least=0)
         self.images_seen = self.add_weight(
             name="images_seen",
             shape=(),
@@ -119,15 +121,20 @@ class ProgressiveGAN(MultiResolutionGAN):
         return set() if has_fixed_batches(dataset) else {phase.batch_size for phase in self.schedule.phases}
 
     def follow_schedule(self):
-        """Goes to the phase that the images seen call for. `fit` does so after every execution.
+        """Goes to the phase that the images seen call for. `fit` does so where a phase ends.
 
-        Where that is another level, the optimizers start anew, and take the level's learning rate.
+        Where that is another phase, the optimizers start anew: when a level begins to fade in, and when it has.
+        They take the level's learning rate.
+
+        Returns:
+            Int, the images seen.
         """
-        phase = self.schedule.phase_at(int(self.images_seen.numpy()))
+        images_seen = int(self.images_seen.numpy())
+        phase = self.schedule.phase_at(images_seen)
         before, self.phase = self.phase, phase
         with backends.strategy_scope(self):
             for optimizer in self.optimizers.values():
-                if phase.level != before.level:
+                if phase != before:
                     _restart(optimizer)
                 if phase.learning_rate is not None:
                     optimizer.learning_rate = phase.learning_rate
@@ -135,6 +142,7 @@ class ProgressiveGAN(MultiResolutionGAN):
             # A step is traced for one phase.
             self.make_train_function(force=True)
             self.test_function = None
+        return images_seen
 
     @backends.train_step
     def train_step(self, data):
@@ -261,13 +269,52 @@ class ProgressiveGAN(MultiResolutionGAN):
 
 
 class _Growing(keras.callbacks.Callback):
-    """Moves a `ProgressiveGAN` through its schedule. The first callback: what others save is of the new level."""
+    """Moves a `ProgressiveGAN` through its schedule. The first callback: what others save is of the new level.
+
+    The images seen are read from the device where a phase can end, not after every step: by the largest batch so
+    far, or that of the schedule.
+    """
+
+    # Keras need not wait for a step to call `on_train_batch_end`, which does nothing then.
+    async_safe = True
 
     def on_train_begin(self, logs=None):
-        self.model.follow_schedule()
+        self._thread = threading.get_ident()
+        self._largest_batch = 0
+        self._follow()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._follow_if_due()
+        self._steps += self.model.steps_per_execution
 
     def on_train_batch_end(self, batch, logs=None):
-        self.model.follow_schedule()
+        if threading.get_ident() == self._thread:
+            self._follow_if_due()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._follow_if_due()
+
+    def _follow_if_due(self):
+        if self._steps >= self._due:
+            before = self._seen
+            steps = self._steps
+            self._follow()
+            self._largest_batch = max(self._largest_batch, -(-(self._seen - before) // steps))
+            self._due = self._steps_left()
+
+    def _follow(self):
+        self._seen = self.model.follow_schedule()
+        self._steps = 0
+        self._due = self._steps_left()
+
+    def _steps_left(self):
+        """The least number of steps after which the phase can end; 1 while no batch has been seen."""
+        phase = self.model.phase
+        if phase is self.model.schedule.phases[-1]:
+            return math.inf
+        left = phase.first_image + phase.num_images - self._seen
+        largest = max(self._largest_batch, phase.batch_size) if self._largest_batch else left
+        return max(1, -(-left // largest))
 
 
 def _restart(optimizer):

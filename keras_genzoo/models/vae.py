@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import likelihoods, pixels
+from keras_genzoo import arguments, likelihoods, pixels
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
 
@@ -64,12 +64,9 @@ class VAE(Autoencoder):
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
-        if beta < 0 or kl_floor < 0:
-            raise ValueError(
-                f"`beta` and `kl_floor` must be at least 0. Received: beta={beta}, kl_floor={kl_floor}"
-            )
-        if importance_samples < 1:
-            raise ValueError(f"`importance_samples` must be at least 1. Received: {importance_samples}")
+        beta = arguments.number("beta", beta, at_least=0)
+        kl_floor = arguments.number("kl_floor", kl_floor, at_least=0)
+        importance_samples = arguments.integer("importance_samples", importance_samples, at_least=1)
         if importance_samples > 1 and (beta, kl_floor) != (1.0, 0.0):
             raise ValueError(
                 "`importance_samples` above 1 is a bound of its own: `beta` must be 1 and `kl_floor` 0. "
@@ -185,8 +182,7 @@ class VAE(Autoencoder):
         Source: Burda et al. 2015, section 5 (k = 5,000).
         """
         images = self._checked(images)
-        if num_samples < 1:
-            raise ValueError(f"`num_samples` must be at least 1. Received: num_samples={num_samples}")
+        arguments.integer("num_samples", num_samples, at_least=1)
         noise = keras.random.SeedGenerator(seed)
         samples = min(num_samples, samples_at_once)
         at_once = max(1, samples_at_once // samples)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends, likelihoods, losses
+from keras_genzoo import arguments, backends, likelihoods, losses
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.network_arguments import agreeing
@@ -33,12 +33,8 @@ class WAE(Autoencoder):
         self, image_shape=None, latent_dim=None, *, penalty_weight=10.0, reconstruction_weight=0.05, **kwargs
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
-        if penalty_weight < 0:
-            raise ValueError(f"`penalty_weight` must be at least 0. Received: {penalty_weight}")
-        if reconstruction_weight <= 0:
-            raise ValueError(f"`reconstruction_weight` must be positive. Received: {reconstruction_weight}")
-        self.penalty_weight = penalty_weight
-        self.reconstruction_weight = reconstruction_weight
+        self.penalty_weight = arguments.number("penalty_weight", penalty_weight, at_least=0)
+        self.reconstruction_weight = arguments.number("reconstruction_weight", reconstruction_weight, above=0)
 
     def penalty(self, latents):
         """Divergence of a batch of latents from the prior, float32 scalar."""
@@ -103,9 +99,11 @@ class WAEMMD(WAE):
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
-        if not kernel_scales or min(kernel_scales) <= 0:
+        if not kernel_scales:
             raise ValueError(f"`kernel_scales` must hold positive floats. Received: {kernel_scales}")
-        self.kernel_scales = tuple(kernel_scales)
+        self.kernel_scales = tuple(
+            arguments.number("kernel_scales", scale, above=0) for scale in kernel_scales
+        )
 
     def default_optimizers(self):
         """Adam with learning rate 1e-3 and beta_1 0.5 (Tolstikhin et al. 2018, appendix C)."""
@@ -152,6 +150,7 @@ class WAEGAN(WAE):
 
     players: ClassVar = {"discriminator": ("discriminator",), "autoencoder": ("encoder", "decoder")}
     loss_names = ("loss", "reconstruction_loss", "penalty", "discriminator_loss")
+    adversarial_log = "penalty"
 
     def __init__(self, image_shape=None, latent_dim=None, *, discriminator=None, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)
@@ -210,6 +209,10 @@ class WAEGAN(WAE):
         return self.adversarial_loss.discriminator(
             self.discriminator(prior, training=training), self.discriminator(latents, training=training)
         )
+
+    @property
+    def chance_level(self):
+        return self.adversarial_loss.chance_level()
 
     def penalty(self, latents):
         """`-E[log D(Q(x))]`, float32 scalar."""

@@ -5,7 +5,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends, losses, penalties
+from keras_genzoo import arguments, backends, losses, penalties
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_arguments import (
     agreeing,
@@ -68,8 +68,6 @@ class WassersteinGAN(LatentModel):
             "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=128
         )
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
-        if critic_steps < 1:
-            raise ValueError(f"`critic_steps` must be at least 1. Received: critic_steps={critic_steps}")
         if self.makes_points:
             generator = generator or MLPGenerator(latent_dim, image_shape)
             critic = critic or MLPDiscriminator(image_shape, name="critic")
@@ -79,7 +77,7 @@ class WassersteinGAN(LatentModel):
         agreeing("image_shape", image_shape, critic, lambda: first_of(critic.input_shape)[1:])
         check_label_inputs(num_classes, generator, critic)
         self.wasserstein_loss = losses.Wasserstein()
-        self.critic_steps = critic_steps
+        self.critic_steps = arguments.integer("critic_steps", critic_steps, at_least=1)
         self.split_batches = split_batches
         self.set_networks(generator=generator, critic=critic)
 
@@ -199,9 +197,7 @@ class WGAN(WassersteinGAN):
 
     def __init__(self, image_shape=None, latent_dim=None, *, clip_value=0.01, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)
-        if clip_value <= 0:
-            raise ValueError(f"`clip_value` must be positive. Received: clip_value={clip_value}")
-        self.clip_value = clip_value
+        self.clip_value = arguments.number("clip_value", clip_value, above=0)
 
     def default_optimizers(self):
         """RMSprop with learning rate 5e-5 for both (Arjovsky et al. 2017, algorithm 1).

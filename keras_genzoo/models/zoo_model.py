@@ -25,6 +25,8 @@ class ZooModel(PresetModel, keras.Model):
     trains_on = ("images",)
     # The densities of latents that some models of the class sample from: "standard", "fitted".
     known_priors = ()
+    # Name of the logged loss that pays the generator for images taken for real, and for nothing else.
+    adversarial_log = None
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -43,6 +45,22 @@ class ZooModel(PresetModel, keras.Model):
     def priors(self):
         """The priors that this model can sample from, the default one first."""
         return self.known_priors
+
+    @property
+    def chance_level(self):
+        """Float, the logged `discriminator_loss` in training where no image can be told from a generated one.
+
+        None in a model without a discriminator, or where the loss has no such level: with a Wasserstein loss, or
+        with a penalty on gradients that are too small.
+        """
+        return None
+
+    def track_gradient_norms(self):
+        """Adds norms of gradients to the logs of `fit`; a model trained by Keras' own step has none."""
+
+    def preview_samples(self, num, seed):
+        """Samples of a seed for looking at the model while it trains; None of a model that draws none."""
+        return None
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, after a check of the data.

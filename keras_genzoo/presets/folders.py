@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
 import uuid
@@ -86,6 +87,15 @@ def replace(target, fresh):
 
 def read_json(path):
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def json_safe(content):
+    """The content with the strings `"inf"`, `"-inf"` and `"nan"` for the floats that JSON cannot hold."""
+    if isinstance(content, dict):
+        return {key: json_safe(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [json_safe(value) for value in content]
+    return str(float(content)) if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def write_json(path, content):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from keras_genzoo._version import __version__
 from keras_genzoo.presets import card, folders
@@ -123,7 +124,8 @@ class PresetModel:
                 card: `"name"` (by default the name of the folder), `"description"`, `"dataset"` (dictionary
                 with at least `"name"`), `"licence"`, `"recipe"`, `"training"` (dictionary, such as
                 `{"time": "31 min", "hardware": "1 NVIDIA H200"}`) and `"results"` (list of dictionaries
-                with `"metric"`, `"value"` and `"protocol"`).
+                with `"metric"`, `"value"` and `"protocol"`). Numbers that are not finite, which JSON cannot hold,
+                are recorded as the strings `"inf"`, `"-inf"` and `"nan"`.
             samples: Optional string or path. A PNG picture of samples to show on the card.
             overwrite: Boolean. Whether to replace a preset that `path` already holds, as a whole.
 
@@ -153,7 +155,7 @@ class PresetModel:
                 shutil.copyfile(samples, folder / SAMPLES)
             metadata = {
                 "name": target.name,
-                **(metadata or {}),
+                **folders.json_safe(metadata or {}),
                 "class": type(self).__name__,
                 "usage": self.preset_usage,
                 "parameters": networks.parameters(),
@@ -188,6 +190,15 @@ class _Networks(keras.Model):
     def parameters(self):
         counts = {name: getattr(self, name).count_params() for name in self._names}
         return {**counts, "total": sum(counts.values())}
+
+    def not_finite(self):
+        """Paths of the weights that hold NaN or infinity."""
+        return [
+            f"{name}/{weight.path}"
+            for name in self._names
+            for weight in getattr(self, name).weights
+            if not np.isfinite(keras.ops.convert_to_numpy(weight).astype("float32")).all()
+        ]
 
 
 def _config(model):
@@ -233,6 +244,12 @@ def _load_weights(model, folder, config):
             f"preset was saved with keras_genzoo {config['keras_genzoo_version']}, this is {__version__}: "
             f"load it with the version that saved it. {error}"
         ) from error
+    if broken := networks.not_finite():
+        raise ValueError(
+            f"{len(broken)} of the weights in {folder / WEIGHTS} hold NaN or infinity, {broken[0]} the first. The "
+            "training had diverged when they were saved: save a model of an earlier step "
+            "(`keras_genzoo.callbacks.TrainingHealth` puts its weights back), or train again."
+        )
 
 
 def _check_target(target, path, overwrite):
@@ -270,8 +287,8 @@ def _check_metadata(metadata):
                 f"Received an entry {result!r}"
             )
     try:
-        json.dumps(metadata, allow_nan=False)
+        json.dumps(folders.json_safe(metadata), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"`metadata` must hold only what JSON can: strings, finite numbers, lists, dictionaries. {error}"
+            f"`metadata` must hold only what JSON can: strings, numbers, lists, dictionaries. {error}"
         ) from error
