@@ -121,17 +121,31 @@ class TestGrowth:
         ]
         assert max(moved) > 0.9e-3
 
-    def test_optimizers_start_anew_at_a_level(self):
+    def test_optimizers_start_anew_where_a_fade_begins_and_where_it_ends(self):
+        """As in the authors' program, whose level of detail then crosses an integer."""
         gan = make_growing()
-        _fit(gan, 12)
-        for optimizer in gan.optimizers.values():
-            assert int(support.to_numpy(optimizer.iterations)) == 0
-            moments = [v for v in optimizer.variables if v is not optimizer.learning_rate]
-            assert not any(support.to_numpy(variable.value).any() for variable in moments)
-            assert float(optimizer.learning_rate) == pytest.approx(1e-3)
-        _fit(gan, 24)
-        # From fading to staying nothing starts anew.
-        assert not gan.phase.fading and int(support.to_numpy(gan.generator_optimizer.iterations)) == 6
+        for images, fading in ((12, True), (24, False)):
+            _fit(gan, images)
+            assert gan.phase.fading == fading
+            for optimizer in gan.optimizers.values():
+                assert int(support.to_numpy(optimizer.iterations)) == 0
+                moments = [v for v in optimizer.variables if v is not optimizer.learning_rate]
+                assert not any(support.to_numpy(variable.value).any() for variable in moments)
+                assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+        _fit(gan, 8)
+        assert int(support.to_numpy(gan.generator_optimizer.iterations)) == 2
+
+    def test_images_seen_are_read_where_a_phase_can_end(self, monkeypatch):
+        reads, follow = [], models.ProgressiveGAN.follow_schedule
+        monkeypatch.setattr(
+            models.ProgressiveGAN, "follow_schedule", lambda gan: reads.append(follow(gan)) or reads[-1]
+        )
+        gan = make_growing(schedule=GrowthSchedule(2, 80, 80, batch_size=4))
+        watch = _Watch(lambda gan: (gan.phase.level, gan.phase.fading))
+        _fit(gan, 240, callbacks=[watch])
+        # At the start, after the first step, and where each of the two first phases ends.
+        assert reads == [0, 4, 80, 160]
+        assert watch.seen == [(0, False)] * 20 + [(1, True)] * 20 + [(1, False)] * 21
 
     def test_batches_of_a_schedule(self):
         pytest.importorskip("tensorflow")

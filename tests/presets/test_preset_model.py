@@ -165,7 +165,6 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
         ({"training": "1 s"}, r"`metadata\['training'\]` must be a dictionary"),
         ({"results": [{"metric": "FID", "value": 1.0}]}, "'protocol'"),
         ({"results": {"FID": 1.0}}, "must be a list of dictionaries"),
-        ({"results": [{"metric": "FID", "value": float("nan"), "protocol": "x"}]}, "finite numbers"),
         ({"note": np.float32(1)}, "must hold only what JSON can"),
     ],
 )
@@ -173,6 +172,30 @@ def test_metadata_that_no_card_can_show_is_refused(tmp_path, metadata, message):
     with pytest.raises(ValueError, match=message):
         make_toy_gan().save_to_preset(tmp_path / "gan", metadata=metadata)
     assert not (tmp_path / "gan").exists()
+
+
+def test_a_result_that_is_not_finite_loses_no_trained_model(tmp_path):
+    """The PSNR of a perfect reconstruction is infinite, which JSON cannot hold."""
+    results = [
+        {"metric": name, "value": value, "protocol": {"num": 3}}
+        for name, value in (("psnr", float("inf")), ("distance", float("nan")), ("ssim", 1.0))
+    ]
+    make_toy_gan().save_to_preset(tmp_path / "gan", metadata={"results": results})
+    stored = presets.metadata(tmp_path / "gan")["results"]
+    assert [result["value"] for result in stored] == ["inf", "nan", 1.0]
+    assert "| psnr | inf | num 3 |" in (tmp_path / "gan" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    gan = make_toy_gan()
+    weight = gan.generator.layers[-1].kernel
+    weight.assign(np.full(weight.shape, value))
+    gan.save_to_preset(tmp_path / "gan")
+    with pytest.raises(
+        ValueError, match=r"1 of the weights in .*model\.weights\.h5 hold NaN or infinity, generator/"
+    ):
+        presets.load(tmp_path / "gan")
 
 
 def test_a_missing_picture_is_refused(tmp_path):
