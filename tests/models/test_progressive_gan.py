@@ -17,6 +17,7 @@ from toy_progressive import (
 
 from keras_genzoo import backends, losses, models, networks, penalties
 from keras_genzoo.growth import GrowthSchedule
+from keras_genzoo.models import progressive_gan
 from tests import support
 
 IMAGES = (support.toy_images(8, SHAPE),)
@@ -70,6 +71,31 @@ class TestGrowth:
         images = list(range(0, 52, 4))
         levels = [(0, False)] * 3 + [(1, True)] * 6 + [(1, False)] * 4
         assert watch.seen == [(seen, *level) for seen, level in zip(images, levels, strict=True)]
+
+    @pytest.mark.parametrize("batch_size", [2, 4])
+    def test_the_images_seen_are_read_where_a_phase_can_end(self, batch_size, monkeypatch):
+        """Once to begin, once to know the batch, then at the ends of both phases."""
+        schedule = GrowthSchedule(2, 40, 40, batch_size=4)
+        gan, read = make_growing(schedule=schedule), []
+        follow = type(gan).follow_schedule
+        monkeypatch.setattr(type(gan), "follow_schedule", lambda self: read.append(follow(self)) or read[-1])
+        _fit(gan, 120, batch_size=batch_size)
+        assert (gan.phase.level, gan.phase.fading) == (1, False)
+        assert {40, 80} <= set(read) and len(read) <= 4 + 10 * (batch_size == 2)
+
+    def test_growing_makes_keras_wait_no_more_than_it_does_anyway(self):
+        alone, growing = (
+            keras.callbacks.CallbackList(callbacks) for callbacks in ([], [progressive_gan._Growing()])
+        )
+        # By threads on JAX; on TensorFlow Keras reads the logs of every step itself.
+        assert growing._async_train == alone._async_train == (keras.backend.backend() != "tensorflow")
+
+    def test_levels_follow_without_a_callback_that_waits(self):
+        gan = make_growing()
+        _fit(gan)
+        assert int(support.to_numpy(gan.images_seen)) == 48
+        assert int(support.to_numpy(gan.generator_optimizer.iterations)) == 3
+        assert (gan.phase.level, gan.phase.fading) == (1, False)
 
     def test_a_second_fit_goes_on(self):
         gan = make_growing()
@@ -129,9 +155,23 @@ class TestGrowth:
             moments = [v for v in optimizer.variables if v is not optimizer.learning_rate]
             assert not any(support.to_numpy(variable.value).any() for variable in moments)
             assert float(optimizer.learning_rate) == pytest.approx(1e-3)
-        _fit(gan, 24)
-        # From fading to staying nothing starts anew.
-        assert not gan.phase.fading and int(support.to_numpy(gan.generator_optimizer.iterations)) == 6
+
+    def test_optimizers_start_anew_at_both_ends_of_a_fade(self):
+        """As in the authors' program: 3 steps at 4x4, 6 in which 8x8 fades in, then the rest."""
+        gan = make_growing()
+        watch = _Watch(lambda gan: int(support.to_numpy(gan.generator_optimizer.iterations)))
+        _fit(gan, callbacks=[watch])
+        assert watch.seen == [0, 1, 2, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3]
+
+    def test_a_resumed_run_starts_nothing_anew(self, tmp_path):
+        gan = make_growing()
+        _fit(gan, 20)
+        gan.save_weights(tmp_path / "gan.weights.h5")
+        again = make_growing()
+        again.load_weights(tmp_path / "gan.weights.h5")
+        watch = _Watch(lambda gan: int(support.to_numpy(gan.generator_optimizer.iterations)))
+        _fit(again, 20, callbacks=[watch])
+        assert watch.seen == [2, 3, 4, 5, 0, 1]
 
     def test_batches_of_a_schedule(self):
         pytest.importorskip("tensorflow")

@@ -1,3 +1,4 @@
+import json
 import os
 
 import h5py
@@ -165,7 +166,6 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
         ({"training": "1 s"}, r"`metadata\['training'\]` must be a dictionary"),
         ({"results": [{"metric": "FID", "value": 1.0}]}, "'protocol'"),
         ({"results": {"FID": 1.0}}, "must be a list of dictionaries"),
-        ({"results": [{"metric": "FID", "value": float("nan"), "protocol": "x"}]}, "finite numbers"),
         ({"note": np.float32(1)}, "must hold only what JSON can"),
     ],
 )
@@ -173,6 +173,31 @@ def test_metadata_that_no_card_can_show_is_refused(tmp_path, metadata, message):
     with pytest.raises(ValueError, match=message):
         make_toy_gan().save_to_preset(tmp_path / "gan", metadata=metadata)
     assert not (tmp_path / "gan").exists()
+
+
+def test_numbers_that_json_cannot_hold_are_recorded_as_words(tmp_path):
+    """A perfect reconstruction has an infinite PSNR, and is not lost for that."""
+    values = {"psnr": float("inf"), "worse": [float("-inf"), float("nan")], "fine": 1.5}
+    results = [{"metric": "reconstruction_psnr", "value": float("inf"), "protocol": {}}]
+    make_toy_gan().save_to_preset(tmp_path / "gan", metadata={"values": values, "results": results})
+    text = (tmp_path / "gan" / "metadata.json").read_text()
+    # Of the standard alone: no `Infinity`.
+    metadata = json.loads(text, parse_constant=pytest.fail)
+    assert metadata["values"] == {"psnr": "inf", "worse": ["-inf", "nan"], "fine": 1.5}
+    assert "| reconstruction_psnr | inf |" in (tmp_path / "gan" / "README.md").read_text()
+    ToyGAN.from_preset(tmp_path / "gan")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_not_loaded(tmp_path, value):
+    gan = make_toy_gan()
+    bias = gan.generator.layers[-1].bias
+    bias.assign(np.full(bias.shape, value, "float32"))
+    gan.save_to_preset(tmp_path / "gan")
+    message = r"1 of the weights in .*h5 hold NaN or infinity, generator/.*bias the first.*TrainingHealth"
+    with pytest.raises(ValueError, match=message):
+        ToyGAN.from_preset(tmp_path / "gan")
+    assert ToyGAN.from_preset(tmp_path / "gan", load_weights=False)
 
 
 def test_a_missing_picture_is_refused(tmp_path):
