@@ -36,17 +36,14 @@ def integer(argument, value, at_least=None):
 
 
 def _checked(argument, value, is_of_kind, kind, at_least, above, below):
-    in_range = (
-        is_of_kind
-        and math.isfinite(value)
-        and (at_least is None or value >= at_least)
+    bounds = [("at least", at_least), ("above", above), ("below", below)]
+    accepted = " and ".join(f"{relation} {bound}" for relation, bound in bounds if bound is not None)
+    if not (is_of_kind and math.isfinite(value)):
+        accepted = f"{kind}{', ' * bool(accepted)}{accepted}"
+    elif (
+        (at_least is None or value >= at_least)
         and (above is None or value > above)
         and (below is None or value < below)
-    )
-    if not in_range:
-        bounds = (("at least", at_least), ("above", above), ("below", below))
-        accepted = " and ".join(f"{relation} {bound}" for relation, bound in bounds if bound is not None)
-        raise ValueError(
-            f"`{argument}` must be {kind}{', ' * bool(accepted)}{accepted}. Received: {argument}={value!r}"
-        )
-    return value.item() if isinstance(value, np.generic) else value
+    ):
+        return value.item() if isinstance(value, np.generic) else value
+    raise ValueError(f"`{argument}` must be {accepted}. Received: {argument}={value!r}")

@@ -129,7 +129,8 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def _look_if_due(self, last=False):
         """Looks at the executions that were begun since the last look, all of them ended, where it is time."""
-        steps = self.step + len(self._begun) * self.model.steps_per_execution
+        # Not by `self.model`, which on JAX brings back the state of the step that is running.
+        steps = self.step + len(self._begun) * self._model.steps_per_execution
         snapshot_is_due = steps - (self._candidate or self._good).step >= self.snapshot_every
         if self._begun and (snapshot_is_due or last or self._executions % LOOK_EVERY == 0):
             self._look()

@@ -285,7 +285,8 @@ class _Growing(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         self._follow_if_due()
-        self._steps += self.model.steps_per_execution
+        # Not by `self.model`, which on JAX brings back the state of the step that is running.
+        self._steps += self._model.steps_per_execution
 
     def on_train_batch_end(self, batch, logs=None):
         if threading.get_ident() == self._thread:

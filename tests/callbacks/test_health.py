@@ -3,19 +3,26 @@
 import math
 import re
 import warnings
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
-from keras_genzoo import callbacks, models
+from keras_genzoo import callbacks, losses, models
 from keras_genzoo.callbacks import health
 from tests import support
-from tests.models import toy_gans
+from tests.models import toy_autoencoders, toy_gans, toy_msg, toy_translators, toy_wgans
 
 RANDOM = np.random.default_rng(0)
 GUESS = 2 * math.log(2)
 STEADY = 0.6 + 0.05 * RANDOM.normal(size=health.WINDOW)
+
+
+@pytest.fixture(autouse=True)
+def _looks_after_every_step(monkeypatch):
+    """What is seen does not depend on when; `TestLooks` has the real distance between two looks."""
+    monkeypatch.setattr(health, "LOOK_EVERY", 1)
 
 
 class TestDetectors:
@@ -23,11 +30,12 @@ class TestDetectors:
 
     def test_near_zero(self):
         near = np.full(health.WINDOW, 1e-3)
-        assert health.near_zero(near)
-        assert not health.near_zero(STEADY)
-        assert not health.near_zero(np.where(np.arange(health.WINDOW) % 20 == 0, 1.0, near)), (
+        assert health.near_zero(near, GUESS)
+        assert not health.near_zero(STEADY, GUESS)
+        assert not health.near_zero(np.where(np.arange(health.WINDOW) % 20 == 0, 1.0, near), GUESS), (
             "it does not stay"
         )
+        assert not health.near_zero(near, 0.25 * GUESS / 10), "of a loss that is small by its factor"
 
     def test_generator_wins(self):
         falling = np.linspace(0.69, 0.1, health.WINDOW) + 0.01 * RANDOM.normal(size=health.WINDOW)
@@ -68,13 +76,92 @@ class TestStatistics:
         samples = 1e3 + 1e-3 * np.array([[0.0], [1.0]])
         assert health.mean_pairwise_distance(samples) == pytest.approx(1e-3, rel=1e-6)
 
-    @pytest.mark.parametrize("loss", health.GUESSING_LOSSES)
-    def test_guessing_losses_are_the_least_that_equal_logits_can_cost(self, loss):
-        costs = [
-            float(loss().discriminator(np.full((2, 1), logit), np.full((2, 1), logit)))
-            for logit in np.linspace(-2, 2, 81, dtype="float32")
-        ]
-        assert health.GUESSING_LOSSES[loss] == pytest.approx(min(costs), abs=1e-6)
+
+def _discriminator_loss(model, data, logit):
+    """What `evaluate` logs where the discriminators give one logit for every image."""
+    for name in model.players["discriminator"]:
+        network = getattr(model, name)
+        network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
+        bias = [weight for weight in network.trainable_weights if len(weight.shape) == 1][-1]
+        bias.assign(np.full(bias.shape, logit))
+    return model.evaluate(*data, verbose=0, return_dict=True)["discriminator_loss"]
+
+
+ONE = (support.toy_images(4),)
+CHANCE = {
+    "non-saturating": (toy_gans.make_plain_gan, ONE, 2 * math.log(2)),
+    "minimax": (partial(toy_gans.make_plain_gan, loss="minimax"), ONE, 2 * math.log(2)),
+    "least squares": (partial(toy_gans.make_plain_gan, loss="least_squares"), ONE, 0.25),
+    "mean squared error": (partial(toy_gans.make_plain_gan, loss="mean_squared_error"), ONE, 0.5),
+    "of another factor": (partial(toy_gans.make_plain_gan, loss=losses.LeastSquares(2.0)), ONE, 1.0),
+    "hinge": (partial(toy_gans.make_plain_gan, loss="hinge"), ONE, 2.0),
+    "MSG-GAN": (partial(toy_msg.make_msg_gan, loss="hinge", penalty="r1"), ONE, 2.0),
+    "WAE-GAN": (partial(toy_autoencoders.make_autoencoder, "WAEGAN"), ONE, 2 * math.log(2)),
+    "pix2pix": (
+        toy_translators.make_pix2pix,
+        (support.toy_images(4, (8, 8, 2)), support.toy_images(4)),
+        math.log(2),
+    ),
+    "CycleGAN": (toy_translators.make_cyclegan, ONE * 2, 0.5),
+}
+
+
+class TestChanceLevels:
+    """Each model says what its discriminator's loss is when it can tell nothing."""
+
+    @pytest.mark.parametrize("case", CHANCE)
+    def test_is_the_least_that_equal_logits_can_cost(self, case):
+        make, data, expected = CHANCE[case]
+        model = make()
+        costs = [_discriminator_loss(model, data, logit) for logit in (-0.25, 0.0, 0.25, 0.5, 0.75)]
+        assert model.chance_level == pytest.approx(expected)
+        assert min(costs) == pytest.approx(expected, abs=1e-5)
+
+    def test_moves_with_the_targets(self):
+        """Of targets 0.9 and 0 the best guess is 0.45."""
+        gan = toy_gans.make_plain_gan(real_targets=0.9)
+        assert gan.chance_level == pytest.approx(-2 * (0.45 * math.log(0.45) + 0.55 * math.log(0.55)))
+        assert toy_gans.make_plain_gan(real_targets=0.9, loss="least_squares").chance_level == pytest.approx(
+            0.5 * (0.45**2 + 0.45**2)
+        )
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            toy_wgans.make_wgan,
+            partial(toy_gans.make_plain_gan, loss="wasserstein"),
+            partial(toy_gans.make_plain_gan, penalty="wasserstein"),
+            toy_msg.make_msg_gan,
+            partial(toy_autoencoders.make_autoencoder, "VAE"),
+            lambda: _classifier(),
+        ],
+        ids=["WGAN", "Wasserstein loss", "penalty on small gradients", "MSG-GAN", "VAE", "classifier"],
+    )
+    def test_there_is_none_without_a_bounded_loss(self, make):
+        assert make().chance_level is None
+
+
+class TestLooks:
+    def test_training_does_not_wait_for_the_logs_of_every_step(self, monkeypatch):
+        monkeypatch.setattr(health, "LOOK_EVERY", 5)
+        looks, look = [], callbacks.TrainingHealth._look
+        monkeypatch.setattr(
+            callbacks.TrainingHealth, "_look", lambda watcher: looks.append(watcher.step) or look(watcher)
+        )
+        watcher = callbacks.TrainingHealth()
+        toy_gans.make_gan().fit(support.toy_images(48), batch_size=4, callbacks=[watcher], verbose=0)
+        # Up to steps 5 and 10, and at the end of the epoch, where TensorFlow's last step comes before.
+        assert looks in ([0, 5, 10], [0, 5, 10, 12]) and watcher.step == 12
+
+    @pytest.mark.usefixtures("unchecked_values")
+    def test_a_loss_that_is_not_finite_is_found_at_the_next_look(self, monkeypatch):
+        monkeypatch.setattr(health, "LOOK_EVERY", 5)
+        gan = toy_gans.make_gan()
+        start = _weights(gan)
+        with pytest.warns(UserWarning, match=r"became nan at step 2 .*weights of step 0 are put back"):
+            _fit(gan, callbacks.TrainingHealth(), broken_step=2)
+        support.assert_same_state(_weights(gan), start)
+        assert gan.stop_training and int(gan.optimizer.iterations) < 12
 
 
 class TestWarnings:
@@ -83,7 +170,7 @@ class TestWarnings:
         with pytest.warns(
             UserWarning,
             match=r"at step 200 \(epoch 1\): discriminator loss near 0 \(the mean of `discriminator_loss` over 200 "
-            r"values is 0.001\).*People add noise.*Arjovsky & Bottou|Salimans",
+            r"values is 0.001\).*Arjovsky & Bottou 2017.*People add noise.*Salimans et al. 2016",
         ):
             _feed(watcher, discriminator_loss=np.full(200, 1e-3), generator_loss=np.full(200, 6.0))
 
@@ -340,9 +427,7 @@ def test_bad_arguments_are_refused(arguments, message):
 
 
 def test_images_of_another_shape_than_the_models_are_refused():
-    with pytest.raises(
-        ValueError, match=r"shape \(num, 8, 8, 1\) of what this model makes.*\(num, 4, 4, 1\)"
-    ):
+    with pytest.raises(ValueError, match=r"shape \(num, 8, 8, 1\) of this model's images.*\(num, 4, 4, 1\)"):
         _watcher(toy_gans.make_gan(), images=support.toy_images(4, (4, 4, 1)))
 
 
