@@ -59,6 +59,7 @@ class TestSample:
                 r"`latents` must have the shape \(num, 4\). Received: \(2, 5\)",
             ),
             (None, {"num": 3, "latents": np.zeros((2, 4))}, r"`latents` holds 2 rows, but `num` is 3"),
+            (None, {"latents": np.full((2, 4), np.nan)}, r"`latents` must hold finite.*in 2 of 2 rows"),
             (
                 None,
                 {"num": 3, "seed": -1},

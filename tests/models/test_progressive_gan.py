@@ -72,17 +72,6 @@ class TestGrowth:
         levels = [(0, False)] * 3 + [(1, True)] * 6 + [(1, False)] * 4
         assert watch.seen == [(seen, *level) for seen, level in zip(images, levels, strict=True)]
 
-    @pytest.mark.parametrize("batch_size", [2, 4])
-    def test_the_images_seen_are_read_where_a_phase_can_end(self, batch_size, monkeypatch):
-        """Once to begin, once to know the batch, then at the ends of both phases."""
-        schedule = GrowthSchedule(2, 40, 40, batch_size=4)
-        gan, read = make_growing(schedule=schedule), []
-        follow = type(gan).follow_schedule
-        monkeypatch.setattr(type(gan), "follow_schedule", lambda self: read.append(follow(self)) or read[-1])
-        _fit(gan, 120, batch_size=batch_size)
-        assert (gan.phase.level, gan.phase.fading) == (1, False)
-        assert {40, 80} <= set(read) and len(read) <= 4 + 10 * (batch_size == 2)
-
     def test_growing_makes_keras_wait_no_more_than_it_does_anyway(self):
         alone, growing = (
             keras.callbacks.CallbackList(callbacks) for callbacks in ([], [progressive_gan._Growing()])
@@ -147,21 +136,31 @@ class TestGrowth:
         ]
         assert max(moved) > 0.9e-3
 
-    def test_optimizers_start_anew_at_a_level(self):
+    def test_optimizers_start_anew_where_a_fade_begins_and_where_it_ends(self):
+        """As in the authors' program, whose level of detail then crosses an integer."""
         gan = make_growing()
-        _fit(gan, 12)
-        for optimizer in gan.optimizers.values():
-            assert int(support.to_numpy(optimizer.iterations)) == 0
-            moments = [v for v in optimizer.variables if v is not optimizer.learning_rate]
-            assert not any(support.to_numpy(variable.value).any() for variable in moments)
-            assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+        for images, fading in ((12, True), (24, False)):
+            _fit(gan, images)
+            assert gan.phase.fading == fading
+            for optimizer in gan.optimizers.values():
+                assert int(support.to_numpy(optimizer.iterations)) == 0
+                moments = [v for v in optimizer.variables if v is not optimizer.learning_rate]
+                assert not any(support.to_numpy(variable.value).any() for variable in moments)
+                assert float(optimizer.learning_rate) == pytest.approx(1e-3)
+        _fit(gan, 8)
+        assert int(support.to_numpy(gan.generator_optimizer.iterations)) == 2
 
-    def test_optimizers_start_anew_at_both_ends_of_a_fade(self):
-        """As in the authors' program: 3 steps at 4x4, 6 in which 8x8 fades in, then the rest."""
-        gan = make_growing()
-        watch = _Watch(lambda gan: int(support.to_numpy(gan.generator_optimizer.iterations)))
-        _fit(gan, callbacks=[watch])
-        assert watch.seen == [0, 1, 2, 0, 1, 2, 3, 4, 5, 0, 1, 2, 3]
+    def test_images_seen_are_read_where_a_phase_can_end(self, monkeypatch):
+        reads, follow = [], models.ProgressiveGAN.follow_schedule
+        monkeypatch.setattr(
+            models.ProgressiveGAN, "follow_schedule", lambda gan: reads.append(follow(gan)) or reads[-1]
+        )
+        gan = make_growing(schedule=GrowthSchedule(2, 80, 80, batch_size=4))
+        watch = _Watch(lambda gan: (gan.phase.level, gan.phase.fading))
+        _fit(gan, 240, callbacks=[watch])
+        # At the start, after the first step, and where each of the two first phases ends.
+        assert reads == [0, 4, 80, 160]
+        assert watch.seen == [(0, False)] * 20 + [(1, True)] * 20 + [(1, False)] * 21
 
     def test_a_resumed_run_starts_nothing_anew(self, tmp_path):
         gan = make_growing()
