@@ -27,9 +27,9 @@ class TrainingHealth(keras.callbacks.Callback):
     generated, as the model says it (`model.chance_level`): a critic's loss has neither the floor 0 nor a ceiling,
     so the first two signs cannot be told from it.
 
-    The logs are looked at after every 50 executions, at the end of an epoch, and when weights are copied. In
-    between training does not wait for them, unless another callback makes Keras wait for every step (as `Backup`
-    and most callbacks with an `on_train_batch_end` do).
+    The logs are looked at after every 50 executions, at the end of an epoch, and when weights are copied; in between
+    this callback does not make training wait for them. Keras itself does (version 3.15): always on TensorFlow, where
+    `steps_per_execution` makes it rarer; on JAX where another callback has an `on_train_batch_end`, as `Backup` has.
 
     When a loss (or another value in the logs, gradient norms aside) is not finite, training stops, up to 49
     executions later, and the last good weights are put back: those of the networks, their average and the image

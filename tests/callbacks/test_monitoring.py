@@ -1,6 +1,7 @@
 """Callbacks that watch a training: files, measures, the best epoch."""
 
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -107,6 +108,17 @@ class TestKeepBest:
         resumed.on_epoch_end(2, {"score": 0.5})
         assert self._best(tmp_path)["epoch"] == 3
 
+    def test_an_infinite_best_is_recorded_and_read_again(self, tmp_path):
+        keeper = self._keeper(tmp_path / "best", _gan(), "max")
+        keeper.on_train_begin()
+        for epoch, value in enumerate([math.nan, math.inf, 3.0]):
+            keeper.on_epoch_end(epoch, {"score": value})
+        assert self._best(tmp_path) == {"monitor": "score", "epoch": 2, "value": "inf"}
+        resumed = self._keeper(tmp_path / "best", _gan(), "max")
+        resumed.on_train_begin()
+        resumed.on_epoch_end(3, {"score": 4.0})
+        assert resumed.best == math.inf and self._best(tmp_path)["epoch"] == 2
+
     def test_an_epoch_without_the_value_is_passed_over(self, tmp_path):
         keeper = self._keeper(tmp_path / "best", _gan(), "min")
         keeper.on_train_begin()
@@ -139,6 +151,13 @@ class TestJSONLines:
         assert [line["epoch"] for line in lines] == [1, 2, 3]
         assert [line["generator_loss"] for line in lines] == pytest.approx(history["generator_loss"])
         assert all(line["seconds"] >= 0 for line in lines)
+
+    def test_a_line_is_json_whatever_the_values(self, tmp_path):
+        writer = callbacks.JSONLines(tmp_path / "log.jsonl")
+        writer.on_epoch_begin(0)
+        writer.on_epoch_end(0, {"loss": math.nan, "psnr": math.inf})
+        line = json.loads((tmp_path / "log.jsonl").read_text(), parse_constant=pytest.fail)
+        assert (line["loss"], line["psnr"]) == ("nan", "inf")
 
     def test_lines_of_epochs_trained_again_are_dropped(self, tmp_path):
         path = tmp_path / "log.jsonl"

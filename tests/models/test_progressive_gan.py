@@ -17,6 +17,7 @@ from toy_progressive import (
 
 from keras_genzoo import backends, losses, models, networks, penalties
 from keras_genzoo.growth import GrowthSchedule
+from keras_genzoo.models import progressive_gan
 from tests import support
 
 IMAGES = (support.toy_images(8, SHAPE),)
@@ -70,6 +71,20 @@ class TestGrowth:
         images = list(range(0, 52, 4))
         levels = [(0, False)] * 3 + [(1, True)] * 6 + [(1, False)] * 4
         assert watch.seen == [(seen, *level) for seen, level in zip(images, levels, strict=True)]
+
+    def test_growing_makes_keras_wait_no_more_than_it_does_anyway(self):
+        alone, growing = (
+            keras.callbacks.CallbackList(callbacks) for callbacks in ([], [progressive_gan._Growing()])
+        )
+        # By threads on JAX; on TensorFlow Keras reads the logs of every step itself.
+        assert growing._async_train == alone._async_train == (keras.backend.backend() != "tensorflow")
+
+    def test_levels_follow_without_a_callback_that_waits(self):
+        gan = make_growing()
+        _fit(gan)
+        assert int(support.to_numpy(gan.images_seen)) == 48
+        assert int(support.to_numpy(gan.generator_optimizer.iterations)) == 3
+        assert (gan.phase.level, gan.phase.fading) == (1, False)
 
     def test_a_second_fit_goes_on(self):
         gan = make_growing()
@@ -146,6 +161,16 @@ class TestGrowth:
         # At the start, after the first step, and where each of the two first phases ends.
         assert reads == [0, 4, 80, 160]
         assert watch.seen == [(0, False)] * 20 + [(1, True)] * 20 + [(1, False)] * 21
+
+    def test_a_resumed_run_starts_nothing_anew(self, tmp_path):
+        gan = make_growing()
+        _fit(gan, 20)
+        gan.save_weights(tmp_path / "gan.weights.h5")
+        again = make_growing()
+        again.load_weights(tmp_path / "gan.weights.h5")
+        watch = _Watch(lambda gan: int(support.to_numpy(gan.generator_optimizer.iterations)))
+        _fit(again, 20, callbacks=[watch])
+        assert watch.seen == [2, 3, 4, 5, 0, 1]
 
     def test_batches_of_a_schedule(self):
         pytest.importorskip("tensorflow")

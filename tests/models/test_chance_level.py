@@ -1,0 +1,156 @@
+"""What a discriminator's loss is when it cannot tell: what each family says, beside the least of equal logits."""
+
+import numpy as np
+import pytest
+from keras import ops, tree
+from toy_autoencoders import make_autoencoder
+from toy_gans import make_gan
+from toy_msg import make_msg_gan
+from toy_progressive import make_fading
+from toy_translators import make_cyclegan, make_pix2pix
+from toy_wgans import make_wgan
+
+from keras_genzoo import losses, models, penalties
+from tests import support
+
+IMAGES = support.toy_images(4)
+LOSSES = {
+    "minimax": losses.Minimax(),
+    "non_saturating": losses.NonSaturating(),
+    "least_squares": losses.LeastSquares(),
+    "least_squares of Zhu et al.": losses.LeastSquares(1.0),
+    "least_squares of weight 2": losses.LeastSquares(2.0),
+    "hinge": losses.Hinge(),
+}
+
+
+def least_of_equal_logits(model, discriminator_loss, names=("discriminator",)):
+    """The least loss over discriminators that say the same of all they see."""
+    values = []
+    for logit in np.linspace(-1, 2, 121, dtype="float32"):
+        for name in names:
+            setattr(model, name, _saying(logit))
+        loss = discriminator_loss(model)
+        values.append(float(loss[0] if isinstance(loss, tuple) else loss))
+    return min(values)
+
+
+def _saying(logit):
+    # Zero times the input, so that penalties find a gradient.
+    return lambda inputs, **_: (
+        sum(
+            0.0 * ops.mean(part, axis=tuple(range(1, len(part.shape))))[:, None]
+            for part in tree.flatten(inputs)
+        )
+        + ops.convert_to_tensor(logit)
+    )
+
+
+def of_images(model):
+    return model.discriminator_loss(IMAGES, IMAGES[::-1], None, True)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+class TestLosses:
+    def test_gan(self, loss):
+        model = make_gan(loss=loss)
+        assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_images), abs=1e-4)
+
+    def test_pix2pix(self, loss):
+        model = make_pix2pix(loss=loss)
+        sources, targets = support.toy_images(4, (8, 8, 2)), support.toy_images(4, (8, 8, 1))
+
+        def of_pairs(model):
+            return model.discriminator_loss(sources, targets, targets[::-1], True)
+
+        assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_pairs), abs=1e-4)
+
+    def test_cyclegan(self, loss):
+        model = make_cyclegan(loss=loss)
+        images = ops.convert_to_tensor(support.toy_images(4, (8, 8, 1)))
+
+        def of_domains(model):
+            return model.discriminator_loss(images, images, images, images, True)
+
+        names = ("discriminator_a", "discriminator_b")
+        assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_domains, names), abs=1e-4)
+
+    @pytest.mark.parametrize("make", [make_msg_gan, make_fading])
+    def test_of_several_resolutions(self, loss, make):
+        """Where the drift term moves the least, the model has no answer."""
+        for drift in (0.0, 0.1):
+            model = make(loss=loss, penalty=None, drift=drift)
+            images = support.toy_images(4, model.image_shape)
+            real = model.pyramid(images) if make is make_msg_gan else images
+            arguments = (real, real) if make is make_msg_gan else (real, real, 0.5)
+            found = least_of_equal_logits(model, lambda model: model.discriminator_loss(*arguments))  # noqa: B023
+            if drift and isinstance(loss, losses.LeastSquares):
+                assert model.chance_level is None
+            else:
+                assert model.chance_level == pytest.approx(found, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"real_targets": 0.9},
+        {"real_targets": (0.7, 1.2), "fake_targets": (0.0, 0.3)},
+        {"real_targets": 0.8, "label_flip_probability": 0.2},
+        {"instance_noise": 0.5, "history_size": 8},
+    ],
+)
+@pytest.mark.parametrize("loss", ["non_saturating", "least_squares"])
+def test_what_moves_targets_or_images(loss, arguments):
+    model = make_gan(loss=loss, **arguments)
+    # By many images the mean of drawn targets is that of their distribution.
+    images = np.zeros((20_000 if "real_targets" in arguments else 4, 8, 8, 1), "float32")
+
+    def drawn(model):
+        return model.discriminator_loss(images, images, None, True)
+
+    assert model.chance_level == pytest.approx(least_of_equal_logits(model, drawn), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "penalty", [penalties.R1(5.0), penalties.R2(5.0), penalties.WassersteinGradientPenalty(one_sided=True)]
+)
+def test_a_penalty_that_a_constant_does_not_pay(penalty):
+    model = make_gan(penalty=penalty)
+    assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_images), abs=1e-4)
+
+
+@pytest.mark.parametrize("penalty", ["wasserstein", "dragan"])
+def test_a_penalty_on_small_gradients_leaves_no_level(penalty):
+    assert make_gan(penalty=penalty).chance_level is None
+    assert make_gan(penalty=type(penalties.get(penalty))(weight=0)).chance_level is not None
+
+
+def test_the_discriminator_of_latents():
+    model = make_autoencoder("WAEGAN")
+    latents = np.zeros((4, model.latent_dim), "float32")
+
+    def of_latents(model):
+        return model.discriminator_loss(latents, latents, True)
+
+    assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_latents), abs=1e-4)
+
+
+def test_models_without_a_level():
+    for model in (
+        make_gan(loss="wasserstein"),
+        make_wgan(),
+        make_wgan(family=models.WGANGP),
+        make_msg_gan(),
+        make_pix2pix(loss="wasserstein"),
+        make_cyclegan(loss="wasserstein"),
+        make_autoencoder("VAE"),
+        models.Classifier((8, 8, 1), 3, filters=(2, 2, 2), feature_dim=4),
+    ):
+        assert model.chance_level is None, type(model).__name__
+
+
+def test_the_log_of_the_adversarial_loss_is_one_that_the_model_has():
+    for model in (make_gan(), make_msg_gan(), make_autoencoder("WAEGAN")):
+        assert model.adversarial_log in model.loss_names
+    for model in (make_pix2pix(), make_cyclegan()):
+        assert model.adversarial_log is None, "its generator's loss has other terms"
