@@ -53,7 +53,9 @@ def test_the_released_file_holds_networks_only_and_is_small(name):
     """Beside the networks, an autoencoder's fitted prior."""
     model = kg.models.load(name)
     held = {path.split("/")[0] for path in weight_paths(weights_file(name))}
-    assert held <= {*model.networks, "prior"} and ("prior" in held) == ("fitted" in getattr(model, "priors", ()))
+    assert held <= {*model.networks, "prior"} and ("prior" in held) == (
+        "fitted" in getattr(model, "priors", ())
+    )
     assert weights_file(name).stat().st_size < (30e6 if name in TRANSLATORS else 15e6)
 
 

@@ -3,16 +3,15 @@
 import math
 import re
 import warnings
-from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
-from keras_genzoo import callbacks, losses, models
+from keras_genzoo import callbacks, models
 from keras_genzoo.callbacks import health
 from tests import support
-from tests.models import toy_autoencoders, toy_gans, toy_msg, toy_translators, toy_wgans
+from tests.models import toy_gans
 
 RANDOM = np.random.default_rng(0)
 GUESS = 2 * math.log(2)
@@ -75,70 +74,6 @@ class TestStatistics:
     def test_mean_pairwise_distance_of_almost_equal_samples(self):
         samples = 1e3 + 1e-3 * np.array([[0.0], [1.0]])
         assert health.mean_pairwise_distance(samples) == pytest.approx(1e-3, rel=1e-6)
-
-
-def _discriminator_loss(model, data, logit):
-    """What `evaluate` logs where the discriminators give one logit for every image."""
-    for name in model.players["discriminator"]:
-        network = getattr(model, name)
-        network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
-        bias = [weight for weight in network.trainable_weights if len(weight.shape) == 1][-1]
-        bias.assign(np.full(bias.shape, logit))
-    return model.evaluate(*data, verbose=0, return_dict=True)["discriminator_loss"]
-
-
-ONE = (support.toy_images(4),)
-CHANCE = {
-    "non-saturating": (toy_gans.make_plain_gan, ONE, 2 * math.log(2)),
-    "minimax": (partial(toy_gans.make_plain_gan, loss="minimax"), ONE, 2 * math.log(2)),
-    "least squares": (partial(toy_gans.make_plain_gan, loss="least_squares"), ONE, 0.25),
-    "mean squared error": (partial(toy_gans.make_plain_gan, loss="mean_squared_error"), ONE, 0.5),
-    "of another factor": (partial(toy_gans.make_plain_gan, loss=losses.LeastSquares(2.0)), ONE, 1.0),
-    "hinge": (partial(toy_gans.make_plain_gan, loss="hinge"), ONE, 2.0),
-    "MSG-GAN": (partial(toy_msg.make_msg_gan, loss="hinge", penalty="r1"), ONE, 2.0),
-    "WAE-GAN": (partial(toy_autoencoders.make_autoencoder, "WAEGAN"), ONE, 2 * math.log(2)),
-    "pix2pix": (
-        toy_translators.make_pix2pix,
-        (support.toy_images(4, (8, 8, 2)), support.toy_images(4)),
-        math.log(2),
-    ),
-    "CycleGAN": (toy_translators.make_cyclegan, ONE * 2, 0.5),
-}
-
-
-class TestChanceLevels:
-    """Each model says what its discriminator's loss is when it can tell nothing."""
-
-    @pytest.mark.parametrize("case", CHANCE)
-    def test_is_the_least_that_equal_logits_can_cost(self, case):
-        make, data, expected = CHANCE[case]
-        model = make()
-        costs = [_discriminator_loss(model, data, logit) for logit in (-0.25, 0.0, 0.25, 0.5, 0.75)]
-        assert model.chance_level == pytest.approx(expected)
-        assert min(costs) == pytest.approx(expected, abs=1e-5)
-
-    def test_moves_with_the_targets(self):
-        """Of targets 0.9 and 0 the best guess is 0.45."""
-        gan = toy_gans.make_plain_gan(real_targets=0.9)
-        assert gan.chance_level == pytest.approx(-2 * (0.45 * math.log(0.45) + 0.55 * math.log(0.55)))
-        assert toy_gans.make_plain_gan(real_targets=0.9, loss="least_squares").chance_level == pytest.approx(
-            0.5 * (0.45**2 + 0.45**2)
-        )
-
-    @pytest.mark.parametrize(
-        "make",
-        [
-            toy_wgans.make_wgan,
-            partial(toy_gans.make_plain_gan, loss="wasserstein"),
-            partial(toy_gans.make_plain_gan, penalty="wasserstein"),
-            toy_msg.make_msg_gan,
-            partial(toy_autoencoders.make_autoencoder, "VAE"),
-            lambda: _classifier(),
-        ],
-        ids=["WGAN", "Wasserstein loss", "penalty on small gradients", "MSG-GAN", "VAE", "classifier"],
-    )
-    def test_there_is_none_without_a_bounded_loss(self, make):
-        assert make().chance_level is None
 
 
 class TestLooks:
