@@ -5,8 +5,10 @@ import faulthandler
 import importlib
 import os
 import re
+import signal
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 
@@ -27,7 +29,7 @@ def start():
     """Imports all of the package, and with it Keras, without the lines that TensorFlow writes at its start."""
     # Lines of information that TensorFlow writes once it has read this; those before, it writes all the same.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    with usual_lines_dropped():
+    with usual_lines_dropped(), _ended_by_interrupt():
         # Keras imports TensorFlow where it is installed, beside JAX as well, but later. A device is asked for here
         # since that writes lines too; it does not hinder a strategy that sets up its devices itself.
         with contextlib.suppress(ImportError):
@@ -35,6 +37,22 @@ def start():
         package = importlib.import_module("keras_genzoo")
         for name in package.__all__:
             getattr(package, name)
+
+
+@contextlib.contextmanager
+def _ended_by_interrupt():
+    """Inside, Ctrl-C ends the process at once.
+
+    Python would raise KeyboardInterrupt in whatever runs: what a library runs while it is imported may swallow it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,9 @@ def main(arguments=None):
     if options.command is None:
         options.command, options.run = "help", lambda _: parser.print_help()
     try:
-        status = options.run(options) or 0
+        with warnings.catch_warnings():
+            _show_warnings_as_lines(options.command)
+            status = options.run(options) or 0
         # Here, where it can still be told that the disk is full.
         _flush_stdout()
         return status
@@ -42,6 +44,15 @@ def main(arguments=None):
         print(f"genzoo {options.command}: {error}", file=sys.stderr)
         _discard_stdout()
         return 1
+
+
+def _show_warnings_as_lines(command):
+    def show(message, category, filename, lineno, file=None, line=None):
+        print(f"genzoo {command}: {message}", file=sys.stderr)
+
+    warnings.showwarning = show
+    # The limit on pixels, and its message, are our own.
+    warnings.filterwarnings("ignore", module="PIL", message=".*decompression bomb")
 
 
 def _expected_failures():
@@ -276,7 +287,10 @@ def _print_next_steps(preset):
 
     print(f"Wrote {preset}. Use it:")
     name = shlex.quote(str(preset))
-    commands = presets.metadata(preset)["usage"]["shell"].format(name=name).splitlines()
+    metadata = presets.metadata(preset)
+    commands = metadata["usage"]["shell"].format(name=name).splitlines()
+    if not metadata.get("evaluation"):
+        commands = [command for command in commands if not command.startswith("genzoo evaluate")]
     if (preset / "samples.png").exists():
         commands.append(f"genzoo export {name} --output {shlex.quote(str(preset.parent / 'saved_model'))}")
     for command in commands:
@@ -444,7 +458,11 @@ def _parser():
     )
     command.add_argument("--output", help="run folder (default runs/NAME)")
     command.add_argument("--data-dir", help="folder with the data set's original files")
-    command.add_argument("--epochs", type=_positive_int, help="number of epochs instead of the recipe's")
+    command.add_argument(
+        "--epochs",
+        type=_positive_int,
+        help="number of epochs instead of the recipe's; a growing model trains its whole schedule, in that many parts",
+    )
     command.add_argument("--strategy", choices=("none", "mirrored", "multi_worker"), default="none")
     command.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
     command.add_argument("--deterministic", action="store_true", help="same weights bit for bit, slower")

@@ -1,5 +1,6 @@
 """The recipe of a training on pictures of one's own, with what suits the family where nothing is said."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -85,6 +86,12 @@ def make_recipe(
     }
     source = sources.of(data)
     source.check(_PLACE)
+    needs_classes = inspect.signature(model_class).parameters.get("num_classes")
+    if needs_classes and needs_classes.default is inspect.Parameter.empty and not source.num_classes:
+        raise ValueError(
+            f"A {model_class.__name__} needs classes: put the pictures of each class in a sub-folder of "
+            f"{source.label}, and pass --labels."
+        )
     num, size = source.num_files, data["batch_size"]
     if num < size:
         raise ValueError(

@@ -106,6 +106,9 @@ class TrainingHealth(keras.callbacks.Callback):
         self._candidate = _Snapshot(self.step, self.model.get_weights())
         self._good = self._good or self._candidate
 
+    def on_train_end(self, logs=None):
+        self._model.untrack_gradient_norms()
+
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         self._executions = 0

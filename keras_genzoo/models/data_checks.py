@@ -231,7 +231,8 @@ class CheckedData:
         for batch in generator:
             self._check(batch, first)
             first = False
-            yield batch
+            # Keras takes tuples alone from a generator.
+            yield batch if isinstance(batch, tuple) else (batch,)
 
     def _is_allowed(self, num):
         try:

@@ -209,7 +209,14 @@ class GenerativeModel(ZooModel):
             ]
         )
 
-    def check_callbacks(self, callbacks):
+    def check_fit(self, arguments):
+        for name in ("class_weight", "sample_weight"):
+            if arguments.get(name) is not None:
+                raise ValueError(
+                    f"`{name}` is for losses that are sums over examples, which those of a {type(self).__name__} are "
+                    "not. Leave it out; to show some images more often, repeat them in the data."
+                )
+        callbacks = keras.tree.flatten(arguments.get("callbacks"))
         if any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks):
             raise ValueError(
                 "`callbacks` holds a `SwapEMAWeights`, which needs an optimizer with `use_ema=True`; such an "
@@ -359,6 +366,12 @@ class GenerativeModel(ZooModel):
                     player: _Maximum(name=f"{player}_gradient_norm") for player in self.players
                 }
             # What was traced before does not know the trackers.
+            self.train_function = None
+
+    def untrack_gradient_norms(self):
+        """Takes back `track_gradient_norms`."""
+        if self.gradient_norm_trackers:
+            self.gradient_norm_trackers = {}
             self.train_function = None
 
     def update_trackers(self, **losses):

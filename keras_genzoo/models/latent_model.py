@@ -48,9 +48,11 @@ class LatentModel(GenerativeModel):
         """What the card tells a reader to type."""
         if not self.num_classes:
             return super().preset_usage
+        label = min(3, self.num_classes - 1)
         return {
-            "python": "images = model.sample(16, seed=0, labels=3)",
-            "shell": "genzoo sample {name}             # all classes in turn\ngenzoo sample {name} --label 3",
+            "python": f"images = model.sample(16, seed=0, labels={label})",
+            "shell": "genzoo sample {name}             # all classes in turn\n"
+            f"genzoo sample {{name}} --label {label}",
         }
 
     # The parts of a training step.

@@ -58,6 +58,9 @@ class ZooModel(PresetModel, keras.Model):
     def track_gradient_norms(self):
         """Adds norms of gradients to the logs of `fit`; a model trained by Keras' own step has none."""
 
+    def untrack_gradient_norms(self):
+        """Takes back `track_gradient_norms`."""
+
     def preview_samples(self, num, seed):
         """Samples of a seed for looking at the model while it trains; None of a model that draws none."""
         return None
@@ -78,7 +81,7 @@ class ZooModel(PresetModel, keras.Model):
         """
         arguments = _FIT_SIGNATURE.bind(self, x, y, *args, **kwargs).arguments
         del arguments["self"]
-        self.check_callbacks(keras.tree.flatten(arguments.get("callbacks")))
+        self.check_fit(arguments)
         validation = arguments.get("validation_data")
         batch_size = arguments.get("batch_size")
         kept = 1.0 if validation is not None else 1.0 - arguments.get("validation_split", 0.0)
@@ -112,11 +115,11 @@ class ZooModel(PresetModel, keras.Model):
         with data.reporting():
             return super().evaluate(data.x, y, *args, **kwargs)
 
-    def check_callbacks(self, callbacks):
-        """Refuses callbacks that the model cannot have.
+    def check_fit(self, arguments):
+        """Refuses arguments of `fit` that the model would not heed.
 
         Args:
-            callbacks: List of `keras.callbacks.Callback`s.
+            arguments: Dict of the arguments of `fit` by name.
 
         Raises:
             ValueError: If there is one among them.

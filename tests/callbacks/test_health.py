@@ -76,6 +76,13 @@ class TestStatistics:
         assert health.mean_pairwise_distance(samples) == pytest.approx(1e-3, rel=1e-6)
 
 
+def test_gradient_norms_are_logged_while_it_watches():
+    gan = toy_gans.make_gan()
+    watched = gan.fit(support.toy_images(), callbacks=[callbacks.TrainingHealth()], verbose=0).history
+    assert set(watched) - set(gan.loss_names) == {"discriminator_gradient_norm", "generator_gradient_norm"}
+    assert set(gan.fit(support.toy_images(), verbose=0).history) == set(gan.loss_names)
+
+
 class TestLooks:
     def test_training_does_not_wait_for_the_logs_of_every_step(self, monkeypatch):
         monkeypatch.setattr(health, "LOOK_EVERY", 5)

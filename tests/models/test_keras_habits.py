@@ -213,6 +213,19 @@ class TestCallbacks:
                 model.fit(*data, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])
 
 
+class TestWeightsOfExamples:
+    @pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"Classifier"}))
+    @pytest.mark.parametrize(
+        "argument", [{"class_weight": {0: 1.0}}, {"sample_weight": np.ones(NUM)}], ids=["class", "sample"]
+    )
+    def test_are_refused_where_no_loss_would_heed_them(self, family, argument):
+        model, data, _ = _family(family)
+        with pytest.raises(
+            ValueError, match=f"`{next(iter(argument))}` is for losses that are sums over examples"
+        ):
+            model.fit(*data, verbose=0, **argument)
+
+
 @every_family
 class TestData:
     def test_of_every_kind_trains(self, family):
@@ -307,6 +320,12 @@ class TestUse:
         assert all(np.isfinite(values).all() for values in history.values())
         assert outputs.dtype == np.float32 and np.isfinite(outputs).all()
         assert all(weight.dtype == np.float32 for weight in model.get_weights() if weight.dtype.kind == "f")
+
+
+def test_a_generator_may_yield_images_alone():
+    model = make_gan()
+    model.fit(_generator([ONE[0][:4], ONE[0][4:]]), steps_per_epoch=2, verbose=0)
+    assert int(model.optimizer.iterations) == 2
 
 
 def test_keras_files_in_a_fresh_process(tmp_path):
