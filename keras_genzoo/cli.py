@@ -461,7 +461,7 @@ def _parser():
     command.add_argument(
         "--epochs",
         type=_positive_int,
-        help="number of epochs instead of the recipe's; a growing model trains its whole schedule, in that many parts",
+        help="number of epochs instead of the recipe's; a growing model trains all of its schedule, in so many parts",
     )
     command.add_argument("--strategy", choices=("none", "mirrored", "multi_worker"), default="none")
     command.add_argument("--resume", action="store_true", help="go on with the run in the run folder")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import initializers, ops
 
-from keras_genzoo import backends, latent
+from keras_genzoo import arguments, backends, latent
 
 # He's gain for a layer that ReLU follows.
 _HE_GAIN = math.sqrt(2.0)
@@ -299,7 +299,7 @@ class Dropout(keras.layers.Layer):
 
 @contextlib.contextmanager
 def sampling_seeds(layers, seeds):
-    """Inside, in this thread, what layers draw in inference follows from seeds, and their own state stays.
+    """Inside, in this thread, `Dropout` layers draw from the given seeds and leave their own seed state unchanged.
 
     Args:
         layers: List of `Dropout` layers.
@@ -329,7 +329,7 @@ class _GivenSeeds(keras.random.SeedGenerator):
 
     def next(self, ordered=True):
         seed = ops.cast(self._seed, keras.src.backend.random_seed_dtype())
-        # For a layer that is called again.
+        # For a layer that is called again. Multiples of an odd constant never collide modulo 2**32.
         self._seed = self._seed + ops.convert_to_tensor([0, 0x9E3779B9], dtype="uint32")
         return seed
 
@@ -708,10 +708,7 @@ class GaussianMixture(keras.layers.Layer):
     """
 
     def __init__(self, num_components, dim, **kwargs):
-        if not isinstance(num_components, int) or num_components < 1:
-            raise ValueError(
-                f"`num_components` must be an int of at least 1. Received: num_components={num_components!r}"
-            )
+        num_components = arguments.integer("num_components", num_components, at_least=1)
         # Half precision would move the components.
         super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
         self.num_components = num_components

@@ -79,7 +79,10 @@ class WassersteinGradientPenalty(GradientPenalty):
         super().__init__(weight)
         self.target = arguments.number("target", target, at_least=0)
         self.one_sided = one_sided
-        self.asked_norm = 0.0 if one_sided else self.target
+
+    @property
+    def asked_norm(self):
+        return 0.0 if self.one_sided else self.target
 
     def __call__(self, critic, real, fake, seed):
         real, fake = _float32(real), _float32(fake)
@@ -146,8 +149,12 @@ class DRAGAN(GradientPenalty):
 
     def __init__(self, weight=10.0, target=1.0, scale=0.5):
         super().__init__(weight)
-        self.target = self.asked_norm = arguments.number("target", target, at_least=0)
+        self.target = arguments.number("target", target, at_least=0)
         self.scale = arguments.number("scale", scale, at_least=0)
+
+    @property
+    def asked_norm(self):
+        return self.target
 
     def __call__(self, critic, real, fake, seed):
         share = keras.random.uniform(_one_a_sample(real), seed=seed)

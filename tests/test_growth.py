@@ -75,7 +75,7 @@ def test_config_survives_json():
     ("arguments", "message"),
     [
         ({"num_levels": 0}, "`num_levels`"),
-        ({"num_levels": 2, "fading_images": 0}, "`fading_images` must be positive"),
+        ({"num_levels": 2, "fading_images": 0}, "`fading_images` must be at least 1"),
         ({"num_levels": 2, "batch_size": [4]}, "`batch_size` .* each of the 2 levels"),
         ({"num_levels": 2, "learning_rate": [0.1, -1]}, "`learning_rate`"),
         ({"num_levels": 2, "steps_per_execution": 0}, "`steps_per_execution`"),

@@ -130,5 +130,5 @@ def test_unknown_name_and_stddev_are_refused():
         ValueError, match=r"`likelihood` must be one of \['bernoulli', 'gaussian'\].*Received: 'normal'"
     ):
         likelihoods.get("normal")
-    with pytest.raises(ValueError, match=r"`stddev` must be positive. Received: stddev=0"):
+    with pytest.raises(ValueError, match=r"`stddev` must be above 0. Received: stddev=0"):
         likelihoods.Gaussian(0)

@@ -118,5 +118,5 @@ def test_unknown_name_is_refused():
 
 
 def test_a_coefficient_of_least_squares_must_be_positive():
-    with pytest.raises(ValueError, match="`coefficient` must be positive"):
+    with pytest.raises(ValueError, match="`coefficient` must be above 0"):
         losses.LeastSquares(0)

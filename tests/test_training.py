@@ -94,6 +94,10 @@ def test_best_epoch_is_kept_by_its_measure(recipe_file, tmp_path, toy_mnist):
     assert metadata["best"]["epoch"] == 1 + int(np.argmin(distances))
     assert {result["metric"] for result in metadata["results"]} == {
         "classifier_frechet_distance",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
         "label_agreement",
     }
     assert metadata["results"][0]["protocol"]["split"] == "test"

@@ -139,6 +139,8 @@ class TrainingHealth(keras.callbacks.Callback):
             self._look()
 
     def on_epoch_end(self, epoch, logs=None):
+        # Keras has handed over all logs. A step that was begun where the data end has none.
+        del self._begun[len(self._ended) :]
         self._look()
         if self._stopped:
             # One more step may have been begun before the training stopped.
@@ -285,7 +287,7 @@ class _Execution(NamedTuple):
 
 # Executions from one look at the logs to the next.
 LOOK_EVERY = 50
-# Values (one a step, or one an execution of several) from which the signs of the losses are read.
+# Values (one per step, or one per execution of several) from which the signs of the losses are read.
 WINDOW = 200
 # Share of the guessing discriminator's loss below which it is right about practically every image: that of the
 # cross-entropy of a probability of 99.5 % for real and for generated images alike.

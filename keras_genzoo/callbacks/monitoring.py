@@ -158,7 +158,7 @@ class KeepBest(keras.callbacks.Callback):
 
 
 class JSONLines(keras.callbacks.Callback):
-    """Appends one JSON line an epoch to a file: the epoch, its seconds (this callback last), and the logs.
+    """Appends one JSON line per epoch to a file: the epoch, its seconds (this callback last), and the logs.
 
     Lines of epochs that a resumed run trains again are dropped first.
 

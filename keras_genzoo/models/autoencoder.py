@@ -165,9 +165,8 @@ class Autoencoder(LatentModel):
 
         Source: Ghosh et al. 2020, "From variational to deterministic autoencoders" (arXiv:1903.12436), section 4.
         """
-        latents = self.encode(images)
         prior = self._make_prior(num_components)
-        prior.fit(latents, seed)
+        prior.fit(self.encode(images), seed)
         self._set_prior(prior)
 
     def _make_prior(self, num_components):
@@ -179,17 +178,15 @@ class Autoencoder(LatentModel):
         self._tracker.untrack(self.prior)
         self.prior = prior
 
-    def fit(self, *args, **kwargs):
+    def training_begins(self):
+        super().training_begins()
         if self.prior is not None:
             warnings.warn(
                 "`fit` drops the fitted prior, which is that of the latents before. Call `fit_prior` again after "
                 "training.",
-                stacklevel=2,
+                stacklevel=3,
             )
             self._set_prior(None)
-        return super().fit(*args, **kwargs)
-
-    fit.__doc__ = LatentModel.fit.__doc__
 
     @property
     def priors(self):

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, pixels
+from keras_genzoo import arguments, backends, pixels
 
 
 class Summary(NamedTuple):
@@ -139,15 +139,15 @@ class Labels(NamedTuple):
 class CheckedData:
     """Data of which no step sees a batch that was not checked.
 
-    Arrays are checked at once. Of a dataset the first batch is, and `x` becomes a dataset that checks the others as
-    they come. A first batch cannot be taken from a generator without losing it: it is checked on its way.
+    Arrays are checked at once, and so is the first batch of a `tf.data.Dataset`. Of it, of a `PyDataset` and of a
+    generator `x` becomes one that checks the batches as they come.
 
     Args:
         model: `ZooModel`, whose `check_batch` and `check_batch_size` decide.
         x, y: As for `keras.Model.fit`.
         batch_size: Int, number of images per batch where `x` is an array.
         training: Bool, whether the batches are for `fit`.
-        kept: Float, share of the arrays that is trained on; the rest is for validation.
+        share: Float, share of the arrays, from their start, that the batches are made of.
 
     Attributes:
         x: What Keras is to be given in the place of `x`.
@@ -156,7 +156,7 @@ class CheckedData:
         ValueError: If something is wrong with what is checked at once.
     """
 
-    def __init__(self, model, x, y=None, batch_size=None, training=True, kept=1.0):
+    def __init__(self, model, x, y=None, batch_size=None, training=True, share=1.0):
         self.model = model
         self.training = training
         self.x = x
@@ -170,13 +170,10 @@ class CheckedData:
             )
         if hasattr(x, "shape"):
             model.check_batch(Summary.of(x), Summary.of(y), first=True)
-            num, size = int(len(x) * kept), batch_size or 32
-            for part in {min(size, num), num % size} - {0}:
-                model.check_batch_size(part, training)
+            check_batch_sizes(model, int(len(x) * share), batch_size, training)
         elif isinstance(x, keras.utils.PyDataset):
             if x.num_batches == 0:
                 raise ValueError("`x` is empty: the dataset has no batch.")
-            self._check(x[0], first=True)
             self.x = _CheckedPyDataset(x, self._check)
         elif is_tf_dataset(x):
             sizes = {self._check_first_of(x), *model.coming_batch_sizes(x)}
@@ -262,6 +259,20 @@ class CheckedData:
 _REPORT = r"\[keras_genzoo\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]"
 
 
+def check_batch_sizes(model, num, batch_size, training):
+    """Refuses a number of images whose batches, the partial last one included, the model cannot use.
+
+    Args:
+        model: `ZooModel`.
+        num: Int, number of images.
+        batch_size: Int, or None for Keras' 32.
+        training: Bool, whether the batches are for `fit`.
+    """
+    size = 32 if batch_size is None else arguments.integer("batch_size", batch_size, at_least=1)
+    for part in sorted({min(size, num), num % size} - {0}):
+        model.check_batch_size(part, training)
+
+
 def is_tf_dataset(x):
     return hasattr(x, "take") and hasattr(x, "element_spec")
 
@@ -301,10 +312,12 @@ def _checked_tf_dataset(dataset, allowed, expected):
             sound.append(tf.constant(tensor.shape.rank == rank))
             if tensor.shape.rank == rank:
                 sound.append(tf.reduce_all(shape[1:] == tf.constant(expected[name].shape, tf.int32)))
-            if tensor.dtype != tf.uint8:
-                low, high = (tf.cast(bound, values.dtype) for bound in expected[name].bounds)
+            # Any value of uint8 is that of a pixel.
+            if not (tensor.dtype == tf.uint8 and isinstance(expected[name], Images)):
+                low, high = expected[name].bounds
                 # NaN is neither.
-                sound.append((smallest >= low) & (largest <= high))
+                sound.append((tf.cast(smallest, tf.float64) >= low) & (tf.cast(largest, tf.float64) <= high))
+        sound += [tf.shape(part)[0] == tf.shape(batch[0])[0] for part in batch[1:2] if "y" in expected]
         sound.append(allowed[tf.minimum(tf.shape(batch[0])[0], len(allowed) - 1)])
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(sound), report, summarize=8)]):
             return tuple(tf.nest.map_structure(tf.identity, part) for part in batch)
@@ -328,7 +341,7 @@ class _CheckedPyDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         batch = self._dataset[index]
-        self._check(batch)
+        self._check(batch, first=index == 0)
         return batch
 
     def on_epoch_begin(self):

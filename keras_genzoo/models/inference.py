@@ -1,4 +1,4 @@
-"""Where a model's functions of tensors meet NumPy arrays: compiled, a batch at a time."""
+"""Where a model's functions of tensors meet NumPy arrays: compiled, one batch at a time."""
 
 import threading
 

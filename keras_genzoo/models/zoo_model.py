@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends
-from keras_genzoo.models.data_checks import CheckedData, Images, Labels, Points
+from keras_genzoo.models.data_checks import CheckedData, Images, Labels, Points, check_batch_sizes
 from keras_genzoo.models.inference import Inference
 from keras_genzoo.presets import PresetModel
 
@@ -84,9 +84,12 @@ class ZooModel(PresetModel, keras.Model):
         self.check_fit(arguments)
         validation = arguments.get("validation_data")
         batch_size = arguments.get("batch_size")
-        kept = 1.0 if validation is not None else 1.0 - arguments.get("validation_split", 0.0)
-        data = CheckedData(self, x, y, batch_size, kept=kept)
+        validation_batch_size = arguments.get("validation_batch_size") or batch_size
+        share = 1.0 if validation is not None else 1.0 - arguments.get("validation_split", 0.0)
+        data = CheckedData(self, x, y, batch_size, share=share)
         arguments["x"] = data.x
+        if share < 1.0 and hasattr(x, "shape"):
+            check_batch_sizes(self, len(x) - int(len(x) * share), validation_batch_size, training=False)
         if not hasattr(x, "shape"):
             # Keras would warn at every call that it cannot shuffle a dataset of batches.
             arguments.setdefault("shuffle", False)
@@ -97,11 +100,13 @@ class ZooModel(PresetModel, keras.Model):
                 self,
                 validation_x,
                 *rest[:1],
-                batch_size=arguments.get("validation_batch_size") or batch_size,
+                batch_size=validation_batch_size,
                 training=False,
             )
             arguments["validation_data"] = (validation_data.x, *rest) if rest else validation_data.x
             watching.enter_context(validation_data.reporting())
+        self._assert_compile_called("fit")
+        self.training_begins()
         with watching, data.reporting():
             return super().fit(**arguments)
 
@@ -124,6 +129,9 @@ class ZooModel(PresetModel, keras.Model):
         Raises:
             ValueError: If there is one among them.
         """
+
+    def training_begins(self):
+        """Called by `fit` once its arguments are accepted."""
 
     # What the data must be. Families add to it.
 

@@ -76,6 +76,21 @@ class TestStatistics:
         assert health.mean_pairwise_distance(samples) == pytest.approx(1e-3, rel=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["generator", "tf.data"])
+def test_data_of_unknown_length_end_an_epoch_at_once(kind):
+    """Keras begins a step there that has no end."""
+    batches = [(support.toy_images(4, seed=seed),) for seed in range(3)]
+    if kind == "generator":
+        data = (batch for batch in batches)
+    else:
+        tf = pytest.importorskip("tensorflow")
+        data = tf.data.Dataset.from_tensor_slices(support.toy_images(12)).batch(4).filter(lambda images: True)
+    watcher = callbacks.TrainingHealth()
+    gan = toy_gans.make_gan()
+    gan.fit(data, callbacks=[watcher], verbose=0)
+    assert watcher.step == int(gan.optimizer.iterations)
+
+
 def test_gradient_norms_are_logged_while_it_watches():
     gan = toy_gans.make_gan()
     watched = gan.fit(support.toy_images(), callbacks=[callbacks.TrainingHealth()], verbose=0).history

@@ -165,6 +165,16 @@ class TestKeeping:
         np.testing.assert_array_equal(draw(models.load(tmp_path / "model")), draw(model))
 
     @every_family
+    def test_a_refused_training_keeps_it(self, family):
+        model = make_fitted(family)
+        prior = model.prior
+        with pytest.raises(ValueError, match="`x` must have the shape"):
+            model.fit(np.zeros((4, 9, 9, 1), "float32"), verbose=0)
+        with pytest.raises(ValueError, match="`class_weight` is for"):
+            model.fit(IMAGES, class_weight={0: 1.0}, verbose=0)
+        assert model.prior is prior
+
+    @every_family
     def test_training_drops_it_with_a_warning(self, family):
         model = make_fitted(family)
         with pytest.warns(

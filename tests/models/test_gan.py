@@ -272,8 +272,14 @@ class TestOptions:
         ({"loss": "hnge"}, r"`loss` must be one of \['hinge', .*Received: 'hnge'"),
         ({"real_targets": (1.2, 0.7)}, r"`real_targets` must be a float or a pair \(low, high\)"),
         ({"real_targets": (1, 2, 3)}, r"`real_targets` must be a float or a pair.*Received: \(1, 2, 3\)"),
-        ({"label_flip_probability": 1.0}, r"`label_flip_probability` must be in \[0, 1\). Received: 1.0"),
-        ({"discriminator_steps": 0}, r"`discriminator_steps` must be at least 1. Received: 0"),
+        (
+            {"label_flip_probability": 1.0},
+            r"`label_flip_probability` must be at least 0 and below 1. Received: label_flip_probability=1.0",
+        ),
+        (
+            {"discriminator_steps": 0},
+            r"`discriminator_steps` must be at least 1. Received: discriminator_steps=0",
+        ),
         (
             {"image_shape": (16, 16, 1), "separate_batches": False},
             r"`separate_batches=False` would normalise",
@@ -287,9 +293,12 @@ class TestOptions:
             r"'discriminator' has batch normalisation.*a gradient penalty needs layer normalisation",
         ),
         ({"penalty": "r3"}, r"`penalty` must be one of .*Received: 'r3'"),
-        ({"average_decay": 1.0}, r"`average_decay` must be in \[0, 1\). Received: average_decay=1.0"),
-        ({"average_half_life": 0}, r"`average_half_life` must be positive"),
-        ({"num_classes": 1}, r"`num_classes` must be at least 2, or None. Received: num_classes=1"),
+        (
+            {"average_decay": 1.0},
+            r"`average_decay` must be at least 0 and below 1. Received: average_decay=1.0",
+        ),
+        ({"average_half_life": 0}, r"`average_half_life` must be above 0"),
+        ({"num_classes": 1}, r"`num_classes` must be at least 2. Received: num_classes=1"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(arguments, message):

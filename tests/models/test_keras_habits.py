@@ -213,6 +213,33 @@ class TestCallbacks:
                 model.fit(*data, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])
 
 
+class TestLaterLabels:
+    """What is asked of the first batch's labels is asked of the others' too."""
+
+    @pytest.mark.parametrize("dtype", ["int32", "uint8"])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_must_be_of_a_class(self, kind, dtype):
+        model, (images, labels), _ = _family("conditional GAN")
+        batches = _batched((images, labels.astype(dtype)))
+        batches[1] = (batches[1][0], np.full(4, 77, dtype))
+        with pytest.raises(ValueError, match=r"`y` must lie from 0 to 2. Received labels from 77 to 77"):
+            model.fit(KINDS[kind](batches), verbose=0)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_must_be_as_many_as_the_images(self, kind):
+        model, data, _ = _family("conditional GAN")
+        batches = _batched(data)
+        batches[1] = (batches[1][0], batches[1][1][:3])
+        with pytest.raises(ValueError, match="`y` must hold one entry for each of the 4 of `x`"):
+            model.fit(KINDS[kind](batches), verbose=0)
+
+
+def test_the_rest_for_validation_is_checked_too():
+    """Of 8 images one remains, which has no other to be compared with."""
+    with pytest.raises(ValueError, match=r"needs at least 2 images of a batch.*Received a batch of 1"):
+        make_autoencoder("WAEMMD").fit(_images(), batch_size=7, validation_split=0.1, verbose=0)
+
+
 class TestWeightsOfExamples:
     @pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"Classifier"}))
     @pytest.mark.parametrize(
@@ -259,6 +286,19 @@ class TestData:
                 with pytest.raises(ValueError, match=message):
                     model.fit(make([good, bad]), verbose=0)
         assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+    def test_validation_data_are_checked(self, family):
+        model, data, _ = _family(family)
+        x, *rest = _batched(_as_float(data))[1]
+        for make in KINDS.values():
+            with pytest.raises(ValueError, match=r"`x` must lie in \[-1, 1\]"):
+                model.fit(
+                    *data,
+                    batch_size=4,
+                    validation_data=make([(127.5 * (x + 1), *rest)]),
+                    validation_steps=1,
+                    verbose=0,
+                )
 
     def test_first_batches_are_checked(self, family):
         x, *rest = _batched(_as_float(FAMILIES[family][1]))[0]

@@ -175,5 +175,5 @@ class TestWhatTranslateTakes:
 
 
 def test_bad_decays_are_refused():
-    with pytest.raises(ValueError, match=r"`average_decay` must be in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"`average_decay` must be at least 0 and below 1"):
         make_pix2pix(average_decay=1.0)

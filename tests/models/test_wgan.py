@@ -388,13 +388,13 @@ class TestEvaluate:
     ("make_model", "arguments", "message"),
     [
         (make_wgan, {"critic_steps": 0}, r"`critic_steps` must be at least 1. Received: critic_steps=0"),
-        (make_wgan, {"clip_value": 0}, r"`clip_value` must be positive. Received: clip_value=0"),
-        (make_wgan, {"clip_value": -0.01}, r"`clip_value` must be positive. Received: clip_value=-0.01"),
+        (make_wgan, {"clip_value": 0}, r"`clip_value` must be above 0. Received: clip_value=0"),
+        (make_wgan, {"clip_value": -0.01}, r"`clip_value` must be above 0. Received: clip_value=-0.01"),
         (make_plain_wgan_gp, {"penalty": "r3"}, r"`penalty` must be one of .*Received: 'r3'"),
         (make_wgan, {"num_classes": 3}, r"`num_classes` is 3, but the network 'generator' has 1 inputs"),
         (make_wgan, {"image_shape": None}, r"`image_shape` is needed where no network is passed"),
         (make_wgan, {"image_shape": (8, 16, 1)}, r"`image_shape` must be .*square.*Received: .*\(8, 16, 1\)"),
-        (make_wgan, {"average_decay": 1.0}, r"`average_decay` must be in \[0, 1\)"),
+        (make_wgan, {"average_decay": 1.0}, r"`average_decay` must be at least 0 and below 1"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(make_model, arguments, message):
