@@ -86,9 +86,8 @@ def test_data_of_unknown_length_end_an_epoch_at_once(kind):
         tf = pytest.importorskip("tensorflow")
         data = tf.data.Dataset.from_tensor_slices(support.toy_images(12)).batch(4).filter(lambda images: True)
     watcher = callbacks.TrainingHealth()
-    gan = toy_gans.make_gan()
-    gan.fit(data, callbacks=[watcher], verbose=0)
-    assert watcher.step == int(gan.optimizer.iterations)
+    toy_gans.make_gan().fit(data, callbacks=[watcher], verbose=0)
+    assert watcher.step == 3
 
 
 def test_gradient_norms_are_logged_while_it_watches():

@@ -79,7 +79,7 @@ class TestGaussianMixture:
 
     @pytest.mark.parametrize("num_components", [0, -2, 2.5, "3"])
     def test_a_number_of_components_that_is_none_is_refused(self, num_components):
-        with pytest.raises(ValueError, match="`num_components` must be an int of at least 1"):
+        with pytest.raises(ValueError, match=r"`num_components` must be (an integer, )?at least 1"):
             layers.GaussianMixture(num_components, 2)
 
 

@@ -261,7 +261,7 @@ class TestData:
         steps = 0
         for kind, make in {"NumPy": None, **KINDS}.items():
             x, validation = (data, data) if make is None else ([make(_batched(data))], make(_batched(data)))
-            # Of a generator of two batches Keras would make three steps.
+            # Where the length is unknown Keras begins a third step, which ends with the data and counts.
             sizes = {"batch_size": 4} if make is None else {"steps_per_epoch": 2}
             history = model.fit(*x, **sizes, validation_data=validation, verbose=0).history
             steps += 2
