@@ -57,7 +57,7 @@ def _ended_by_interrupt():
 
 @contextlib.contextmanager
 def usual_lines_dropped():
-    """Leaves out, of what is written to stderr inside, the lines that TensorFlow writes at every start or export.
+    """Leaves out, of what is written to stderr inside, lines of TensorFlow that tell a user nothing.
 
     They come from C++, straight to the file descriptor. Everything else that was written there follows at the end.
     Nothing is left out with `TF_CPP_MIN_LOG_LEVEL=0`, nor where stderr is closed or no file can be written.
@@ -86,20 +86,21 @@ def usual_lines_dropped():
 
 
 # What TensorFlow 2.20 and 2.21 write whether or not something is amiss: information, the note that their log is not
-# ready yet, that NVIDIA's driver is not installed (303), and which options LiteRT's converter has no use for. Other
-# warnings and errors are shown.
+# ready yet, that NVIDIA's driver is not installed (303), that the remapper leaves a U-Net as it is (whose results are
+# right), and which options LiteRT's converter has no use for. Other warnings and errors are shown.
 _USUAL_LINE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
     rb"|I\d{4} \d\d:\d\d:.*"
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: I .*"
     rb"|To enable the following instructions: .* rebuild TensorFlow with the appropriate compiler flags\."
     rb"|E.* failed call to cuInit: .*UNKNOWN ERROR \(303\)"
+    rb"|E.* meta_optimizer\.cc:\d+\] remapper failed: .*"
     rb"|W.* tf_tfl_flatbuffer_helpers\.cc:\d+\] Ignored (output_format|drop_control_dependency)\."
 )
 
 
 def without_usual_lines(text):
-    """Bytes of a log without the lines that TensorFlow writes at every start or export."""
+    """Bytes of a log without the lines of TensorFlow that tell a user nothing."""
     lines = text.splitlines(keepends=True)
     return b"".join(line for line in lines if not _USUAL_LINE.fullmatch(line.rstrip(b"\r\n")))
 

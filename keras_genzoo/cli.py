@@ -179,7 +179,8 @@ def _translate(options):
                 if options.edges:
                     picture = datasets.edges(picture)
                 fit = None if options.fit == "none" else options.fit
-                translated = model.translate(picture[None], options.direction, fit, seed=options.seed)
+                with _command.usual_lines_dropped():
+                    translated = model.translate(picture[None], options.direction, fit, seed=options.seed)
                 visualization.save_grid(translated, output, padding=0)
             except (ValueError, OSError) as error:
                 failures += 1
