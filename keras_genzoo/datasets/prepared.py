@@ -16,7 +16,6 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from tqdm import tqdm
 
 from keras_genzoo import pictures
 from keras_genzoo.datasets import pipeline
@@ -120,6 +119,7 @@ def _make(examples, make):
             file.truncate(len(examples) * size)
             done = pool.map(place, itertools.count(), examples)
             # No bar where nobody watches or waits.
+            tqdm = pipeline.require("tqdm").tqdm
             bar = {"desc": "Preparing pictures", "unit": "", "delay": 2, "leave": False, "disable": None}
             return path, list(tqdm(done, total=len(examples), **bar))
     except BaseException:
