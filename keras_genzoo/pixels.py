@@ -54,13 +54,14 @@ def rounded(images):
     return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
 
 
-def check_range(images, argument="x", value_range=(-1.0, 1.0)):
+def check_range(images, argument="x", value_range=(-1.0, 1.0), may_be_bright=False):
     """Refuses pixel values that would train a model silently wrong.
 
     Args:
         images: NumPy array, uint8 or float.
         argument: Name of the argument, for the message.
         value_range: Pair `(low, high)` that float images must lie in.
+        may_be_bright: Bool, whether float images said to be in [-1, 1] may have no negative value.
 
     Raises:
         ValueError: If the data type is neither uint8 nor float, a value is not finite or lies outside
@@ -68,7 +69,7 @@ def check_range(images, argument="x", value_range=(-1.0, 1.0)):
             images in [0, 1]).
     """
     extent = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
-    check_extent(images.dtype.name, *extent, argument, value_range, may_be_bright=not images.size)
+    check_extent(images.dtype.name, *extent, argument, value_range, may_be_bright or not images.size)
 
 
 def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0), may_be_bright=False):
@@ -77,8 +78,7 @@ def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0)
     Args:
         dtype: String, name of the data type.
         smallest, largest: Floats.
-        argument, value_range: As for `check_range`.
-        may_be_bright: Bool, whether float images said to be in [-1, 1] may have no negative value.
+        argument, value_range, may_be_bright: As for `check_range`.
     """
     low, high = value_range
     if dtype == "uint8":

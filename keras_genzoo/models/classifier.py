@@ -118,27 +118,9 @@ class Classifier(ZooModel):
             for name, dtype in (("classify", "uint8"), ("classify_float32", "float32"))
         }
 
-    def export(self, filepath, format="tf_saved_model", verbose=False):
-        """Exports the model for serving.
-
-        Args:
-            filepath: String or path of the folder or file to write.
-            format: `"tf_saved_model"`, with the signatures `classify` and `classify_float32` (see
-                `keras_genzoo.export.export_saved_model`), or `"onnx"`, `"litert"` or `"openvino"`: the network
-                from float images in [-1, 1] to features and logits.
-            verbose: Bool, whether to print what was written.
-
-        Raises:
-            ValueError: If `format` is unknown.
-            ImportError: If a package that the format needs is not installed.
-        """
-        # Here, not above: exporting is what few processes do, and it brings more imports.
-        from keras_genzoo import export
-
-        if format == "tf_saved_model":
-            export.export_saved_model(self, filepath, verbose=verbose)
-        else:
-            export.export_network(self.network, filepath, format, verbose=verbose)
+    def exported_network(self):
+        """The network from float images in [-1, 1] to features and logits."""
+        return self.network
 
     def get_config(self):
         return {

@@ -193,29 +193,7 @@ class LatentModel(GenerativeModel):
             of_seed["label"] = keras.KerasTensor((), "int32")
         return {self.image_signature: (generate, of_latents), "sample": (sample, of_seed)}
 
-    def export(self, filepath, format="tf_saved_model", verbose=False):
-        """Exports the model for serving.
-
-        Args:
-            filepath: String or path of the folder or file to write.
-            format: `"tf_saved_model"`, with the signatures `generate` and `sample` (see
-                `keras_genzoo.export.export_saved_model`), or `"onnx"`, `"litert"` or `"openvino"`: the network
-                from latents to images alone.
-            verbose: Bool, whether to print what was written.
-
-        Raises:
-            ValueError: If `format` is unknown.
-            ImportError: If a package that the format needs is not installed.
-        """
-        # Here, not above: exporting is what few processes do, and it brings more imports.
-        from keras_genzoo import export
-
-        if format == "tf_saved_model":
-            export.export_saved_model(self, filepath, verbose=verbose)
-        else:
-            export.export_network(self._functional_sampler(), filepath, format, verbose=verbose)
-
-    def _functional_sampler(self):
+    def exported_network(self):
         """A functional model from latents (and labels) to images."""
         inputs = [keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in self.sampling_network.inputs]
         return keras.Model(inputs if len(inputs) > 1 else inputs[0], self.images_from_latents(*inputs))

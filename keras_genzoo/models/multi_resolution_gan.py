@@ -195,7 +195,7 @@ class MultiResolutionGAN(LatentModel):
         if level is not None and not 0 <= level < self.num_levels:
             raise ValueError(f"`level` must be from 0 to {self.num_levels - 1}. Received: level={level}")
 
-    def _functional_sampler(self):
+    def exported_network(self):
         latents = keras.Input((self.latent_dim,), name="latents")
         return keras.Model(latents, self.images_from_latents(latents))
 

@@ -186,7 +186,7 @@ class TranslationModel(GenerativeModel):
                 f"`images` must have the shape (num, height, width, {channels}), or that of one image, or be a "
                 f"picture: a path or a `PIL.Image.Image`. Received: {given.shape}"
             )
-        pixels.check_range(images, "images", value_range=_FULL_RANGE)
+        pixels.check_range(images, "images", may_be_bright=True)
         if seed is not None:
             latent.check_seed(seed)
         if fit not in (None, "pad", "resize"):
@@ -319,10 +319,6 @@ def _array_of(images, channels):
     if _is_picture(images):
         return pictures.read(images, channels)
     return ops.convert_to_numpy(images)
-
-
-# Past the guess of `pixels.check_range` that float images without a negative value are in [0, 1].
-_FULL_RANGE = (-1.0, 1.0 + 1e-6)
 
 
 def _check_size(network, images):

@@ -232,6 +232,32 @@ class ZooModel(PresetModel, keras.Model):
         ]
         return joined(parts)
 
+    def exported_network(self):
+        """The `keras.Model` that the formats of one network hold."""
+        raise NotImplementedError
+
+    def export(self, filepath, format="tf_saved_model", verbose=False):
+        """Exports the model for serving.
+
+        Args:
+            filepath: String or path of the folder or file to write.
+            format: `"tf_saved_model"`, with the signatures that `keras_genzoo.export.export_saved_model` names for
+                each kind of model, or `"onnx"`, `"litert"` or `"openvino"`: `exported_network` alone, such as the
+                generator from latents to images.
+            verbose: Bool, whether to print what was written.
+
+        Raises:
+            ValueError: If `format` is unknown.
+            ImportError: If a package that the format needs is not installed.
+        """
+        # Here, not above: exporting is what few processes do, and it brings more imports.
+        from keras_genzoo import export
+
+        if format == "tf_saved_model":
+            export.export_saved_model(self, filepath, verbose=verbose)
+        else:
+            export.export_network(self.exported_network(), filepath, format, verbose=verbose)
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
         # the constructor and `compile` have built everything.
