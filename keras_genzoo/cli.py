@@ -122,7 +122,7 @@ def _sample(options):
     prior = {} if options.prior in (None, model.priors[0]) else {"prior": options.prior}
     labels = _labels(model, options, options.num)
     images = model.sample(options.num, seed=options.seed, labels=labels, **prior)
-    if model.makes_points:
+    if len(model.image_shape) == 1:
         visualization.save_scatter(images, output)
     else:
         columns = model.num_classes if model.num_classes and options.label is None else None
@@ -140,7 +140,7 @@ def _interpolate(options):
 
     model = models.load(options.name)
     _require_generator(model, options.name)
-    if model.makes_points:
+    if len(model.image_shape) == 1:
         raise ValueError(f"{options.name!r} makes points, which are not drawn as rows of images.")
     ends = np.asarray(model.latents_from_seed(2 * options.rows, options.seed))
     latents = np.concatenate(

@@ -1,10 +1,79 @@
-"""Latents that a seed determines, on every backend, in every batch size and in an export; labels beside them."""
+"""Latents that a seed determines, on every backend, in every batch size and in an export."""
 
+import dataclasses
 import math
 import random
 
+import keras
 import numpy as np
 from keras import ops
+
+
+@dataclasses.dataclass(frozen=True)
+class Normal:
+    """Standard normal latents.
+
+    What a model's `latent` is asked: a distribution of another kind answers the same.
+
+    Args:
+        dim: Int, length of a latent.
+    """
+
+    dim: int
+
+    @property
+    def spec(self):
+        """`keras.KerasTensor` of a batch."""
+        return keras.KerasTensor((None, self.dim), "float32", name="latents")
+
+    def draw(self, num, noise):
+        """Draws latents for training.
+
+        Args:
+            num: Int or scalar tensor, number of latents.
+            noise: `keras_genzoo.backends.SeedGenerator`.
+
+        Returns:
+            Float32 tensor `(num, dim)`.
+        """
+        return keras.random.normal((num, self.dim), seed=noise)
+
+    def from_seed(self, num, seed):
+        """The latents of a seed, a pure function of it, also of tensors and in an export: as `normal`."""
+        return normal(num, self.dim, seed)
+
+    def check(self, latents):
+        """Refuses an array that holds no latents.
+
+        Args:
+            latents: Float32 NumPy array.
+
+        Raises:
+            ValueError: If the shape is not `(num, dim)`, or a value is not finite.
+        """
+        if latents.ndim != 2 or latents.shape[1] != self.dim:
+            raise ValueError(f"`latents` must have the shape (num, {self.dim}). Received: {latents.shape}")
+        if not np.isfinite(latents).all():
+            raise ValueError(
+                "`latents` must hold finite float32 values. Received NaN or infinite ones in "
+                f"{(~np.isfinite(latents)).any(axis=1).sum()} of {len(latents)} rows."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Uniform(Normal):
+    """Latents whose values are uniform in (low, high)."""
+
+    low: float = -1.0
+    high: float = 1.0
+
+    def draw(self, num, noise):
+        """As `Normal.draw`."""
+        return keras.random.uniform((num, self.dim), self.low, self.high, seed=noise)
+
+    def from_seed(self, num, seed):
+        """As `Normal.from_seed`: as `uniform`."""
+        return self.low + (self.high - self.low) * uniform(num, self.dim, seed)
 
 
 def check_seed(seed):
@@ -41,17 +110,37 @@ def normal(num, latent_dim, seed):
 
     Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
     """
+    first, second = _uniform_pairs(num, latent_dim, seed)
+    radius = ops.sqrt(-2.0 * ops.log(first))
+    angle = 2.0 * math.pi * second
+    normals = ops.concatenate([radius * ops.cos(angle), radius * ops.sin(angle)], axis=1)
+    return normals[:, :latent_dim]
+
+
+def uniform(num, latent_dim, seed):
+    """Draws latents uniform in (0, 1) as a pure function of the seed, as `normal` does; the same on every backend.
+
+    Args:
+        num: Int or scalar tensor, number of latents.
+        latent_dim: Int, length of a latent.
+        seed: Int or scalar integer tensor, from 0 to 2**32 - 1.
+
+    Returns:
+        Float32 tensor of shape `(num, latent_dim)`.
+    """
+    return ops.concatenate(_uniform_pairs(num, latent_dim, seed), axis=1)[:, :latent_dim]
+
+
+def _uniform_pairs(num, latent_dim, seed):
+    """Two independent tensors of uniform values `(num, half of latent_dim, rounded up)`."""
     if isinstance(seed, int | np.integer):
         check_seed(seed)
     pairs = -(-latent_dim // 2)
     row = ops.cast(ops.arange(num, dtype="int32"), "uint32")[:, None]
     column = ops.cast(ops.arange(pairs, dtype="int32"), "uint32")[None, :]
     zeros = ops.zeros_like(row) + ops.zeros_like(column)
-    first, second = threefry_2x32((ops.cast(seed, "uint32"), 0), (row + zeros, column + zeros))
-    radius = ops.sqrt(-2.0 * ops.log(_uniform(first)))
-    angle = 2.0 * math.pi * _uniform(second)
-    normals = ops.concatenate([radius * ops.cos(angle), radius * ops.sin(angle)], axis=1)
-    return normals[:, :latent_dim]
+    words = threefry_2x32((ops.cast(seed, "uint32"), 0), (row + zeros, column + zeros))
+    return tuple(map(_uniform, words))
 
 
 def mixture(num, seed, weights, means, factors):

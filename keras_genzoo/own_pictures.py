@@ -61,7 +61,7 @@ def make_recipe(
     else:
         start = models.load(from_preset)
         model_class, image_shape = type(start), start.image_shape
-        if start.makes_points:
+        if len(start.image_shape) == 1:
             raise ValueError(f"--from {from_preset} makes points, not images.")
         given = (image_size or image_shape[0], channels or image_shape[-1])
         if given != (image_shape[0], image_shape[-1]):

@@ -208,7 +208,7 @@ class Recipe:
                 f"`model.image_shape` in {path} must be that of the data, {list(source.image_shape)}. Received: "
                 f"{self.model.get('image_shape')}. Change it, or set `data.image_size`."
             )
-        players = getattr(self.model_class, "players", ("optimizer",))
+        players = self.model_class.optimizer_arguments()
         for player, entry in self.optimizers.items():
             known = isinstance(entry, dict) and _optimizer_class(entry.get("class"))
             if player not in players or not known:
@@ -260,11 +260,8 @@ class Recipe:
                 f"`model` or `optimizers` of the recipe {self.name!r} has an unusable argument: {error}"
             ) from error
         self._check_fit(model)
-        if isinstance(model, models.GenerativeModel):
-            # The base's, whatever keywords the family's own offers for its players.
-            models.GenerativeModel.compile(model, chosen)
-        else:
-            model.compile(**chosen)
+        arguments = model.optimizer_arguments()
+        model.compile(**{arguments[player]: optimizer for player, optimizer in chosen.items()})
         return model
 
     def _check_fit(self, model):
@@ -444,7 +441,7 @@ def draw(model, recipe, path, data_dir=None):
         shown, targets = recipe.source.some_pairs(8, data_dir)
         scale = max(1, 128 // model.image_shape[0])
         visualization.save_translations(model, shown, path, targets, scale=scale)
-    elif model.makes_points:
+    elif len(model.image_shape) == 1:
         modes = recipe.source.modes
         visualization.save_scatter(model.sample(1000, seed=0), path, real=modes and modes.centers)
     elif isinstance(model, models.ProgressiveGAN | models.MSGGAN):

@@ -65,36 +65,31 @@ def save_grid(images, path, columns=None, padding=2, scale=1):
     pictures.write(grid.repeat(scale, axis=0).repeat(scale, axis=1), path)
 
 
-def save_translations(model, sources, path, targets=None, direction=None, padding=2, scale=1):
-    """Writes images and their translations as a picture file, a row an image.
+def translation_grid(model, sources, targets=None, direction=None, padding=2, scale=1):
+    """Lays out images and their translations, one row per image.
 
     The columns are source, translation and, where there are targets, target. Of a model of several directions and
-    without `direction`, the target's translation back comes last. Grey images are shown in grey.
+    without `direction`, the target's translation back comes last. Grey images are shown in grey, and images that are
+    smaller than their targets are enlarged by whole pixels.
 
     Args:
         model: `keras_genzoo.models.TranslationModel`.
         sources: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
         targets: Array `(num, height, width, channels)`: what the translations should be, or without pairs
             any images of the other domain. A direction other than the first translates these.
-        direction: String, one of `model.directions`. Defaults to all that there are images for.
-        padding, scale: As for `save_grid`.
+        direction: String, one of `model.tasks`. Defaults to all that there are images for.
+        padding: Int, white pixels between images.
+        scale: Int, size of an image's pixel in the picture.
+
+    Returns:
+        uint8 NumPy array `(grid_height, grid_width, channels)`.
 
     Raises:
-        ValueError: If the images do not fit the model, the targets for `direction` are missing, or the
-            suffix of `path` is not one of `keras_genzoo.pictures.WRITABLE`.
-        OSError: If `path` cannot be written.
-
-    Example:
-
-    ```python
-    keras_genzoo.visualization.save_translations(model, edges[:8], "edges.png", targets=pictures[:8])
-    ```
+        ValueError: If the images do not fit the model, or the targets for `direction` are missing.
     """
-    pictures.check_writable(path)
     if direction is None:
         directions = [
-            each for each in model.directions if model.in_direction(each, sources, targets)[0] is not None
+            each for each in model.tasks if model.in_direction(each, sources, targets)[0] is not None
         ]
     else:
         directions = [direction]
@@ -109,42 +104,61 @@ def save_translations(model, sources, path, targets=None, direction=None, paddin
     columns = [pixels.to_uint8(images) for images in columns]
     if any(images.shape[-1] == 3 for images in columns):
         columns = [np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images for images in columns]
+    height = max(images.shape[1] for images in columns)
+    columns = [
+        images.repeat(height // images.shape[1], axis=1).repeat(height // images.shape[1], axis=2)
+        for images in columns
+    ]
     rows = np.stack(columns, axis=1)
-    save_grid(rows.reshape(-1, *rows.shape[2:]), path, columns=len(columns), padding=padding, scale=scale)
+    grid = image_grid(rows.reshape(-1, *rows.shape[2:]), columns=len(columns), padding=padding)
+    return grid.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def save_scatter(points, path, titles=None, real=None):
-    """Writes points in the plane as a picture file: one panel, or a row of them such as samples over training.
+def save_translations(model, sources, path, targets=None, direction=None, padding=2, scale=1):
+    """Writes the picture of `translation_grid` as a file.
+
+    Args:
+        model, sources, targets, direction, padding, scale: As for `translation_grid`.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
+
+    Raises:
+        ValueError: As for `translation_grid`, or if the suffix of `path` is not one of
+            `keras_genzoo.pictures.WRITABLE`.
+        OSError: If `path` cannot be written.
+
+    Example:
+
+    ```python
+    keras_genzoo.visualization.save_translations(model, edges[:8], "edges.png", targets=pictures[:8])
+    ```
+    """
+    pictures.check_writable(path)
+    pictures.write(translation_grid(model, sources, targets, direction, padding, scale), path)
+
+
+def scatter(points, titles=None, real=None):
+    """Draws points in the plane: one panel, or a row of them such as samples over training.
 
     Points are blue, real ones orange.
 
     Needs matplotlib: `pip install "keras_genzoo[plots]"`.
 
     Args:
-        points: Array `(num, 2)`, or a sequence of such arrays, a panel each.
-        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
-        titles: Sequence of strings, one a panel.
+        points: Array `(num, 2)`, or a sequence of such arrays, one per panel.
+        titles: Sequence of strings, one per panel.
         real: Array `(num_real, 2)` of real points or of the centres of their modes, drawn in every panel in
             orange behind `points`. They decide what part of the plane is shown, the same in all
             panels: their own and a quarter of its extent on each side. Below a panel stands how many of
             its points lie outside. Without `real`, all points are shown.
 
+    Returns:
+        uint8 NumPy array `(height, width, 3)`.
+
     Raises:
-        ValueError: If an array has another shape or values that are not finite, the numbers of titles and
-            panels differ, or the suffix of `path` is not one of
-            `keras_genzoo.pictures.WRITABLE`.
+        ValueError: If an array has another shape or values that are not finite, or the numbers of titles and
+            panels differ.
         ImportError: If matplotlib is not installed.
-        OSError: If `path` cannot be written.
-
-    Example:
-
-    ```python
-    modes = keras_genzoo.datasets.info("ring").modes
-    samples = [modes.draw(500, seed)[0] for seed in (1, 2)]
-    keras_genzoo.visualization.save_scatter(samples, "ring.png", ["first", "second"], real=modes.centers)
-    ```
     """
-    pictures.check_writable(path)
     is_array = len(getattr(points, "shape", ())) == 2
     panels = [_plane_points(panel, "points") for panel in ([points] if is_array else points)]
     real = real if real is None else _plane_points(real, "real")
@@ -168,11 +182,35 @@ def save_scatter(points, path, titles=None, real=None):
         axes.set(xlabel=f"{outside} of {len(panel)} outside" if outside else "")
     canvas = FigureCanvas(figure)
     canvas.draw()
-    pictures.write(np.asarray(canvas.buffer_rgba())[..., :3], path)
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def save_scatter(points, path, titles=None, real=None):
+    """Writes the picture of `scatter` as a file.
+
+    Args:
+        points, titles, real: As for `scatter`.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
+
+    Raises:
+        ValueError: As for `scatter`, or if the suffix of `path` is not one of `keras_genzoo.pictures.WRITABLE`.
+        ImportError: If matplotlib is not installed.
+        OSError: If `path` cannot be written.
+
+    Example:
+
+    ```python
+    modes = keras_genzoo.datasets.info("ring").modes
+    samples = [modes.draw(500, seed)[0] for seed in (1, 2)]
+    keras_genzoo.visualization.save_scatter(samples, "ring.png", ["first", "second"], real=modes.centers)
+    ```
+    """
+    pictures.check_writable(path)
+    pictures.write(scatter(points, titles, real), path)
 
 
 def check_plane(shape):
-    """Refuses, before any work, what `save_scatter` could not draw: samples of `shape` that are not `(2,)`.
+    """Refuses, before any work, what `scatter` could not draw: samples of `shape` that are not `(2,)`.
 
     Raises:
         ValueError: If the points are not of the plane.

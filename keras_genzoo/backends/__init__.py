@@ -62,7 +62,7 @@ class JointOptimizer:
     Updates are made by the optimizers themselves.
 
     Args:
-        optimizers: Dict of player -> built `keras.optimizers.Optimizer`. The last player's takes one update per
+        optimizers: Dict of player -> built `keras.optimizers.Optimizer`. The first player's takes one update per
             training step.
     """
 
@@ -82,7 +82,7 @@ class JointOptimizer:
     @property
     def iterations(self):
         """Number of training steps."""
-        return self.optimizers[-1].iterations
+        return self.optimizers[0].iterations
 
     @property
     def learning_rate(self):

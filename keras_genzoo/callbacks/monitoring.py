@@ -37,16 +37,16 @@ class SampleGrid(keras.callbacks.Callback):
 
     def set_model(self, model):
         super().set_model(model)
-        if model.makes_points:
+        if len(model.image_shape) == 1:
             # Now, not after the first epoch.
             visualization.check_plane(model.image_shape)
 
     def on_epoch_end(self, epoch, logs=None):
-        num = self.num or (1000 if self.model.makes_points else 64)
+        num = self.num or (1000 if len(self.model.image_shape) == 1 else 64)
         labels = latent.labels_in_turn(num, self.model.num_classes)
         samples = self.model.sample(num, seed=self.seed, labels=labels)
         path = self.directory / f"epoch-{epoch + 1:04d}.png"
-        if self.model.makes_points:
+        if len(self.model.image_shape) == 1:
             visualization.save_scatter(samples, path, titles=[f"epoch {epoch + 1}"], real=self.real)
         else:
             visualization.save_grid(samples, path, columns=self.model.num_classes, scale=2)

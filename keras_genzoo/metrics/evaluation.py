@@ -264,7 +264,7 @@ class _Subject:
             "direction": direction,
             **constants,
         }
-        name = metric if len(self.model.directions) == 1 else f"{metric}_{direction}"
+        name = metric if len(self.model.tasks) == 1 else f"{metric}_{direction}"
         return {"metric": name, "value": _rounded(value), "protocol": protocol}
 
     def about_samples(self, metric, value, **constants):
@@ -432,7 +432,7 @@ def _reconstruction(subject):
 
 
 def _translation(subject):
-    return [result for direction in subject.model.directions for result in _of_direction(subject, direction)]
+    return [result for direction in subject.model.tasks for result in _of_direction(subject, direction)]
 
 
 def _of_direction(subject, direction):

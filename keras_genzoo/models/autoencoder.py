@@ -9,7 +9,7 @@ from keras import ops
 from keras_genzoo import backends, likelihoods, pixels
 from keras_genzoo.layers import GaussianMixture
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.models.network_checks import argument_or_own
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
 from keras_genzoo.optimizers import Adam
 
@@ -52,6 +52,7 @@ class Autoencoder(LatentModel):
     Source: Hinton & Salakhutdinov 2006, without the pretraining.
     """
 
+    abilities = LatentModel.abilities | {"encode", "decode", "reconstruct"}
     known_priors = ("fitted", "standard")
 
     players: ClassVar = {"autoencoder": ("encoder", "decoder")}
@@ -64,8 +65,8 @@ class Autoencoder(LatentModel):
     def __init__(
         self, image_shape=None, latent_dim=None, *, encoder=None, decoder=None, num_components=None, **kwargs
     ):
-        image_shape = agreeing("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
-        latent_dim = agreeing(
+        image_shape = argument_or_own("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
+        latent_dim = argument_or_own(
             "latent_dim",
             latent_dim,
             decoder or encoder,
@@ -85,7 +86,7 @@ class Autoencoder(LatentModel):
             raise ValueError(f"`num_classes`: an autoencoder takes no labels. Received: {self.num_classes}")
         encoder = encoder or ConvEncoder(image_shape, latent_dim, stochastic=self.stochastic_encoder)
         decoder = decoder or ConvDecoder(latent_dim, image_shape)
-        agreeing("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])
+        argument_or_own("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])
         outputs = [(None, latent_dim)] * 2 if self.stochastic_encoder else [(None, latent_dim)]
         if [output.shape for output in encoder.outputs] != outputs:
             raise ValueError(
@@ -97,17 +98,8 @@ class Autoencoder(LatentModel):
         self.prior = None if num_components is None else self._make_prior(num_components)
 
     def default_optimizers(self):
-        """Adam with learning rate 1e-3, and the usual betas."""
+        """Adam with learning rate 1e-3 and beta_1 0.9."""
         return {"autoencoder": Adam(learning_rate=1e-3, beta_1=0.9)}
-
-    def compile(self, optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            optimizer: `keras.optimizers.Optimizer` of the encoder and the decoder. Defaults to the paper's.
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
-        """
-        super().compile({"autoencoder": optimizer}, **kwargs)
 
     @backends.train_step
     def train_step(self, data):
@@ -306,9 +298,4 @@ class Autoencoder(LatentModel):
         }
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
-            "num_components": self.prior and self.prior.num_components,
-        }
+        return {**super().get_config(), "num_components": self.prior and self.prior.num_components}

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_genzoo import backends, pixels
+from keras_genzoo import backends, modalities, pixels
 from keras_genzoo.layers import Dropout
-from keras_genzoo.models.zoo_model import ZooModel, check_image_shape
+from keras_genzoo.models.zoo_model import ZooModel
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -39,6 +39,7 @@ class Classifier(ZooModel):
     ```
     """
 
+    abilities = frozenset({"predict_features"})
     preset_usage: ClassVar = {
         "python": "labels = model.predict(images).argmax(-1)",
         "shell": "genzoo evaluate {name}",
@@ -46,7 +47,7 @@ class Classifier(ZooModel):
 
     def __init__(self, image_shape, num_classes, filters=(32, 64, 128), feature_dim=128, **kwargs):
         super().__init__(**kwargs)
-        self.image_shape = check_image_shape(image_shape)
+        self.image_shape = modalities.of_shape(image_shape).shape
         self.num_classes = num_classes
         self.filters = tuple(filters)
         self.feature_dim = feature_dim
@@ -67,6 +68,9 @@ class Classifier(ZooModel):
         """Dict of the one network, which gives features and logits."""
         return {"network": self.network}
 
+    def default_measures(self):
+        return ("test_accuracy",)
+
     def call(self, images, training=False):
         return self.network(pixels.normalize(images), training=training)[1]
 
@@ -81,6 +85,11 @@ class Classifier(ZooModel):
             )
             # Built now: an optimizer first built in `fit` has no state to resume into.
             self.optimizer.build(self.trainable_variables)
+
+    @property
+    def optimizers(self):
+        """Dict of the one optimizer of a compiled model."""
+        return {"optimizer": self.optimizer}
 
     def predict_features(self, images, batch_size=500):
         """Computes features and logits.

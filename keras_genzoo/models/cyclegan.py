@@ -5,10 +5,10 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import arguments, backends, layers, losses
-from keras_genzoo.models.network_arguments import agreeing, check_history, has_batch_normalization
-from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
-from keras_genzoo.models.zoo_model import check_image_shape
+from keras_genzoo import backends, layers, modalities
+from keras_genzoo.models.network_checks import argument_or_own, check_history, has_batch_normalization
+from keras_genzoo.models.options import Loss, NonNegative, NonNegativeInt, checked_options
+from keras_genzoo.models.translation_model import Task, TranslationModel, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator
 from keras_genzoo.optimizers import Adam
 
@@ -58,9 +58,9 @@ class CycleGAN(TranslationModel):
         "discriminator": ("discriminator_a", "discriminator_b"),
     }
     loss_names = ("generator_loss", "cycle_loss", "identity_loss", "discriminator_loss")
-    directions: ClassVar = {"a_to_b": "generator_a_to_b", "b_to_a": "generator_b_to_a"}
     trains_on = ("unpaired", "pairs")
 
+    @checked_options
     def __init__(
         self,
         image_shape,
@@ -71,13 +71,13 @@ class CycleGAN(TranslationModel):
         discriminator_b=None,
         width=64,
         num_blocks=None,
-        loss="mean_squared_error",
-        cycle_weight=10.0,
-        identity_weight=0.5,
-        history_size=50,
+        loss: Loss = "mean_squared_error",
+        cycle_weight: NonNegative = 10.0,
+        identity_weight: NonNegative = 0.5,
+        history_size: NonNegativeInt = 50,
         **kwargs,
     ):
-        image_shape = check_image_shape(image_shape)
+        image_shape = modalities.of_shape(image_shape).shape
         *size, channels = image_shape
         super().__init__(image_shape=image_shape, source_channels=channels, **kwargs)
         num_blocks = (9 if min(size) >= 256 else 6) if num_blocks is None else num_blocks
@@ -93,20 +93,23 @@ class CycleGAN(TranslationModel):
             for name, given in (("discriminator_a", discriminator_a), ("discriminator_b", discriminator_b))
         }
         for name, network in networks.items():
-            agreeing("image_shape[-1]", channels, network, lambda network=network: network.input_shape[-1])
+            argument_or_own(
+                "image_shape[-1]", channels, network, lambda network=network: network.input_shape[-1]
+            )
             if name.startswith("generator"):
-                agreeing(
+                argument_or_own(
                     "image_shape[-1]", channels, network, lambda network=network: network.output_shape[-1]
                 )
-        self.adversarial_loss = losses.get(loss)
-        self.cycle_weight = arguments.number("cycle_weight", cycle_weight, at_least=0)
-        self.identity_weight = arguments.number("identity_weight", identity_weight, at_least=0)
-        self.history_size = arguments.integer("history_size", history_size, at_least=0)
         # Both networks of a kind in one pass of a joined batch, where no image's statistics touch another's.
         self._joins_batches = not any(map(has_batch_normalization, networks.values()))
         self.history_a = self._make_history("history_a", 1)
         self.history_b = self._make_history("history_b", 2)
         self.set_networks(**networks)
+
+    @property
+    def tasks(self):
+        a, b = self.source_modality, self.modality
+        return {"a_to_b": Task("generator_a_to_b", a, b), "b_to_a": Task("generator_b_to_a", b, a)}
 
     def _make_history(self, name, stream):
         if not self.history_size:
@@ -128,20 +131,6 @@ class CycleGAN(TranslationModel):
         optimizers with `keras_genzoo.optimizers.ConstantThenLinearDecay` for that.
         """
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
-
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            generator_optimizer: `keras.optimizers.Optimizer` of both generators. Defaults to Adam (2e-4, beta_1
-                0.5).
-            discriminator_optimizer: `keras.optimizers.Optimizer` of both discriminators. Defaults to Adam
-                (2e-4, beta_1 0.5).
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
-        """
-        super().compile(
-            {"generator": generator_optimizer, "discriminator": discriminator_optimizer}, **kwargs
-        )
 
     @backends.train_step
     def train_step(self, data):
@@ -220,15 +209,3 @@ class CycleGAN(TranslationModel):
             return network(first, training=training), network(second, training=training)
         joined = ops.concatenate([first, ops.cast(second, first.dtype)])
         return ops.split(network(joined, training=training), 2)
-
-    def get_config(self):
-        config = super().get_config()
-        del config["source_channels"]
-        return {
-            **config,
-            **{name: keras.saving.serialize_keras_object(network) for name, network in self.networks.items()},
-            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
-            "cycle_weight": self.cycle_weight,
-            "identity_weight": self.identity_weight,
-            "history_size": self.history_size,
-        }

@@ -1,139 +1,18 @@
 """Checks of the data that `fit` and `evaluate` are given: arrays as a whole, datasets batch by batch.
 
-What is checked of an array is its `Summary`: shape, dtype and range. The summary of a `tf.data` batch is computed
-by TensorFlow, so that a check costs some microseconds per step; that of a batch of a `PyDataset` or a generator by
-NumPy. The same function then accepts the summary or says what is wrong.
+What is checked of an array is its `keras_genzoo.modalities.Summary`: shape, dtype and range. TensorFlow
+computes that of a `tf.data` batch, which takes some microseconds per step, and NumPy that of a batch of a `PyDataset`
+or a generator. The same function then accepts the summary or says what is wrong.
 """
 
 import contextlib
 import re
 import types
-from typing import NamedTuple
 
 import keras
-import numpy as np
-from keras import ops
 
-from keras_genzoo import arguments, backends, pixels
-
-
-class Summary(NamedTuple):
-    """Shape, dtype and range of an array; the range is `(0, 0)` where there is no value."""
-
-    shape: tuple
-    dtype: str
-    smallest: float
-    largest: float
-
-    @classmethod
-    def of(cls, array):
-        if array is None:
-            return None
-        array = array if isinstance(array, np.ndarray) else ops.convert_to_numpy(array)
-        extent = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
-        return cls(array.shape, array.dtype.name, *extent)
-
-
-class Images(NamedTuple):
-    """Images of a fixed size, uint8 in [0, 255] or float in [-1, 1].
-
-    Args:
-        shape: Tuple `(height, width, channels)`.
-        may_be_bright: Bool. False takes float images without a negative value for images in [0, 1], and refuses
-            them.
-    """
-
-    shape: tuple
-    may_be_bright: bool = False
-
-    # What floats may reach.
-    bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
-
-    def check(self, summary, argument, first=True):
-        """Raises a ValueError that names `argument`, unless the images can be used.
-
-        Args:
-            summary: `Summary`.
-            argument: String.
-            first: Bool. A later batch of a dataset may well have no dark pixel.
-        """
-        wanted = ", ".join(map(str, self.shape))
-        if len(summary.shape) == 3:
-            raise ValueError(
-                f"`{argument}` must have the shape (batch, {wanted}). Received: {summary.shape}. Add a channel "
-                "axis to grey images (`images[..., None]`), or batch the dataset (`dataset.batch(64, "
-                "drop_remainder=True)`)."
-            )
-        if len(summary.shape) != 4 or summary.shape[1:] != self.shape:
-            raise ValueError(
-                f"`{argument}` must have the shape (batch, {wanted}), which this model was made for. Received: "
-                f"{summary.shape}. Load the images at that size and number of channels, or make the model with "
-                f"image_shape={tuple(summary.shape[1:])}."
-            )
-        if summary.shape[0] == 0:
-            raise ValueError(f"`{argument}` is empty: there is nothing to train on.")
-        pixels.check_extent(*summary[1:], argument, may_be_bright=self.may_be_bright or not first)
-
-
-class Points(NamedTuple):
-    """Vectors of any finite float values.
-
-    Args:
-        shape: Tuple `(num_features,)`.
-    """
-
-    shape: tuple
-
-    bounds = (np.finfo("float32").min, np.finfo("float32").max)
-
-    def check(self, summary, argument, first=True):
-        """As `Images.check`."""
-        if len(summary.shape) != 2 or summary.shape[1:] != self.shape:
-            raise ValueError(
-                f"`{argument}` must hold points, shape (batch, {self.shape[0]}). Received: {summary.shape}"
-            )
-        if "float" not in summary.dtype or not np.isfinite(summary[2:]).all():
-            raise ValueError(
-                f"`{argument}` must hold finite float values. Received: dtype {summary.dtype}. Convert with "
-                "`.astype('float32')`, and remove NaN."
-            )
-        if summary.shape[0] == 0:
-            raise ValueError(f"`{argument}` is empty: there is nothing to train on.")
-
-
-class Labels(NamedTuple):
-    """One int label for each example.
-
-    Args:
-        num_classes: Int.
-    """
-
-    num_classes: int
-
-    shape = ()
-
-    @property
-    def bounds(self):
-        return (0, self.num_classes - 1)
-
-    def check(self, summary, argument, first=True):
-        """As `Images.check`."""
-        if summary is None:
-            raise ValueError(
-                f"`{argument}` is missing: this model has {self.num_classes} classes. Give one int label from 0 to "
-                f"{self.num_classes - 1} for each image."
-            )
-        if len(summary.shape) != 1 or "int" not in summary.dtype:
-            raise ValueError(
-                f"`{argument}` must hold one int label for each image, shape (batch,). Received: shape "
-                f"{summary.shape}, dtype {summary.dtype}."
-            )
-        smallest, largest = int(summary.smallest), int(summary.largest)
-        if not (smallest >= 0 and largest < self.num_classes):
-            raise ValueError(
-                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from {smallest} to "
-                f"{largest}."
-            )
+from keras_genzoo import arguments, backends
+from keras_genzoo.modalities import Summary
 
 
 class CheckedData:
@@ -291,7 +170,7 @@ def _checked_tf_dataset(dataset, allowed, expected):
     Args:
         dataset: `tf.data.Dataset`.
         allowed: List of bools: whether a batch may have 1, 2, ... images. Larger ones are not judged.
-        expected: Dict from `"x"` and `"y"` to `Images`, `Points` or `Labels`.
+        expected: Dict from `"x"` and `"y"` to a modality or a condition.
     """
     import tensorflow as tf
 
@@ -312,8 +191,7 @@ def _checked_tf_dataset(dataset, allowed, expected):
             sound.append(tf.constant(tensor.shape.rank == rank))
             if tensor.shape.rank == rank:
                 sound.append(tf.reduce_all(shape[1:] == tf.constant(expected[name].shape, tf.int32)))
-            # Any value of uint8 is that of a pixel.
-            if not (tensor.dtype == tf.uint8 and isinstance(expected[name], Images)):
+            if not expected[name].accepts_all(tensor.dtype.name):
                 low, high = expected[name].bounds
                 # NaN is neither.
                 sound.append((tf.cast(smallest, tf.float64) >= low) & (tf.cast(largest, tf.float64) <= high))

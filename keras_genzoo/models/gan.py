@@ -5,10 +5,11 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import arguments, backends, layers, losses, penalties
+from keras_genzoo import backends, layers
+from keras_genzoo.models.discriminator_inputs import Targets, with_noise
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_arguments import (
-    agreeing,
+from keras_genzoo.models.network_checks import (
+    argument_or_own,
     check_for_penalty,
     check_history,
     check_label_inputs,
@@ -16,6 +17,16 @@ from keras_genzoo.models.network_arguments import (
     first_of,
     has_batch_normalization,
     join,
+)
+from keras_genzoo.models.options import (
+    Interval,
+    Loss,
+    NonNegative,
+    NonNegativeInt,
+    Penalty,
+    PositiveInt,
+    Share,
+    checked_options,
 )
 from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from keras_genzoo.optimizers import Adam
@@ -44,7 +55,7 @@ class GAN(LatentModel):
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name (`"r1"`), that is added to the
             discriminator's loss, or None. The discriminator must then have neither batch normalisation, which
             the default one has, nor packing.
-        discriminator_steps: Int, updates of the discriminator a step, each with new generated images and the
+        discriminator_steps: Int, updates of the discriminator per step, each with new generated images and the
             same real ones. The generator's update uses the last of the generated images.
         separate_batches: Bool. True passes real and generated images through the discriminator one after
             the other, so that batch normalisation sees each apart. False joins them into one batch, which is
@@ -70,15 +81,11 @@ class GAN(LatentModel):
     Source: Goodfellow et al. 2014, algorithm 1; Radford et al. 2015; Mirza & Osindero 2014.
     """
 
-    players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     loss_names = ("discriminator_loss", "generator_loss")
     adversarial_log = "generator_loss"
 
-    @classmethod
-    def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
-        return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
-
+    @checked_options
     def __init__(
         self,
         image_shape=None,
@@ -88,103 +95,46 @@ class GAN(LatentModel):
         discriminator=None,
         width=64,
         num_classes=None,
-        loss="non_saturating",
-        penalty=None,
-        discriminator_steps=1,
-        separate_batches=True,
-        real_targets=1.0,
-        fake_targets=0.0,
-        label_flip_probability=0.0,
-        instance_noise=0.0,
-        history_size=0,
+        loss: Loss = "non_saturating",
+        penalty: Penalty = None,
+        discriminator_steps: PositiveInt = 1,
+        separate_batches: bool = True,
+        real_targets: Interval = 1.0,
+        fake_targets: Interval = 0.0,
+        label_flip_probability: Share = 0.0,
+        instance_noise: NonNegative = 0.0,
+        history_size: NonNegativeInt = 0,
         **kwargs,
     ):
-        image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
-        latent_dim = agreeing(
+        image_shape = argument_or_own(
+            "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
+        )
+        latent_dim = argument_or_own(
             "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=100
         )
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
-        if self.makes_points:
+        if len(self.image_shape) == 1:
             generator = generator or MLPGenerator(latent_dim, image_shape)
             discriminator = discriminator or MLPDiscriminator(image_shape)
         else:
             generator = generator or DCGANGenerator(image_shape, latent_dim, width, num_classes)
             discriminator = discriminator or DCGANDiscriminator(image_shape, width, num_classes)
-        agreeing("image_shape", image_shape, discriminator, lambda: first_of(discriminator.input_shape)[1:])
-        self.adversarial_loss = losses.get(loss)
-        self.penalty = penalties.get(penalty)
-        self.discriminator_steps = arguments.integer("discriminator_steps", discriminator_steps, at_least=1)
-        self.separate_batches = separate_batches
-        self.real_targets = _as_range("real_targets", real_targets)
-        self.fake_targets = _as_range("fake_targets", fake_targets)
-        self.label_flip_probability = arguments.number(
-            "label_flip_probability", label_flip_probability, at_least=0, below=1
+        argument_or_own(
+            "image_shape", image_shape, discriminator, lambda: first_of(discriminator.input_shape)[1:]
         )
-        self.instance_noise = arguments.number("instance_noise", instance_noise, at_least=0)
-        self.history_size = arguments.integer("history_size", history_size, at_least=0)
-        self._check_options(generator, discriminator)
+        self.targets = Targets(real_targets, fake_targets, label_flip_probability)
         self.image_history = None
         if history_size:
-            self.image_history = layers.ImageHistory(
-                history_size,
-                # Another stream than that of the noise.
-                seed=None if self.seed is None else self.seed + 1,
-                name="image_history",
-            )
+            # Another stream than that of the noise.
+            seed = None if self.seed is None else self.seed + 1
+            self.image_history = layers.ImageHistory(history_size, seed=seed, name="image_history")
             self.image_history.build((None, *self.image_shape))
+        self._check_options(generator, discriminator)
         self.set_networks(generator=generator, discriminator=discriminator)
-
-    def _check_options(self, generator, discriminator):
-        check_label_inputs(self.num_classes, generator, discriminator)
-        if self.penalty is not None:
-            check_for_penalty(discriminator)
-        if self._moves_targets and not self.adversarial_loss.uses_targets:
-            raise ValueError(
-                "`real_targets`, `fake_targets` and `label_flip_probability` need a loss with targets "
-                "(minimax, non_saturating, least_squares, mean_squared_error). Received: "
-                f"loss={type(self.adversarial_loss).__name__}"
-            )
-        if not self.separate_batches and has_batch_normalization(discriminator):
-            raise ValueError(
-                "`separate_batches=False` would normalise real and generated images by common statistics: "
-                "the discriminator has batch normalisation. Use `separate_batches=True`."
-            )
-
-    @property
-    def chance_level(self):
-        if self.penalty is not None and not self.penalty.is_zero_for_constants:
-            return None
-        if not self._moves_targets:
-            return self.adversarial_loss.chance_level()
-        return self.adversarial_loss.chance_level(self.real_targets, self.fake_targets)
-
-    @property
-    def _moves_targets(self):
-        constant = (self.real_targets, self.fake_targets) == ((1.0, 1.0), (0.0, 0.0))
-        return not constant or self.label_flip_probability > 0
-
-    def check_batch_size(self, num, training):
-        super().check_batch_size(num, training)
-        if training:
-            replicas = backends.num_replicas_of(self)
-            check_packs(self.discriminator, num // replicas)
-            check_history(self.history_size, -(-num // replicas))
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Radford et al. 2015, section 4)."""
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
-
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
-            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
-        """
-        super().compile(
-            {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
-        )
 
     @backends.train_step
     def train_step(self, data):
@@ -192,7 +142,7 @@ class GAN(LatentModel):
         num = ops.shape(images)[0]
         for _ in range(self.discriminator_steps):
             latents = self.draw_latents(num)
-            fakes, pullback = self.keep_forward(lambda: self.generate(latents, labels, True), "generator")  # noqa: B023
+            fakes, pullback = self.vjp(lambda: self.generate(latents, labels, True), "generator")  # noqa: B023
             discriminator_loss = self.minimize(
                 lambda: self.discriminator_loss(images, fakes, labels, True),  # noqa: B023
                 "discriminator",
@@ -224,11 +174,8 @@ class GAN(LatentModel):
             fakes = self.image_history(fakes)
         real_logits, fake_logits = self._logits_of_both(images, fakes, labels, training)
         targets = ()
-        if training and self._moves_targets:
-            targets = (
-                self._draw_targets(real_logits, self.real_targets, self.fake_targets),
-                self._draw_targets(fake_logits, self.fake_targets, self.real_targets),
-            )
+        if training and not self.targets.are_constant:
+            targets = self.targets.draw(real_logits, fake_logits, self.noise)
         loss = self.adversarial_loss.discriminator(real_logits, fake_logits, *targets)
         if self.penalty is None:
             return loss
@@ -248,42 +195,43 @@ class GAN(LatentModel):
 
     def _logits(self, images, labels, training):
         if training and self.instance_noise:
-            images += keras.random.normal(ops.shape(images), stddev=self.instance_noise, seed=self.noise)
+            images = with_noise(images, self.instance_noise, self.noise)
         return self.discriminator(join(images, labels), training=training)
 
-    def _draw_targets(self, logits, own, other):
-        """Draws a target an image: uniform in `own`, or with the flip probability in `other`."""
-        shape = (ops.shape(logits)[0], *[1] * (len(logits.shape) - 1))
-        targets = keras.random.uniform(shape, *own, seed=self.noise) if own[0] < own[1] else own[0]
-        if not self.label_flip_probability:
-            return targets
-        flipped = keras.random.uniform(shape, seed=self.noise) < self.label_flip_probability
-        other_targets = (
-            keras.random.uniform(shape, *other, seed=self.noise) if other[0] < other[1] else other[0]
-        )
-        return ops.where(flipped, other_targets, targets)
+    # What is asked of the model.
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "num_classes": self.num_classes,
-            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
-            "penalty": keras.saving.serialize_keras_object(self.penalty),
-            "discriminator_steps": self.discriminator_steps,
-            "separate_batches": self.separate_batches,
-            "real_targets": self.real_targets,
-            "fake_targets": self.fake_targets,
-            "label_flip_probability": self.label_flip_probability,
-            "instance_noise": self.instance_noise,
-            "history_size": self.history_size,
-        }
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
 
+    def _check_options(self, generator, discriminator):
+        check_label_inputs(self.num_classes, generator, discriminator)
+        if self.penalty is not None:
+            check_for_penalty(discriminator)
+        if not self.targets.are_constant and not self.adversarial_loss.uses_targets:
+            raise ValueError(
+                "`real_targets`, `fake_targets` and `label_flip_probability` need a loss with targets "
+                "(minimax, non_saturating, least_squares, mean_squared_error). Received: "
+                f"loss={type(self.adversarial_loss).__name__}"
+            )
+        if not self.separate_batches and has_batch_normalization(discriminator):
+            raise ValueError(
+                "`separate_batches=False` would normalise real and generated images by common statistics: "
+                "the discriminator has batch normalisation. Use `separate_batches=True`."
+            )
 
-def _as_range(argument, value):
-    bounds = value if isinstance(value, tuple | list) else (value, value)
-    low, high = (arguments.number(argument, bound) for bound in bounds) if len(bounds) == 2 else (1, 0)
-    if low > high:
-        raise ValueError(f"`{argument}` must be a float or a pair (low, high). Received: {value}")
-    return (float(low), float(high))
+    @property
+    def chance_level(self):
+        if self.penalty is not None and not self.penalty.is_zero_for_constants:
+            return None
+        if self.targets.are_constant:
+            return self.adversarial_loss.chance_level()
+        return self.adversarial_loss.chance_level(self.real_targets, self.fake_targets)
+
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
+        if training:
+            replicas = backends.num_replicas_of(self)
+            check_packs(self.discriminator, num // replicas)
+            check_history(self.history_size, -(-num // replicas))

@@ -7,17 +7,28 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import arguments, backends
-from keras_genzoo.models.zoo_model import ZooModel, check_image_shape
+from keras_genzoo import backends
+from keras_genzoo.models.options import (
+    NumClasses,
+    OptionalPositive,
+    OptionalShare,
+    Shape,
+    checked_options,
+    config_of,
+)
+from keras_genzoo.models.zoo_model import ZooModel
 
 
 class GenerativeModel(ZooModel):
     """A model made of networks that take alternating updates by optimizers of their own.
 
-    A family's constructor makes its networks, calls `set_networks`, and its `train_step` reads like the
-    paper's algorithm, with `minimize` for each update:
+    A family names its players, makes its networks in the constructor, and its `train_step` reads like the paper's
+    algorithm, with `minimize` for each update. The keywords and the documentation of `compile` follow from `players`,
+    and `get_config` from the networks and the annotated arguments of the constructor (`keras_genzoo.models.options`):
 
     ```python
+    players = {"generator": ("generator",), "discriminator": ("discriminator",)}
+
     @backends.train_step
     def train_step(self, data):
         images, labels = self.unpack(data)
@@ -30,7 +41,7 @@ class GenerativeModel(ZooModel):
         image_shape: Tuple `(height, width, channels)` of the images the model is trained to make, or
             `(num_features,)` for points, which may have any finite values.
         num_classes: Int, or None for a model without labels.
-        average_decay: Float in [0, 1) or None. Decay a step of an exponential moving average of the networks
+        average_decay: Float in [0, 1) or None. Decay per step of an exponential moving average of the networks
             that make the images; sampling, translation, evaluation, export and presets then use the averages.
             Autoencoders keep none.
         average_half_life: Float or None. The same average, its decay given as a half-life in images seen
@@ -39,38 +50,36 @@ class GenerativeModel(ZooModel):
         **kwargs: `name` and other arguments of `keras.Model`.
     """
 
-    # Player (an optimizer of its own) -> names of the networks it updates. Set by each family.
+    # Player (an optimizer of its own) -> names of the networks that it updates, in the order of `compile`. The first
+    # takes one update per step. Set by each family.
     players: ClassVar = {}
     # Names of the losses in the logs. Set by each family.
     loss_names = ()
     # Names of the networks that make the images, those that may be averaged. Set by each base of families.
     image_networks = ()
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "players" in vars(cls) or "default_optimizers" in vars(cls):
+            cls.compile = _compile_of(cls)
+
+    @checked_options
     def __init__(
         self,
         *,
-        image_shape,
-        num_classes=None,
-        average_decay=None,
-        average_half_life=None,
-        seed=None,
+        image_shape: Shape,
+        num_classes: NumClasses = None,
+        average_decay: OptionalShare = None,
+        average_half_life: OptionalPositive = None,
+        seed: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         if average_decay is not None and average_half_life is not None:
             raise ValueError(
-                "Give either `average_decay` (a step) or `average_half_life` (in images), not both. "
+                "Give either `average_decay` (per step) or `average_half_life` (in images), not both. "
                 f"Received: average_decay={average_decay}, average_half_life={average_half_life}"
             )
-        if average_decay is not None:
-            average_decay = arguments.number("average_decay", average_decay, at_least=0, below=1)
-        if average_half_life is not None:
-            average_half_life = arguments.number("average_half_life", average_half_life, above=0)
-        self.average_decay = average_decay
-        self.average_half_life = average_half_life
-        self.image_shape = check_image_shape(image_shape)
-        self.num_classes = num_classes
-        self.seed = seed
         self.noise = backends.SeedGenerator(seed)
         self.loss_trackers = [keras.metrics.Mean(name=name) for name in self.loss_names]
         self.gradient_norm_trackers = {}
@@ -123,40 +132,45 @@ class GenerativeModel(ZooModel):
     # Compiling.
 
     def default_optimizers(self):
-        """Returns a dict of the paper's optimizers, one a player. Each family defines it."""
+        """Dict of the paper's optimizers by player. Each family defines it."""
         raise NotImplementedError
 
-    def compile(
-        self, optimizers=None, *, run_eagerly=False, steps_per_execution=1, jit_compile="auto", **unknown
-    ):
-        """Builds the optimizers. Families offer each player's by keyword, such as `generator_optimizer`.
+    @classmethod
+    def optimizer_arguments(cls):
+        """As for `ZooModel`: `optimizer` of a single player, `{player}_optimizer` of several."""
+        return {
+            player: f"{player}_optimizer" if len(cls.players) > 1 else "optimizer" for player in cls.players
+        }
+
+    def check_compile(self, steps_per_execution):
+        """Refuses arguments of `compile` that do not suit the model.
 
         Args:
-            optimizers: Dict of player -> `keras.optimizers.Optimizer`; a missing player or None takes the
-                paper's. The optimizers are given the names of the players, by which Keras' callbacks log them.
-            run_eagerly, steps_per_execution, jit_compile: As for `keras.Model.compile`.
+            steps_per_execution: Int.
 
         Raises:
-            ValueError: If two players share an optimizer, or one has `use_ema=True`.
-            TypeError: If a keyword is not one of the family's.
+            ValueError: If they do not suit.
         """
-        if unknown:
-            raise TypeError(self._about_keywords(unknown))
+
+    def _compile(self, optimizers, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
+        """What `compile` does: builds the optimizers, given as a dict by player; None takes the paper's."""
+        self.check_compile(steps_per_execution)
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
-        given = {player: keras.optimizers.get(value) for player, value in (optimizers or {}).items() if value}
+        given = {player: keras.optimizers.get(value) for player, value in optimizers.items() if value}
         # Keras' own would stand beside a family's loss of that name.
         self._loss_tracker = None
         with backends.strategy_scope(self):
             chosen = {**self.default_optimizers(), **given}
             if len({id(optimizer) for optimizer in chosen.values()}) < len(chosen):
+                arguments = ", ".join(f"`{argument}`" for argument in self.optimizer_arguments().values())
                 raise ValueError(
-                    f"Each of {', '.join(f'`{player}_optimizer`' for player in chosen)} must be an object of "
-                    "its own: an optimizer keeps the moments of the variables it was built on. Make two."
+                    f"Each of {arguments} must be an object of its own: an optimizer keeps the moments of the "
+                    "variables it was built on. Make two."
                 )
             self._compile_config = keras.saving.serialize_keras_object(
                 {
@@ -166,7 +180,6 @@ class GenerativeModel(ZooModel):
                     "jit_compile": jit_compile,
                 }
             )
-            # In the order of the players, the last of which takes one update per step.
             self.optimizers = {player: self._built(player, chosen[player]) for player in self.players}
         for player, optimizer in self.optimizers.items():
             setattr(self, f"{player}_optimizer", optimizer)
@@ -190,24 +203,6 @@ class GenerativeModel(ZooModel):
         # Built now: an optimizer first built in `fit` has no state to resume into.
         optimizer.build(self.variables_of(player))
         return optimizer
-
-    def _about_keywords(self, unknown):
-        """What is wrong with keywords that `compile` does not know, and what it offers instead."""
-        own = [
-            name for name in inspect.signature(self.compile).parameters if name not in ("kwargs", "unknown")
-        ]
-        known = [
-            *own,
-            *(name for name in ("run_eagerly", "steps_per_execution", "jit_compile") if name not in own),
-        ]
-        hints = [_INSTEAD_OF[name].format(optimizer=own[0]) for name in unknown if name in _INSTEAD_OF]
-        return " ".join(
-            [
-                f"`compile` of {type(self).__name__} has no argument {', '.join(f'`{name}`' for name in unknown)}.",
-                *hints,
-                f"The arguments are {', '.join(f'`{name}`' for name in known)}.",
-            ]
-        )
 
     def check_fit(self, arguments):
         for name in ("class_weight", "sample_weight"):
@@ -237,7 +232,7 @@ class GenerativeModel(ZooModel):
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)
         optimizers = config.pop("optimizers")
-        GenerativeModel.compile(self, optimizers, **config)
+        self._compile(optimizers, **config)
 
     def variables_of(self, player):
         """Trainable variables that a player's optimizer updates."""
@@ -276,8 +271,8 @@ class GenerativeModel(ZooModel):
         self._apply(gradients, variables, player)
         return output
 
-    def keep_forward(self, function, player):
-        """Runs `function()` once, for `minimize_through` to go back through.
+    def vjp(self, function, player):
+        """Runs `function()` once, for `minimize_through` to take the gradient of later.
 
         Returns:
             Tuple `(output, pullback)`.
@@ -285,14 +280,14 @@ class GenerativeModel(ZooModel):
         return backends.vjp(function, self.active_variables_of(player))
 
     def minimize_through(self, loss_function, output, pullback, player, has_aux=False):
-        """Takes one step of a player's optimizer on a loss of an output that `keep_forward` has made.
+        """Takes one step of a player's optimizer on a loss of an output that `vjp` has computed.
 
         The forward pass is not repeated although other networks may have been updated since.
 
         Args:
             loss_function: Callable that maps `output` to the mean loss over this replica's batch, or with
                 `has_aux` to a pair of it and anything else.
-            output, pullback: As returned by `keep_forward`.
+            output, pullback: As returned by `vjp`.
             player: Name of the optimizer.
             has_aux: Bool.
 
@@ -388,16 +383,80 @@ class GenerativeModel(ZooModel):
         config = super().get_config()
         # A loaded model follows the dtype policy in force, as its networks do.
         config.pop("dtype", None)
-        return {
-            **config,
-            "average_decay": self.average_decay,
-            "average_half_life": self.average_half_life,
-            "seed": self.seed,
+        networks = {
+            name: keras.saving.serialize_keras_object(network) for name, network in self.networks.items()
         }
+        return {**config, **networks, **config_of(self)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+
+
+def _compile_of(cls):
+    """The `compile` of a family, with an argument for the optimizer of each of its players."""
+    players = cls.optimizer_arguments()
+
+    def compile(self, *args, **kwargs):
+        try:
+            given = signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            unknown = [name for name in kwargs if name not in signature.parameters]
+            raise TypeError(_about_keywords(cls, signature, unknown) if unknown else str(error)) from None
+        arguments = given.arguments
+        optimizers = {player: arguments.get(argument) for player, argument in players.items()}
+        options = {name: arguments[name] for name in _COMPILE_OPTIONS if name in arguments}
+        self._compile(optimizers, **options)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature(
+        [
+            inspect.Parameter("self", kind),
+            *(inspect.Parameter(argument, kind, default=None) for argument in players.values()),
+            *(
+                inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+                for name, default in _COMPILE_OPTIONS.items()
+            ),
+        ]
+    )
+    default = inspect.getdoc(cls.default_optimizers).partition("\n")[0].rstrip(".")
+    lines = [
+        "Configures the model for training.",
+        "",
+        f"Default optimizers: {default}.",
+        "",
+        "Args:",
+        *(
+            f"    {argument}: `keras.optimizers.Optimizer` of {' and '.join(cls.players[player])}, or None."
+            for player, argument in players.items()
+        ),
+        "    run_eagerly, steps_per_execution, jit_compile: As for `keras.Model.compile`.",
+        "",
+        "Raises:",
+        "    ValueError: If two players share an optimizer, or one has `use_ema=True`.",
+        "    TypeError: If an argument is unknown.",
+    ]
+    compile.__signature__ = signature
+    compile.__doc__ = "\n".join(lines)
+    compile.__qualname__ = f"{cls.__qualname__}.compile"
+    compile.__module__ = cls.__module__
+    return compile
+
+
+_COMPILE_OPTIONS = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": "auto"}
+
+
+def _about_keywords(cls, signature, unknown):
+    """What is wrong with keywords that `compile` does not know, and what it offers instead."""
+    known = [name for name in signature.parameters if name != "self"]
+    hints = [_INSTEAD_OF[name].format(optimizer=known[0]) for name in unknown if name in _INSTEAD_OF]
+    return " ".join(
+        [
+            f"`compile` of {cls.__name__} has no argument {', '.join(f'`{name}`' for name in unknown)}.",
+            *hints,
+            f"The arguments are {', '.join(f'`{name}`' for name in known)}.",
+        ]
+    )
 
 
 # Keyword of Keras' `compile` -> what is done instead.

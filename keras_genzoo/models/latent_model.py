@@ -4,9 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import arguments, backends, latent, pixels
-from keras_genzoo.models.data_checks import Labels, Summary
+from keras_genzoo import backends, latent
+from keras_genzoo.modalities import Summary
 from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.options import PositiveInt, checked_options
 
 
 class LatentModel(GenerativeModel):
@@ -17,17 +18,21 @@ class LatentModel(GenerativeModel):
         latent_dim: Int, length of a latent.
     """
 
+    abilities = frozenset({"sample"})
     known_priors = ("standard",)
     # Name of the network that makes the images. Set by each family.
     image_network = "generator"
     # Name of the exported signature from latents to images.
     image_signature = "generate"
 
-    def __init__(self, *, latent_dim, num_classes=None, **kwargs):
-        super().__init__(num_classes=num_classes, **kwargs)
-        if num_classes is not None:
-            self.num_classes = arguments.integer("num_classes", num_classes, at_least=2)
-        self.latent_dim = arguments.integer("latent_dim", latent_dim, at_least=1)
+    @checked_options
+    def __init__(self, *, latent_dim: PositiveInt, **kwargs):
+        super().__init__(**kwargs)
+
+    @property
+    def latent(self):
+        """Distribution of the latents."""
+        return latent.Normal(self.latent_dim)
 
     @property
     def image_networks(self):
@@ -60,12 +65,12 @@ class LatentModel(GenerativeModel):
     def unpack(self, data):
         """Splits what `fit` hands over into float32 images in [-1, 1] and labels (None without classes)."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
-        images = ops.cast(images, "float32") if self.makes_points else pixels.normalize(images)
+        images = self.modality.scale(images)
         return images, ops.convert_to_tensor(labels) if self.num_classes else None
 
     def draw_latents(self, num):
-        """Draws standard normal latents for training, float32 `(num, latent_dim)`."""
-        return keras.random.normal((num, self.latent_dim), seed=self.noise)
+        """Draws latents for training, float32 `(num, latent_dim)`."""
+        return self.latent.draw(num, self.noise)
 
     # Using a trained model.
 
@@ -87,7 +92,7 @@ class LatentModel(GenerativeModel):
         Returns:
             Float32 tensor `(num, latent_dim)`.
         """
-        return latent.normal(num, self.latent_dim, seed)
+        return self.latent.from_seed(num, seed)
 
     def sample(self, num=None, seed=None, latents=None, labels=None, batch_size=64):
         """Draws images.
@@ -126,11 +131,20 @@ class LatentModel(GenerativeModel):
         return self.in_batches(self.images_from_latents, inputs, batch_size)
 
     def preview_samples(self, num, seed):
-        return self.sample(num, seed=seed, labels=latent.labels_in_turn(num, self.num_classes))
+        return self.sample(num, seed=seed, labels=self.condition and self.condition.in_turn(num))
+
+    def preview(self, examples=None, seed=0, num=None):
+        """As for `ZooModel`: samples, the classes in turn, a column each."""
+        num = num or self.modality.num_shown
+        columns = self.num_classes if self.condition and num >= self.num_classes else None
+        return self.modality.show(self.preview_samples(num, seed), columns=columns, examples=examples)
+
+    def default_measures(self):
+        return self.modality.default_measures(self.condition)
 
     def _checked_labels(self, labels, num):
         labels = None if labels is None else np.asarray(labels)
-        Labels(self.num_classes).check(Summary.of(labels), "labels")
+        self.condition.check(Summary.of(labels), "labels")
         if len(labels) != num:
             raise ValueError(f"`labels` must hold {num}, one for each image. Received: {len(labels)}")
         return labels.astype("int32")
@@ -142,15 +156,7 @@ class LatentModel(GenerativeModel):
         """
         if latents is not None:
             latents = np.asarray(latents, "float32")
-            if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
-                raise ValueError(
-                    f"`latents` must have the shape (num, {self.latent_dim}). Received: {latents.shape}"
-                )
-            if not np.isfinite(latents).all():
-                raise ValueError(
-                    "`latents` must hold finite float32 values. Received NaN or infinite ones in "
-                    f"{(~np.isfinite(latents)).any(axis=1).sum()} of {len(latents)} rows."
-                )
+            self.latent.check(latents)
         if num is None:
             if latents is None:
                 raise ValueError("`num` is missing: give the number of images, for example `sample(16)`.")
@@ -184,12 +190,12 @@ class LatentModel(GenerativeModel):
             latents = self.latents_from_seed(num, backends.checked_below(2**32, seed, "seed"))
             labels = [] if label is None else [ops.broadcast_to(label, (num,))]
             images = generate(latents, *labels)["images"]
-            return {"images": images if self.makes_points else pixels.rounded(images)}
+            return {"images": self.modality.serve(images)}
 
-        of_latents = {"latents": keras.KerasTensor((None, self.latent_dim), "float32")}
+        of_latents = {"latents": self.latent.spec}
         of_seed = {"num": keras.KerasTensor((), "int32"), "seed": keras.KerasTensor((), "int64")}
         if self.num_classes:
-            of_latents["labels"] = keras.KerasTensor((None,), "int32")
+            of_latents["labels"] = self.condition.spec
             of_seed["label"] = keras.KerasTensor((), "int32")
         return {self.image_signature: (generate, of_latents), "sample": (sample, of_seed)}
 

@@ -52,7 +52,7 @@ class MSGGAN(MultiResolutionGAN):
         num = ops.shape(images)[0]
         real = self.pyramid(images)
         latents = self.draw_latents(num)
-        fakes, pullback = self.keep_forward(lambda: self.generator.pyramid(latents), "generator")
+        fakes, pullback = self.vjp(lambda: self.generator.pyramid(latents), "generator")
         _, logs = self.minimize(
             lambda: self.discriminator_loss(real, fakes, True), "discriminator", has_aux=True
         )

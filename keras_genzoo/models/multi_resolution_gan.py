@@ -6,9 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import arguments, backends, losses, penalties
+from keras_genzoo import arguments, backends
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.models.network_checks import argument_or_own
+from keras_genzoo.models.options import Loss, NonNegative, Penalty, checked_options
 from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
 
 
@@ -28,7 +29,7 @@ class MultiResolutionGAN(LatentModel):
         average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
     """
 
-    players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     loss_names = ("discriminator_loss", "generator_loss", "gradient_penalty")
     adversarial_log = "generator_loss"
     # Class of the default discriminator. Set by each family.
@@ -50,6 +51,7 @@ class MultiResolutionGAN(LatentModel):
             "num_steps": 30_000,
         }
 
+    @checked_options
     def __init__(
         self,
         image_shape=None,
@@ -57,9 +59,9 @@ class MultiResolutionGAN(LatentModel):
         *,
         generator=None,
         discriminator=None,
-        loss="wasserstein",
-        penalty="wasserstein",
-        drift=0.001,
+        loss: Loss = "wasserstein",
+        penalty: Penalty = "wasserstein",
+        drift: NonNegative = 0.001,
         average_decay=0.999,
         **kwargs,
     ):
@@ -71,8 +73,10 @@ class MultiResolutionGAN(LatentModel):
                 raise ValueError(
                     f"`{argument}` must be a `keras_genzoo.networks.{kind.__name__}`. Received: {network!r}"
                 )
-        image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.image_shape)
-        latent_dim = agreeing("latent_dim", latent_dim, generator, lambda: generator.latent_dim, default=512)
+        image_shape = argument_or_own("image_shape", image_shape, generator, lambda: generator.image_shape)
+        latent_dim = argument_or_own(
+            "latent_dim", latent_dim, generator, lambda: generator.latent_dim, default=512
+        )
         if kwargs.pop("num_classes", None) is not None:
             raise ValueError("`num_classes` was given, but this family has no networks that take labels.")
         super().__init__(
@@ -81,10 +85,7 @@ class MultiResolutionGAN(LatentModel):
         self.num_levels = num_levels_of(image_shape)
         generator = generator or ProgressiveGenerator(image_shape, latent_dim)
         discriminator = discriminator or self.discriminator_class(image_shape)
-        agreeing("image_shape", image_shape, discriminator, lambda: discriminator.image_shape)
-        self.adversarial_loss = losses.get(loss)
-        self.penalty = penalties.get(penalty)
-        self.drift = arguments.number("drift", drift, at_least=0)
+        argument_or_own("image_shape", image_shape, discriminator, lambda: discriminator.image_shape)
         self.set_networks(generator=generator, discriminator=discriminator)
 
     def check_batch_size(self, num, training):
@@ -97,18 +98,6 @@ class MultiResolutionGAN(LatentModel):
                 f"replica{'s' * (replicas > 1)}. Change the batch size, drop the last partial batch "
                 "(`drop_remainder=True`), or change the discriminator's `group_size`."
             )
-
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to that of `default_optimizers`.
-            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to that of `default_optimizers`.
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
-        """
-        super().compile(
-            {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
-        )
 
     @property
     def chance_level(self):
@@ -191,6 +180,15 @@ class MultiResolutionGAN(LatentModel):
             self.images_from_latents, [latents], batch_size, level=level, truncation=np.float32(truncation)
         )
 
+    def preview(self, examples=None, seed=0, num=None):
+        """As for `ZooModel`: the same latents at every level, enlarged to one size, then others at the last."""
+        columns, last = 12, self.trained_level()[0]
+        strips = [self.sample(columns, seed=seed, level=level) for level in range(last + 1)]
+        sizes = [strips[-1].shape[1] // strip.shape[1] for strip in strips]
+        strips = [strip.repeat(size, 1).repeat(size, 2) for strip, size in zip(strips, sizes, strict=True)]
+        others = self.sample(num or 6 * columns, seed=seed + 1)
+        return self.modality.show(np.concatenate([*strips, others]), columns=columns)
+
     def _check_level(self, level):
         if level is not None and not 0 <= level < self.num_levels:
             raise ValueError(f"`level` must be from 0 to {self.num_levels - 1}. Received: level={level}")
@@ -198,13 +196,3 @@ class MultiResolutionGAN(LatentModel):
     def exported_network(self):
         latents = keras.Input((self.latent_dim,), name="latents")
         return keras.Model(latents, self.images_from_latents(latents))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
-            "penalty": keras.saving.serialize_keras_object(self.penalty),
-            "drift": self.drift,
-        }

@@ -5,10 +5,10 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import arguments, backends, losses
-from keras_genzoo.models.network_arguments import agreeing
-from keras_genzoo.models.translation_model import TranslationModel, mean_absolute_difference
-from keras_genzoo.models.zoo_model import check_image_shape
+from keras_genzoo import backends, modalities
+from keras_genzoo.models.network_checks import argument_or_own
+from keras_genzoo.models.options import Loss, NonNegative, checked_options
+from keras_genzoo.models.translation_model import Task, TranslationModel, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -52,28 +52,28 @@ class Pix2Pix(TranslationModel):
     Source: Isola et al. 2017, equation 4 and sections 3.3 and 6.
     """
 
-    players: ClassVar = {"discriminator": ("discriminator",), "generator": ("generator",)}
+    players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     loss_names = ("discriminator_loss", "generator_loss", "l1_loss")
-    directions: ClassVar = {"source_to_target": "generator"}
     trains_on = ("pairs",)
 
+    @checked_options
     def __init__(
         self,
         image_shape,
-        source_channels=None,
+        source_channels: int | None = None,
         *,
         generator=None,
         discriminator=None,
         width=64,
-        loss="non_saturating",
-        l1_weight=100.0,
+        loss: Loss = "non_saturating",
+        l1_weight: NonNegative = 100.0,
         dropout_blocks="paper",
         sampling_dropout=False,
         **kwargs,
     ):
-        image_shape = check_image_shape(image_shape)
+        image_shape = modalities.of_shape(image_shape).shape
         *size, channels = image_shape
-        source_channels = agreeing(
+        source_channels = argument_or_own(
             "source_channels",
             source_channels,
             generator,
@@ -89,37 +89,27 @@ class Pix2Pix(TranslationModel):
             sampling_dropout=sampling_dropout,
         )
         discriminator = discriminator or PatchGANDiscriminator(source_channels + channels, width)
-        agreeing("image_shape[-1]", channels, generator, lambda: generator.output_shape[-1])
-        agreeing(
+        argument_or_own("image_shape[-1]", channels, generator, lambda: generator.output_shape[-1])
+        argument_or_own(
             "source_channels + image_shape[-1]",
             source_channels + channels,
             discriminator,
             lambda: discriminator.input_shape[-1],
         )
-        self.adversarial_loss = losses.get(loss)
-        self.l1_weight = arguments.number("l1_weight", l1_weight, at_least=0)
         self.set_networks(generator=generator, discriminator=discriminator)
+
+    @property
+    def tasks(self):
+        return {"source_to_target": Task("generator", self.source_modality, self.modality)}
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Isola et al. 2017, section 3.3)."""
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
 
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
-            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to Adam (2e-4, beta_1 0.5).
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
-        """
-        super().compile(
-            {"discriminator": discriminator_optimizer, "generator": generator_optimizer}, **kwargs
-        )
-
     @backends.train_step
     def train_step(self, data):
         sources, targets = self.unpack(data)
-        fakes, pullback = self.keep_forward(lambda: self.generator(sources, training=True), "generator")
+        fakes, pullback = self.vjp(lambda: self.generator(sources, training=True), "generator")
         discriminator_loss = self.minimize(
             lambda: self.discriminator_loss(sources, targets, fakes, True), "discriminator"
         )
@@ -167,12 +157,3 @@ class Pix2Pix(TranslationModel):
     def _logits(self, sources, images, training):
         joined = ops.concatenate([sources, ops.cast(images, sources.dtype)], axis=-1)
         return self.discriminator(joined, training=training)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "loss": keras.saving.serialize_keras_object(self.adversarial_loss),
-            "l1_weight": self.l1_weight,
-        }

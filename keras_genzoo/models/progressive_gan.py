@@ -1,16 +1,14 @@
 """Progressive growing of GANs (Karras et al. 2018)."""
 
-import math
-import threading
-
 import keras
-import numpy as np
 from keras import ops
 
 from keras_genzoo import arguments, backends
 from keras_genzoo.growth import GrowthSchedule
 from keras_genzoo.models.data_checks import has_fixed_batches
+from keras_genzoo.models.growing import Growing, restart
 from keras_genzoo.models.multi_resolution_gan import MultiResolutionGAN
+from keras_genzoo.models.options import checked_options
 from keras_genzoo.networks.progressive import ProgressiveDiscriminator, blend, enlarge, num_levels_of, shrink
 from keras_genzoo.optimizers import Adam
 
@@ -62,7 +60,16 @@ class ProgressiveGAN(MultiResolutionGAN):
         }
         return {**defaults, "model": {**defaults["model"], "schedule": schedule}}
 
-    def __init__(self, image_shape=None, latent_dim=None, *, schedule=None, images_seen=0, **kwargs):
+    @checked_options
+    def __init__(
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        schedule: GrowthSchedule | None = None,
+        images_seen=0,
+        **kwargs,
+    ):
         super().__init__(image_shape, latent_dim, **kwargs)
         self.schedule = schedule or GrowthSchedule(self.num_levels)
         if self.schedule.num_levels != self.num_levels:
@@ -86,25 +93,16 @@ class ProgressiveGAN(MultiResolutionGAN):
         """Adam with learning rate 1e-3, beta_1 0, beta_2 0.99, epsilon 1e-8 (Karras et al. 2018, appendix A.1)."""
         return {player: Adam(learning_rate=1e-3, beta_1=0.0, beta_2=0.99) for player in self.players}
 
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
-            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`. The steps of
-                the schedule's phases must be multiples of `steps_per_execution`.
-
-        Raises:
-            ValueError: If an optimizer cannot be used, or `steps_per_execution` does not suit the schedule.
-        """
-        steps = kwargs.get("steps_per_execution", 1)
-        if any(phase.num_steps % steps for phase in self.schedule.phases):
+    def check_compile(self, steps_per_execution):
+        if any(phase.num_steps % steps_per_execution for phase in self.schedule.phases):
             raise ValueError(
-                f"`steps_per_execution` is {steps}, but a level would end within an execution. Make the schedule "
-                f"with `steps_per_execution={steps}`, which rounds its phases to that."
+                f"`steps_per_execution` is {steps_per_execution}, but a level would end within an execution. Make "
+                f"the schedule with `steps_per_execution={steps_per_execution}`, which rounds its phases to that."
             )
-        super().compile(generator_optimizer, discriminator_optimizer, **kwargs)
+
+    def training_batches(self, load, step=0):
+        """As for `ZooModel`, with the batch sizes of the schedule."""
+        return self.schedule.batches(load, initial_step=step)
 
     def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):
         """As `ZooModel.fit`; the level follows the images seen, from those seen before on.
@@ -114,7 +112,7 @@ class ProgressiveGAN(MultiResolutionGAN):
             y, *args, callbacks, **kwargs: As for `ZooModel.fit`.
         """
         given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
-        return super().fit(x, y, *args, callbacks=[_Growing(), *given], **kwargs)
+        return super().fit(x, y, *args, callbacks=[Growing(), *given], **kwargs)
 
     def coming_batch_sizes(self, dataset):
         # Batches of no fixed size are taken for those of the schedule.
@@ -135,7 +133,7 @@ class ProgressiveGAN(MultiResolutionGAN):
         with backends.strategy_scope(self):
             for optimizer in self.optimizers.values():
                 if phase != before:
-                    _restart(optimizer)
+                    restart(optimizer)
                 if phase.learning_rate is not None:
                     optimizer.learning_rate = phase.learning_rate
         if phase != before:
@@ -152,7 +150,7 @@ class ProgressiveGAN(MultiResolutionGAN):
         alpha = self.phase.alpha(seen)
         real = self.shrunk(images, alpha)
         latents = self.draw_latents(num)
-        fakes, pullback = self.keep_forward(
+        fakes, pullback = self.vjp(
             lambda: self.generator(latents, level=self.phase.level, alpha=alpha, training=True), "generator"
         )
         _, logs = self.minimize(
@@ -261,66 +259,4 @@ class ProgressiveGAN(MultiResolutionGAN):
         self.test_function = None
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "schedule": keras.saving.serialize_keras_object(self.schedule),
-            "images_seen": int(self.images_seen.numpy()),
-        }
-
-
-class _Growing(keras.callbacks.Callback):
-    """Moves a `ProgressiveGAN` through its schedule. The first callback: what others save is of the new level.
-
-    The images seen are read from the device where a phase can end, not after every step: by the largest batch so
-    far, or that of the schedule.
-    """
-
-    # Keras need not wait for a step to call `on_train_batch_end`, which does nothing then.
-    async_safe = True
-
-    def on_train_begin(self, logs=None):
-        self._thread = threading.get_ident()
-        self._largest_batch = 0
-        self._follow()
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self._follow_if_due()
-        # Not by `self.model`, which on JAX brings back the state of the step that is running.
-        self._steps += self._model.steps_per_execution
-
-    def on_train_batch_end(self, batch, logs=None):
-        if threading.get_ident() == self._thread:
-            self._follow_if_due()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._follow_if_due()
-
-    def _follow_if_due(self):
-        if self._steps >= self._due:
-            before = self._seen
-            steps = self._steps
-            self._follow()
-            self._largest_batch = max(self._largest_batch, -(-(self._seen - before) // steps))
-            self._due = self._steps_left()
-
-    def _follow(self):
-        self._seen = self.model.follow_schedule()
-        self._steps = 0
-        self._due = self._steps_left()
-
-    def _steps_left(self):
-        """The least number of steps after which the phase can end; 1 while no batch has been seen."""
-        phase = self.model.phase
-        if phase is self.model.schedule.phases[-1]:
-            return math.inf
-        left = phase.first_image + phase.num_images - self._seen
-        largest = max(self._largest_batch, phase.batch_size) if self._largest_batch else left
-        return max(1, -(-left // largest))
-
-
-def _restart(optimizer):
-    """Sets an optimizer's moments and its count of steps to zero."""
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    for variable in optimizer.variables:
-        if variable is not optimizer.learning_rate:
-            variable.assign(np.zeros(variable.shape, keras.backend.standardize_dtype(variable.dtype)))
+        return {**super().get_config(), "images_seen": int(self.images_seen.numpy())}

@@ -1,5 +1,6 @@
 """The base of the families that translate images into images: pairs of images, translating, export."""
 
+import dataclasses
 import os
 
 import keras
@@ -7,11 +8,30 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from keras_genzoo import backends, latent, pictures, pixels
+from keras_genzoo import backends, latent, modalities, pictures, pixels, visualization
 from keras_genzoo.layers import sampling_seeds
-from keras_genzoo.models.data_checks import Images
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.zoo_model import joined
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One translation that a model can do.
+
+    Args:
+        network: String, name of the network that translates.
+        source: Modality of what it translates.
+        target: Modality of the translations; its sides may be a multiple of those of the source.
+    """
+
+    network: str
+    source: modalities.Images
+    target: modalities.Images
+
+    @property
+    def scale(self):
+        """Int, the side of a translation over that of its source."""
+        return self.target.shape[0] // self.source.shape[0]
 
 
 class TranslationModel(GenerativeModel):
@@ -27,8 +47,7 @@ class TranslationModel(GenerativeModel):
         source_channels: Int, channels of the images to translate.
     """
 
-    # Direction -> name of the network that translates so. The first is the default. Set by each family.
-    directions = {}  # noqa: RUF012
+    abilities = frozenset({"translate"})
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -44,10 +63,26 @@ class TranslationModel(GenerativeModel):
             )
         self.source_channels = source_channels
 
+    @property
+    def tasks(self):
+        """Dict of direction -> `Task`, the default one first. Each family defines it."""
+        raise NotImplementedError
+
+    @property
+    def modality(self):
+        # A picture may well have no dark pixel.
+        return modalities.Images(self.image_shape, may_be_bright=True)
+
+    @property
+    def source_modality(self):
+        """What is translated: images of the size of the targets, but in a family that says otherwise."""
+        return modalities.Images((*self.image_shape[:2], self.source_channels), may_be_bright=True)
+
     def set_networks(self, **networks):
         """As for `GenerativeModel`; refuses networks that do not fit the images' size."""
-        size = self.image_shape[:2]
+        sources = {task.network: task.source for task in self.tasks.values()}
         for name, network in networks.items():
+            size = sources.get(name, self.modality).shape[:2]
             # Networks of one's own need not say what they take.
             multiple, smallest = getattr(network, "size_multiple", 1), getattr(network, "smallest_side", 1)
             if any(side % multiple for side in size):
@@ -66,16 +101,16 @@ class TranslationModel(GenerativeModel):
     @property
     def source_shape(self):
         """Shape of a source image in training."""
-        return (*self.image_shape[:2], self.source_channels)
+        return self.source_modality.shape
 
     @property
     def image_networks(self):
-        return tuple(self.directions.values())
+        return tuple(dict.fromkeys(task.network for task in self.tasks.values()))
 
     @property
     def preset_usage(self):
         """What the card tells a reader to type."""
-        first, *others = self.directions
+        first, *others = self.tasks
         if not others:
             python, shell = "", ""
         else:
@@ -93,11 +128,7 @@ class TranslationModel(GenerativeModel):
         return pixels.normalize(sources), pixels.normalize(targets)
 
     def expected_data(self):
-        # A picture may well have no dark pixel.
-        return {
-            "x": Images(self.source_shape, may_be_bright=True),
-            "y": Images(self.image_shape, may_be_bright=True),
-        }
+        return {"x": self.source_modality, "y": self.modality}
 
     def check_batch(self, x, y, first):
         if y is None:
@@ -107,6 +138,18 @@ class TranslationModel(GenerativeModel):
             )
         super().check_batch(x, y, first)
 
+    def default_measures(self):
+        return ("translation",)
+
+    def preview(self, examples=None, seed=0, num=None):
+        """As for `ZooModel`: the first `num` of the examples beside their translations; None without examples."""
+        if examples is None:
+            return None
+        sources, targets = (images[:num] for images in examples)
+        return visualization.translation_grid(
+            self, sources, targets, scale=max(1, 128 // self.image_shape[0])
+        )
+
     # Using a trained model.
 
     def translator(self, direction=None):
@@ -115,21 +158,29 @@ class TranslationModel(GenerativeModel):
         Raises:
             ValueError: If the model has no such direction.
         """
-        direction = next(iter(self.directions)) if direction is None else direction
-        if direction not in self.directions:
-            raise ValueError(f"`direction` must be one of {list(self.directions)}. Received: {direction!r}")
-        name = self.directions[direction]
+        name = self.task(direction).network
         return self.averages.get(name) or self.networks[name]
+
+    def task(self, direction=None):
+        """The `Task` of a direction, by default the first.
+
+        Raises:
+            ValueError: If the model has no such direction.
+        """
+        direction = next(iter(self.tasks)) if direction is None else direction
+        if direction not in self.tasks:
+            raise ValueError(f"`direction` must be one of {list(self.tasks)}. Received: {direction!r}")
+        return self.tasks[direction]
 
     def in_direction(self, direction, sources, targets):
         """A pair of source and target images as the pair of what a direction translates and what it should give."""
-        first, *_ = self.directions
+        first, *_ = self.tasks
         return (sources, targets) if direction in (None, first) else (targets, sources)
 
     @property
     def sampling_dropout(self):
         """Whether dropout acts in `translate` too: the model's only noise, and translations then differ."""
-        return any(_sampling_layers(self.translator(direction)) for direction in self.directions)
+        return any(_sampling_layers(self.translator(direction)) for direction in self.tasks)
 
     def call(self, inputs, training=False):
         return self.translator()(pixels.normalize(inputs), training=training)
@@ -147,7 +198,7 @@ class TranslationModel(GenerativeModel):
                 multiple of what the network needs (`translator().size_multiple`). Or a picture: the path of a
                 file, a string or a path object, or a `PIL.Image.Image`, both read as by
                 `keras_genzoo.pictures.read` in the channels of the network. Or a list of pictures.
-            direction: String, one of `directions`. Defaults to the first.
+            direction: String, one of `tasks`. Defaults to the first.
             fit: What is done with other sizes. None refuses them; `"pad"` mirrors the images at the right
                 and lower edge up to a multiple and crops the translations; `"resize"` scales the images to the
                 nearest multiple and the translations back (bilinear, antialiased).
@@ -156,8 +207,9 @@ class TranslationModel(GenerativeModel):
                 batch size give the same translations, and None draws anew at every call.
 
         Returns:
-            Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`; of one image or picture
-            `(height, width, target channels)`. Of a list of pictures, which may differ in size, a list.
+            Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`, the sides times the `scale` of
+            the task; of one image or picture `(height, width, target channels)`. Of a list of pictures, which may differ
+            in size, a list.
 
         Raises:
             ValueError: If the images have the wrong shape, size or range, a file holds no picture that can be
@@ -174,7 +226,7 @@ class TranslationModel(GenerativeModel):
         """
         if isinstance(images, (list, tuple)) and any(map(_is_picture, images)):
             return [self.translate(image, direction, fit, batch_size, seed) for image in images]
-        network = self.translator(direction)
+        network, scale = self.translator(direction), self.task(direction).scale
         channels = network.input_shape[-1]
         given = images = _array_of(images, channels)
         if images.ndim == 2 and channels == 1:
@@ -218,7 +270,7 @@ class TranslationModel(GenerativeModel):
                 direction=direction,
                 **options,
             )
-            parts.append(_fitted_back(translated, size, fit))
+            parts.append(_fitted_back(translated, [scale * side for side in size], fit))
         translations = joined(parts)
         return translations[0] if is_one else translations
 
@@ -239,8 +291,8 @@ class TranslationModel(GenerativeModel):
     def signatures(self):
         """As `ZooModel.signatures`: each direction, of uint8 and of float32 images of any size."""
         signatures = {}
-        for direction in self.directions:
-            name = "translate" if len(self.directions) == 1 else f"translate_{direction}"
+        for direction in self.tasks:
+            name = "translate" if len(self.tasks) == 1 else f"translate_{direction}"
             shape = (None, None, None, self.translator(direction).input_shape[-1])
             of_uint8, of_float32 = self._translating(direction)
             signatures[name] = (of_uint8, {"images": keras.KerasTensor(shape, "uint8")})
@@ -284,18 +336,11 @@ class TranslationModel(GenerativeModel):
             export.export_network(self.translator(direction), filepath, format, verbose=verbose)
         elif direction is not None:
             raise ValueError(
-                f"`direction` is for a format of one network: a SavedModel holds all of {list(self.directions)}. "
+                f"`direction` is for a format of one network: a SavedModel holds all of {list(self.tasks)}. "
                 f"Received: direction={direction!r}"
             )
         else:
             export.export_saved_model(self, filepath, verbose=verbose)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_shape": self.image_shape,
-            "source_channels": self.source_channels,
-        }
 
 
 def mean_absolute_difference(images, others):

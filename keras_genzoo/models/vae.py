@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_genzoo import arguments, likelihoods, pixels
 from keras_genzoo.models.autoencoder import Autoencoder
+from keras_genzoo.models.options import Likelihood, NonNegative, PositiveInt, checked_options
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
 
 
@@ -48,35 +49,29 @@ class VAE(Autoencoder):
     Source: Kingma & Welling 2013, equation 10 and appendix B.
     """
 
+    abilities = Autoencoder.abilities | {"log_likelihood"}
     loss_names = ("loss", "reconstruction_loss", "kl_loss")
     stochastic_encoder = True
 
+    @checked_options
     def __init__(
         self,
         image_shape=None,
         latent_dim=None,
         *,
-        likelihood="bernoulli",
-        beta=1.0,
-        kl_floor=0.0,
-        importance_samples=1,
-        binarize=False,
+        likelihood: Likelihood = "bernoulli",
+        beta: NonNegative = 1.0,
+        kl_floor: NonNegative = 0.0,
+        importance_samples: PositiveInt = 1,
+        binarize: bool = False,
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
-        beta = arguments.number("beta", beta, at_least=0)
-        kl_floor = arguments.number("kl_floor", kl_floor, at_least=0)
-        importance_samples = arguments.integer("importance_samples", importance_samples, at_least=1)
         if importance_samples > 1 and (beta, kl_floor) != (1.0, 0.0):
             raise ValueError(
                 "`importance_samples` above 1 is a bound of its own: `beta` must be 1 and `kl_floor` 0. "
                 f"Received: beta={beta}, kl_floor={kl_floor}"
             )
-        self.likelihood = likelihoods.get(likelihood)
-        self.beta = beta
-        self.kl_floor = kl_floor
-        self.importance_samples = importance_samples
-        self.binarize = binarize
 
     @classmethod
     def world_models(cls, **kwargs):
@@ -203,16 +198,6 @@ class VAE(Autoencoder):
                 parts.append(ops.convert_to_numpy(log_weights).astype("float64"))
             estimates.append(np.logaddexp.reduce(np.concatenate(parts, axis=1), axis=1) - np.log(num_samples))
         return np.concatenate(estimates)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "likelihood": keras.saving.serialize_keras_object(self.likelihood),
-            "beta": self.beta,
-            "kl_floor": self.kl_floor,
-            "importance_samples": self.importance_samples,
-            "binarize": self.binarize,
-        }
 
 
 def kl_divergence(mean, log_variance):

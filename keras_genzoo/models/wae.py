@@ -5,10 +5,10 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import arguments, backends, likelihoods, losses
+from keras_genzoo import backends, likelihoods, losses
 from keras_genzoo.models.autoencoder import Autoencoder
-from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.models.network_arguments import agreeing
+from keras_genzoo.models.network_checks import argument_or_own
+from keras_genzoo.models.options import NonNegative, Positive, PositiveScales, checked_options
 from keras_genzoo.networks import MLPDiscriminator
 from keras_genzoo.optimizers import Adam
 
@@ -29,12 +29,17 @@ class WAE(Autoencoder):
 
     loss_names = ("loss", "reconstruction_loss", "penalty")
 
+    @checked_options
     def __init__(
-        self, image_shape=None, latent_dim=None, *, penalty_weight=10.0, reconstruction_weight=0.05, **kwargs
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        penalty_weight: NonNegative = 10.0,
+        reconstruction_weight: Positive = 0.05,
+        **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
-        self.penalty_weight = arguments.number("penalty_weight", penalty_weight, at_least=0)
-        self.reconstruction_weight = arguments.number("reconstruction_weight", reconstruction_weight, above=0)
 
     def penalty(self, latents):
         """Divergence of a batch of latents from the prior, float32 scalar."""
@@ -52,13 +57,6 @@ class WAE(Autoencoder):
         penalty = self.penalty(latents)
         loss = self.reconstruction_weight * reconstruction + self.penalty_weight * penalty
         return loss, {"loss": loss, "reconstruction_loss": reconstruction, "penalty": penalty}
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "penalty_weight": self.penalty_weight,
-            "reconstruction_weight": self.reconstruction_weight,
-        }
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -90,20 +88,16 @@ class WAEMMD(WAE):
     lambda 10 and latent 8; the authors' program (github.com/tolstikhin/wae) for the weight and the scales.
     """
 
+    @checked_options
     def __init__(
         self,
         image_shape=None,
         latent_dim=None,
         *,
-        kernel_scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
+        kernel_scales: PositiveScales = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0),
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
-        if not kernel_scales:
-            raise ValueError(f"`kernel_scales` must hold positive floats. Received: {kernel_scales}")
-        self.kernel_scales = tuple(
-            arguments.number("kernel_scales", scale, above=0) for scale in kernel_scales
-        )
 
     def default_optimizers(self):
         """Adam with learning rate 1e-3 and beta_1 0.5 (Tolstikhin et al. 2018, appendix C)."""
@@ -114,9 +108,6 @@ class WAEMMD(WAE):
         prior = self.draw_latents(ops.shape(latents)[0])
         scales = [2.0 * self.latent_dim * scale for scale in self.kernel_scales]
         return maximum_mean_discrepancy(prior, latents, scales)
-
-    def get_config(self):
-        return {**super().get_config(), "kernel_scales": self.kernel_scales}
 
     def check_batch_size(self, num, training):
         super().check_batch_size(num, training)
@@ -148,14 +139,14 @@ class WAEGAN(WAE):
     Source: Tolstikhin et al. 2018, algorithm 1; section 4 and appendix C for the constants.
     """
 
-    players: ClassVar = {"discriminator": ("discriminator",), "autoencoder": ("encoder", "decoder")}
+    players: ClassVar = {"autoencoder": ("encoder", "decoder"), "discriminator": ("discriminator",)}
     loss_names = ("loss", "reconstruction_loss", "penalty", "discriminator_loss")
     adversarial_log = "penalty"
 
     def __init__(self, image_shape=None, latent_dim=None, *, discriminator=None, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)
         discriminator = discriminator or MLPDiscriminator((self.latent_dim,), hidden=(512, 512, 512, 512))
-        agreeing("latent_dim", self.latent_dim, discriminator, lambda: discriminator.input_shape[-1])
+        argument_or_own("latent_dim", self.latent_dim, discriminator, lambda: discriminator.input_shape[-1])
         self.adversarial_loss = losses.NonSaturating()
         self.set_networks(encoder=self.encoder, decoder=self.decoder, discriminator=discriminator)
 
@@ -165,21 +156,6 @@ class WAEGAN(WAE):
             "discriminator": Adam(learning_rate=5e-4, beta_1=0.5),
             "autoencoder": Adam(learning_rate=1e-3, beta_1=0.5),
         }
-
-    def compile(self, autoencoder_optimizer=None, discriminator_optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            autoencoder_optimizer: `keras.optimizers.Optimizer` of the encoder and the decoder. Defaults to
-                the paper's.
-            discriminator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
-        """
-        GenerativeModel.compile(
-            self,
-            {"autoencoder": autoencoder_optimizer, "discriminator": discriminator_optimizer},
-            **kwargs,
-        )
 
     @backends.train_step
     def train_step(self, data):
@@ -217,12 +193,6 @@ class WAEGAN(WAE):
     def penalty(self, latents):
         """`-E[log D(Q(x))]`, float32 scalar."""
         return self.adversarial_loss.generator(self.discriminator(latents, training=False))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-        }
 
 
 def maximum_mean_discrepancy(first, second, scales):

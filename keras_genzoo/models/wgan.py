@@ -5,16 +5,17 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import arguments, backends, losses, penalties
+from keras_genzoo import backends, losses, penalties
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_arguments import (
-    agreeing,
+from keras_genzoo.models.network_checks import (
+    argument_or_own,
     check_for_penalty,
     check_label_inputs,
     check_packs,
     first_of,
     join,
 )
+from keras_genzoo.models.options import Penalty, Positive, PositiveInt, checked_options
 from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic, UpsamplingGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -36,20 +37,21 @@ class WassersteinGAN(LatentModel):
         width: Int, base width of the default networks for images.
         num_classes: Int, or None for an unconditional model (labels in the data are then ignored). With
             classes, pass a generator and a critic that take labels.
-        critic_steps: Int, updates of the critic a step.
+        critic_steps: Int, updates of the critic per step.
         split_batches: Bool. True gives each update of the critic its own part of the batch: a data set
             batched by `critic_steps * b` is then used as in the papers' algorithms, every update with `b` new
             images. False uses the whole batch in each.
         average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
     """
 
-    players: ClassVar = {"critic": ("critic",), "generator": ("generator",)}
+    players: ClassVar = {"generator": ("generator",), "critic": ("critic",)}
 
     @classmethod
     def recipe_defaults(cls, image_shape):
         """As for `ZooModel`; samples are those of an average, which flicker less."""
         return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
 
+    @checked_options
     def __init__(
         self,
         image_shape=None,
@@ -59,26 +61,26 @@ class WassersteinGAN(LatentModel):
         critic=None,
         width=64,
         num_classes=None,
-        critic_steps=5,
-        split_batches=False,
+        critic_steps: PositiveInt = 5,
+        split_batches: bool = False,
         **kwargs,
     ):
-        image_shape = agreeing("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
-        latent_dim = agreeing(
+        image_shape = argument_or_own(
+            "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
+        )
+        latent_dim = argument_or_own(
             "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=128
         )
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
-        if self.makes_points:
+        if len(self.image_shape) == 1:
             generator = generator or MLPGenerator(latent_dim, image_shape)
             critic = critic or MLPDiscriminator(image_shape, name="critic")
         else:
             generator = generator or UpsamplingGenerator(image_shape, latent_dim, width)
             critic = critic or StridedCritic(image_shape, width)
-        agreeing("image_shape", image_shape, critic, lambda: first_of(critic.input_shape)[1:])
+        argument_or_own("image_shape", image_shape, critic, lambda: first_of(critic.input_shape)[1:])
         check_label_inputs(num_classes, generator, critic)
         self.wasserstein_loss = losses.Wasserstein()
-        self.critic_steps = arguments.integer("critic_steps", critic_steps, at_least=1)
-        self.split_batches = split_batches
         self.set_networks(generator=generator, critic=critic)
 
     def check_batch_size(self, num, training):
@@ -95,16 +97,6 @@ class WassersteinGAN(LatentModel):
                     "or drop the last partial batch (`drop_remainder=True`)."
                 )
         check_packs(self.critic, num // parts)
-
-    def compile(self, generator_optimizer=None, critic_optimizer=None, **kwargs):
-        """Configures the model for training.
-
-        Args:
-            generator_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
-            critic_optimizer: `keras.optimizers.Optimizer`. Defaults to the paper's.
-            **kwargs: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
-        """
-        super().compile({"critic": critic_optimizer, "generator": generator_optimizer}, **kwargs)
 
     @backends.train_step
     def train_step(self, data):
@@ -159,16 +151,6 @@ class WassersteinGAN(LatentModel):
         fakes = self.generator(join(latents, labels), training=training)
         return self.wasserstein_loss.generator(self.critic(join(fakes, labels), training=training))
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "critic": keras.saving.serialize_keras_object(self.critic),
-            "num_classes": self.num_classes,
-            "critic_steps": self.critic_steps,
-            "split_batches": self.split_batches,
-        }
-
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WGAN(WassersteinGAN):
@@ -195,9 +177,9 @@ class WGAN(WassersteinGAN):
 
     loss_names = ("critic_loss", "generator_loss")
 
-    def __init__(self, image_shape=None, latent_dim=None, *, clip_value=0.01, **kwargs):
+    @checked_options
+    def __init__(self, image_shape=None, latent_dim=None, *, clip_value: Positive = 0.01, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)
-        self.clip_value = arguments.number("clip_value", clip_value, above=0)
 
     def default_optimizers(self):
         """RMSprop with learning rate 5e-5 for both (Arjovsky et al. 2017, algorithm 1).
@@ -219,9 +201,6 @@ class WGAN(WassersteinGAN):
         """Clips the critic's weights."""
         for variable in self.critic.trainable_variables:
             variable.assign(ops.clip(variable.value, -self.clip_value, self.clip_value))
-
-    def get_config(self):
-        return {**super().get_config(), "clip_value": self.clip_value}
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -249,10 +228,11 @@ class WGANGP(WassersteinGAN):
 
     loss_names = ("critic_loss", "gradient_penalty", "generator_loss")
 
-    def __init__(self, image_shape=None, latent_dim=None, *, penalty=None, **kwargs):
+    @checked_options
+    def __init__(self, image_shape=None, latent_dim=None, *, penalty: Penalty = None, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)
         check_for_penalty(self.critic)
-        self.penalty = penalties.get(penalty) or penalties.WassersteinGradientPenalty()
+        self.penalty = penalty or penalties.WassersteinGradientPenalty()
 
     def default_optimizers(self):
         """Adam with learning rate 1e-4, beta_1 0, beta_2 0.9 for both (Gulrajani et al. 2017, algorithm 1)."""
@@ -269,6 +249,3 @@ class WGANGP(WassersteinGAN):
         )
         loss = self.wasserstein_loss.discriminator(real_values, fake_values) + penalty
         return loss, {"critic_loss": loss, "gradient_penalty": penalty}
-
-    def get_config(self):
-        return {**super().get_config(), "penalty": keras.saving.serialize_keras_object(self.penalty)}

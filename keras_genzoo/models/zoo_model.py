@@ -1,4 +1,4 @@
-"""What every model of the zoo shares, generative or not: checked data, and state that resumes."""
+"""What every model of the zoo shares, generative or not: it answers for itself, checks its data, and resumes."""
 
 import contextlib
 import inspect
@@ -7,19 +7,23 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends
-from keras_genzoo.models.data_checks import CheckedData, Images, Labels, Points, check_batch_sizes
+from keras_genzoo import backends, conditions, modalities
+from keras_genzoo.models.data_checks import CheckedData, check_batch_sizes
 from keras_genzoo.models.inference import Inference
 from keras_genzoo.presets import PresetModel
 
 
 class ZooModel(PresetModel, keras.Model):
-    """A `keras.Model` of images that refuses bad data, and whose weight files hold its random state.
+    """A `keras.Model` that says what it makes, refuses bad data, and whose weight files hold its random state.
 
     A subclass sets `image_shape` and `num_classes` (None where labels are not used), and builds all its layers
-    in the constructor.
+    in the constructor. Exports, recipes, measures, callbacks and the command line ask a model by the attributes and
+    methods of this class, and never which class it is.
     """
 
+    # Names of the methods by which a trained model is used: "sample", "translate", "encode", "decode", "reconstruct",
+    # "log_likelihood", "predict_features".
+    abilities = frozenset()
     # The kinds of data that `fit` takes, the usual one first: "images", "pairs" that belong together, or
     # "unpaired" images of two kinds.
     trains_on = ("images",)
@@ -27,6 +31,54 @@ class ZooModel(PresetModel, keras.Model):
     known_priors = ()
     # Name of the logged loss that pays the generator for images taken for real, and for nothing else.
     adversarial_log = None
+    # Distribution of the latents, a `keras_genzoo.latent.Normal` or the like; None of a model without latents.
+    latent = None
+
+    @property
+    def modality(self):
+        """What a sample is, such as `keras_genzoo.modalities.Images`."""
+        return modalities.of_shape(self.image_shape)
+
+    @property
+    def condition(self):
+        """What a sample is asked to be, a `keras_genzoo.conditions.Labels`; None of an unconditional model."""
+        return conditions.Labels(self.num_classes) if self.num_classes else None
+
+    def default_measures(self):
+        """Names of the measures of `keras_genzoo.metrics.evaluate` where none are named, a tuple of strings."""
+        return ()
+
+    def preview(self, examples=None, seed=0, num=None):
+        """A picture of what the model makes: that of its card, and of each epoch of a training.
+
+        Args:
+            examples: What the data offer to show beside it: of pairs the two arrays of sources and targets, of points
+                the centres of their modes `(num_modes, 2)`, or None.
+            seed: Int, seed of the latents.
+            num: Int, number of samples, or None for the model's own choice.
+
+        Returns:
+            uint8 NumPy array `(height, width, 1 or 3)`; None of a model that has nothing to show.
+        """
+        return None
+
+    def training_batches(self, load, step=0):
+        """The batches of a training.
+
+        Args:
+            load: Callable with the keyword arguments `initial_step`, and where not fixed yet `batch_size`, of
+                `keras_genzoo.datasets.load`.
+            step: Int, the step at which the training begins.
+
+        Returns:
+            Endless `tf.data.Dataset`.
+        """
+        return load(initial_step=step)
+
+    @classmethod
+    def optimizer_arguments(cls):
+        """Dict of the players that have an optimizer of their own -> the argument of `compile` that takes it."""
+        return {"optimizer": "optimizer"}
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -136,16 +188,15 @@ class ZooModel(PresetModel, keras.Model):
     # What the data must be. Families add to it.
 
     def expected_data(self):
-        """Dict from `"x"`, and `"y"` where it is used, to the `Images`, `Points` or `Labels` of a batch."""
-        samples = Points(self.image_shape) if self.makes_points else Images(self.image_shape)
-        return {"x": samples, **({"y": Labels(self.num_classes)} if self.num_classes else {})}
+        """Dict from `"x"`, and `"y"` where it is used, to the modality or condition of a batch."""
+        return {"x": self.modality, **({"y": self.condition} if self.condition else {})}
 
     def check_batch(self, x, y, first):
         """Refuses a batch that cannot be used, or an array as a whole.
 
         Args:
-            x: `data_checks.Summary`.
-            y: `data_checks.Summary`, or None.
+            x: `keras_genzoo.modalities.Summary`.
+            y: `keras_genzoo.modalities.Summary`, or None.
             first: Bool, whether it is an array or the first batch of a dataset.
 
         Raises:
@@ -179,11 +230,6 @@ class ZooModel(PresetModel, keras.Model):
     def coming_batch_sizes(self, dataset):
         """Set of the sizes of batches to come that the first does not show, where they are known."""
         return set()
-
-    @property
-    def makes_points(self):
-        """Whether a sample is a vector of any values, not an image."""
-        return len(self.image_shape) == 1
 
     # Using a trained model.
 
@@ -287,21 +333,6 @@ class ZooModel(PresetModel, keras.Model):
 def joined(parts):
     """Batches as one array each; of tuples of arrays, a tuple."""
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
-
-
-def check_image_shape(image_shape):
-    """The shape as a tuple of ints; refused unless it is `(height, width, channels)` or `(num_features,)`.
-
-    Raises:
-        ValueError: If it is another.
-    """
-    sides = list(image_shape) if isinstance(image_shape, list | tuple) else []
-    if len(sides) not in (1, 3) or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
-        raise ValueError(
-            "`image_shape` must be a tuple (height, width, channels), or (num_features,) for points, of positive "
-            f"ints. Received: image_shape={image_shape!r}"
-        )
-    return tuple(map(int, sides))
 
 
 _FIT_SIGNATURE = inspect.signature(keras.Model.fit)

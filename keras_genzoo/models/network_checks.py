@@ -1,4 +1,4 @@
-"""What families check of the networks they are given."""
+"""What families check of the networks that they are given."""
 
 import keras
 
@@ -66,8 +66,8 @@ def check_packs(network, size):
         )
 
 
-def agreeing(argument, value, network, value_of_network, default=None):
-    """Returns the argument, or the network's value where it is missing; refuses two that differ."""
+def argument_or_own(argument, value, network, value_of_network, default=None):
+    """The value of an argument, or where it is missing the network's own; refuses two that differ."""
     if network is None:
         if value is None and default is None:
             raise ValueError(f"`{argument}` is needed where no network is passed that has it.")

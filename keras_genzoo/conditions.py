@@ -1,0 +1,61 @@
+"""What a sample is asked to be: a label. A condition checks, draws and declares what a network takes beside a latent.
+
+Rooms outside `keras_genzoo.models` ask a model's `condition`, None of an unconditional one. One of attributes, label
+maps or text answers the same questions.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """One int label per example.
+
+    Args:
+        num_classes: Int.
+    """
+
+    num_classes: int
+
+    shape = ()
+    # Measures of samples that were asked for by label, where nothing is said.
+    default_measures = ("label_agreement",)
+
+    @property
+    def bounds(self):
+        return (0, self.num_classes - 1)
+
+    def accepts_all(self, dtype):
+        """As `keras_genzoo.modalities.Images.accepts_all`."""
+        return False
+
+    @property
+    def spec(self):
+        """`keras.KerasTensor` of a batch."""
+        return keras.KerasTensor((None,), "int32", name="labels")
+
+    def check(self, summary, argument, first=True):
+        """As `keras_genzoo.modalities.Images.check`; `summary` may be None."""
+        if summary is None:
+            raise ValueError(
+                f"`{argument}` is missing: this model has {self.num_classes} classes. Give one int label from 0 to "
+                f"{self.num_classes - 1} for each image."
+            )
+        if len(summary.shape) != 1 or "int" not in summary.dtype:
+            raise ValueError(
+                f"`{argument}` must hold one int label for each image, shape (batch,). Received: shape "
+                f"{summary.shape}, dtype {summary.dtype}."
+            )
+        smallest, largest = int(summary.smallest), int(summary.largest)
+        if not (smallest >= 0 and largest < self.num_classes):
+            raise ValueError(
+                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from {smallest} to "
+                f"{largest}."
+            )
+
+    def in_turn(self, num):
+        """Labels that cycle through the classes, int NumPy array `(num,)`."""
+        return np.arange(num) % self.num_classes

@@ -1,0 +1,214 @@
+"""What a sample is: images, or points. A modality checks, scales, serves, shows and saves its samples.
+
+Rooms outside `keras_genzoo.models` ask a model's `modality`, not which class it is. One for sound, voxels or video
+answers the same questions.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_genzoo import pictures, pixels, visualization
+
+
+class Summary(NamedTuple):
+    """Shape, dtype and range of an array; the range is `(0, 0)` where there is no value."""
+
+    shape: tuple
+    dtype: str
+    smallest: float
+    largest: float
+
+    @classmethod
+    def of(cls, array):
+        if array is None:
+            return None
+        array = array if isinstance(array, np.ndarray) else ops.convert_to_numpy(array)
+        extent = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+        return cls(array.shape, array.dtype.name, *extent)
+
+
+def of_shape(shape):
+    """The modality of samples of a shape: `Images` of `(height, width, channels)`, `Points` of `(num_features,)`.
+
+    Raises:
+        ValueError: If it is another.
+    """
+    sides = list(shape) if isinstance(shape, list | tuple) else []
+    if len(sides) not in (1, 3) or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
+        raise ValueError(
+            "`image_shape` must be a tuple (height, width, channels), or (num_features,) for points, of positive "
+            f"ints. Received: image_shape={shape!r}"
+        )
+    return (Points if len(sides) == 1 else Images)(tuple(map(int, sides)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """Images of a fixed size, uint8 in [0, 255] or float in [-1, 1].
+
+    Two are equal where images of one fit a model of the other: the range that is taken for a mistake does not count.
+
+    Args:
+        shape: Tuple `(height, width, channels)`.
+        may_be_bright: Bool. False takes float images without a negative value for images in [0, 1], and refuses
+            them.
+    """
+
+    shape: tuple
+    may_be_bright: bool = dataclasses.field(default=False, compare=False)
+
+    # What floats may reach.
+    bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
+    # Number of samples in a preview.
+    num_shown = 100
+
+    def check(self, summary, argument, first=True):
+        """Refuses images that cannot be used.
+
+        Args:
+            summary: `Summary`.
+            argument: String, what the message calls them.
+            first: Bool. A later batch of a dataset may well have no dark pixel.
+
+        Raises:
+            ValueError: If they cannot be used.
+        """
+        wanted = ", ".join(map(str, self.shape))
+        if len(summary.shape) == 3:
+            raise ValueError(
+                f"`{argument}` must have the shape (batch, {wanted}). Received: {summary.shape}. Add a channel "
+                "axis to grey images (`images[..., None]`), or batch the dataset (`dataset.batch(64, "
+                "drop_remainder=True)`)."
+            )
+        if len(summary.shape) != 4 or summary.shape[1:] != self.shape:
+            raise ValueError(
+                f"`{argument}` must have the shape (batch, {wanted}), which this model was made for. Received: "
+                f"{summary.shape}. Load the images at that size and number of channels, or make the model with "
+                f"image_shape={tuple(summary.shape[1:])}."
+            )
+        _check_not_empty(summary, argument)
+        pixels.check_extent(*summary[1:], argument, may_be_bright=self.may_be_bright or not first)
+
+    def accepts_all(self, dtype):
+        """Whether every value of a data type can be used, so that none needs to be looked at."""
+        return dtype == "uint8"
+
+    def scale(self, images):
+        """Images as networks take them: a float32 tensor in [-1, 1]."""
+        return pixels.normalize(images)
+
+    def serve(self, images):
+        """A tensor in [-1, 1] as an exported model returns samples: uint8 in [0, 255]."""
+        return pixels.rounded(images)
+
+    def show(self, images, columns=None, scale=1, examples=None):
+        """A picture of images, a grid.
+
+        Args:
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+            columns: Int, images in a row. Defaults to the nearest square.
+            scale: Int, size of an image's pixel in the picture.
+            examples: Not shown.
+
+        Returns:
+            uint8 NumPy array `(height, width, channels)`.
+        """
+        return visualization.image_grid(images, columns).repeat(scale, axis=0).repeat(scale, axis=1)
+
+    def save(self, images, path, columns=None, scale=1, examples=None):
+        """Writes the picture of `show` as a file of a suffix in `keras_genzoo.pictures.WRITABLE`."""
+        pictures.check_writable(path)
+        pictures.write(self.show(images, columns, scale, examples), path)
+
+    def check_drawable(self):
+        """Refuses, before any work, what `show` cannot draw."""
+
+    def default_measures(self, condition):
+        """Names of the measures of samples, where none are named.
+
+        Args:
+            condition: What the samples were asked to be, such as `keras_genzoo.conditions.Labels`, or None.
+
+        Returns:
+            Tuple of strings.
+        """
+        of_condition = ("classes_seen",) if condition is None else condition.default_measures
+        return ("frechet_distance", "precision_recall", "density_coverage", *of_condition)
+
+
+@dataclasses.dataclass(frozen=True)
+class Points:
+    """Vectors of any finite float values.
+
+    Args:
+        shape: Tuple `(num_features,)`.
+    """
+
+    shape: tuple
+
+    bounds = (np.finfo("float32").min, np.finfo("float32").max)
+    num_shown = 1000
+
+    def check(self, summary, argument, first=True):
+        """As `Images.check`."""
+        if len(summary.shape) != 2 or summary.shape[1:] != self.shape:
+            raise ValueError(
+                f"`{argument}` must hold points, shape (batch, {self.shape[0]}). Received: {summary.shape}"
+            )
+        if "float" not in summary.dtype or not np.isfinite(summary[2:]).all():
+            raise ValueError(
+                f"`{argument}` must hold finite float values. Received: dtype {summary.dtype}. Convert with "
+                "`.astype('float32')`, and remove NaN."
+            )
+        _check_not_empty(summary, argument)
+
+    def accepts_all(self, dtype):
+        """As `Images.accepts_all`: a float may be NaN."""
+        return False
+
+    def scale(self, points):
+        """Points as networks take them: a float32 tensor."""
+        return ops.cast(points, "float32")
+
+    def serve(self, points):
+        """Points as an exported model returns them: float32."""
+        return points
+
+    def show(self, points, columns=None, scale=1, examples=None):
+        """A picture of points of the plane, a scatter plot.
+
+        Args:
+            points: Array `(num, 2)`.
+            columns, scale: Not used.
+            examples: Array `(num_examples, 2)` of points to draw behind, such as the centres of modes, or None.
+
+        Returns:
+            uint8 NumPy array `(height, width, 3)`.
+        """
+        return visualization.scatter(points, real=examples)
+
+    def save(self, points, path, columns=None, scale=1, examples=None):
+        """Writes the picture of `show` as a file of a suffix in `keras_genzoo.pictures.WRITABLE`."""
+        pictures.check_writable(path)
+        pictures.write(self.show(points, columns, scale, examples), path)
+
+    def check_drawable(self):
+        """Refuses, before any work, what `show` cannot draw: points that are not of the plane.
+
+        Raises:
+            ValueError: If the points are not of the plane.
+            ImportError: If matplotlib is not installed.
+        """
+        visualization.check_plane(self.shape)
+
+    def default_measures(self, condition):
+        """As `Images.default_measures`."""
+        return ("modes",)
+
+
+def _check_not_empty(summary, argument):
+    if summary.shape[0] == 0:
+        raise ValueError(f"`{argument}` is empty: there is nothing to train on.")

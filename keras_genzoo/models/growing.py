@@ -1,0 +1,65 @@
+"""How a training moves through the levels of a model that grows."""
+
+import math
+import threading
+
+import keras
+import numpy as np
+
+
+class Growing(keras.callbacks.Callback):
+    """Moves a model that grows through its `schedule`. The first callback: what others save is of the new level.
+
+    The images seen are read from the device where a phase can end, not after every step: by the largest batch so
+    far, or that of the schedule.
+    """
+
+    # Keras need not wait for a step to call `on_train_batch_end`, which does nothing then.
+    async_safe = True
+
+    def on_train_begin(self, logs=None):
+        self._thread = threading.get_ident()
+        self._largest_batch = 0
+        self._follow()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._follow_if_due()
+        # Not by `self.model`, which on JAX brings back the state of the step that is running.
+        self._steps += self._model.steps_per_execution
+
+    def on_train_batch_end(self, batch, logs=None):
+        if threading.get_ident() == self._thread:
+            self._follow_if_due()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._follow_if_due()
+
+    def _follow_if_due(self):
+        if self._steps >= self._due:
+            before = self._seen
+            steps = self._steps
+            self._follow()
+            self._largest_batch = max(self._largest_batch, -(-(self._seen - before) // steps))
+            self._due = self._steps_left()
+
+    def _follow(self):
+        self._seen = self.model.follow_schedule()
+        self._steps = 0
+        self._due = self._steps_left()
+
+    def _steps_left(self):
+        """The least number of steps after which the phase can end; 1 while no batch has been seen."""
+        phase = self.model.phase
+        if phase is self.model.schedule.phases[-1]:
+            return math.inf
+        left = phase.first_image + phase.num_images - self._seen
+        largest = max(self._largest_batch, phase.batch_size) if self._largest_batch else left
+        return max(1, -(-left // largest))
+
+
+def restart(optimizer):
+    """Sets an optimizer's moments and its count of steps to zero."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    for variable in optimizer.variables:
+        if variable is not optimizer.learning_rate:
+            variable.assign(np.zeros(variable.shape, keras.backend.standardize_dtype(variable.dtype)))
