@@ -207,9 +207,9 @@ class TranslationModel(GenerativeModel):
                 batch size give the same translations, and None draws anew at every call.
 
         Returns:
-            Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`, the sides times the `scale` of
-            the task; of one image or picture `(height, width, target channels)`. Of a list of pictures, which may differ
-            in size, a list.
+            Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`; height and width are those of
+            the images times the `scale` of the task. Of one image or picture `(height, width, target channels)`,
+            of a list of pictures, which may differ in size, a list.
 
         Raises:
             ValueError: If the images have the wrong shape, size or range, a file holds no picture that can be
