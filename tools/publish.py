@@ -61,8 +61,8 @@ def write_card(folder):
         return [f"{folder.name}: {folder / METADATA} is missing."]
     metadata = folders.read_json(folder / METADATA)
     metadata["files"].pop(SAMPLES, None)
-    if fault := folders.fault(folder, metadata["files"]):
-        return [f"{folder.name}: {fault} Save the preset again."]
+    if problem := folders.problem_of(folder, metadata["files"]):
+        return [f"{folder.name}: {problem} Save the preset again."]
     metadata["files"] = folders.fingerprints(folder)
     folders.write_json(folder / METADATA, metadata)
     folders.write_text(folder / CARD, card.render(metadata))
@@ -126,8 +126,8 @@ def check_checkpoint(folder):
         return problems
     if metadata["name"] != folder.name:
         problems.append(f"{folder.name}: {METADATA} gives the name {metadata['name']!r}.")
-    if fault := folders.fault(folder, {name: metadata["files"][name] for name in (CONFIG, WEIGHTS)}):
-        problems.append(f"{folder.name}: {fault} Save the preset again.")
+    if problem := folders.problem_of(folder, {name: metadata["files"][name] for name in (CONFIG, WEIGHTS)}):
+        problems.append(f"{folder.name}: {problem} Save the preset again.")
     remedy = f"Run `python tools/publish.py card {folder.name}`."
     if metadata["files"].get(SAMPLES) != folders.fingerprints(folder).get(SAMPLES):
         problems.append(f"{folder.name}: {SAMPLES} is not the picture that {METADATA} lists. {remedy}")

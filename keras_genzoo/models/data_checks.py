@@ -179,7 +179,7 @@ def _checked_tf_dataset(dataset, allowed, expected):
 
     @tf.autograph.experimental.do_not_convert
     def check(*batch):
-        sound, report = [], []
+        valid, report = [], []
         for name, tensor in zip(("x", "y"), batch, strict=False):
             if name not in expected:
                 continue
@@ -188,16 +188,16 @@ def _checked_tf_dataset(dataset, allowed, expected):
             smallest, largest = tf.reduce_min(values), tf.reduce_max(values)
             report += ["keras_genzoo", name, tf.shape(tensor), tensor.dtype.name, smallest, largest]
             rank, shape = 1 + len(expected[name].shape), tf.shape(tensor)
-            sound.append(tf.constant(tensor.shape.rank == rank))
+            valid.append(tf.constant(tensor.shape.rank == rank))
             if tensor.shape.rank == rank:
-                sound.append(tf.reduce_all(shape[1:] == tf.constant(expected[name].shape, tf.int32)))
+                valid.append(tf.reduce_all(shape[1:] == tf.constant(expected[name].shape, tf.int32)))
             if not expected[name].accepts_all(tensor.dtype.name):
                 low, high = expected[name].bounds
                 # NaN is neither.
-                sound.append((tf.cast(smallest, tf.float64) >= low) & (tf.cast(largest, tf.float64) <= high))
-        sound += [tf.shape(part)[0] == tf.shape(batch[0])[0] for part in batch[1:2] if "y" in expected]
-        sound.append(allowed[tf.minimum(tf.shape(batch[0])[0], len(allowed) - 1)])
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(sound), report, summarize=8)]):
+                valid.append((tf.cast(smallest, tf.float64) >= low) & (tf.cast(largest, tf.float64) <= high))
+        valid += [tf.shape(part)[0] == tf.shape(batch[0])[0] for part in batch[1:2] if "y" in expected]
+        valid.append(allowed[tf.minimum(tf.shape(batch[0])[0], len(allowed) - 1)])
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(valid), report, summarize=8)]):
             return tuple(tf.nest.map_structure(tf.identity, part) for part in batch)
 
     if isinstance(dataset.element_spec, tuple):

@@ -35,22 +35,6 @@ class MultiResolutionGAN(LatentModel):
     # Class of the default discriminator. Set by each family.
     discriminator_class = None
 
-    @classmethod
-    def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; a quarter of the paper's widths, for small sets of pictures."""
-        num_levels_of(image_shape)
-        shape, latent_dim = list(image_shape), 128
-        networks = {
-            "generator": {"class": "ProgressiveGenerator", "image_shape": shape, "latent_dim": latent_dim},
-            "discriminator": {"class": cls.discriminator_class.__name__, "image_shape": shape},
-        }
-        networks = {name: {**network, "fmap_max": 128} for name, network in networks.items()}
-        return {
-            "model": {"latent_dim": latent_dim, **networks},
-            "data": {"batch_size": 16},
-            "num_steps": 30_000,
-        }
-
     @checked_options
     def __init__(
         self,
@@ -88,25 +72,6 @@ class MultiResolutionGAN(LatentModel):
         argument_or_own("image_shape", image_shape, discriminator, lambda: discriminator.image_shape)
         self.set_networks(generator=generator, discriminator=discriminator)
 
-    def check_batch_size(self, num, training):
-        super().check_batch_size(num, training)
-        group, replicas = self.discriminator.group_size, backends.num_replicas_of(self)
-        if training and num % (group * replicas):
-            raise ValueError(
-                f"A batch (of a replica) must be a multiple of the {group} images of a group, over which the "
-                f"discriminator looks at their deviation. Received a batch of {num} images on {replicas} "
-                f"replica{'s' * (replicas > 1)}. Change the batch size, drop the last partial batch "
-                "(`drop_remainder=True`), or change the discriminator's `group_size`."
-            )
-
-    @property
-    def chance_level(self):
-        # The drift term costs nothing at logits of 0, where these losses have their chance level.
-        loss = self.adversarial_loss
-        if self.penalty is not None and not self.penalty.is_zero_for_constants:
-            return None
-        return loss.chance_level() if loss.is_balanced_at_zero or not self.drift else None
-
     def discriminator_loss_of(self, discriminate, real, fakes):
         """The discriminator's adversarial loss with the drift term `drift E[D(x)^2]` and the penalty.
 
@@ -126,6 +91,43 @@ class MultiResolutionGAN(LatentModel):
         loss = self.adversarial_loss.discriminator(real_values, fake_values) + penalty
         loss += self.drift * ops.mean(ops.square(real_values))
         return loss, {"discriminator_loss": loss, "gradient_penalty": penalty}
+
+    # What is asked of the model.
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`; a quarter of the paper's widths, for small sets of pictures."""
+        num_levels_of(image_shape)
+        shape, latent_dim = list(image_shape), 128
+        networks = {
+            "generator": {"class": "ProgressiveGenerator", "image_shape": shape, "latent_dim": latent_dim},
+            "discriminator": {"class": cls.discriminator_class.__name__, "image_shape": shape},
+        }
+        networks = {name: {**network, "fmap_max": 128} for name, network in networks.items()}
+        return {
+            "model": {"latent_dim": latent_dim, **networks},
+            "data": {"batch_size": 16},
+            "num_steps": 30_000,
+        }
+
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
+        group, replicas = self.discriminator.group_size, backends.num_replicas_of(self)
+        if training and num % (group * replicas):
+            raise ValueError(
+                f"A batch (of a replica) must be a multiple of the {group} images of a group, over which the "
+                f"discriminator looks at their deviation. Received a batch of {num} images on {replicas} "
+                f"replica{'s' * (replicas > 1)}. Change the batch size, drop the last partial batch "
+                "(`drop_remainder=True`), or change the discriminator's `group_size`."
+            )
+
+    @property
+    def chance_level(self):
+        # The drift term costs nothing at logits of 0, where these losses have their chance level.
+        loss = self.adversarial_loss
+        if self.penalty is not None and not self.penalty.is_zero_for_constants:
+            return None
+        return loss.chance_level() if loss.is_balanced_at_zero or not self.drift else None
 
     # Using a trained model.
 

@@ -47,19 +47,6 @@ class ProgressiveGAN(MultiResolutionGAN):
 
     discriminator_class = ProgressiveDiscriminator
 
-    @classmethod
-    def recipe_defaults(cls, image_shape):
-        """As for `MultiResolutionGAN`; 50,000 images to fade each level in, and as many to train it."""
-        defaults = super().recipe_defaults(image_shape)
-        schedule = {
-            "class": "GrowthSchedule",
-            "num_levels": num_levels_of(image_shape),
-            "fading_images": 50_000,
-            "stabilizing_images": 50_000,
-            "batch_size": defaults["data"]["batch_size"],
-        }
-        return {**defaults, "model": {**defaults["model"], "schedule": schedule}}
-
     @checked_options
     def __init__(
         self,
@@ -92,55 +79,6 @@ class ProgressiveGAN(MultiResolutionGAN):
     def default_optimizers(self):
         """Adam with learning rate 1e-3, beta_1 0, beta_2 0.99, epsilon 1e-8 (Karras et al. 2018, appendix A.1)."""
         return {player: Adam(learning_rate=1e-3, beta_1=0.0, beta_2=0.99) for player in self.players}
-
-    def check_compile(self, steps_per_execution):
-        if any(phase.num_steps % steps_per_execution for phase in self.schedule.phases):
-            raise ValueError(
-                f"`steps_per_execution` is {steps_per_execution}, but a level would end within an execution. Make "
-                f"the schedule with `steps_per_execution={steps_per_execution}`, which rounds its phases to that."
-            )
-
-    def training_batches(self, load, step=0):
-        """As for `ZooModel`, with the batch sizes of the schedule."""
-        return self.schedule.batches(load, initial_step=step)
-
-    def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):
-        """As `ZooModel.fit`; the level follows the images seen, from those seen before on.
-
-        Args:
-            x: Images of the last level's size, or a dataset of batches of them, such as `schedule.batches(...)`.
-            y, *args, callbacks, **kwargs: As for `ZooModel.fit`.
-        """
-        given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
-        return super().fit(x, y, *args, callbacks=[Growing(), *given], **kwargs)
-
-    def coming_batch_sizes(self, dataset):
-        # Batches of no fixed size are taken for those of the schedule.
-        return set() if has_fixed_batches(dataset) else {phase.batch_size for phase in self.schedule.phases}
-
-    def follow_schedule(self):
-        """Goes to the phase that the images seen call for. `fit` does so where a phase ends.
-
-        Where that is another phase, the optimizers start anew: when a level begins to fade in, and when it has.
-        They take the level's learning rate.
-
-        Returns:
-            Int, the images seen.
-        """
-        images_seen = int(self.images_seen.numpy())
-        phase = self.schedule.phase_at(images_seen)
-        before, self.phase = self.phase, phase
-        with backends.strategy_scope(self):
-            for optimizer in self.optimizers.values():
-                if phase != before:
-                    restart(optimizer)
-                if phase.learning_rate is not None:
-                    optimizer.learning_rate = phase.learning_rate
-        if phase != before:
-            # A step is traced for one phase.
-            self.make_train_function(force=True)
-            self.test_function = None
-        return images_seen
 
     @backends.train_step
     def train_step(self, data):
@@ -189,6 +127,42 @@ class ProgressiveGAN(MultiResolutionGAN):
     def _values(self, images, alpha, training):
         return self.discriminator(images, level=self.phase.level, alpha=alpha, training=training)
 
+    # Growing.
+
+    def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):
+        """As `ZooModel.fit`; the level follows the images seen, from those seen before on.
+
+        Args:
+            x: Images of the last level's size, or a dataset of batches of them, such as `schedule.batches(...)`.
+            y, *args, callbacks, **kwargs: As for `ZooModel.fit`.
+        """
+        given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
+        return super().fit(x, y, *args, callbacks=[Growing(), *given], **kwargs)
+
+    def follow_schedule(self):
+        """Goes to the phase that the images seen call for. `fit` does so where a phase ends.
+
+        Where that is another phase, the optimizers start anew: when a level begins to fade in, and when it has.
+        They take the level's learning rate.
+
+        Returns:
+            Int, the images seen.
+        """
+        images_seen = int(self.images_seen.numpy())
+        phase = self.schedule.phase_at(images_seen)
+        before, self.phase = self.phase, phase
+        with backends.strategy_scope(self):
+            for optimizer in self.optimizers.values():
+                if phase != before:
+                    restart(optimizer)
+                if phase.learning_rate is not None:
+                    optimizer.learning_rate = phase.learning_rate
+        if phase != before:
+            # A step is traced for one phase.
+            self.make_train_function(force=True)
+            self.test_function = None
+        return images_seen
+
     def active_variables_of(self, player):
         network = getattr(self, player)
         return [
@@ -204,14 +178,42 @@ class ProgressiveGAN(MultiResolutionGAN):
         ]
         return list(zip(*active, strict=True))
 
+    def coming_batch_sizes(self, dataset):
+        # Batches of no fixed size are taken for those of the schedule.
+        return set() if has_fixed_batches(dataset) else {phase.batch_size for phase in self.schedule.phases}
+
+    def check_compile(self, steps_per_execution):
+        if any(phase.num_steps % steps_per_execution for phase in self.schedule.phases):
+            raise ValueError(
+                f"`steps_per_execution` is {steps_per_execution}, but a level would end within an execution. Make "
+                f"the schedule with `steps_per_execution={steps_per_execution}`, which rounds its phases to that."
+            )
+
+    def training_batches(self, load, step=0):
+        """As for `ZooModel`, with the batch sizes of the schedule."""
+        return self.schedule.batches(load, initial_step=step)
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `MultiResolutionGAN`; 50,000 images to fade each level in, and as many to train it."""
+        defaults = super().recipe_defaults(image_shape)
+        schedule = {
+            "class": "GrowthSchedule",
+            "num_levels": num_levels_of(image_shape),
+            "fading_images": 50_000,
+            "stabilizing_images": 50_000,
+            "batch_size": defaults["data"]["batch_size"],
+        }
+        return {**defaults, "model": {**defaults["model"], "schedule": schedule}}
+
     # Using a trained model.
+
+    def trained_level(self):
+        return self.phase.level, self.phase.alpha(self.images_seen.value)
 
     @property
     def compiled_state(self):
         return self.phase
-
-    def trained_level(self):
-        return self.phase.level, self.phase.alpha(self.images_seen.value)
 
     def at_level(self, level):
         """A model of its own that ends at a level of this one, as trained so far, to export or to save.

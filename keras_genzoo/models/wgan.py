@@ -46,11 +46,6 @@ class WassersteinGAN(LatentModel):
 
     players: ClassVar = {"generator": ("generator",), "critic": ("critic",)}
 
-    @classmethod
-    def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
-        return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
-
     @checked_options
     def __init__(
         self,
@@ -83,21 +78,6 @@ class WassersteinGAN(LatentModel):
         self.wasserstein_loss = losses.Wasserstein()
         self.set_networks(generator=generator, critic=critic)
 
-    def check_batch_size(self, num, training):
-        super().check_batch_size(num, training)
-        if not training:
-            return
-        parts = backends.num_replicas_of(self)
-        if self.split_batches:
-            parts *= self.critic_steps
-            if num % parts:
-                raise ValueError(
-                    f"With `split_batches` a batch must be a multiple of the {parts} parts it is split into "
-                    f"(`critic_steps` on each replica). Received a batch of {num} images. Change the batch size, "
-                    "or drop the last partial batch (`drop_remainder=True`)."
-                )
-        check_packs(self.critic, num // parts)
-
     @backends.train_step
     def train_step(self, data):
         images, labels = self.unpack(data)
@@ -127,14 +107,6 @@ class WassersteinGAN(LatentModel):
         generator_loss = self.wasserstein_loss.generator(self.critic(join(fakes, labels), training=False))
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
-    def _critic_batches(self, images, labels):
-        """Pairs of images and labels, one for each update of the critic."""
-        if not self.split_batches:
-            return [(images, labels)] * self.critic_steps
-        image_parts = ops.split(images, self.critic_steps)
-        label_parts = [None] * self.critic_steps if labels is None else ops.split(labels, self.critic_steps)
-        return list(zip(image_parts, label_parts, strict=True))
-
     def critic_loss(self, images, fakes, labels=None, training=False):
         """Loss of the critic on a batch of real and one of generated images.
 
@@ -150,6 +122,36 @@ class WassersteinGAN(LatentModel):
         """`-E[D(G(z))]`, float32 scalar."""
         fakes = self.generator(join(latents, labels), training=training)
         return self.wasserstein_loss.generator(self.critic(join(fakes, labels), training=training))
+
+    def _critic_batches(self, images, labels):
+        """Pairs of images and labels, one for each update of the critic."""
+        if not self.split_batches:
+            return [(images, labels)] * self.critic_steps
+        image_parts = ops.split(images, self.critic_steps)
+        label_parts = [None] * self.critic_steps if labels is None else ops.split(labels, self.critic_steps)
+        return list(zip(image_parts, label_parts, strict=True))
+
+    # What is asked of the model.
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
+
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
+        if not training:
+            return
+        parts = backends.num_replicas_of(self)
+        if self.split_batches:
+            parts *= self.critic_steps
+            if num % parts:
+                raise ValueError(
+                    f"With `split_batches` a batch must be a multiple of the {parts} parts it is split into "
+                    f"(`critic_steps` on each replica). Received a batch of {num} images. Change the batch size, "
+                    "or drop the last partial batch (`drop_remainder=True`)."
+                )
+        check_packs(self.critic, num // parts)
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

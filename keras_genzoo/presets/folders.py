@@ -18,7 +18,7 @@ SAMPLES = "samples.png"
 LOADED = (CONFIG, METADATA, WEIGHTS)
 
 
-def fault(folder, files):
+def problem_of(folder, files):
     """Compares files with what is expected of them.
 
     Args:

@@ -37,8 +37,10 @@ def resolve(name_or_path):
     files = registry.describe(name)["files"]
     bundled = checkpoints_folder() / name
     if (bundled / CONFIG).is_file():
-        if fault := folders.fault(bundled, files):
-            raise ValueError(f"Preset {name!r}: {fault} Restore the folder, for example with `git checkout`.")
+        if problem := folders.problem_of(bundled, files):
+            raise ValueError(
+                f"Preset {name!r}: {problem} Restore the folder, for example with `git checkout`."
+            )
         return bundled
     return _cached(name, files, bundled)
 
@@ -75,13 +77,13 @@ def _verified_by_its_metadata(folder):
         )
     try:
         files = folders.read_json(folder / METADATA)["files"]
-        fault = folders.fault(folder, {name: files[name] for name in (CONFIG, WEIGHTS, *files)})
+        problem = folders.problem_of(folder, {name: files[name] for name in (CONFIG, WEIGHTS, *files)})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{folder / METADATA} is damaged ({error!r}). Copy or save the preset again."
         ) from error
-    if fault:
-        raise ValueError(f"{fault} Copy or save the preset again.")
+    if problem:
+        raise ValueError(f"{problem} Copy or save the preset again.")
     return folder
 
 
@@ -89,14 +91,14 @@ def _cached(name, files, bundled):
     home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
     folder = Path(home).expanduser() / "keras_genzoo" / name
     base_url = os.environ.get("KERAS_GENZOO_BASE_URL")
-    fault = folders.fault(folder, files)
-    if not fault:
+    problem = folders.problem_of(folder, files)
+    if not problem:
         return folder
     if base_url:
         return _download(name, files, base_url, folder)
     if folder.exists():
         raise ValueError(
-            f"Preset {name!r}: {fault} Delete the folder {folder}, or set KERAS_GENZOO_BASE_URL to the "
+            f"Preset {name!r}: {problem} Delete the folder {folder}, or set KERAS_GENZOO_BASE_URL to the "
             "address of a server with the presets to download it again."
         )
     raise FileNotFoundError(
@@ -122,15 +124,15 @@ def _download(name, files, base_url, folder):
                     f"Could not download {filename} of preset {name!r}: {error}. Check that "
                     f"KERAS_GENZOO_BASE_URL={base_url!r} can be reached and serves the preset."
                 ) from error
-            if fault := folders.fault(fresh, {filename: files[filename]}):
+            if problem := folders.problem_of(fresh, {filename: files[filename]}):
                 raise ValueError(
-                    f"Preset {name!r}: {fault} It came from {url} and was not kept: try again, or set "
+                    f"Preset {name!r}: {problem} It came from {url} and was not kept: try again, or set "
                     "KERAS_GENZOO_BASE_URL to another server."
                 )
         try:
             os.replace(fresh, folder)
         except OSError:
             # Either the damaged copy is in the way, or the intact one of a process that was faster.
-            if folders.fault(folder, files):
+            if folders.problem_of(folder, files):
                 folders.replace(folder, fresh)
     return folder
