@@ -1,5 +1,6 @@
 """Latents as a function of the seed: the cipher, the normals, and one set of numbers for every backend."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -148,3 +149,33 @@ class TestMixture:
     def test_seed_outside_its_range_is_refused(self, seed):
         with pytest.raises(ValueError, match=r"`seed` must be an integer from 0 to"):
             _mixture(2, seed)
+
+
+class TestDistributions:
+    """What a model's `latent` is asked."""
+
+    def test_uniform_latents_fill_their_interval_as_a_pure_function_of_the_seed(self):
+        uniform = latent.Uniform(3, -1.0, 1.0)
+        values = np.asarray(uniform.from_seed(4000, 5))
+        assert -1 < values.min() < -0.99 and 0.99 < values.max() < 1
+        np.testing.assert_allclose(values.mean(axis=0), 0.0, atol=0.05)
+        np.testing.assert_allclose(values.var(axis=0), 1 / 3, atol=0.02)
+        np.testing.assert_allclose(np.corrcoef(values.T), np.eye(3), atol=0.05)
+        np.testing.assert_array_equal(np.asarray(uniform.from_seed(7, 5)), values[:7])
+
+    def test_normal_latents_are_those_of_the_function(self):
+        np.testing.assert_array_equal(
+            np.asarray(latent.Normal(5).from_seed(6, 2)), np.asarray(latent.normal(6, 5, 2))
+        )
+
+    @pytest.mark.parametrize("distribution", [latent.Normal(3), latent.Uniform(3)])
+    def test_training_draws_by_the_noise_and_checks_name_the_shape(self, distribution):
+        first = np.asarray(distribution.draw(4, keras.random.SeedGenerator(1)))
+        again = np.asarray(distribution.draw(4, keras.random.SeedGenerator(1)))
+        np.testing.assert_array_equal(first, again)
+        assert first.shape == (4, 3) and distribution.spec.shape == (None, 3)
+        distribution.check(first)
+        with pytest.raises(ValueError, match=r"`latents` must have the shape \(num, 3\)"):
+            distribution.check(first[:, :2])
+        with pytest.raises(ValueError, match="NaN or infinite ones in 1 of 4 rows"):
+            distribution.check(np.where(np.arange(12).reshape(4, 3) == 4, np.nan, first))

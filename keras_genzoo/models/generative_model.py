@@ -60,7 +60,8 @@ class GenerativeModel(ZooModel):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if "players" in vars(cls) or "default_optimizers" in vars(cls):
+        # A family may have a `compile` of its own.
+        if {"players", "default_optimizers"} & set(vars(cls)) and "compile" not in vars(cls):
             cls.compile = _compile_of(cls)
 
     @checked_options
@@ -402,7 +403,9 @@ def _compile_of(cls):
             given = signature.bind(self, *args, **kwargs)
         except TypeError as error:
             unknown = [name for name in kwargs if name not in signature.parameters]
-            raise TypeError(_about_keywords(cls, signature, unknown) if unknown else str(error)) from None
+            raise TypeError(
+                _about_keywords(type(self), signature, unknown) if unknown else str(error)
+            ) from None
         arguments = given.arguments
         optimizers = {player: arguments.get(argument) for player, argument in players.items()}
         options = {name: arguments[name] for name in _COMPILE_OPTIONS if name in arguments}
