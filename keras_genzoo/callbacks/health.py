@@ -73,6 +73,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self.snapshot_every = arguments.integer("snapshot_every", snapshot_every, at_least=1)
         self.cooldown = arguments.integer("cooldown", cooldown, at_least=1)
         self.step = 0
+        self._trained_model = None
         self._image_shape = None if images is None else images.shape[1:]
         self._real_diversity = None if images is None else _diversity_of_real(images[:num])
         self._largest_diversity = 0.0
@@ -88,9 +89,10 @@ class TrainingHealth(keras.callbacks.Callback):
         self._scales = {}
 
     def set_model(self, model):
-        if model is not self._model:
+        if model is not self._trained_model:
             # Weights of another model, or of none yet.
             self._good = None
+        self._trained_model = model
         super().set_model(model)
         if self._image_shape not in (None, model.image_shape):
             raise ValueError(
@@ -107,7 +109,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self._good = self._good or self._candidate
 
     def on_train_end(self, logs=None):
-        self._model.untrack_gradient_norms()
+        self._trained_model.untrack_gradient_norms()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -133,7 +135,7 @@ class TrainingHealth(keras.callbacks.Callback):
     def _look_if_due(self, last=False):
         """Looks at the executions that were begun since the last look, all of them ended, where it is time."""
         # Not by `self.model`, which on JAX brings back the state of the step that is running.
-        steps = self.step + len(self._begun) * self._model.steps_per_execution
+        steps = self.step + len(self._begun) * self._trained_model.steps_per_execution
         snapshot_is_due = steps - (self._candidate or self._good).step >= self.snapshot_every
         if self._begun and (snapshot_is_due or last or self._executions % LOOK_EVERY == 0):
             self._look()

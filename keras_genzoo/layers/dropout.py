@@ -55,7 +55,9 @@ def sampling_seeds(layers, seeds):
     """
     before = _sampling_seeds()
     pairs = zip(layers, ops.unstack(seeds, num=len(layers)), strict=True)
-    _OF_THREAD.sampling_seeds = {layer: _GivenSeeds(seed) for layer, seed in pairs}
+    _OF_THREAD.sampling_seeds = {
+        layer: _GivenSeeds(seed, layer.seed_generator.state.dtype) for layer, seed in pairs
+    }
     try:
         yield
     finally:
@@ -72,11 +74,12 @@ def _sampling_seeds():
 class _GivenSeeds(keras.random.SeedGenerator):
     """Seeds that follow from a tensor, without a variable: the first is the tensor itself."""
 
-    def __init__(self, seed):
-        self._seed = seed
+    def __init__(self, seed, dtype):
+        self.seed = seed
+        self.dtype = dtype
 
     def next(self, ordered=True):
-        seed = ops.cast(self._seed, keras.src.backend.random_seed_dtype())
+        seed = ops.cast(self.seed, self.dtype)
         # For a layer that is called again. Multiples of an odd constant never collide modulo 2**32.
-        self._seed = self._seed + ops.convert_to_tensor([0, 0x9E3779B9], dtype="uint32")
+        self.seed = self.seed + ops.convert_to_tensor([0, 0x9E3779B9], dtype="uint32")
         return seed

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
+from keras_genzoo.backends import keras_private
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -33,7 +34,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return super().call(inputs, training=training, mask=mask)
         inputs = ops.cast(inputs, self.compute_dtype)
         # The statistics are float32 under mixed precision too: read past the autocast.
-        with keras.src.backend.AutocastScope(None):
+        with keras_private.without_autocast():
             outputs, mean, variance = backends.batch_normalization(
                 inputs, self.gamma.value, self.beta.value, self.epsilon
             )
