@@ -9,6 +9,7 @@ from pathlib import Path
 
 import keras
 
+from keras_genzoo.backends import keras_private
 from keras_genzoo.presets import folders
 
 
@@ -120,7 +121,7 @@ def export_network(network, filepath, format, verbose=False):
     """
     if format not in _PACKAGES:
         raise ValueError(f"`format` must be one of {['tf_saved_model', *_PACKAGES]}. Received: {format!r}")
-    if any(getattr(layer, "sampling", False) for layer in network._flatten_layers()):
+    if any(getattr(layer, "sampling", False) for layer in keras_private.layers_of(network)):
         raise ValueError(
             f"`format` {format!r} cannot hold a network with `sampling_dropout=True`: these runtimes draw no such "
             "noise. Export a SavedModel, or make the network again with `sampling_dropout=False` and the same "

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import arguments, backends
+from keras_genzoo.backends import keras_private
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -30,11 +31,9 @@ class Adam(keras.optimizers.Adam):
         )
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
         updated = not self.amsgrad and backends.fused_adam(
             variable,
-            self._momentums[index],
-            self._velocities[index],
+            *keras_private.adam_moments(self, variable),
             gradient,
             step=self.iterations + 1,
             learning_rate=learning_rate,

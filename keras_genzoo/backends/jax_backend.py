@@ -12,7 +12,8 @@ import jax
 import keras
 import numpy as np
 from jax import numpy as jnp
-from keras.src.backend.common.stateless_scope import get_stateless_scope, in_stateless_scope
+
+from keras_genzoo.backends import keras_private
 
 
 def train_step(step):
@@ -20,7 +21,7 @@ def train_step(step):
 
     @functools.wraps(step)
     def adapted_step(self, state, data=None):
-        if in_stateless_scope():
+        if keras_private.current_stateless_scope():
             # `super().train_step(data)` of a subclass, whose own step runs already.
             return step(self, state)
         variables = (
@@ -39,7 +40,7 @@ def test_step(step):
 
     @functools.wraps(step)
     def adapted_step(self, state, data=None):
-        if in_stateless_scope():
+        if keras_private.current_stateless_scope():
             return step(self, state)
         variables = (self.trainable_variables, self.non_trainable_variables, self.metrics_variables)
         return _run_stateless(step, self, variables, state, data)
@@ -98,7 +99,7 @@ def apply_gradients(optimizer, gradients, variables):
     # Its `apply` assigns in the branches of a condition, which JAX cannot trace. The stateless form wants all the
     # variables that it was built on, of which a growing network trains some.
     given = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
-    variables = optimizer._trainable_variables
+    variables = keras_private.trained_variables(optimizer)
     gradients = [
         given[id(variable)] if id(variable) in given else jnp.zeros(variable.shape, variable.dtype)
         for variable in variables
@@ -118,8 +119,8 @@ class _RecordingScope(keras.StatelessScope):
 
     def __init__(self, variables, values):
         super().__init__()
-        if in_stateless_scope():
-            self.state_mapping.update(get_stateless_scope().state_mapping)
+        if outer := keras_private.current_stateless_scope():
+            self.state_mapping.update(outer.state_mapping)
         self.state_mapping.update(
             (id(variable), value) for variable, value in zip(variables, values, strict=True)
         )

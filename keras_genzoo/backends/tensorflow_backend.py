@@ -5,6 +5,8 @@ import threading
 
 import tensorflow as tf
 
+from keras_genzoo.backends import keras_private
+
 # Images of a batch up to which they are normalised faster one by one, measured on two CPU cores.
 _FEW_IMAGES = 8
 
@@ -15,7 +17,7 @@ def train_step(step):
     @functools.wraps(step)
     def adapted_step(self, data):
         logs = step(self, data)
-        if _is_multi_worker():
+        if keras_private.is_multi_worker(tf.distribute.get_strategy()):
             # Keras reduces logs over workers along axis 0, which a scalar does not have.
             logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
         return logs
@@ -93,17 +95,13 @@ def apply_gradients(optimizer, gradients, variables):
         gradients: List of tensors.
         variables: List of `keras.Variable`s.
     """
-    updating = getattr(optimizer, "inner_optimizer", optimizer)
     if num_replicas() == 1 and not tf.executing_eagerly():
         # Keras' sum over replicas passes all gradients through one IdentityN. Grappler (TensorFlow 2.21) takes it
         # for an order of every gradient before every update, drops the orders of reads before updates that seem
         # to follow, and removes the IdentityN afterwards: a gradient that does not depend on the weights, such as
         # that of a Wasserstein critic's last layer, then updates a weight that the step has still to read.
-        updating._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
-        try:
+        with keras_private.without_sum_over_replicas(optimizer):
             optimizer.apply(gradients, variables)
-        finally:
-            del updating._all_reduce_sum_gradients
     else:
         optimizer.apply(gradients, variables)
 
@@ -226,11 +224,6 @@ def checked_below(limit, values, name):
     message = f"`{name}` must lie from 0 to {limit - 1}. Received:"
     with tf.control_dependencies([tf.debugging.Assert(in_range, [message, values])]):
         return tf.identity(values)
-
-
-def _is_multi_worker():
-    extended = tf.distribute.get_strategy().extended
-    return getattr(extended, "_in_multi_worker_mode", lambda: False)()
 
 
 class Compiled:

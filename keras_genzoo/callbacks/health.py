@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_genzoo import arguments, pixels
+from keras_genzoo.callbacks import signs
 
 
 class TrainingHealth(keras.callbacks.Callback):
@@ -73,6 +74,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self.snapshot_every = arguments.integer("snapshot_every", snapshot_every, at_least=1)
         self.cooldown = arguments.integer("cooldown", cooldown, at_least=1)
         self.step = 0
+        self._trained_model = None
         self._image_shape = None if images is None else images.shape[1:]
         self._real_diversity = None if images is None else _diversity_of_real(images[:num])
         self._largest_diversity = 0.0
@@ -88,9 +90,10 @@ class TrainingHealth(keras.callbacks.Callback):
         self._scales = {}
 
     def set_model(self, model):
-        if model is not self._model:
+        if model is not self._trained_model:
             # Weights of another model, or of none yet.
             self._good = None
+        self._trained_model = model
         super().set_model(model)
         if self._image_shape not in (None, model.image_shape):
             raise ValueError(
@@ -107,7 +110,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self._good = self._good or self._candidate
 
     def on_train_end(self, logs=None):
-        self._model.untrack_gradient_norms()
+        self._trained_model.untrack_gradient_norms()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -133,7 +136,7 @@ class TrainingHealth(keras.callbacks.Callback):
     def _look_if_due(self, last=False):
         """Looks at the executions that were begun since the last look, all of them ended, where it is time."""
         # Not by `self.model`, which on JAX brings back the state of the step that is running.
-        steps = self.step + len(self._begun) * self._model.steps_per_execution
+        steps = self.step + len(self._begun) * self._trained_model.steps_per_execution
         snapshot_is_due = steps - (self._candidate or self._good).step >= self.snapshot_every
         if self._begun and (snapshot_is_due or last or self._executions % LOOK_EVERY == 0):
             self._look()
@@ -147,17 +150,17 @@ class TrainingHealth(keras.callbacks.Callback):
             self.model.set_weights(self._good.weights)
             return
         # An untrained generator's samples look alike too.
-        if self.step < WINDOW:
+        if self.step < signs.WINDOW:
             return
         samples = self.model.preview_samples(self.num, seed=0)
         if samples is None:
             return
-        diversity = mean_pairwise_distance(samples)
+        diversity = signs.mean_pairwise_distance(samples)
         if self._real_diversity is not None:
             reference, whose = self._real_diversity, "that of real ones is"
         else:
             reference, whose = self._largest_diversity, "in earlier epochs it was up to"
-        if look_alike(diversity, reference):
+        if signs.look_alike(diversity, reference):
             self._warn(
                 "samples look alike",
                 f"the mean distance of two samples is {diversity:.3g}, {whose} {reference:.3g}",
@@ -195,10 +198,10 @@ class TrainingHealth(keras.callbacks.Callback):
             self._check_norm(name, largest, step)
         for name, value in self._of_execution(execution, logs).items():
             self._values.setdefault(name, []).append(value)
-        if logs and len(next(iter(self._values.values()))) == WINDOW:
+        if logs and len(next(iter(self._values.values()))) == signs.WINDOW:
             self._check_window(step)
             for values in self._values.values():
-                del values[: WINDOW // 4]
+                del values[: signs.WINDOW // 4]
 
     def _of_execution(self, execution, means):
         """Means over an execution's steps, from logs that are means since the epoch's start."""
@@ -214,7 +217,7 @@ class TrainingHealth(keras.callbacks.Callback):
         # The log is the epoch's largest: only a new one tells of this step.
         if largest > self._largest_norms.get(name, 0.0):
             self._largest_norms[name] = largest
-            if name.removesuffix("_gradient_norm") in _ADVERSARIES and large_gradient(largest):
+            if name.removesuffix("_gradient_norm") in _ADVERSARIES and signs.large_gradient(largest):
                 self._warn("large gradient", f"`{name}` is {largest:.3g}", step)
 
     def _check_window(self, step):
@@ -222,17 +225,17 @@ class TrainingHealth(keras.callbacks.Callback):
         chance_level = self.model.chance_level
         if chance_level is not None:
             discriminator = values["discriminator_loss"]
-            if near_zero(discriminator, chance_level):
+            if signs.near_zero(discriminator, chance_level):
                 self._warn(
                     "discriminator loss near 0",
-                    f"the mean of `discriminator_loss` over {WINDOW} values is {discriminator.mean():.3g}",
+                    f"the mean of `discriminator_loss` over {signs.WINDOW} values is {discriminator.mean():.3g}",
                     step,
                 )
             name = self.model.adversarial_log
-            if name is not None and generator_wins(values[name], discriminator, chance_level):
+            if name is not None and signs.generator_wins(values[name], discriminator, chance_level):
                 self._warn(
                     "generator wins",
-                    f"over {WINDOW} values `{name}` fell to {_quarters(values[name])[-1]:.3g}, while "
+                    f"over {signs.WINDOW} values `{name}` fell to {signs.quarters(values[name])[-1]:.3g}, while "
                     f"`discriminator_loss` was {discriminator.mean():.3g}; guessing costs {chance_level:.3g}",
                     step,
                 )
@@ -241,11 +244,11 @@ class TrainingHealth(keras.callbacks.Callback):
             if name in _MEASURING_LOSSES or (name == "generator_loss" and chance_level is not None):
                 mean = values[name].mean()
                 self._scales[name] = max(self._scales.get(name, chance_level or 0.0), abs(mean))
-                if unsteady(values[name], self._scales[name]):
+                if signs.unsteady(values[name], self._scales[name]):
                     self._warn(
                         "unsteady loss",
-                        f"`{name}` varies by {spread(values[name]):.3g} from one value to the next; the mean of "
-                        f"{WINDOW} is {mean:.3g}, and the size of this loss {self._scales[name]:.3g}",
+                        f"`{name}` varies by {signs.spread(values[name]):.3g} from one value to the next; the "
+                        f"mean of {signs.WINDOW} is {mean:.3g}, and the size of this loss {self._scales[name]:.3g}",
                         step,
                     )
 
@@ -254,7 +257,7 @@ class TrainingHealth(keras.callbacks.Callback):
             self._warned[sign] = step
             warnings.warn(
                 f"Sign of a failing training at step {step} (epoch {self._epoch + 1}): {sign} ({seen}). "
-                f"{ADVICE[sign]}",
+                f"{signs.ADVICE[sign]}",
                 stacklevel=2,
             )
 
@@ -287,125 +290,14 @@ class _Execution(NamedTuple):
 
 # Executions from one look at the logs to the next.
 LOOK_EVERY = 50
-# Values (one per step, or one per execution of several) from which the signs of the losses are read.
-WINDOW = 200
-# Share of the guessing discriminator's loss below which it is right about practically every image: that of the
-# cross-entropy of a probability of 99.5 % for real and for generated images alike.
-NEAR_ZERO = -math.log(0.995) / math.log(2)
-# Share of the guessing discriminator's loss above which it is said to guess.
-GUESSING = 0.95
-# Fall of the generator's loss over a window, as a share of the guessing discriminator's loss.
-FALL = 0.05
-# Chintala et al. 2016: norms over 100 tell that things go wrong.
-LARGE_GRADIENT = 100.0
-# Standard deviation from one value to the next, as a share of the loss's size: the largest mean over a window
-# so far, and at least what guessing costs where that is known.
-UNSTEADY = 0.5
-# Mean distance of two samples, as a share of what it should be.
-ALIKE = 0.1
-
 # Chintala et al.'s bound is on losses that are means over logits; the gradient of a likelihood, a sum over
 # pixels, grows with their number.
 _ADVERSARIES = ("discriminator", "critic", "generator")
 _MEASURING_LOSSES = ("discriminator_loss", "critic_loss", "loss")
 
 
-def near_zero(discriminator_losses, chance_level):
-    """The discriminator's loss is near 0, and stays there."""
-    return np.mean(discriminator_losses) < NEAR_ZERO * chance_level
-
-
-def generator_wins(generator_losses, discriminator_losses, chance_level):
-    """The generator's adversarial loss falls steadily, while the discriminator's stays at its chance level."""
-    falling, guessing = _quarters(generator_losses), _quarters(discriminator_losses)
-    steadily = (np.diff(falling) < 0).all() and falling[0] - falling[-1] > FALL * chance_level
-    return bool(steadily and (guessing > GUESSING * chance_level).all())
-
-
-def large_gradient(norm):
-    """The norm of a player's gradient is over 100. An infinite one is what loss scaling looks for."""
-    return math.isfinite(norm) and norm > LARGE_GRADIENT
-
-
-def unsteady(values, size):
-    """The loss varies from one value to the next by more than half of its size."""
-    return spread(values) > UNSTEADY * size
-
-
-def look_alike(diversity, reference):
-    """Samples lie closer together than a tenth of the distance they should have."""
-    return diversity < ALIKE * reference
-
-
-def spread(values):
-    """Standard deviation of the values around their trend, by the differences of neighbours.
-
-    Source: von Neumann 1941, the mean square successive difference.
-    """
-    return float(np.sqrt(np.mean(np.square(np.diff(values))) / 2))
-
-
-def mean_pairwise_distance(samples):
-    """Mean Euclidean distance over all pairs of different samples.
-
-    Args:
-        samples: Array `(num, ...)` of at least 2 samples.
-
-    Returns:
-        Float, 0 for equal samples.
-
-    Example:
-
-    >>> mean_pairwise_distance(np.array([[0.0, 0.0], [3.0, 4.0]]))
-    5.0
-    """
-    samples = np.asarray(samples, "float64").reshape(len(samples), -1)
-    samples = samples - samples.mean(axis=0)
-    squares = np.square(samples).sum(axis=1)
-    products = samples @ samples.T
-    pairs = np.triu_indices(len(samples), k=1)
-    squared_distances = (squares[:, None] + squares - 2 * products)[pairs]
-    return float(np.sqrt(np.clip(squared_distances, 0, None)).mean())
-
-
-# What people do about each sign, and who says so.
-ADVICE = {
-    "discriminator loss near 0": (
-        "The discriminator is never wrong, so it teaches the generator nothing (Arjovsky & Bottou 2017, section "
-        "2). People add noise to the images that it sees (`instance_noise`; section 3 there), smooth the "
-        "targets of real images (`real_targets=0.9`; Salimans et al. 2016, section 3.4), lower its learning "
-        "rate, or change to a Wasserstein loss (`WGANGP`)."
-    ),
-    "generator wins": (
-        "The generator has found something other than realism that the discriminator takes for real (Chintala "
-        "et al. 2016). People look at the samples, and strengthen the discriminator: a wider network, a higher "
-        "learning rate than the generator's (Heusel et al. 2017), more `discriminator_steps`, less noise."
-    ),
-    "large gradient": (
-        "Norms over 100 tell that things go wrong (Chintala et al. 2016). People lower the learning rate, clip "
-        "gradients (`global_clipnorm` of the optimizer), or penalise the gradient of the discriminator "
-        "(`keras_genzoo.penalties`)."
-    ),
-    "unsteady loss": (
-        "A healthy loss varies little and does not spike (Chintala et al. 2016). People lower the learning "
-        "rates, raise the batch size, clip gradients (`global_clipnorm`), and in a GAN lower Adam's `beta_1` to "
-        "0.5 (Radford et al. 2015, section 4) or show the discriminator earlier samples too (`history_size`)."
-    ),
-    "samples look alike": (
-        "The generator collapses to one image (Goodfellow 2016, section 5.1.1). People go back to earlier "
-        "weights, and let the discriminator judge several samples together (minibatch discrimination, Salimans "
-        "et al. 2016, section 3.2; packing, Lin et al. 2018) or change to `WGANGP`; in an autoencoder, where it "
-        "means that the decoder ignores the latent, they lower the weight of the divergence."
-    ),
-}
-
-
 def _diversity_of_real(images):
     if np.ndim(images) == 4:
         pixels.check_range(images, "images")
         images = keras.ops.convert_to_numpy(pixels.normalize(images))
-    return mean_pairwise_distance(images)
-
-
-def _quarters(values):
-    return np.reshape(values, (4, -1)).mean(axis=1)
+    return signs.mean_pairwise_distance(images)

@@ -1,4 +1,4 @@
-"""The signs of a failing training, each by the losses that show it; and what happens when a loss is not finite."""
+"""The warnings of a failing training, each by the losses that show it; and what happens when a loss is not finite."""
 
 import math
 import re
@@ -9,71 +9,18 @@ import numpy as np
 import pytest
 
 from keras_genzoo import callbacks, models
-from keras_genzoo.callbacks import health
+from keras_genzoo.callbacks import health, signs
 from tests import support
 from tests.models import toy_gans
 
 RANDOM = np.random.default_rng(0)
 GUESS = 2 * math.log(2)
-STEADY = 0.6 + 0.05 * RANDOM.normal(size=health.WINDOW)
 
 
 @pytest.fixture(autouse=True)
 def _looks_after_every_step(monkeypatch):
     """What is seen does not depend on when; `TestLooks` has the real distance between two looks."""
     monkeypatch.setattr(health, "LOOK_EVERY", 1)
-
-
-class TestDetectors:
-    """Pure functions of a window of losses."""
-
-    def test_near_zero(self):
-        near = np.full(health.WINDOW, 1e-3)
-        assert health.near_zero(near, GUESS)
-        assert not health.near_zero(STEADY, GUESS)
-        assert not health.near_zero(np.where(np.arange(health.WINDOW) % 20 == 0, 1.0, near), GUESS), (
-            "it does not stay"
-        )
-        assert not health.near_zero(near, 0.25 * GUESS / 10), "of a loss that is small by its factor"
-
-    def test_generator_wins(self):
-        falling = np.linspace(0.69, 0.1, health.WINDOW) + 0.01 * RANDOM.normal(size=health.WINDOW)
-        guessing = GUESS + 0.01 * RANDOM.normal(size=health.WINDOW)
-        assert health.generator_wins(falling, guessing, GUESS)
-        assert not health.generator_wins(falling, STEADY, GUESS), "the discriminator tells them apart"
-        assert not health.generator_wins(falling[::-1], guessing, GUESS), "it rises"
-        assert not health.generator_wins(np.full(health.WINDOW, math.log(2)), guessing, GUESS), "equilibrium"
-
-    @pytest.mark.parametrize(("norm", "is_large"), [(99.0, False), (101.0, True), (math.inf, False)])
-    def test_large_gradient(self, norm, is_large):
-        assert health.large_gradient(norm) == is_large
-
-    def test_unsteady(self):
-        assert health.unsteady(np.tile([0.0, 3.0], health.WINDOW // 2), size=1.5)
-        assert not health.unsteady(STEADY, size=0.6)
-        assert not health.unsteady(np.linspace(100, 1, health.WINDOW), size=50.0), "a trend is no variance"
-
-    def test_look_alike(self):
-        assert health.look_alike(0.9, reference=10.0)
-        assert not health.look_alike(1.1, reference=10.0)
-        assert not health.look_alike(0.0, reference=0.0), "nothing to compare with"
-
-
-class TestStatistics:
-    def test_spread_of_independent_values_is_their_standard_deviation(self):
-        noise = 3.0 * RANDOM.normal(size=100_000)
-        assert health.spread(noise) == pytest.approx(3.0, rel=0.02)
-        assert health.spread(noise + np.linspace(0, 1000, len(noise))) == pytest.approx(3.0, rel=0.02)
-
-    @pytest.mark.parametrize("shape", [(2,), (4, 4, 3)])
-    def test_mean_pairwise_distance_is_the_mean_over_all_pairs(self, shape):
-        samples = RANDOM.normal(size=(7, *shape))
-        distances = [np.linalg.norm(samples[i] - samples[j]) for i in range(7) for j in range(i)]
-        assert health.mean_pairwise_distance(samples) == pytest.approx(np.mean(distances))
-
-    def test_mean_pairwise_distance_of_almost_equal_samples(self):
-        samples = 1e3 + 1e-3 * np.array([[0.0], [1.0]])
-        assert health.mean_pairwise_distance(samples) == pytest.approx(1e-3, rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["generator", "tf.data"])
@@ -237,7 +184,7 @@ class TestCollapse:
         assert asked == [[0, 1, 2, 0, 1]]
 
     def test_a_real_gan_and_a_classifier_go_through(self, monkeypatch):
-        monkeypatch.setattr(health, "WINDOW", 4)
+        monkeypatch.setattr(signs, "WINDOW", 4)
         gan = toy_gans.make_gan()
         watcher = callbacks.TrainingHealth(num=8)
         gan.fit(support.toy_images(8), batch_size=4, epochs=2, callbacks=[watcher], verbose=0)
@@ -250,7 +197,7 @@ class TestCollapse:
 
     def _trained_watcher(self, model=None, **arguments):
         watcher = _watcher(model or toy_gans.make_gan(), **arguments)
-        watcher.step = health.WINDOW
+        watcher.step = signs.WINDOW
         return watcher
 
 

@@ -1,0 +1,31 @@
+"""Layers that Keras lacks, or has in a form that GANs cannot use."""
+
+from keras_genzoo.layers.activation import LeakyReLU
+from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
+from keras_genzoo.layers.dropout import Dropout, sampling_seeds
+from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
+from keras_genzoo.layers.history import ImageHistory
+from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
+from keras_genzoo.layers.mixture import GaussianMixture
+from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
+from keras_genzoo.layers.reshaping import Cropping2D, ReflectionPadding2D
+
+__all__ = [
+    "BatchNormalization",
+    "Conv2DTranspose",
+    "Cropping2D",
+    "Dropout",
+    "EqualizedConv2D",
+    "EqualizedDense",
+    "EqualizedProjection",
+    "GaussianMixture",
+    "ImageHistory",
+    "InstanceNormalization",
+    "LeakyReLU",
+    "MinibatchStandardDeviation",
+    "Pack",
+    "PixelNormalization",
+    "ReflectionPadding2D",
+    "ResizeConv2D",
+    "sampling_seeds",
+]

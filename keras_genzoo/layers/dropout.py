@@ -1,0 +1,85 @@
+"""Dropout whose masks differ between replicas, and follow given seeds in sampling."""
+
+import contextlib
+import threading
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class Dropout(keras.layers.Layer):
+    """`keras.layers.Dropout` whose masks differ between the replicas of a `tf.distribute` strategy.
+
+    Args:
+        rate: Float in [0, 1), probability that a value is set to zero.
+        seed: Int or None.
+        sampling: Bool, whether values are set to zero outside of training too: the noise of pix2pix (Isola et
+            al. 2017, section 3.2).
+
+    Source: Srivastava et al. 2014, section 4.
+    """
+
+    def __init__(self, rate, seed=None, sampling=False, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
+        self.rate = rate
+        self.seed = seed
+        self.sampling = sampling
+        self.supports_masking = True
+        self.seed_generator = backends.SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        if not (training or self.sampling) or self.rate == 0:
+            return inputs
+        given = None if training else _sampling_seeds().get(self)
+        return keras.random.dropout(inputs, self.rate, seed=given or self.seed_generator)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed, "sampling": self.sampling}
+
+
+@contextlib.contextmanager
+def sampling_seeds(layers, seeds):
+    """Inside, in this thread, `Dropout` layers draw from the given seeds and leave their own seed state unchanged.
+
+    Args:
+        layers: List of `Dropout` layers.
+        seeds: uint32 tensor `(len(layers), 2)`.
+    """
+    before = _sampling_seeds()
+    pairs = zip(layers, ops.unstack(seeds, num=len(layers)), strict=True)
+    _OF_THREAD.sampling_seeds = {
+        layer: _GivenSeeds(seed, layer.seed_generator.state.dtype) for layer, seed in pairs
+    }
+    try:
+        yield
+    finally:
+        _OF_THREAD.sampling_seeds = before
+
+
+_OF_THREAD = threading.local()
+
+
+def _sampling_seeds():
+    return getattr(_OF_THREAD, "sampling_seeds", {})
+
+
+class _GivenSeeds(keras.random.SeedGenerator):
+    """Seeds that follow from a tensor, without a variable: the first is the tensor itself."""
+
+    def __init__(self, seed, dtype):
+        self.seed = seed
+        self.dtype = dtype
+
+    def next(self, ordered=True):
+        seed = ops.cast(self.seed, self.dtype)
+        # For a layer that is called again. Multiples of an odd constant never collide modulo 2**32.
+        self.seed = self.seed + ops.convert_to_tensor([0, 0x9E3779B9], dtype="uint32")
+        return seed

@@ -1,0 +1,90 @@
+"""Layers by which a discriminator judges several samples of a batch together."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class Pack(keras.layers.Layer):
+    """Joins each `num` samples of a batch along their last axis, for a discriminator that sees them together.
+
+    Args:
+        num: Int, samples a pack.
+
+    Call arguments:
+        samples: Tensor `(batch, ..., channels)`, the batch a multiple of `num`.
+
+    Returns:
+        Tensor `(batch / num, ..., num * channels)`.
+
+    Source: Lin et al. 2018 (PacGAN), section 2.
+    """
+
+    def __init__(self, num, **kwargs):
+        super().__init__(**kwargs)
+        if num < 1:
+            raise ValueError(f"`num` must be at least 1. Received: num={num}")
+        self.num = num
+
+    def call(self, samples):
+        batch, (*shape, channels) = samples.shape[0], samples.shape[1:]
+        if batch is not None and batch % self.num:
+            raise ValueError(
+                f"The batch must be a multiple of the {self.num} samples of a pack. Received: {batch} samples "
+                "(of each replica). Change the batch size, and drop the last partial batch."
+            )
+        packs = ops.moveaxis(ops.reshape(samples, (-1, self.num, *shape, channels)), 1, -2)
+        return ops.reshape(packs, (-1, *shape, self.num * channels))
+
+    def compute_output_spec(self, samples):
+        batch, (*shape, channels) = samples.shape[0], samples.shape[1:]
+        batch = None if batch is None else batch // self.num
+        return keras.KerasTensor((batch, *shape, self.num * channels), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "num": self.num}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class MinibatchStandardDeviation(keras.layers.Layer):
+    """Adds a channel that says how much the images of a group differ.
+
+    The standard deviation of each value over `group_size` images in a row, averaged over all values of the group.
+
+    Args:
+        group_size: Int; the batch must be a multiple of it.
+
+    Call arguments:
+        inputs: Float tensor `(batch, height, width, channels)`.
+
+    Returns:
+        Tensor `(batch, height, width, channels + 1)`.
+
+    Source: Karras et al. 2018, section 3; groups, and 1e-8 under the root, as in the authors' code.
+    """
+
+    def __init__(self, group_size=4, **kwargs):
+        super().__init__(**kwargs)
+        if group_size < 1:
+            raise ValueError(f"`group_size` must be at least 1. Received: group_size={group_size}")
+        self.group_size = group_size
+
+    def call(self, inputs):
+        batch, height, width, channels = inputs.shape
+        if batch is not None and batch % self.group_size:
+            raise ValueError(
+                f"A batch must be a multiple of the {self.group_size} images of a group (`group_size`). Received: "
+                f"{batch} images (of each replica). Change either."
+            )
+        groups = ops.reshape(ops.cast(inputs, "float32"), (-1, self.group_size, height, width, channels))
+        deviation = ops.sqrt(ops.var(groups, axis=1) + 1e-8)
+        of_group = ops.mean(deviation, axis=(1, 2, 3))
+        of_image = ops.repeat(of_group, self.group_size)[:, None, None, None]
+        added = ops.cast(of_image, inputs.dtype) * ops.ones_like(inputs[..., :1])
+        return ops.concatenate([inputs, added], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+    def get_config(self):
+        return {**super().get_config(), "group_size": self.group_size}
