@@ -12,9 +12,12 @@ from keras import ops
 
 from keras_genzoo import pixels, presets
 from keras_genzoo.models.classifier import Classifier
+from keras_genzoo.presets import folders
 from keras_genzoo.presets.folders import WEIGHTS, fingerprint
+from keras_genzoo.presets.resolution import cache_folder
 
-INCEPTION_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
+INCEPTION_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
+SAVED_MODEL = "saved_model.pb"
 
 
 def extractor(name):
@@ -34,7 +37,7 @@ def extractor(name):
 
     Raises:
         ValueError: If the name is unknown, or files differ from a given hash.
-        ImportError: If `"inception"` lacks a package.
+        ImportError: If `"inception"` lacks TensorFlow.
         OSError: If the files are neither on this machine nor can be downloaded.
 
     Example:
@@ -162,11 +165,11 @@ class _ColourExtractor(Extractor):
 
 
 class InceptionExtractor(_ColourExtractor):
-    """The Inception network of the original FID, as TF-GAN publishes it for `tensorflow_hub`.
+    """The Inception network of the original FID, a SavedModel that TF-GAN publishes on TensorFlow Hub.
 
-    Fetched at first use, then in the cache of `tensorflow_hub` (`TFHUB_CACHE_DIR`). For a machine without a
-    network `KERAS_GENZOO_INCEPTION` names the folder of a copy. No published hash of the module was found, so
-    that none is pinned here: the protocol records the hash of the files that were used, and they are refused
+    Downloaded at first use, to the folder `keras_genzoo/inception` in Keras' home folder. For a machine without
+    a network `KERAS_GENZOO_INCEPTION` names the folder of a copy. No published hash of the SavedModel was found,
+    so that none is pinned here: the protocol records the hash of the files that were used, and they are refused
     where `KERAS_GENZOO_INCEPTION_SHA256` is set and differs. The hash is of the list that `sha256sum` prints:
 
     ```shell
@@ -188,23 +191,29 @@ class InceptionExtractor(_ColourExtractor):
     gives_logits = True
 
     def __init__(self):
-        hub = _require_tensorflow_hub()
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise ImportError(
+                f"The extractor 'inception' needs TensorFlow, which could not be imported ({error}). Install it with "
+                "`pip install tensorflow`."
+            ) from error
         folder = os.environ.get("KERAS_GENZOO_INCEPTION")
-        if folder and not (Path(folder) / "saved_model.pb").is_file():
+        if folder and not (Path(folder) / SAVED_MODEL).is_file():
             raise ValueError(
-                "`KERAS_GENZOO_INCEPTION` must be the folder of the SavedModel, with saved_model.pb in it. "
+                f"`KERAS_GENZOO_INCEPTION` must be the folder of the SavedModel, with {SAVED_MODEL} in it. "
                 f"Received: {folder!r}. Unset it to download {INCEPTION_URL}."
             )
-        folder = folder or _downloaded(hub)
+        folder = folder or _downloaded()
         self.sha256 = sha256_of_folder(folder)
         expected = os.environ.get("KERAS_GENZOO_INCEPTION_SHA256")
         if expected and expected.lower() != self.sha256:
             raise ValueError(
-                f"The Inception module in {folder} has the sha256 {self.sha256}, but "
+                f"The SavedModel in {folder} has the sha256 {self.sha256}, but "
                 f"`KERAS_GENZOO_INCEPTION_SHA256` is {expected!r}. Delete the folder to fetch it again, or "
                 "correct the variable."
             )
-        self._module = hub.load(str(folder))
+        self._module = tf.saved_model.load(str(folder))
         self.feature_dim = self.features_of(np.zeros((1, 299, 299, 3), "float32"))[0].shape[1]
 
     def features_of(self, images):
@@ -291,23 +300,22 @@ def sha256_of_folder(folder):
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _require_tensorflow_hub():
-    try:
-        import tensorflow_hub
-    except ImportError as error:
-        raise ImportError(
-            f"The extractor 'inception' needs the package tensorflow_hub, which could not be imported ({error}). "
-            "Install it with `pip install tensorflow tensorflow-hub 'setuptools<81'`."
-        ) from error
-    return tensorflow_hub
-
-
-def _downloaded(hub):
-    try:
-        return hub.resolve(INCEPTION_URL)
-    # `tensorflow_hub` lets the errors of whatever it went through pass.
-    except Exception as error:
-        raise ConnectionError(
-            f"Could not download {INCEPTION_URL}: {error}. On a machine without a network set "
-            "KERAS_GENZOO_INCEPTION to the folder of a copy of that SavedModel."
-        ) from error
+def _downloaded():
+    """The folder of the SavedModel in the cache, downloaded if it is not there."""
+    folder = cache_folder() / "inception"
+    if (folder / SAVED_MODEL).is_file():
+        return folder
+    with folders.temporary_sibling(folder, "Set KERAS_HOME to a folder that can be written.") as fresh:
+        try:
+            archive = {"extract": True, "archive_format": "tar"}
+            keras.utils.get_file("inception", INCEPTION_URL, cache_dir=str(fresh), cache_subdir="", **archive)
+            if not (fresh / "inception" / SAVED_MODEL).is_file():
+                raise ValueError("what the server sent is not the archive of a SavedModel")
+        # `get_file` raises bare exceptions for what the server answers.
+        except Exception as error:
+            raise ConnectionError(
+                f"Could not download {INCEPTION_URL}: {error}. On a machine without a network set "
+                "KERAS_GENZOO_INCEPTION to the folder of a copy of that SavedModel."
+            ) from error
+        folders.replace(folder, fresh / "inception")
+    return folder

@@ -85,9 +85,14 @@ def _verified_by_its_metadata(folder):
     return folder
 
 
-def _cached(name, files, bundled):
+def cache_folder():
+    """The folder of what has been downloaded, in Keras' home folder."""
     home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
-    folder = Path(home).expanduser() / "keras_genzoo" / name
+    return Path(home).expanduser() / "keras_genzoo"
+
+
+def _cached(name, files, bundled):
+    folder = cache_folder() / name
     base_url = os.environ.get("KERAS_GENZOO_BASE_URL")
     fault = folders.fault(folder, files)
     if not fault:
