@@ -9,6 +9,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_genzoo import pixels, presets
 from keras_genzoo.models.classifier import Classifier
@@ -20,7 +21,7 @@ INCEPTION_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-form
 SAVED_MODEL = "saved_model.pb"
 
 
-def extractor(name):
+def extractor(name: "str | os.PathLike | Extractor") -> "Extractor":
     """Loads an extractor of features.
 
     | name | network | metrics are called |
@@ -75,13 +76,13 @@ class Extractor:
         num_classes: Int, number of classes of the data that the logits are of, or None.
     """
 
-    metric_names: ClassVar = {}
-    resizing = None
+    metric_names: ClassVar[dict[str, str]] = {}
+    resizing: str | None = None
     gives_logits = False
     image_shape = None
     num_classes = None
 
-    def __call__(self, images):
+    def __call__(self, images: ArrayLike) -> tuple[np.ndarray, np.ndarray | None]:
         """Computes the features of images, and logits where there are any.
 
         Args:
@@ -103,7 +104,7 @@ class ClassifierExtractor(Extractor):
         name: Name or folder of the preset.
     """
 
-    metric_names: ClassVar = {
+    metric_names: ClassVar[dict[str, str]] = {
         "frechet_distance": "classifier_frechet_distance",
         "kernel_distance": "classifier_kernel_distance",
         "inception_score": "classifier_score",
@@ -128,12 +129,12 @@ class _ColourExtractor(Extractor):
     Subclasses set `image_size` and implement `features_of`.
     """
 
-    image_size = None
+    image_size: int
     # Images at once: 50 of Inception's size take 54 MB, and the network's maps several times that.
     batch_size = 50
 
     @property
-    def resizing(self):
+    def resizing(self):  # type: ignore[override]
         return f"bilinear to {self.image_size}x{self.image_size}, not antialiased"
 
     def __call__(self, images):
@@ -184,7 +185,7 @@ class InceptionExtractor(_ColourExtractor):
 
     name = "inception"
     image_size = 299
-    metric_names: ClassVar = {
+    metric_names: ClassVar[dict[str, str]] = {
         "frechet_distance": "frechet_inception_distance",
         "kernel_distance": "kernel_inception_distance",
     }
@@ -263,7 +264,7 @@ class KerasApplicationsExtractor(_ColourExtractor):
         self.feature_dim = self._network.output_shape[-1]
         digest = hashlib.sha256()
         for values in self._network.get_weights():
-            digest.update(np.ascontiguousarray(values))
+            digest.update(np.ascontiguousarray(values).data)
         self.sha256 = digest.hexdigest()
 
     def features_of(self, images):
@@ -293,14 +294,14 @@ _IMAGE_SIZES = {
 }
 
 
-def sha256_of_folder(folder):
+def sha256_of_folder(folder: str | os.PathLike) -> str:
     """SHA-256 of the `sha256sum` lines of a folder's files, sorted by path; see `InceptionExtractor`."""
     files = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*") if path.is_file()}
     lines = [f"{fingerprint(files[name])['sha256']}  {name}\n" for name in sorted(files)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _downloaded():
+def _downloaded() -> Path:
     """The folder of the SavedModel in the cache, downloaded if it is not there."""
     folder = cache_folder() / "inception"
     if (folder / SAVED_MODEL).is_file():
