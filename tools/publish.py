@@ -1,12 +1,12 @@
 """Keeps the released checkpoints, their cards and the registry of presets in step.
 
 Usage:
-    python tools/publish.py card NAME          after editing checkpoints/NAME/metadata.json or its samples.png
-    python tools/publish.py update NAME        after a change of its recipe's `evaluation`, or of a measure: measures again
-    python tools/publish.py registry           after adding or removing a checkpoint
-    python tools/publish.py check              exits 1 and says what is out of step
-    python tools/publish.py check --evaluate   also measures all checkpoints again and compares the results on the cards
-    python tools/publish.py expected NAME      after `update`: what tests/test_checkpoints.py measures by 1,000 samples
+    python tools/publish.py card NAME         after editing checkpoints/NAME/metadata.json or its samples.png
+    python tools/publish.py update NAME       after a change of its recipe's `evaluation`: measures again
+    python tools/publish.py expected NAME     after `update`: the results by 1,000 samples that the tests expect
+    python tools/publish.py registry          after adding or removing a checkpoint
+    python tools/publish.py check             exits 1 and says what is out of step
+    python tools/publish.py check --evaluate  also measures all checkpoints again, as their cards say
 """
 
 import argparse

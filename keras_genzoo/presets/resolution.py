@@ -38,7 +38,9 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
     bundled = checkpoints_folder() / name
     if (bundled / CONFIG).is_file():
         if mismatch := folders.mismatch(bundled, files):
-            raise ValueError(f"Preset {name!r}: {mismatch} Restore the folder, for example with `git checkout`.")
+            raise ValueError(
+                f"Preset {name!r}: {mismatch} Restore the folder, for example with `git checkout`."
+            )
         return bundled
     return _cached(name, files, bundled)
 
