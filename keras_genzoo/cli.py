@@ -158,7 +158,7 @@ def _translate(options):
     outputs = _translation_outputs(options.images, Path(options.output))
     _check_preset(options.name)
     _command.start()
-    from tqdm import tqdm
+    import keras
 
     from keras_genzoo import datasets, models, pictures, visualization
 
@@ -171,20 +171,24 @@ def _translate(options):
             f"--edges makes grey images, but {options.name!r} translates images of {channels} channels."
         )
     failures = 0
-    # None: no bar where nobody watches.
-    with tqdm(outputs.items(), unit="picture", disable=None) as progress:
-        for file, output in progress:
-            try:
-                picture = pictures.read(file, 3 if options.edges else channels, options.size)
-                if options.edges:
-                    picture = datasets.edges(picture)
-                fit = None if options.fit == "none" else options.fit
-                with _command.usual_lines_dropped():
-                    translated = model.translate(picture[None], options.direction, fit, seed=options.seed)
-                visualization.save_grid(translated, output, padding=0)
-            except (ValueError, OSError) as error:
-                failures += 1
-                progress.write(f"genzoo translate: {file}: {error}", file=sys.stderr)
+    # No bar where nobody watches.
+    watched = sys.stdout is not None and sys.stdout.isatty()
+    progress = keras.utils.Progbar(len(outputs), verbose=int(watched), unit_name="picture")
+    for file, output in outputs.items():
+        try:
+            picture = pictures.read(file, 3 if options.edges else channels, options.size)
+            if options.edges:
+                picture = datasets.edges(picture)
+            fit = None if options.fit == "none" else options.fit
+            with _command.usual_lines_dropped():
+                translated = model.translate(picture[None], options.direction, fit, seed=options.seed)
+            visualization.save_grid(translated, output, padding=0)
+        except (ValueError, OSError) as error:
+            failures += 1
+            line = f"genzoo translate: {file}: {error}"
+            # In a line of its own: the bar goes on below.
+            print(f"\n{line}" if watched else line, file=sys.stderr)
+        progress.add(1)
     left_out = f"; {failures} could not be translated" if failures else ""
     print(f"Wrote {len(outputs) - failures} translations by {options.name} to {options.output}{left_out}.")
     return 1 if failures else 0

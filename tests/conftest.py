@@ -1,3 +1,5 @@
+"""The tiers of the tests: see "Tests" in CONTRIBUTING.md."""
+
 import os
 from pathlib import Path
 
@@ -10,15 +12,84 @@ import pytest
 
 pytest.register_assert_rewrite("tests.support")
 
+HERE = Path(__file__).parent
+BACKEND = keras.backend.backend()
 
-def pytest_collection_modifyitems(items):
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return
-    skip = pytest.mark.skip(reason=f"needs the TensorFlow backend; this run has KERAS_BACKEND={backend}")
+# Files and folders whose tests do not depend on the Keras backend: each test has the marker `any_backend`.
+ANY_BACKEND = (
+    "datasets",
+    "metrics/test_frechet.py",
+    "metrics/test_inception_score.py",
+    "metrics/test_kernel_distance.py",
+    "metrics/test_manifold.py",
+    "metrics/test_modes.py",
+    "metrics/test_sliced_wasserstein.py",
+    "presets/test_card.py",
+    "presets/test_download.py",
+    "presets/test_publish.py",
+    "presets/test_resolution.py",
+    "test_arguments.py",
+    "test_packaging.py",
+    "test_pictures.py",
+    "test_tiers.py",
+    "test_visualization.py",
+)
+
+_left_out = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="also run the tests of the full tier")
+
+
+def pytest_configure(config):
+    config.stash[_left_out] = 0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
     for item in items:
-        if "tensorflow" in item.keywords:
-            item.add_marker(skip)
+        if any(item.path.is_relative_to(HERE / place) for place in ANY_BACKEND):
+            item.add_marker("any_backend")
+        if BACKEND != "tensorflow" and item.get_closest_marker("tensorflow"):
+            reason = f"needs the TensorFlow backend; this run has KERAS_BACKEND={BACKEND}"
+            item.add_marker(pytest.mark.skip(reason=reason))
+    if config.getoption("--all"):
+        return
+    left_out = [item for item in items if not _in_default_tier(item)]
+    if left_out:
+        items[:] = [item for item in items if _in_default_tier(item)]
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[_left_out] = len(left_out)
+
+
+def _in_default_tier(item):
+    slow = item.get_closest_marker("slow")
+    if BACKEND == "tensorflow":
+        return not slow
+    return not item.get_closest_marker("any_backend") and (
+        not slow or item.get_closest_marker("representative")
+    )
+
+
+# With pytest-xdist each process collects all tests: the first that ends tells how many it has left out.
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash[_left_out]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[_left_out] = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if left_out := config.stash[_left_out]:
+        terminalreporter.write_line(
+            f"{left_out} tests of the full tier were left out: `pytest --all` runs them."
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -353,6 +353,19 @@ def test_translate_names_and_skips_what_it_cannot_read(toy_translator, tmp_path,
     )
 
 
+def test_translate_shows_a_bar_on_a_terminal(toy_translator, tmp_path, capsys, monkeypatch):
+    whole, odd = save_picture(tmp_path / "whole.png"), save_picture(tmp_path / "odd.png", (15, 16))
+    words = ("translate", toy_translator, odd, whole, "--output", tmp_path / "out", "--fit", "none")
+    genzoo(*words)
+    assert "2/2" not in capsys.readouterr().out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    genzoo(*words)
+    said = capsys.readouterr()
+    assert "2/2" in said.out and "/picture" in said.out
+    # What failed is told in a line of its own.
+    assert said.err.startswith(f"\ngenzoo translate: {odd}: ")
+
+
 def test_evaluate_prints_a_json_line_a_result(tmp_path, capsys, monkeypatch):
     toy_dataset.install(monkeypatch.setattr)
     classifier = kg.models.Classifier(

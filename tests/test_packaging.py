@@ -1,7 +1,9 @@
 """What is installed: a wheel without the checkout, and imports that stay light."""
 
+import configparser
 import functools
 import http.server
+import inspect
 import os
 import subprocess
 import sys
@@ -93,3 +95,41 @@ def test_public_names_exist():
         for name in module.__all__:
             assert hasattr(module, name), f"{module.__name__}.{name}"
     assert keras.backend.backend() in ("tensorflow", "jax")
+
+
+@pytest.mark.parametrize("module", [kg.presets, kg.metrics], ids=lambda module: module.__name__)
+def test_public_functions_have_annotations(module):
+    """So that mypy, which .ci/run asks, has something to check."""
+    functions = {name: getattr(module, name) for name in module.__all__}
+    functions = {name: function for name, function in functions.items() if inspect.isfunction(function)}
+    # Of the file that pyproject.toml excludes from mypy.
+    functions.pop("evaluate", None)
+    assert functions
+    for name, function in functions.items():
+        parameters = inspect.signature(function).parameters
+        assert set(function.__annotations__) == {*parameters, "return"}, name
+    assert (Path(kg.__file__).parent / "py.typed").exists()
+
+
+def test_sampling_needs_no_extra(tmp_path):
+    """A process that finds none of the packages of the extras."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = " ".join(config["options.extras_require"].values())
+    imported = {"ai-edge-litert": "ai_edge_litert", "scikit-image": "skimage", "scikit-learn": "sklearn"}
+    distributions = ["tensorflow-datasets", "tensorflow-hub", "matplotlib", "scipy", "onnx", *imported]
+    assert all(name in extras for name in distributions)
+    modules = [imported.get(name, name.replace("-", "_")) for name in distributions]
+    code = f"""
+import sys
+for name in {modules}:
+    sys.modules[name] = None
+from keras_genzoo import cli
+sys.exit(cli.main(["sample", "cgan_mnist", "--num", "2", "--output", "samples.png"]))
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    finished = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert (tmp_path / "samples.png").exists()

@@ -1,25 +1,31 @@
 """Keeps the released checkpoints, their cards and the registry of presets in step.
 
 Usage:
-    python tools/publish.py card NAME     after editing checkpoints/NAME/metadata.json or its samples.png
-    python tools/publish.py update NAME   after a change of its recipe's `evaluation`, or of a measure: measures again
-    python tools/publish.py registry      after adding or removing a checkpoint
-    python tools/publish.py check         exits 1 and says what is out of step
+    python tools/publish.py card NAME         after editing checkpoints/NAME/metadata.json or its samples.png
+    python tools/publish.py update NAME       after a change of its recipe's `evaluation`: measures again
+    python tools/publish.py expected NAME     after `update`: the results by 1,000 samples that the tests expect
+    python tools/publish.py registry          after adding or removing a checkpoint
+    python tools/publish.py check             exits 1 and says what is out of step
+    python tools/publish.py check --evaluate  also measures all checkpoints again, as their cards say
 """
 
 import argparse
+import math
 import re
 import shutil
 import sys
 import tomllib
 from pathlib import Path
 
-from keras_genzoo import metrics, models
+from keras_genzoo import metrics, models, presets
 from keras_genzoo.presets import card, folders, registry
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
 from keras_genzoo.presets.resolution import checkpoints_folder
 
 ROOT = Path(__file__).resolve().parents[1]
+# Results by so few samples that the tests measure them all.
+EXPECTED = ROOT / "tests" / "expected_results.json"
+EXPECTED_SAMPLES = 1000
 # What a released checkpoint must tell, beyond what `save_to_preset` computes.
 REQUIRED = ("name", "description", "dataset", "licence", "recipe", "training", "results")
 
@@ -33,9 +39,15 @@ def main(arguments=None):
     card_command.add_argument("name", metavar="NAME")
     update_command = commands.add_parser("update", help="measure checkpoints again, then write their cards")
     update_command.add_argument("names", metavar="NAME", nargs="+")
-    update_command.add_argument("--data-dir", help="folder with the data sets' original files")
     commands.add_parser("registry", help="write registry.json from the checkpoints")
-    commands.add_parser("check", help="exit 1 if checkpoints, cards and registry are out of step")
+    check_command = commands.add_parser(
+        "check", help="exit 1 if checkpoints, cards and registry are out of step"
+    )
+    check_command.add_argument("--evaluate", action="store_true", help="measure all checkpoints again")
+    expected_command = commands.add_parser("expected", help="write the results that the tests expect")
+    expected_command.add_argument("names", metavar="NAME", nargs="+")
+    for command in (update_command, check_command, expected_command):
+        command.add_argument("--data-dir", help="folder with the data sets' original files")
     options = parser.parse_args(arguments)
 
     if options.command == "card":
@@ -48,8 +60,12 @@ def main(arguments=None):
         ]
     elif options.command == "registry":
         problems = write_registry()
+    elif options.command == "expected":
+        problems = write_expected(options.names, options.data_dir)
     else:
         problems = check()
+        if options.evaluate and not problems:
+            problems = [problem for folder in checkpoints() for problem in evaluate(folder, options.data_dir)]
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0
@@ -61,8 +77,8 @@ def write_card(folder):
         return [f"{folder.name}: {folder / METADATA} is missing."]
     metadata = folders.read_json(folder / METADATA)
     metadata["files"].pop(SAMPLES, None)
-    if problem := folders.problem_of(folder, metadata["files"]):
-        return [f"{folder.name}: {problem} Save the preset again."]
+    if mismatch := folders.mismatch(folder, metadata["files"]):
+        return [f"{folder.name}: {mismatch} Save the preset again."]
     metadata["files"] = folders.fingerprints(folder)
     folders.write_json(folder / METADATA, metadata)
     folders.write_text(folder / CARD, card.render(metadata))
@@ -109,6 +125,46 @@ def check():
     ]
 
 
+def evaluate(folder, data_dir=None):
+    """Measures a checkpoint as its card says; lists the results that differ."""
+    metadata = folders.read_json(folder / METADATA)
+    if not metadata.get("evaluation"):
+        return []
+    print(f"Measuring {folder.name}.", file=sys.stderr)
+    measured = metrics.evaluate(models.load(folder), **metadata["evaluation"], data_dir=data_dir)
+    return [f"{folder.name}: {difference}" for difference in differences(measured, metadata["results"])]
+
+
+def differences(measured, told):
+    """Lists how results that were measured differ from those that were told, beyond rounding."""
+    about = [[(result["metric"], result["protocol"]) for result in results] for results in (measured, told)]
+    if about[0] != about[1]:
+        return [f"measured {about[0]}, where {about[1]} are told. Run `python tools/publish.py update`."]
+    return [
+        f"{result['metric']} is {result['value']}, where {expected['value']} is told."
+        for result, expected in zip(measured, told, strict=True)
+        # Another processor or backend rounds differently.
+        if not math.isclose(result["value"], float(expected["value"]), rel_tol=2e-3)
+    ]
+
+
+def write_expected(names, data_dir=None):
+    """Measures checkpoints by few samples and writes their results where the tests find them."""
+    expected = folders.read_json(EXPECTED) if EXPECTED.exists() else {}
+    for name in names:
+        expected[name] = folders.json_safe(measure_by_few_samples(name, data_dir))
+    folders.write_json(EXPECTED, dict(sorted(expected.items())))
+    return []
+
+
+def measure_by_few_samples(name, data_dir=None):
+    """Dict of results by metric."""
+    evaluation = presets.metadata(name)["evaluation"]
+    evaluation["num_samples"] = min(evaluation.get("num_samples", EXPECTED_SAMPLES), EXPECTED_SAMPLES)
+    results = metrics.evaluate(models.load(name), **evaluation, data_dir=data_dir)
+    return {result["metric"]: result["value"] for result in results}
+
+
 def checkpoints():
     return sorted(path for path in checkpoints_folder().glob("*") if path.is_dir())
 
@@ -126,8 +182,8 @@ def check_checkpoint(folder):
         return problems
     if metadata["name"] != folder.name:
         problems.append(f"{folder.name}: {METADATA} gives the name {metadata['name']!r}.")
-    if problem := folders.problem_of(folder, {name: metadata["files"][name] for name in (CONFIG, WEIGHTS)}):
-        problems.append(f"{folder.name}: {problem} Save the preset again.")
+    if mismatch := folders.mismatch(folder, {name: metadata["files"][name] for name in (CONFIG, WEIGHTS)}):
+        problems.append(f"{folder.name}: {mismatch} Save the preset again.")
     remedy = f"Run `python tools/publish.py card {folder.name}`."
     if metadata["files"].get(SAMPLES) != folders.fingerprints(folder).get(SAMPLES):
         problems.append(f"{folder.name}: {SAMPLES} is not the picture that {METADATA} lists. {remedy}")

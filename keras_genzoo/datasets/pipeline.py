@@ -132,7 +132,7 @@ def require(package):
     except ImportError as error:
         raise ImportError(
             f"`keras_genzoo.datasets` needs the package `{package}`, which could not be imported ({error}). "
-            "Install it with `pip install tensorflow tensorflow-datasets`."
+            'Install it with `pip install "keras_genzoo[datasets]"`.'
         ) from error
 
 

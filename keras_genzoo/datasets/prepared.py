@@ -10,11 +10,14 @@ import math
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import keras
 import numpy as np
 
 from keras_genzoo import pictures
@@ -117,11 +120,16 @@ def _make(examples, make):
     try:
         with open(handle, "wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
             file.truncate(len(examples) * size)
-            done = pool.map(place, itertools.count(), examples)
-            # No bar where nobody watches or waits.
-            tqdm = pipeline.require("tqdm").tqdm
-            bar = {"desc": "Preparing pictures", "unit": "", "delay": 2, "leave": False, "disable": None}
-            return path, list(tqdm(done, total=len(examples), **bar))
+            faults = []
+            watched = sys.stdout is not None and sys.stdout.isatty()
+            progress = keras.utils.Progbar(len(examples), verbose=int(watched), unit_name="picture")
+            started = time.monotonic()
+            for fault in pool.map(place, itertools.count(), examples):
+                faults.append(fault)
+                # No bar where nobody waits.
+                if time.monotonic() - started > 2:
+                    progress.update(len(faults))
+            return path, faults
     except BaseException:
         os.remove(path)
         raise

@@ -9,15 +9,19 @@ from typing import ClassVar
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import ArrayLike
 
 from keras_genzoo import pixels, presets
 from keras_genzoo.models.classifier import Classifier
+from keras_genzoo.presets import folders
 from keras_genzoo.presets.folders import WEIGHTS, fingerprint
+from keras_genzoo.presets.resolution import cache_folder
 
-INCEPTION_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1"
+INCEPTION_URL = "https://tfhub.dev/tensorflow/tfgan/eval/inception/1?tf-hub-format=compressed"
+SAVED_MODEL = "saved_model.pb"
 
 
-def extractor(name):
+def extractor(name: "str | os.PathLike | Extractor") -> "Extractor":
     """Loads an extractor of features.
 
     | name | network | metrics are called |
@@ -34,7 +38,7 @@ def extractor(name):
 
     Raises:
         ValueError: If the name is unknown, or files differ from a given hash.
-        ImportError: If `"inception"` lacks a package.
+        ImportError: If `"inception"` lacks TensorFlow.
         OSError: If the files are neither on this machine nor can be downloaded.
 
     Example:
@@ -72,13 +76,13 @@ class Extractor:
         num_classes: Int, number of classes of the data that the logits are of, or None.
     """
 
-    metric_names: ClassVar = {}
-    resizing = None
+    metric_names: ClassVar[dict[str, str]] = {}
+    resizing: str | None = None
     gives_logits = False
     image_shape = None
     num_classes = None
 
-    def __call__(self, images):
+    def __call__(self, images: ArrayLike) -> tuple[np.ndarray, np.ndarray | None]:
         """Computes the features of images, and logits where there are any.
 
         Args:
@@ -100,7 +104,7 @@ class ClassifierExtractor(Extractor):
         name: Name or folder of the preset.
     """
 
-    metric_names: ClassVar = {
+    metric_names: ClassVar[dict[str, str]] = {
         "frechet_distance": "classifier_frechet_distance",
         "kernel_distance": "classifier_kernel_distance",
         "inception_score": "classifier_score",
@@ -125,12 +129,12 @@ class _ColourExtractor(Extractor):
     Subclasses set `image_size` and implement `features_of`.
     """
 
-    image_size = None
+    image_size: int
     # Images at once: 50 of Inception's size take 54 MB, and the network's maps several times that.
     batch_size = 50
 
     @property
-    def resizing(self):
+    def resizing(self):  # type: ignore[override]
         return f"bilinear to {self.image_size}x{self.image_size}, not antialiased"
 
     def __call__(self, images):
@@ -162,11 +166,11 @@ class _ColourExtractor(Extractor):
 
 
 class InceptionExtractor(_ColourExtractor):
-    """The Inception network of the original FID, as TF-GAN publishes it for `tensorflow_hub`.
+    """The Inception network of the original FID, a SavedModel that TF-GAN publishes on TensorFlow Hub.
 
-    Fetched at first use, then in the cache of `tensorflow_hub` (`TFHUB_CACHE_DIR`). For a machine without a
-    network `KERAS_GENZOO_INCEPTION` names the folder of a copy. No published hash of the module was found, so
-    that none is pinned here: the protocol records the hash of the files that were used, and they are refused
+    Downloaded at first use, to the folder `keras_genzoo/inception` in Keras' home folder. For a machine without
+    a network `KERAS_GENZOO_INCEPTION` names the folder of a copy. No published hash of the SavedModel was found,
+    so that none is pinned here: the protocol records the hash of the files that were used, and they are refused
     where `KERAS_GENZOO_INCEPTION_SHA256` is set and differs. The hash is of the list that `sha256sum` prints:
 
     ```shell
@@ -181,30 +185,36 @@ class InceptionExtractor(_ColourExtractor):
 
     name = "inception"
     image_size = 299
-    metric_names: ClassVar = {
+    metric_names: ClassVar[dict[str, str]] = {
         "frechet_distance": "frechet_inception_distance",
         "kernel_distance": "kernel_inception_distance",
     }
     gives_logits = True
 
     def __init__(self):
-        hub = _require_tensorflow_hub()
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise ImportError(
+                f"The extractor 'inception' needs TensorFlow, which could not be imported ({error}). Install it with "
+                "`pip install tensorflow`."
+            ) from error
         folder = os.environ.get("KERAS_GENZOO_INCEPTION")
-        if folder and not (Path(folder) / "saved_model.pb").is_file():
+        if folder and not (Path(folder) / SAVED_MODEL).is_file():
             raise ValueError(
-                "`KERAS_GENZOO_INCEPTION` must be the folder of the SavedModel, with saved_model.pb in it. "
+                f"`KERAS_GENZOO_INCEPTION` must be the folder of the SavedModel, with {SAVED_MODEL} in it. "
                 f"Received: {folder!r}. Unset it to download {INCEPTION_URL}."
             )
-        folder = folder or _downloaded(hub)
+        folder = folder or _downloaded()
         self.sha256 = sha256_of_folder(folder)
         expected = os.environ.get("KERAS_GENZOO_INCEPTION_SHA256")
         if expected and expected.lower() != self.sha256:
             raise ValueError(
-                f"The Inception module in {folder} has the sha256 {self.sha256}, but "
+                f"The SavedModel in {folder} has the sha256 {self.sha256}, but "
                 f"`KERAS_GENZOO_INCEPTION_SHA256` is {expected!r}. Delete the folder to fetch it again, or "
                 "correct the variable."
             )
-        self._module = hub.load(str(folder))
+        self._module = tf.saved_model.load(str(folder))
         self.feature_dim = self.features_of(np.zeros((1, 299, 299, 3), "float32"))[0].shape[1]
 
     def features_of(self, images):
@@ -254,7 +264,7 @@ class KerasApplicationsExtractor(_ColourExtractor):
         self.feature_dim = self._network.output_shape[-1]
         digest = hashlib.sha256()
         for values in self._network.get_weights():
-            digest.update(np.ascontiguousarray(values))
+            digest.update(np.ascontiguousarray(values).data)
         self.sha256 = digest.hexdigest()
 
     def features_of(self, images):
@@ -284,30 +294,29 @@ _IMAGE_SIZES = {
 }
 
 
-def sha256_of_folder(folder):
+def sha256_of_folder(folder: str | os.PathLike) -> str:
     """SHA-256 of the `sha256sum` lines of a folder's files, sorted by path; see `InceptionExtractor`."""
     files = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*") if path.is_file()}
     lines = [f"{fingerprint(files[name])['sha256']}  {name}\n" for name in sorted(files)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _require_tensorflow_hub():
-    try:
-        import tensorflow_hub
-    except ImportError as error:
-        raise ImportError(
-            f"The extractor 'inception' needs the package tensorflow_hub, which could not be imported ({error}). "
-            "Install it with `pip install tensorflow tensorflow-hub 'setuptools<81'`."
-        ) from error
-    return tensorflow_hub
-
-
-def _downloaded(hub):
-    try:
-        return hub.resolve(INCEPTION_URL)
-    # `tensorflow_hub` lets the errors of whatever it went through pass.
-    except Exception as error:
-        raise ConnectionError(
-            f"Could not download {INCEPTION_URL}: {error}. On a machine without a network set "
-            "KERAS_GENZOO_INCEPTION to the folder of a copy of that SavedModel."
-        ) from error
+def _downloaded() -> Path:
+    """The folder of the SavedModel in the cache, downloaded if it is not there."""
+    folder = cache_folder() / "inception"
+    if (folder / SAVED_MODEL).is_file():
+        return folder
+    with folders.temporary_sibling(folder, "Set KERAS_HOME to a folder that can be written.") as fresh:
+        try:
+            archive = {"extract": True, "archive_format": "tar"}
+            keras.utils.get_file("inception", INCEPTION_URL, cache_dir=str(fresh), cache_subdir="", **archive)
+            if not (fresh / "inception" / SAVED_MODEL).is_file():
+                raise ValueError("what the server sent is not the archive of a SavedModel")
+        # `get_file` raises bare exceptions for what the server answers.
+        except Exception as error:
+            raise ConnectionError(
+                f"Could not download {INCEPTION_URL}: {error}. On a machine without a network set "
+                "KERAS_GENZOO_INCEPTION to the folder of a copy of that SavedModel."
+            ) from error
+        folders.replace(folder, fresh / "inception")
+    return folder

@@ -1,9 +1,10 @@
 """Features as the measures take them: two float64 arrays of one dimension."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def checked(features, argument):
+def checked(features: ArrayLike, argument: str) -> np.ndarray:
     """Returns features as a float64 array `(num, feature_dim)`.
 
     Args:
@@ -27,7 +28,7 @@ def checked(features, argument):
     return features
 
 
-def checked_pair(real, fake):
+def checked_pair(real: ArrayLike, fake: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Returns the features of real and of generated images, as `checked` does, of one length."""
     real, fake = checked(real, "real"), checked(fake, "fake")
     if real.shape[1] != fake.shape[1]:

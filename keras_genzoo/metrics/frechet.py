@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked
 
@@ -21,12 +22,12 @@ class Moments:
     array([1., 1.])
     """
 
-    def __init__(self, feature_dim):
+    def __init__(self, feature_dim: int) -> None:
         self.count = 0
         self.mean = np.zeros(feature_dim)
         self._scatter = np.zeros((feature_dim, feature_dim))
 
-    def update(self, features):
+    def update(self, features: ArrayLike) -> None:
         """Adds a batch of features, array `(num, feature_dim)`.
 
         Source: Chan, Golub & LeVeque 1983, equations 1.5 (pairwise update, stable for any order of batches).
@@ -46,14 +47,14 @@ class Moments:
         self.count = total
 
     @property
-    def covariance(self):
+    def covariance(self) -> np.ndarray:
         """Unbiased covariance, `(feature_dim, feature_dim)`."""
         if self.count < 2:
             raise ValueError(f"A covariance needs at least 2 feature vectors. Received: {self.count}")
         return self._scatter / (self.count - 1)
 
 
-def frechet_distance(real, fake):
+def frechet_distance(real: "ArrayLike | Moments", fake: "ArrayLike | Moments") -> float:
     """Computes the Frechet distance between two Gaussians, from their moments or from features.
 
     `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))`, with the square roots by symmetric

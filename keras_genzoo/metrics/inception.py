@@ -1,11 +1,14 @@
 """The Inception score of class probabilities."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked
 
 
-def inception_score(predictions, num_splits=10, from_logits=True):
+def inception_score(
+    predictions: ArrayLike, num_splits: int = 10, from_logits: bool = True
+) -> tuple[float, float]:
     """Computes the exponential of the mean divergence of `p(class | image)` from `p(class)`.
 
     Args:

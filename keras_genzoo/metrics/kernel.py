@@ -1,11 +1,14 @@
 """The kernel distance between two sets of features."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked_pair
 
 
-def kernel_distance(real, fake, num_subsets=100, subset_size=1000, seed=0):
+def kernel_distance(
+    real: ArrayLike, fake: ArrayLike, num_subsets: int = 100, subset_size: int = 1000, seed: int = 0
+) -> tuple[float, float]:
     """Computes the kernel distance, KID of Inception features: an unbiased estimate of a squared MMD.
 
     The kernel is `(x . y / feature_dim + 1)^3`. The estimate is made on random subsets without replacement,

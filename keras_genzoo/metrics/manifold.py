@@ -1,6 +1,7 @@
 """Fidelity and diversity apart, by spheres that reach to each feature's nearest neighbours."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked_pair
 
@@ -8,7 +9,7 @@ from keras_genzoo.metrics.features import checked_pair
 _BLOCK = 16_000_000
 
 
-def precision_recall(real, fake, num_neighbours=3):
+def precision_recall(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 3) -> tuple[float, float]:
     """Computes improved precision and recall.
 
     Precision is the share of generated features within the sphere of a real one, recall the share of real
@@ -40,7 +41,7 @@ def precision_recall(real, fake, num_neighbours=3):
     return float(in_real.mean()), float(in_fake.mean())
 
 
-def density_coverage(real, fake, num_neighbours=5):
+def density_coverage(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 5) -> tuple[float, float]:
     """Computes density and coverage, which outliers and the number of generated features sway less.
 
     Density is the mean number of spheres of real features that a generated one lies in, over

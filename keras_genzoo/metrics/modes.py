@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked
 
@@ -22,7 +23,7 @@ class ClassStatistics(NamedTuple):
     reverse_kl: float
 
 
-def mode_statistics(points, centers, stddev):
+def mode_statistics(points: ArrayLike, centers: ArrayLike, stddev: float) -> ModeStatistics:
     """Counts the modes of a mixture of equally likely Gaussians that samples cover.
 
     A sample is of high quality within 3 standard deviations of the nearest centre, in Euclidean distance; in
@@ -63,7 +64,7 @@ def mode_statistics(points, centers, stddev):
     )
 
 
-def class_statistics(labels, num_classes):
+def class_statistics(labels: ArrayLike, num_classes: int) -> ClassStatistics:
     """Counts the classes among samples that a classifier has read, each class a mode.
 
     Args:

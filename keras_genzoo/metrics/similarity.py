@@ -1,6 +1,7 @@
 """The likeness of pairs of images."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_genzoo import pixels
 
@@ -10,7 +11,7 @@ _K1, _K2 = 0.01, 0.03
 _BATCH = 64
 
 
-def ssim(first, second):
+def ssim(first: ArrayLike, second: ArrayLike) -> np.ndarray:
     """Computes the structural similarity of pairs of images.
 
     The mean over all places of an 11x11 Gaussian window (standard deviation 1.5) within the image and over
@@ -37,7 +38,7 @@ def ssim(first, second):
     return _in_batches(_ssim, first, second)
 
 
-def psnr(first, second):
+def psnr(first: ArrayLike, second: ArrayLike) -> np.ndarray:
     """Computes the peak signal-to-noise ratio of pairs of images, in decibels.
 
     Args:
@@ -62,7 +63,7 @@ def psnr(first, second):
         return -10 * np.log10(_in_batches(squared_error, first, second) / np.prod(first.shape[1:]))
 
 
-def squared_error(first, second):
+def squared_error(first: ArrayLike, second: ArrayLike) -> np.ndarray:
     """Squared error of pairs of images on the scale from 0 to 1, summed over pixels and channels: `(num,)`."""
     return np.square(_unit(first) - _unit(second)).sum(axis=(1, 2, 3))
 

@@ -1,13 +1,21 @@
 """The sliced Wasserstein distance between patches of images (Karras et al. 2018), which needs no network."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 SMALLEST_SIDE = 16
 # Images worked on at once.
 _CHUNK = 500
 
 
-def sliced_wasserstein(real, fake, num_patches=128, patch_size=7, num_projections=512, seed=0):
+def sliced_wasserstein(
+    real: ArrayLike,
+    fake: ArrayLike,
+    num_patches: int = 128,
+    patch_size: int = 7,
+    num_projections: int = 512,
+    seed: int = 0,
+) -> dict[int, float]:
     """Distances between patches of real and generated images, at each level of their Laplacian pyramids.
 
     A level's patches are normalised channel by channel to mean 0 and standard deviation 1, each set by itself. Their
@@ -69,7 +77,7 @@ def sliced_wasserstein(real, fake, num_patches=128, patch_size=7, num_projection
 def _patches_of_levels(images, num_patches, patch_size, seed):
     """Dict of height -> patches of all images, `(num * num_patches, patch_size, patch_size, channels)`."""
     rng = np.random.default_rng([seed, 0])
-    parts = {}
+    parts: dict[int, list[np.ndarray]] = {}
     for first in range(0, len(images), _CHUNK):
         for level in laplacian_pyramid(images[first : first + _CHUNK]):
             num, height, width, _ = level.shape
@@ -110,7 +118,7 @@ def _blurred(images):
         padding = [(0, 0)] * 4
         padding[axis] = (2, 2)
         padded = np.pad(images, padding, mode="reflect")
-        size = images.shape[axis]
+        size = padded.shape[axis] - 4
         images = sum(
             np.float32(weight / 16) * np.take(padded, range(first, first + size), axis=axis)
             for first, weight in enumerate((1, 4, 6, 4, 1))

@@ -3,7 +3,7 @@
 from keras_genzoo.presets.folders import SAMPLES
 
 
-def render(metadata):
+def render(metadata: dict) -> str:
     """Writes the card of a preset.
 
     Args:

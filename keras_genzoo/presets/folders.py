@@ -7,6 +7,9 @@ import math
 import os
 import shutil
 import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -18,7 +21,7 @@ SAMPLES = "samples.png"
 LOADED = (CONFIG, METADATA, WEIGHTS)
 
 
-def problem_of(folder, files):
+def mismatch(folder: Path, files: dict[str, dict]) -> str | None:
     """Compares files with what is expected of them.
 
     Args:
@@ -44,18 +47,18 @@ def problem_of(folder, files):
     return None
 
 
-def fingerprints(folder, names=(CONFIG, WEIGHTS, SAMPLES)):
+def fingerprints(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS, SAMPLES)) -> dict[str, dict]:
     """Returns the fingerprints of those of the named files that the folder holds, by name."""
     return {name: fingerprint(folder / name) for name in names if (folder / name).is_file()}
 
 
-def fingerprint(path):
+def fingerprint(path: Path) -> dict:
     with open(path, "rb") as file:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
 
 
 @contextlib.contextmanager
-def temporary_sibling(target, hint):
+def temporary_sibling(target: Path, hint: str) -> Iterator[Path]:
     """Yields an empty folder beside `target`, on the same disk so that a rename can move it there.
 
     Whatever is still in it when the block ends, well or not, is deleted. An error says `hint`.
@@ -71,7 +74,7 @@ def temporary_sibling(target, hint):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def replace(target, fresh):
+def replace(target: Path, fresh: Path) -> None:
     """Moves the complete folder `fresh` to `target`; what was there comes back if that fails."""
     retired = fresh.with_name(f"{fresh.name}-retired")
     if target.exists():
@@ -85,11 +88,11 @@ def replace(target, fresh):
     shutil.rmtree(retired, ignore_errors=True)
 
 
-def read_json(path):
+def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def json_safe(content):
+def json_safe(content: Any) -> Any:
     """The content with the strings `"inf"`, `"-inf"` and `"nan"` for the floats that JSON cannot hold."""
     if isinstance(content, dict):
         return {key: json_safe(value) for key, value in content.items()}

@@ -1,9 +1,10 @@
 """What makes a model a preset: a folder with its config, weights, metadata and card."""
 
 import json
+import os
 import shutil
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHT
 from keras_genzoo.presets.resolution import resolve
 
 
-def load(name_or_path, load_weights=True):
+def load(name_or_path: str | os.PathLike, load_weights: bool = True) -> "PresetModel":
     """Loads a preset of any model class.
 
     Args:
@@ -57,6 +58,8 @@ class PresetModel:
     ```
     """
 
+    networks: dict[str, keras.Model]
+
     # What the card tells a reader to type once the preset is loaded as `model`.
     preset_usage: ClassVar = {
         "python": "images = model.sample(16, seed=0)",
@@ -64,15 +67,15 @@ class PresetModel:
     }
 
     @property
-    def preset_networks(self):
+    def preset_networks(self) -> dict[str, keras.Model]:
         """Dictionary from names to the networks whose weights a preset stores, by default `networks`."""
         return self.networks
 
-    def preset_weights_loaded(self):
+    def preset_weights_loaded(self) -> None:
         """Called when `preset_networks` have got a preset's weights; may set networks that it leaves out."""
 
     @classmethod
-    def from_preset(cls, name_or_path, load_weights=True):
+    def from_preset(cls, name_or_path: str | os.PathLike, load_weights: bool = True) -> Self:
         """Loads a model from a preset, checking the hash of every file first.
 
         A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), then in
@@ -112,7 +115,13 @@ class PresetModel:
             model.preset_weights_loaded()
         return model
 
-    def save_to_preset(self, path, metadata=None, samples=None, overwrite=False):
+    def save_to_preset(
+        self,
+        path: str | os.PathLike,
+        metadata: dict | None = None,
+        samples: str | os.PathLike | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Saves config, network weights, metadata and a card as a folder that `from_preset` loads.
 
         The state of optimizers is not saved: use `save()` to continue training. The folder appears complete

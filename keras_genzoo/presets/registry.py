@@ -1,6 +1,7 @@
 """The released presets, as data written by `tools/publish.py`."""
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 from keras_genzoo.presets import folders
@@ -8,7 +9,7 @@ from keras_genzoo.presets import folders
 PATH = Path(__file__).with_name("registry.json")
 
 
-def names():
+def names() -> list[str]:
     """Returns the names of the released presets, sorted.
 
     Example:
@@ -21,7 +22,7 @@ def names():
     return sorted(folders.read_json(PATH))
 
 
-def describe(name):
+def describe(name: str) -> dict:
     """Returns what the registry knows of a released preset, without loading it.
 
     Args:
@@ -52,7 +53,7 @@ def describe(name):
     return entries[name]
 
 
-def alike(name, names):
+def alike(name: str, names: Iterable[str]) -> list[str]:
     """Names that one may have meant: those that begin with `name`, then those that hold it, then close ones."""
     names, name = sorted(names), name.lower()
     begin = [each for each in names if name and each.startswith(name)]

@@ -8,7 +8,7 @@ from keras_genzoo.presets import folders, registry
 from keras_genzoo.presets.folders import CONFIG, LOADED, METADATA, WEIGHTS
 
 
-def resolve(name_or_path):
+def resolve(name_or_path: str | os.PathLike) -> Path:
     """Finds the folder of a preset and verifies its files.
 
     A folder that holds a preset is taken as it is and verified against its own metadata. Anything else must
@@ -37,15 +37,15 @@ def resolve(name_or_path):
     files = registry.describe(name)["files"]
     bundled = checkpoints_folder() / name
     if (bundled / CONFIG).is_file():
-        if problem := folders.problem_of(bundled, files):
+        if mismatch := folders.mismatch(bundled, files):
             raise ValueError(
-                f"Preset {name!r}: {problem} Restore the folder, for example with `git checkout`."
+                f"Preset {name!r}: {mismatch} Restore the folder, for example with `git checkout`."
             )
         return bundled
     return _cached(name, files, bundled)
 
 
-def metadata(name_or_path):
+def metadata(name_or_path: str | os.PathLike) -> dict:
     """Returns the content of a preset's `metadata.json`, after the checks of `from_preset`.
 
     Args:
@@ -63,7 +63,7 @@ def metadata(name_or_path):
     return folders.read_json(resolve(name_or_path) / METADATA)
 
 
-def checkpoints_folder():
+def checkpoints_folder() -> Path:
     """The folder of the checkpoints that come with a checkout; a package installed from a wheel has none."""
     beside_the_package = Path(__file__).resolve().parents[2] / "checkpoints"
     return Path(os.environ.get("KERAS_GENZOO_CHECKPOINTS") or beside_the_package)
@@ -77,28 +77,33 @@ def _verified_by_its_metadata(folder):
         )
     try:
         files = folders.read_json(folder / METADATA)["files"]
-        problem = folders.problem_of(folder, {name: files[name] for name in (CONFIG, WEIGHTS, *files)})
+        mismatch = folders.mismatch(folder, {name: files[name] for name in (CONFIG, WEIGHTS, *files)})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{folder / METADATA} is damaged ({error!r}). Copy or save the preset again."
         ) from error
-    if problem:
-        raise ValueError(f"{problem} Copy or save the preset again.")
+    if mismatch:
+        raise ValueError(f"{mismatch} Copy or save the preset again.")
     return folder
 
 
-def _cached(name, files, bundled):
+def cache_folder() -> Path:
+    """The folder of what has been downloaded, in Keras' home folder."""
     home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
-    folder = Path(home).expanduser() / "keras_genzoo" / name
+    return Path(home).expanduser() / "keras_genzoo"
+
+
+def _cached(name, files, bundled):
+    folder = cache_folder() / name
     base_url = os.environ.get("KERAS_GENZOO_BASE_URL")
-    problem = folders.problem_of(folder, files)
-    if not problem:
+    mismatch = folders.mismatch(folder, files)
+    if not mismatch:
         return folder
     if base_url:
         return _download(name, files, base_url, folder)
     if folder.exists():
         raise ValueError(
-            f"Preset {name!r}: {problem} Delete the folder {folder}, or set KERAS_GENZOO_BASE_URL to the "
+            f"Preset {name!r}: {mismatch} Delete the folder {folder}, or set KERAS_GENZOO_BASE_URL to the "
             "address of a server with the presets to download it again."
         )
     raise FileNotFoundError(
@@ -124,15 +129,15 @@ def _download(name, files, base_url, folder):
                     f"Could not download {filename} of preset {name!r}: {error}. Check that "
                     f"KERAS_GENZOO_BASE_URL={base_url!r} can be reached and serves the preset."
                 ) from error
-            if problem := folders.problem_of(fresh, {filename: files[filename]}):
+            if mismatch := folders.mismatch(fresh, {filename: files[filename]}):
                 raise ValueError(
-                    f"Preset {name!r}: {problem} It came from {url} and was not kept: try again, or set "
+                    f"Preset {name!r}: {mismatch} It came from {url} and was not kept: try again, or set "
                     "KERAS_GENZOO_BASE_URL to another server."
                 )
         try:
             os.replace(fresh, folder)
         except OSError:
             # Either the damaged copy is in the way, or the intact one of a process that was faster.
-            if folders.problem_of(folder, files):
+            if folders.mismatch(folder, files):
                 folders.replace(folder, fresh)
     return folder

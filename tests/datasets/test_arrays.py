@@ -204,4 +204,4 @@ def test_imports_without_tensorflow_and_says_what_to_install():
     assert report["classes"] == 10
     assert "`tensorflow_datasets`" in report["arrays"]
     assert "`tensorflow`" in report["from_arrays"]
-    assert "pip install tensorflow tensorflow-datasets" in report["from_arrays"]
+    assert 'pip install "keras_genzoo[datasets]"' in report["from_arrays"]

@@ -1,6 +1,7 @@
 """Networks that give the features: the zoo's classifiers, Inception, and those of Keras."""
 
 import subprocess
+import tarfile
 
 import keras
 import numpy as np
@@ -118,16 +119,32 @@ class TestInception:
         ):
             metrics.extractor("inception")
 
-    def test_without_a_network_the_message_names_the_way_out(self, monkeypatch):
-        hub = pytest.importorskip("tensorflow_hub")
+    def test_it_is_downloaded_once(self, inception_folder, tmp_path, monkeypatch):
+        expected = metrics.extractor("inception").sha256
+        with tarfile.open(tmp_path / "module.tar.gz", "w:gz") as archive:
+            archive.add(inception_folder, ".")
+        monkeypatch.delenv("KERAS_GENZOO_INCEPTION")
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+        monkeypatch.setattr(extractors, "INCEPTION_URL", (tmp_path / "module.tar.gz").as_uri())
+        for _ in range(2):
+            extractor = metrics.extractor("inception")
+            assert (extractor.sha256, extractor.feature_dim) == (expected, 3)
+            (tmp_path / "module.tar.gz").unlink(missing_ok=True)
+        assert [path.name for path in (tmp_path / "home" / "keras_genzoo").iterdir()] == ["inception"]
 
-        def unreachable(url):
-            raise OSError(f"cannot reach {url}")
-
+    @pytest.mark.filterwarnings("ignore:Could not extract archive")
+    def test_without_a_network_the_message_names_the_way_out(self, tmp_path, monkeypatch):
+        pytest.importorskip("tensorflow")
         monkeypatch.delenv("KERAS_GENZOO_INCEPTION", raising=False)
-        monkeypatch.setattr(hub, "resolve", unreachable)
-        with pytest.raises(ConnectionError, match=r"tfgan/eval/inception/1: .* set KERAS_GENZOO_INCEPTION"):
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        page = tmp_path / "page.html"
+        monkeypatch.setattr(extractors, "INCEPTION_URL", page.as_uri())
+        with pytest.raises(ConnectionError, match=r"page\.html: .* set KERAS_GENZOO_INCEPTION"):
             metrics.extractor("inception")
+        page.write_text("Log in first.")
+        with pytest.raises(ConnectionError, match="what the server sent is not the archive of a SavedModel"):
+            metrics.extractor("inception")
+        assert list((tmp_path / "keras_genzoo").iterdir()) == []
 
 
 class TestKerasApplications:

@@ -71,22 +71,24 @@ def test_a_new_result_reaches_card_and_registry(publish, published, capsys):
     assert "samples.png" in registry.describe("toy_gan")["files"]
 
 
+@pytest.fixture
+def asked(program, published, monkeypatch, tmp_path):
+    """List of what `evaluate` is asked for; it answers with a recall of 0.25."""
+    asked = []
+
+    def evaluate(model, **arguments):
+        asked.append((type(model), arguments))
+        return [{"metric": "recall", "value": 0.25, "protocol": {"dataset": "toys"}}]
+
+    monkeypatch.setattr(program.metrics, "evaluate", evaluate)
+    monkeypatch.setattr(program, "ROOT", tmp_path)
+    edit_metadata(published, recipe="toy_gan.toml", evaluation={"dataset": "old toys"})
+    assert program.main(["card", "toy_gan"]) == 0
+    return asked
+
+
 class TestUpdate:
     """Measuring again: the results change, and with them the card and the registry, and nothing else."""
-
-    @pytest.fixture
-    def asked(self, program, published, monkeypatch, tmp_path):
-        asked = []
-
-        def evaluate(model, **arguments):
-            asked.append((type(model), arguments))
-            return [{"metric": "recall", "value": 0.25, "protocol": {"dataset": "toys"}}]
-
-        monkeypatch.setattr(program.metrics, "evaluate", evaluate)
-        monkeypatch.setattr(program, "ROOT", tmp_path)
-        edit_metadata(published, recipe="toy_gan.toml", evaluation={"dataset": "old toys"})
-        assert program.main(["card", "toy_gan"]) == 0
-        return asked
 
     def test_by_the_recipe(self, publish, published, asked, tmp_path):
         (tmp_path / "toy_gan.toml").write_text(
@@ -122,6 +124,31 @@ class TestUpdate:
         flip_byte(published / "model.weights.h5")
         assert publish(["update", "toy_gan"]) == 1 and asked == []
         assert "model.weights.h5 is damaged" in capsys.readouterr().err
+
+
+def test_check_measures_what_the_cards_tell(publish, published, asked, capsys):
+    assert publish(["check"]) == 0 and asked == []
+    assert publish(["check", "--evaluate", "--data-dir", "originals"]) == 1
+    assert asked == [(ToyGAN, {"dataset": "old toys", "data_dir": "originals"})]
+    assert "toy_gan: measured [('recall', {'dataset': 'toys'})], where" in capsys.readouterr().err
+    for told, status in ((0.25, 0), (0.2501, 0), (0.26, 1)):
+        edit_metadata(
+            published, results=[{"metric": "recall", "value": told, "protocol": {"dataset": "toys"}}]
+        )
+        assert publish(["card", "toy_gan"]) == 0
+        assert publish(["check", "--evaluate"]) == status
+    assert "toy_gan: recall is 0.25, where 0.26 is told." in capsys.readouterr().err
+
+
+def test_the_expected_results_are_of_few_samples(program, publish, published, asked, tmp_path, monkeypatch):
+    monkeypatch.setattr(program, "EXPECTED", tmp_path / "expected.json")
+    folders.write_json(program.EXPECTED, {"another": {"recall": 1.0}})
+    for num_samples, fewer in ((10_000, 1000), (372, 372)):
+        edit_metadata(published, evaluation={"dataset": "toys", "num_samples": num_samples})
+        assert publish(["card", "toy_gan"]) == 0
+        assert publish(["expected", "toy_gan"]) == 0
+        assert asked.pop() == (ToyGAN, {"dataset": "toys", "num_samples": fewer, "data_dir": None})
+    assert folders.read_json(program.EXPECTED) == {"another": {"recall": 1.0}, "toy_gan": {"recall": 0.25}}
 
 
 def test_a_checkpoint_that_comes_or_goes_is_noticed(publish, published, capsys):

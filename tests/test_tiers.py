@@ -1,0 +1,65 @@
+"""The tiers of the tests, by a small suite of one test of each kind."""
+
+import pytest
+
+from tests import conftest
+
+pytest_plugins = "pytester"
+
+SUITE = """
+import pytest
+
+def test_plain(): pass
+
+@pytest.mark.slow
+def test_slow(): pass
+
+@pytest.mark.slow
+@pytest.mark.representative
+def test_representative(): pass
+
+@pytest.mark.any_backend
+def test_any_backend(): pass
+
+@pytest.mark.tensorflow
+def test_tensorflow(): pass
+"""
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Function that runs the suite; returns the names of the tests that passed, and what pytest wrote."""
+    pytester.makepyfile(SUITE)
+    markers = ("slow", "representative", "any_backend", "tensorflow")
+    pytester.makeini("[pytest]\nmarkers =\n" + "\n".join(f"    {marker}:" for marker in markers))
+
+    def run(*options, backend="tensorflow"):
+        monkeypatch.setattr(conftest, "BACKEND", backend)
+        result = pytester.runpytest("-p", "tests.conftest", "-rp", "--strict-markers", *options)
+        assert result.ret == 0
+        passed = {line.rpartition("::test_")[2] for line in result.outlines if line.startswith("PASSED")}
+        return passed, result.stdout.str()
+
+    return run
+
+
+# Processes of pytest-xdist import Keras.
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("-n", "1"), marks=pytest.mark.slow)], ids=["", "xdist"]
+)
+def test_what_the_default_tier_leaves_out_is_told(run, options):
+    passed, output = run(*options)
+    assert passed == {"plain", "any_backend", "tensorflow"}
+    assert "2 tests of the full tier were left out: `pytest --all` runs them." in output
+
+
+def test_the_full_tier_is_everything(run):
+    passed, output = run("--all")
+    assert passed == {"plain", "slow", "representative", "any_backend", "tensorflow"}
+    assert "left out" not in output
+
+
+def test_another_backend_runs_what_depends_on_it(run):
+    passed, output = run(backend="jax")
+    assert passed == {"plain", "representative"}
+    assert "2 tests of the full tier were left out" in output and "1 skipped" in output
