@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, likelihoods, pixels
+from keras_genzoo.backends import keras_private
 from keras_genzoo.layers import GaussianMixture
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import argument_or_own
@@ -166,8 +167,7 @@ class Autoencoder(LatentModel):
             return GaussianMixture(num_components, self.latent_dim)
 
     def _set_prior(self, prior):
-        # Keras would go on saving a layer that is replaced.
-        self._tracker.untrack(self.prior)
+        keras_private.remove_layer(self, self.prior)
         self.prior = prior
 
     def training_begins(self):

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
+from keras_genzoo.backends import keras_private
 from keras_genzoo.models.options import (
     NumClasses,
     OptionalPositive,
@@ -164,7 +165,7 @@ class GenerativeModel(ZooModel):
         )
         given = {player: keras.optimizers.get(value) for player, value in optimizers.items() if value}
         # Keras' own would stand beside a family's loss of that name.
-        self._loss_tracker = None
+        keras_private.drop_loss_tracker(self)
         with backends.strategy_scope(self):
             chosen = {**self.default_optimizers(), **given}
             if len({id(optimizer) for optimizer in chosen.values()}) < len(chosen):
@@ -173,7 +174,7 @@ class GenerativeModel(ZooModel):
                     f"Each of {arguments} must be an object of its own: an optimizer keeps the moments of the "
                     "variables it was built on. Make two."
                 )
-            self._compile_config = keras.saving.serialize_keras_object(
+            self._arguments_of_compile = keras.saving.serialize_keras_object(
                 {
                     "optimizers": chosen,
                     "run_eagerly": run_eagerly,
@@ -196,7 +197,7 @@ class GenerativeModel(ZooModel):
         half_precision = any(
             layer.compute_dtype == "float16"
             for network in self.networks.values()
-            for layer in network._flatten_layers()
+            for layer in keras_private.layers_of(network)
         )
         if half_precision and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -228,7 +229,7 @@ class GenerativeModel(ZooModel):
             )
 
     def get_compile_config(self):
-        return self._compile_config
+        return self._arguments_of_compile
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)

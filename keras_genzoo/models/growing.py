@@ -20,12 +20,13 @@ class Growing(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._thread = threading.get_ident()
         self._largest_batch = 0
+        self._steps_per_execution = self.model.steps_per_execution
         self._follow()
 
     def on_train_batch_begin(self, batch, logs=None):
         self._follow_if_due()
-        # Not by `self.model`, which on JAX brings back the state of the step that is running.
-        self._steps += self._model.steps_per_execution
+        # Not of `self.model` now, which on JAX brings back the state of the step that is running.
+        self._steps += self._steps_per_execution
 
     def on_train_batch_end(self, batch, logs=None):
         if threading.get_ident() == self._thread:

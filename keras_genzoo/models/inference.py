@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends
+from keras_genzoo.backends import keras_private
 
 
 class Inference:
@@ -75,7 +76,7 @@ class Inference:
 
 def _state_of(model):
     """What a compiled function has fixed: objects to compare by identity, and values to compare."""
-    layers = list(model._flatten_layers())
+    layers = keras_private.layers_of(model)
     # The networks again: one put back in its place was a layer of the model all the time.
     objects = [*model.variables, *layers, *model.networks.values(), *model.preset_networks.values()]
     values = [layer.dtype_policy.name for layer in layers]

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_genzoo.backends import keras_private
 from keras_genzoo.layers import Pack
 
 
@@ -28,7 +29,7 @@ def check_label_inputs(num_classes, *networks):
 
 def check_for_penalty(network):
     """Refuses a network whose gradient at one sample depends on the batch: a penalty would not be of a sample."""
-    for layer in network._flatten_layers():
+    for layer in keras_private.layers_of(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             raise ValueError(
                 f"The network {network.name!r} has batch normalisation, which makes the gradient at one image "
@@ -43,7 +44,9 @@ def check_for_penalty(network):
 
 def has_batch_normalization(network):
     """Whether an image's output depends on the batch it comes with."""
-    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in network._flatten_layers())
+    return any(
+        isinstance(layer, keras.layers.BatchNormalization) for layer in keras_private.layers_of(network)
+    )
 
 
 def check_history(history_size, batch):
@@ -57,7 +60,7 @@ def check_history(history_size, batch):
 
 def check_packs(network, size):
     """Refuses a batch of `size` images that a network's packs do not fill."""
-    num = next((layer.num for layer in network._flatten_layers() if isinstance(layer, Pack)), 1)
+    num = next((layer.num for layer in keras_private.layers_of(network) if isinstance(layer, Pack)), 1)
     if size % num:
         raise ValueError(
             f"The network {network.name!r} judges packs of {num}, which must fill each batch (of a replica). "

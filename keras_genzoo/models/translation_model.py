@@ -9,6 +9,7 @@ from keras import ops
 from PIL import Image
 
 from keras_genzoo import backends, latent, modalities, pictures, pixels, visualization
+from keras_genzoo.backends import keras_private
 from keras_genzoo.layers import sampling_seeds
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.zoo_model import joined
@@ -350,7 +351,7 @@ def mean_absolute_difference(images, others):
 
 def _sampling_layers(network):
     """The layers of a network whose dropout acts in inference too."""
-    return [layer for layer in network._flatten_layers() if getattr(layer, "sampling", False)]
+    return [layer for layer in keras_private.layers_of(network) if getattr(layer, "sampling", False)]
 
 
 def _is_picture(image):

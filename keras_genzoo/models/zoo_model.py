@@ -8,12 +8,13 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends, conditions, modalities
+from keras_genzoo.backends import keras_private
 from keras_genzoo.models.data_checks import CheckedData, check_batch_sizes
 from keras_genzoo.models.inference import Inference
 from keras_genzoo.presets import PresetModel
 
 
-class ZooModel(PresetModel, keras.Model):
+class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
     """A `keras.Model` that says what it makes, refuses bad data, and whose weight files hold its random state.
 
     A subclass sets `image_shape` and `num_classes` (None where labels are not used), and builds all its layers
@@ -157,15 +158,15 @@ class ZooModel(PresetModel, keras.Model):
             )
             arguments["validation_data"] = (validation_data.x, *rest) if rest else validation_data.x
             watching.enter_context(validation_data.reporting())
-        self._assert_compile_called("fit")
-        self.training_begins()
+        if self.compiled:  # else Keras refuses
+            self.training_begins()
         with watching, data.reporting():
             return super().fit(**arguments)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, after the checks of `fit`."""
-        if kwargs.get("_use_cached_eval_dataset"):
-            # Keras' own call within `fit`, which has checked the data.
+        if keras_private.is_evaluation_of_fit(kwargs):
+            # Its data have been checked.
             return super().evaluate(x, y, *args, **kwargs)
         batch_size = args[0] if args else kwargs.get("batch_size")
         data = CheckedData(self, x, y, batch_size, training=False)
@@ -304,30 +305,20 @@ class ZooModel(PresetModel, keras.Model):
         else:
             export.export_network(self.exported_network(), filepath, format, verbose=verbose)
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras 3.15 takes a batch away to build what is unbuilt, and fails on that of several workers. Here
-        # the constructor and `compile` have built everything.
-        pass
-
     def build_from_config(self, config):
         """The constructor has built the networks."""
 
     def save_own_variables(self, store):
         # Keras leaves seeds out of weight files; without them a resumed run would repeat its noise.
         super().save_own_variables(store)
-        for index, seed in enumerate(self._seed_states()):
+        for index, seed in enumerate(keras_private.seed_states(self)):
             store[f"seed_{index}"] = ops.convert_to_numpy(seed)
 
     def load_own_variables(self, store):
         rest = {name: store[name] for name in store.keys() if not name.startswith("seed_")}
         super().load_own_variables(rest)
-        for index, seed in enumerate(self._seed_states()):
+        for index, seed in enumerate(keras_private.seed_states(self)):
             seed.assign(store[f"seed_{index}"])
-
-    def _seed_states(self):
-        return [
-            variable for variable in self.non_trainable_variables if variable.name == "seed_generator_state"
-        ]
 
 
 def joined(parts):

@@ -1,7 +1,11 @@
 """What is assumed of Keras' private API, one test for each function of `keras_private`."""
 
+import ast
 import functools
 import inspect
+import re
+import sys
+from pathlib import Path
 from unittest import mock
 
 import keras
@@ -9,6 +13,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import keras_genzoo
 from keras_genzoo.backends import keras_private
 
 TESTED = set()
@@ -269,3 +274,70 @@ def test_workers_are_asked_of_the_strategy():
     assert keras_private.is_multi_worker(several)
     trainer.reduce_per_replica(tf.constant([1.0]), several, "auto")
     several.reduce.assert_called_once_with("MEAN", mock.ANY, axis=0)
+
+
+@functools.cache
+def private_names_of(cls):
+    """Names with an underscore that Keras' own bases of a class have, or give to their objects."""
+    names = set()
+    for base in cls.__mro__:
+        if base.__module__.split(".")[0] == "keras":
+            names |= _own_private_names(base)
+    return names
+
+
+@functools.cache
+def _own_private_names(cls):
+    names = [*re.findall(r"\bself\.(_\w+)", inspect.getsource(cls)), *vars(cls)]
+    return {name for name in names if re.match("_[a-z]", name)}
+
+
+KERAS_CLASSES = (
+    keras.Model,
+    keras.Variable,
+    keras.StatelessScope,
+    keras.random.SeedGenerator,
+    keras.optimizers.Adam,
+    keras.optimizers.LossScaleOptimizer,
+    keras.callbacks.Callback,
+    keras.metrics.Mean,
+    keras.utils.PyDataset,
+)
+
+
+def test_no_other_file_uses_private_names():
+    private = set().union(*map(private_names_of, KERAS_CLASSES))
+    root = Path(keras_genzoo.__file__).parent
+    found = []
+    for file in set(root.rglob("*.py")) - {Path(keras_private.__file__)}:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Attribute):
+                name, owner = node.attr, ast.unparse(node.value)
+                # What a class uses of itself is the next test's.
+                is_private = (name in private and owner not in ("self", "cls")) or (owner, name) == (
+                    "keras",
+                    "src",
+                )
+            else:
+                modules = [getattr(node, "module", None)] if isinstance(node, ast.ImportFrom) else []
+                modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                is_private = any(str(module).startswith("keras.src") for module in modules)
+            if is_private:
+                found.append(f"{file.relative_to(root)}:{node.lineno} {ast.unparse(node)}")
+    assert not found, f"Move what Keras keeps private to `keras_private`: {sorted(found)}"
+
+
+def test_no_class_has_a_private_name_of_its_base():
+    """Neither used on purpose, nor given by chance to something else."""
+    found, num_classes = [], 0
+    for module in [module for name, module in sys.modules.items() if name.startswith("keras_genzoo.")]:
+        for definition in ast.parse(Path(module.__file__).read_text()).body:
+            if not isinstance(definition, ast.ClassDef):
+                continue
+            cls = getattr(module, definition.name)
+            private = private_names_of(cls)
+            num_classes += bool(private)
+            used = {node.attr for node in ast.walk(definition) if isinstance(node, ast.Attribute)}
+            found += [f"{cls.__name__}.{name}" for name in sorted((used | {*vars(cls)}) & private)]
+    assert num_classes > 50
+    assert not found, f"Give these another name, or move them to `keras_private`: {found}"
