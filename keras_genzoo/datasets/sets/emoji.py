@@ -93,7 +93,7 @@ register(
     dataclasses.replace(
         _NOTO_TO_TWEMOJI,
         name="noto_twemoji_unpaired",
-        description="the same drawings, pairs broken up in train",
+        description="two drawings of an emoji, pairs broken up in train",
         paired_splits=("test",),
         make=_unpaired,
     )
