@@ -1,26 +1,30 @@
 """What a card reports: results with their protocol, never a bare number."""
 
 import copy
+import os
+from collections.abc import Sequence
 from functools import cached_property
 
 from keras_genzoo import datasets
+from keras_genzoo.metrics.extractors import Extractor
 from keras_genzoo.metrics.extractors import extractor as load_extractor
 from keras_genzoo.metrics.measures import MEASURES, an_extractor
+from keras_genzoo.models.zoo_model import ZooModel
 from keras_genzoo.presets import registry
 
 
 def evaluate(
-    model,
-    dataset,
-    extractor=None,
-    measures=None,
-    num_samples=10_000,
-    seed=0,
-    split="test",
-    data_dir=None,
-    importance_samples=5000,
-    prior=None,
-):
+    model: ZooModel,
+    dataset: str,
+    extractor: str | os.PathLike | Extractor | None = None,
+    measures: Sequence[str] | None = None,
+    num_samples: int = 10_000,
+    seed: int = 0,
+    split: str = "test",
+    data_dir: str | os.PathLike | None = None,
+    importance_samples: int = 5000,
+    prior: str | None = None,
+) -> list[dict]:
     """Measures a model against a data set.
 
     The measures, and what they report:

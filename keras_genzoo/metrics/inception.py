@@ -54,9 +54,9 @@ def _logits(subject):
 def _inception_score(subject):
     """`inception_score`, with the zoo's classifiers `classifier_score`, and its `..._deviation` over the splits.
     Needs an `extractor` with logits."""
-    constants = {"num_splits": 10}
-    values = inception_score(subject.fake_logits, **constants)
-    return subject.mean_and_deviation("inception_score", *values, **constants)
+    num_splits = 10
+    values = inception_score(subject.fake_logits, num_splits)
+    return subject.mean_and_deviation("inception_score", *values, num_splits=num_splits)
 
 
 def _score(probabilities):

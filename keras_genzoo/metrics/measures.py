@@ -4,6 +4,10 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_genzoo.metrics.evaluation import Subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Measure:
     needs: tuple = ()
     abbreviation: str | None = None
 
-    def missing(self, subject):
+    def missing(self, subject: "Subject") -> str | None:
         """What the subject lacks, a string that says what is needed and what was received, or None."""
         if self.ability not in subject.model.abilities:
             return f"a model with `{self.ability}`. Received: model of class {type(subject.model).__name__}"
@@ -33,10 +37,10 @@ class Measure:
 
 
 # Name -> `Measure`.
-MEASURES = {}
+MEASURES: dict[str, Measure] = {}
 
 
-def measure(name, ability, needs=(), abbreviation=None):
+def measure(name: str, ability: str, needs: tuple = (), abbreviation: str | None = None) -> Callable:
     """Decorator that registers a function as a measure; the arguments are those of `Measure`."""
 
     def register(function):
@@ -46,7 +50,7 @@ def measure(name, ability, needs=(), abbreviation=None):
     return register
 
 
-def listing():
+def listing() -> str:
     """The measures as a list in Markdown, for the documentation of `evaluate`."""
     return "\n".join(
         textwrap.indent(f'- `"{each.name}"`: {inspect.getdoc(each.function)}', "      ")[2:]
@@ -54,7 +58,7 @@ def listing():
     ).lstrip()
 
 
-def an_extractor(subject):
+def an_extractor(subject: "Subject") -> str | None:
     """A network that gives features of images of the data and of the model."""
     if subject.extractor is None:
         return "`extractor`: the name of the network that measures the samples. Received: extractor=None"
@@ -65,6 +69,7 @@ def an_extractor(subject):
                 f"an extractor of images of the {owner}'s shape {shape}. {subject.extractor.name!r} takes {taken} "
                 "alone"
             )
+    return None
 
 
 def _without_margin(shape, margin):

@@ -90,7 +90,7 @@ def _sliced_wasserstein(subject):
     constants = {"num_patches": 128, "patch_size": 7, "num_projections": 512}
     distances = sliced_wasserstein(real, subject.samples[: len(real)], **constants, seed=subject.seed)
     values = {f"sliced_wasserstein_{height}": distance for height, distance in distances.items()}
-    values["sliced_wasserstein"] = np.mean(list(distances.values()))
+    values["sliced_wasserstein"] = float(np.mean(list(distances.values())))
     protocol = {**subject.sampling_protocol, "num_fake": len(real), **constants}
     return [
         subject.about_images(subject.with_suffix(metric), value, **protocol)
