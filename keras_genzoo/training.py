@@ -357,10 +357,9 @@ def train(
     recipe.save(output / "recipe.toml")
     watchers = []
     if isinstance(model, models.TranslationModel):
-        watchers.append(callbacks.TranslationGrid(output / "samples", *recipe.source.some_pairs(8, data_dir)))
+        watchers.append(callbacks.TranslationGrid(output / "samples", *recipe.source.examples(8, data_dir)))
     elif isinstance(model, models.GenerativeModel):
-        modes = recipe.source.modes
-        watchers.append(callbacks.SampleGrid(output / "samples", real=modes and modes.centers))
+        watchers.append(callbacks.SampleGrid(output / "samples", real=recipe.source.examples(8, data_dir)))
     if recipe.best:
         # The best epoch is chosen on training images: the card's results are of images never looked at.
         chosen_on = {**recipe.evaluation, "split": "train", "data_dir": data_dir}
@@ -438,12 +437,12 @@ def write_preset(model, recipe, output, data_dir=None):
 def draw(model, recipe, path, data_dir=None):
     """Writes the picture of a card: samples of a fixed seed, or translations of some pictures."""
     if isinstance(model, models.TranslationModel):
-        shown, targets = recipe.source.some_pairs(8, data_dir)
+        shown, targets = recipe.source.examples(8, data_dir)
         scale = max(1, 128 // model.image_shape[0])
         visualization.save_translations(model, shown, path, targets, scale=scale)
     elif len(model.image_shape) == 1:
-        modes = recipe.source.modes
-        visualization.save_scatter(model.sample(1000, seed=0), path, real=modes and modes.centers)
+        centers = recipe.source.examples(8, data_dir)
+        visualization.save_scatter(model.sample(1000, seed=0), path, real=centers)
     elif isinstance(model, models.ProgressiveGAN | models.MSGGAN):
         # The same latents at every level, enlarged to the last one's size, then others at the last.
         strips = [model.sample(12, seed=0, level=level) for level in range(model.num_levels)]

@@ -201,7 +201,7 @@ def test_folders_answer_as_data_sets_do(tmp_path):
     with pytest.warns(UserWarning, match=r"torn\.png"):
         pairs = sources.of({**table, "on_error": "skip"})
         assert (pairs.kind, pairs.num_images, pairs.source_shape) == ("pairs", 3, (8, 8, 1))
-        shown, targets = pairs.some_pairs(8)
+        shown, targets = pairs.examples(8)
     # All there are: the left half is the target, and every file comes once.
     assert shown.shape == (3, 8, 8, 1) and targets.shape == (3, 8, 8, 3)
     loaded = kg.datasets.paired_folder(

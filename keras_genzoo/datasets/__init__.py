@@ -1,12 +1,14 @@
 """Batches for `fit`: images in [-1, 1], by a data set's name, of arrays and of folders of pictures; pairs; points."""
 
+from keras_genzoo.datasets import named, sets  # noqa: F401  The data sets register themselves.
 from keras_genzoo.datasets.arrays import from_arrays
 from keras_genzoo.datasets.edges import edges, edges_to_images
 from keras_genzoo.datasets.folder import image_folder
-from keras_genzoo.datasets.named import arrays, info, load
+from keras_genzoo.datasets.named import Info, arrays, info, load
 from keras_genzoo.datasets.pairs import paired_folder, unpaired_folders
 
 __all__ = [
+    "Info",
     "arrays",
     "edges",
     "edges_to_images",
@@ -17,3 +19,6 @@ __all__ = [
     "paired_folder",
     "unpaired_folders",
 ]
+
+if load.__doc__:
+    load.__doc__ = load.__doc__.replace("TABLE", named.table())

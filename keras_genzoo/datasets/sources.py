@@ -5,16 +5,18 @@ Both answer the same questions. A source has
 - `kind`: `"images"`, `"pairs"` that belong together, or `"unpaired"` images of two kinds;
 - `keys` and `required`: the names that its table may and must hold;
 - `check(where)`: refuses values that cannot be used, without reading a picture;
-- `image_shape` and, of pairs, `source_shape` (None of images);
-- `num_classes`: int, or None without labels;
-- `num_images`: number of images or pairs in an epoch;
-- `modes`: of points in the plane, the mixture that they are drawn from, else None;
+- `modality`: what an example is, such as `keras_genzoo.modalities.Images`; of pairs, the targets;
+- `source_modality`: of pairs, what the sources are, else None;
+- `condition`: what an example is labelled with, such as `keras_genzoo.conditions.Labels`, or None;
+- `num_images`: number of images or pairs per epoch;
 - `label`: what messages call it;
 - `metadata`: what a card says of it, a dict;
 - `load(data_dir, **arguments)`: batches, with the arguments of `keras_genzoo.datasets.load`;
-- `some_pairs(num, data_dir)`: sources and targets to show, two arrays.
+- `examples(num, data_dir)`: what `preview` of a model shows beside it: of pairs two arrays of sources and targets, of
+  points the centres of their modes, else None.
 """
 
+import dataclasses
 import functools
 import inspect
 from pathlib import Path
@@ -22,7 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_genzoo import pictures, pixels
+from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import folder, named, pairs, pipeline
+from keras_genzoo.modalities import Images
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
 
@@ -42,7 +46,25 @@ def absolute(path, base):
     return (Path(base) / Path(path).expanduser()).resolve()
 
 
-class NamedSource:
+class _Source:
+    """What both sources say of the shapes of their examples."""
+
+    @property
+    def image_shape(self):
+        return self.modality.shape
+
+    @property
+    def source_shape(self):
+        """Shape of the sources of pairs, else None."""
+        return self.source_modality and self.source_modality.shape
+
+    @property
+    def num_classes(self):
+        """Int, or None without labels."""
+        return self.condition and self.condition.num_classes
+
+
+class NamedSource(_Source):
     """A data set of `keras_genzoo.datasets.load`.
 
     Args:
@@ -81,28 +103,27 @@ class NamedSource:
         return {"paired": "pairs", "unpaired": "unpaired"}.get(self._info.kind, "images")
 
     @property
-    def image_shape(self):
-        return self._resized(self._info.image_shape)
+    def modality(self):
+        return self._resized(self._info.modality)
 
     @property
-    def source_shape(self):
-        return self._info.source_shape and self._resized(self._info.source_shape)
+    def source_modality(self):
+        return self._info.source_modality and self._resized(self._info.source_modality)
 
-    def _resized(self, shape):
+    def _resized(self, modality):
         size = self.table.get("image_size")
-        return shape if size is None else (*pipeline.height_and_width(size), shape[-1])
+        if size is None:
+            return modality
+        shape = (*pipeline.height_and_width(size), modality.shape[-1])
+        return dataclasses.replace(modality, shape=shape)
 
     @property
-    def num_classes(self):
-        return self._info.num_classes or None
+    def condition(self):
+        return self._info.condition
 
     @property
     def num_images(self):
         return self._info.splits[self._split]
-
-    @property
-    def modes(self):
-        return self._info.modes
 
     @property
     def label(self):
@@ -115,15 +136,19 @@ class NamedSource:
     def load(self, data_dir=None, **arguments):
         return named.load(**{**self.table, **arguments}, data_dir=data_dir)
 
-    def some_pairs(self, num, data_dir=None):
-        """Pairs spread over the test split."""
+    def examples(self, num, data_dir=None):
+        """Pairs are spread over the test split."""
+        if self._info.modes is not None:
+            return self._info.modes.centers
+        if self.source_modality is None:
+            return None
         arrays = named.arrays(self.table["name"], "test", data_dir, self.table.get("image_size"))
         num = min(num, *map(len, arrays))
         # Neighbours in the order of a data set are often alike.
         return tuple(images[np.linspace(0, len(images) - 1, num).astype(int)] for images in arrays)
 
 
-class FolderSource:
+class FolderSource(_Source):
     """Folders of pictures: of images, of pairs side by side or in two folders, or of two kinds without partners.
 
     Args:
@@ -131,8 +156,6 @@ class FolderSource:
             `source` or `target_folder` for `paired_folder`; `folder_a` and `folder_b` for `unpaired_folders`.
             `crop = "none"` stands for None.
     """
-
-    modes = None
 
     def __init__(self, table):
         self.table = table
@@ -175,14 +198,17 @@ class FolderSource:
         return Path(self.table[key]).expanduser()
 
     @property
-    def image_shape(self):
-        return (*pipeline.height_and_width(self.table["image_size"]), self._channels)
+    def modality(self):
+        return self._images_of(self._channels)
 
     @property
-    def source_shape(self):
+    def source_modality(self):
         if self.kind == "images":
             return None
-        return (*self.image_shape[:2], self.table.get("source_channels", self._channels))
+        return self._images_of(self.table.get("source_channels", self._channels))
+
+    def _images_of(self, channels):
+        return Images((*pipeline.height_and_width(self.table["image_size"]), channels))
 
     @property
     def _channels(self):
@@ -198,8 +224,9 @@ class FolderSource:
         return sorted({first for first, *rest in parts if rest})
 
     @property
-    def num_classes(self):
-        return len(self.class_names) or None
+    def condition(self):
+        num_classes = len(self.class_names)
+        return Labels(num_classes) if num_classes else None
 
     @functools.cached_property
     def num_images(self):
@@ -232,8 +259,10 @@ class FolderSource:
         """As the folders' loader; `data_dir` is that of named data sets, and not used."""
         return self._loader(**{**self._arguments, **arguments})
 
-    def some_pairs(self, num, data_dir=None):
-        """Pairs drawn from the folders that are trained on: they have no test pictures."""
+    def examples(self, num, data_dir=None):
+        """Pairs are those that are trained on: folders have no test pictures."""
+        if self.source_modality is None:
+            return None
         num = min(num, self.num_images)
         batches = self.load(batch_size=num, augment=False, seed=0, initial_step=0)
         return tuple(pixels.to_uint8(images) for images in next(iter(batches.as_numpy_iterator())))

@@ -1,11 +1,13 @@
 """Measures of generative quality."""
 
+from keras_genzoo.metrics import accuracy, classes, likelihood, reconstruction, translation  # noqa: F401  Measures.
 from keras_genzoo.metrics.evaluation import evaluate
 from keras_genzoo.metrics.extractors import Extractor, extractor
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
 from keras_genzoo.metrics.inception import inception_score
 from keras_genzoo.metrics.kernel import kernel_distance
 from keras_genzoo.metrics.manifold import density_coverage, precision_recall
+from keras_genzoo.metrics.measures import listing
 from keras_genzoo.metrics.modes import class_statistics, mode_statistics
 from keras_genzoo.metrics.similarity import psnr, ssim
 from keras_genzoo.metrics.sliced_wasserstein import sliced_wasserstein
@@ -26,3 +28,6 @@ __all__ = [
     "sliced_wasserstein",
     "ssim",
 ]
+
+if evaluate.__doc__:
+    evaluate.__doc__ = evaluate.__doc__.replace("MEASURES", listing())

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked
+from keras_genzoo.metrics.measures import an_extractor, measure
 
 
 class Moments:
@@ -88,6 +89,17 @@ def frechet_distance(real: "ArrayLike | Moments", fake: "ArrayLike | Moments") -
     difference = real.mean - fake.mean
     distance = difference @ difference + np.trace(real.covariance + fake.covariance) - 2 * trace_of_root
     return float(max(distance, 0.0))
+
+
+@measure("frechet_distance", ability="sample", needs=(an_extractor,), abbreviation="FID")
+def _frechet_distance(subject):
+    """With Inception `frechet_inception_distance` (FID), with the zoo's classifiers
+    `classifier_frechet_distance`, which is not comparable with it, with others `frechet_distance`. Needs
+    `extractor`."""
+    real, fake = (Moments(subject.extractor.feature_dim) for _ in range(2))
+    real.update(subject.real_features)
+    fake.update(subject.fake_features)
+    return [subject.about_both("frechet_distance", frechet_distance(real, fake))]
 
 
 def _as_moments(features, argument):

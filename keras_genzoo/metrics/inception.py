@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked
+from keras_genzoo.metrics.measures import an_extractor, measure
 
 
 def inception_score(
@@ -42,6 +43,20 @@ def inception_score(
         )
     scores = [_score(part) for part in np.array_split(probabilities, num_splits)]
     return float(np.mean(scores)), float(np.std(scores))
+
+
+def _logits(subject):
+    if not subject.extractor.gives_logits:
+        return f"an extractor with logits, a classifier or 'inception'. {subject.extractor.name!r} has none"
+
+
+@measure("inception_score", ability="sample", needs=(an_extractor, _logits), abbreviation="IS")
+def _inception_score(subject):
+    """`inception_score`, with the zoo's classifiers `classifier_score`, and its `..._deviation` over the splits.
+    Needs an `extractor` with logits."""
+    num_splits = 10
+    values = inception_score(subject.fake_logits, num_splits)
+    return subject.mean_and_deviation("inception_score", *values, num_splits=num_splits)
 
 
 def _score(probabilities):

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked_pair
+from keras_genzoo.metrics.measures import an_extractor, measure
 
 
 def kernel_distance(
@@ -52,6 +53,16 @@ def kernel_distance(
         for _ in range(num_subsets)
     ]
     return float(np.mean(estimates)), float(np.std(estimates))
+
+
+@measure("kernel_distance", ability="sample", needs=(an_extractor,), abbreviation="KID")
+def _kernel_distance(subject):
+    """`kernel_inception_distance` (KID), `classifier_kernel_distance` or `kernel_distance`, and its
+    `..._deviation` over the subsets. Needs `extractor`."""
+    real, fake = subject.real_features, subject.fake_features
+    constants = {"num_subsets": 100, "subset_size": max(2, min(1000, len(real) // 2, len(fake) // 2))}
+    values = kernel_distance(real, fake, **constants, seed=subject.seed)
+    return subject.mean_and_deviation("kernel_distance", *values, **constants)
 
 
 def _squared_mmd(real, fake):

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked_pair
+from keras_genzoo.metrics.measures import an_extractor, measure
 
 # Values in a block of distances: 128 MB of float64.
 _BLOCK = 16_000_000
@@ -69,6 +70,24 @@ def density_coverage(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 5) 
         spheres += inside.sum()
         covered[rows] = inside.any(axis=1)
     return float(spheres / (num_neighbours * len(fake))), float(covered.mean())
+
+
+@measure("precision_recall", ability="sample", needs=(an_extractor,))
+def _precision_recall(subject):
+    """`precision` and `recall`. Needs `extractor`."""
+    constants = {"num_neighbours": 3}
+    values = precision_recall(subject.real_features, subject.fake_features, **constants)
+    names = ("precision", "recall")
+    return [subject.about_both(name, value, **constants) for name, value in zip(names, values, strict=True)]
+
+
+@measure("density_coverage", ability="sample", needs=(an_extractor,))
+def _density_coverage(subject):
+    """`density` and `coverage`. Needs `extractor`."""
+    constants = {"num_neighbours": 5}
+    values = density_coverage(subject.real_features, subject.fake_features, **constants)
+    names = ("density", "coverage")
+    return [subject.about_both(name, value, **constants) for name, value in zip(names, values, strict=True)]
 
 
 def _centred(real, fake):

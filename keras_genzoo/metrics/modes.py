@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_genzoo.metrics.features import checked
+from keras_genzoo.metrics.measures import measure
 
 
 class ModeStatistics(NamedTuple):
@@ -92,6 +93,49 @@ def class_statistics(labels: ArrayLike, num_classes: int) -> ClassStatistics:
             f"{labels.shape}" + (f", values from {labels.min()} to {labels.max()}." if labels.size else ".")
         )
     return ClassStatistics(len(np.unique(labels)), _reverse_kl(labels, num_classes))
+
+
+def _known_modes(subject):
+    if subject.info.modes is None and not _reads_digits(subject):
+        name = None if subject.extractor is None else subject.extractor.name
+        return (
+            "points of known modes, or `extractor`: a classifier of images of one channel, whose classes are the "
+            f"digits of the data's. Received: dataset={subject.dataset!r}, extractor={name!r}"
+        )
+
+
+def _reads_digits(subject):
+    """Whether the extractor reads each channel of an image as a digit of its class."""
+    *size, channels = subject.info.image_shape
+    read = subject.extractor
+    return (
+        read is not None
+        and read.image_shape == (*size, 1)
+        and read.num_classes**channels == subject.info.num_classes
+        and channels > 1
+    )
+
+
+@measure("modes", ability="sample", needs=(_known_modes,))
+def _modes(subject):
+    """`modes_covered`, `reverse_kl`, and of points `high_quality_share`. The data set is one of points whose modes
+    are known; or its classes are numbers, one digit a channel, which the classifier of single channels in
+    `extractor` reads (`"stacked_mnist"` with `"classifier_mnist"`)."""
+    if subject.info.modes is not None:
+        centers, stddev = subject.info.modes.centers, subject.info.modes.stddev
+        statistics = mode_statistics(subject.samples, centers, stddev)
+        constants = {"num_modes": len(centers), "high_quality_within": "3 standard deviations"}
+    else:
+        # Channel by channel: the channels' digits, in order, are the digits of the class.
+        digits = [
+            subject.extractor(subject.samples[..., channel : channel + 1])[1].argmax(-1)
+            for channel in range(subject.samples.shape[-1])
+        ]
+        base = subject.extractor.num_classes
+        classes = np.ravel_multi_index(digits, (base,) * len(digits))
+        statistics = class_statistics(classes, subject.info.num_classes)
+        constants = {"num_modes": subject.info.num_classes, **subject.extractor_protocol}
+    return [subject.about_samples(name, value, **constants) for name, value in statistics._asdict().items()]
 
 
 def _reverse_kl(assigned, num_modes):

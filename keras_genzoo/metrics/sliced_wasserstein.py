@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_genzoo.metrics.measures import measure
+
 SMALLEST_SIDE = 16
 # Images worked on at once.
 _CHUNK = 500
@@ -72,6 +74,28 @@ def sliced_wasserstein(
         ]
         distances[side] = float(1000 * np.concatenate(means).mean())
     return distances
+
+
+def _large_images(subject):
+    shape = subject.model.modality.shape
+    if len(shape) != 3 or min(shape[:2]) < SMALLEST_SIDE:
+        return f"images with sides of at least {SMALLEST_SIDE}. Received: a model of {shape}"
+
+
+@measure("sliced_wasserstein", ability="sample", needs=(_large_images,), abbreviation="SWD")
+def _sliced_wasserstein(subject):
+    """`sliced_wasserstein_{height}` at each level of the images' Laplacian pyramid, and `sliced_wasserstein`, their
+    mean; times 1000. Of as many samples as there are real images."""
+    real = subject.scaled_images
+    constants = {"num_patches": 128, "patch_size": 7, "num_projections": 512}
+    distances = sliced_wasserstein(real, subject.samples[: len(real)], **constants, seed=subject.seed)
+    values = {f"sliced_wasserstein_{height}": distance for height, distance in distances.items()}
+    values["sliced_wasserstein"] = float(np.mean(list(distances.values())))
+    protocol = {**subject.sampling_protocol, "num_fake": len(real), **constants}
+    return [
+        subject.about_images(subject.with_suffix(metric), value, **protocol)
+        for metric, value in values.items()
+    ]
 
 
 def _patches_of_levels(images, num_patches, patch_size, seed):

@@ -32,6 +32,8 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
     known_priors = ()
     # Name of the logged loss that pays the generator for images taken for real, and for nothing else.
     adversarial_log = None
+    # Whether `log_likelihood` is that of binary images.
+    binarize = False
     # Distribution of the latents, a `keras_genzoo.latent.Normal` or the like; None of a model without latents.
     latent = None
 

@@ -73,6 +73,28 @@ def test_faint_edges_count_where_they_go_on_from_clear_ones():
     assert rows_with_a_line(10, 60).tolist()[:9] == [False] * 9
 
 
+def test_lines_of_grey_images_are_those_of_scikit_image_within_a_pixel():
+    feature = pytest.importorskip("skimage.feature")
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[:64, :64]
+    images = np.full((4, 64, 64, 1), 255, "uint8")
+    for image in images:
+        for row, column, radius, grey in rng.integers((10, 10, 5, 0), (54, 54, 20, 256), (5, 4)):
+            image[np.hypot(rows - row, 1.5 * (columns - column)) < radius] = grey
+    ours = lines(images, sigma=0.8, threshold=0.05)
+    # Its gradient is not averaged: 8 times ours.
+    arguments = {"sigma": 0.8, "low_threshold": 0.2, "high_threshold": 0.4, "mode": "nearest"}
+    theirs = np.stack([feature.canny(image[..., 0] / 255, **arguments) for image in images])
+
+    def widened(drawn):
+        padded = np.pad(drawn, ((0, 0), (1, 1), (1, 1)))
+        rows = padded[:, :-2] | padded[:, 1:-1] | padded[:, 2:]
+        return rows[:, :, :-2] | rows[:, :, 1:-1] | rows[:, :, 2:]
+
+    assert (ours & theirs).sum() > 0.8 * ours.sum() > 0
+    assert widened(theirs)[ours].mean() > 0.97 and widened(ours)[theirs].mean() > 0.97
+
+
 def test_higher_thresholds_and_more_smoothing_leave_out_more():
     noise = np.random.default_rng(0).integers(0, 256, (1, 48, 48, 3)).astype("uint8")
     counts = [

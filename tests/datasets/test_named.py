@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import socket
 import time
@@ -7,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from keras_genzoo import datasets, pixels
-from keras_genzoo.datasets import archives, named, pipeline
+from keras_genzoo.datasets import archives, named, pipeline, tfds
+from keras_genzoo.modalities import Images
 from tests.support import require_original_files, toy_dataset, toy_pairs
 
 YOSEMITE = "summer2winter_yosemite"
@@ -17,13 +19,12 @@ YOSEMITE = "summer2winter_yosemite"
 def stand_in(monkeypatch):
     """Generated images in the place of what tensorflow-datasets would prepare."""
 
-    def prepare(name, split, folder):
+    def prepare(dataset, split, folder):
         rng = np.random.default_rng(0)
-        shape = datasets.info(name).image_shape
-        return rng.integers(0, 256, (50, *shape), "uint8"), rng.integers(0, 10, 50, "int32")
+        return rng.integers(0, 256, (50, *dataset.image_shape), "uint8"), rng.integers(0, 10, 50, "int32")
 
-    monkeypatch.setattr(named, "_prepare", prepare)
-    monkeypatch.setattr(named, "_pad", named._pad.__wrapped__)
+    monkeypatch.setattr(tfds, "prepare", prepare)
+    monkeypatch.setattr(named, "_made", named._made.__wrapped__)
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
 
 
@@ -66,23 +67,61 @@ def test_info():
     assert fashion.license.startswith("MIT") and "1708.07747" in fashion.citation
 
 
+@pytest.mark.parametrize("name", sorted(named._DATASETS))
+def test_every_data_set_says_what_it_is(name):
+    info = datasets.info(name)
+    assert info.name == name and set(info.splits) >= {"train", "test"}
+    assert len(info.class_names) == info.num_classes == (info.condition.num_classes if info.condition else 0)
+    assert info.image_shape == info.modality.shape and info.license and info.citation and info.homepage
+    assert set(info.paired_splits) <= set(info.splits) and (not info.paired_splits or info.source_modality)
+    assert f'`"{name}"` | {info.description}' in datasets.load.__doc__
+
+
+def test_a_data_set_is_one_registered_description(monkeypatch):
+    monkeypatch.setattr(named, "_DATASETS", {})
+    named.register(
+        datasets.Info(
+            name="halves",
+            description="half black, half white",
+            modality=Images((2, 2, 1)),
+            splits={"train": 6, "test": 4},
+            make=lambda dataset, split, data_dir, image_size: (
+                np.full((dataset.splits[split], 2, 2, 1), 255, "uint8"),
+                np.zeros(dataset.splits[split], "int32"),
+            ),
+            license="",
+            homepage="",
+            citation="",
+        )
+    )
+    images, labels = datasets.arrays("halves", "test")
+    assert images.shape == (4, 2, 2, 1) and not images.flags.writeable and not labels.any()
+    assert len(datasets.load("halves", batch_size=2)) == 3
+    with pytest.raises(ValueError, match=r"one of \['halves'\]"):
+        datasets.info("mnist")
+
+
 def test_original_files_are_found_by_argument_and_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
     folder = tmp_path / "mnist"
     folder.mkdir()
     for file in datasets.info("mnist").files:
         (folder / file).touch()
-    assert named._original_files("mnist", tmp_path) == folder
-    assert named._original_files("mnist", str(folder)) == folder
-    assert named._original_files("mnist", None) is None
+    mnist = datasets.info("mnist")
+    assert tfds.original_files(mnist, tmp_path) == folder
+    assert tfds.original_files(mnist, str(folder)) == folder
+    assert tfds.original_files(mnist, None) is None
     monkeypatch.setenv("KERAS_GENZOO_DATA_DIR", str(tmp_path))
-    assert named._original_files("mnist", None) == folder
+    assert tfds.original_files(mnist, None) == folder
     (folder / "train-images-idx3-ubyte.gz").unlink()
-    assert named._original_files("mnist", None) is None
+    assert tfds.original_files(mnist, None) is None
 
 
 BAD = {
-    "name": ({"name": "fashion_mnsit"}, r"\['mnist', 'fashion_mnist', .*\].*Did you mean 'fashion_mnist'\?"),
+    "name": (
+        {"name": "fashion_mnsit"},
+        r"\['edges_to_emoji', .*'mnist', .*\].*Did you mean 'fashion_mnist'\?",
+    ),
     "split": ({"split": "val"}, r"`split` of 'mnist' must be one of \['train', 'test'\].*'val'"),
     "data_dir": ({"data_dir": "/nowhere"}, r"`data_dir`.*train-images-idx3-ubyte\.gz.*'/nowhere'"),
     "batch_size": ({"batch_size": 51}, "number of images, 50.*batch_size=51"),
@@ -147,10 +186,10 @@ class TestPoints:
         ],
     )
     def test_points_never_change_and_splits_differ(self, name, split, first):
-        named._draw_points.cache_clear()
+        named._made.cache_clear()
         points, _ = datasets.arrays(name, split)
         np.testing.assert_allclose(points[0], first, rtol=1e-5)
-        named._draw_points.cache_clear()
+        named._made.cache_clear()
         np.testing.assert_array_equal(datasets.arrays(name, split)[0], points)
 
     def test_load_gives_the_points_as_they_are(self):
@@ -198,7 +237,7 @@ class TestStackedMNIST:
 
     def test_the_same_every_time_and_splits_differ(self, digits):
         images, labels = datasets.arrays("stacked_mnist")
-        named._stack_digits.cache_clear()
+        named._made.cache_clear()
         np.testing.assert_array_equal(datasets.arrays("stacked_mnist")[0], images)
         assert not np.array_equal(datasets.arrays("stacked_mnist", "test")[1], labels[:48])
 
@@ -209,14 +248,23 @@ class TestStackedMNIST:
         assert images.shape == (16, 28, 28, 3) and images.dtype == "float32" and labels.shape == (16,)
         assert -1.0 <= images.numpy().min() < -0.9
 
-    def test_files_are_those_of_mnist(self, digits, tmp_path, monkeypatch):
+    def test_files_are_those_of_mnist(self, tmp_path, monkeypatch):
         folder = tmp_path / "mnist"
         folder.mkdir()
         for file in datasets.info("mnist").files:
             (folder / file).touch()
-        prepare, asked = named._prepare, []
-        monkeypatch.setattr(named, "_prepare", lambda *call: asked.append(call) or prepare(*call))
-        datasets.arrays("stacked_mnist", "test", data_dir=tmp_path)
+        asked = []
+
+        def prepare(dataset, split, folder):
+            asked.append((dataset.name, split, folder))
+            return toy_dataset.images_and_labels(64)
+
+        monkeypatch.setattr(tfds, "prepare", prepare)
+        stacked = dataclasses.replace(
+            datasets.info("stacked_mnist"), splits={"test": 48}, name="few_stacked_digits"
+        )
+        monkeypatch.setattr(named, "_DATASETS", {**named._DATASETS, stacked.name: stacked})
+        datasets.arrays(stacked.name, "test", data_dir=tmp_path)
         assert asked == [("mnist", "test", folder)]
         with pytest.raises(ValueError, match="`data_dir` must hold the original files of 'mnist'"):
             datasets.arrays("stacked_mnist", "test", data_dir="/nowhere")
@@ -444,19 +492,16 @@ def prepared_folder(tmp_path_factory):
 def originals(prepared_folder, monkeypatch):
     folder = require_original_files("mnist")
     monkeypatch.setenv("TFDS_DATA_DIR", str(prepared_folder))
-    caches = (named._prepare, named._stack_digits)
-    for cache in caches:
-        cache.cache_clear()
+    named._made.cache_clear()
     yield folder
-    for cache in caches:
-        cache.cache_clear()
+    named._made.cache_clear()
 
 
 @pytest.mark.parametrize("prepared", [True, False])
 def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch, prepared):
-    import tensorflow_datasets as tfds
+    import tensorflow_datasets
 
-    monkeypatch.setattr(named, "_check_connection", lambda builder: None)
+    monkeypatch.setattr(tfds, "_check_connection", lambda builder: None)
 
     class Builder:
         def download_and_prepare(self, download_config):
@@ -468,9 +513,9 @@ def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch,
         def as_dataset(self, split, batch_size, as_supervised):
             return np.zeros((3, 28, 28, 1), "uint8"), np.arange(3)
 
-    monkeypatch.setattr(tfds, "builder", lambda name, data_dir: Builder())
-    monkeypatch.setattr(tfds, "as_numpy", lambda dataset: dataset)
-    named._prepare.cache_clear()
+    monkeypatch.setattr(tensorflow_datasets, "builder", lambda name, data_dir: Builder())
+    monkeypatch.setattr(tensorflow_datasets, "as_numpy", lambda dataset: dataset)
+    named._made.cache_clear()
     try:
         if prepared:
             assert datasets.arrays("mnist", "test")[1].tolist() == [0, 1, 2]
@@ -480,7 +525,7 @@ def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch,
             ):
                 datasets.arrays("mnist", "test")
     finally:
-        named._prepare.cache_clear()
+        named._made.cache_clear()
 
 
 @pytest.mark.parametrize("answers", [False, True])
@@ -495,8 +540,8 @@ def test_without_a_network_the_message_comes_within_seconds(monkeypatch, tmp_pat
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
         monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
-        monkeypatch.setattr(named, "_CONNECTION_TIMEOUT", 0.5)
-        named._prepare.cache_clear()
+        monkeypatch.setattr(tfds, "_CONNECTION_TIMEOUT", 0.5)
+        named._made.cache_clear()
         start = time.monotonic()
         with pytest.raises(
             ConnectionError, match=r"'mnist': storage\.googleapis\.com cannot be reached.*`data_dir`"

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_genzoo import datasets, metrics, models, pixels
-from keras_genzoo.metrics import evaluation
+from keras_genzoo import conditions, datasets, metrics, modalities, models, pixels
+from keras_genzoo.datasets import named
+from keras_genzoo.metrics import evaluation, measures
 from tests import support
 
 IMAGES, LABELS = support.toy_images(60), support.toy_labels(60)
@@ -16,34 +17,40 @@ CENTERS = np.array([[0.0, 0.0], [4.0, 0.0]])
 
 
 @dataclasses.dataclass
-class Info:
-    """As much of a data set's info as measuring needs."""
-
-    image_shape: tuple
-    num_classes: int
-    modes: object = None
-    source_shape: tuple | None = None
-    paired_splits: tuple = ("test",)
-    margin: int = 0
-    archive: object = None
-
-
-@dataclasses.dataclass
 class Modes:
     centers: np.ndarray
     stddev: float
 
 
+def info(name, shape, num_classes=0, source_shape=None, **fields):
+    return datasets.Info(
+        name=name,
+        description="",
+        modality=modalities.of_shape(shape),
+        source_modality=source_shape and modalities.of_shape(source_shape),
+        condition=conditions.Labels(num_classes) if num_classes else None,
+        splits={"train": 10, "test": 10},
+        make=None,
+        license="",
+        homepage="",
+        citation="",
+        **fields,
+    )
+
+
 INFOS = {
-    "toy": Info((8, 8, 1), 3),
-    "digits": Info((12, 12, 1), 10),
-    "padded": Info((12, 12, 1), 3, margin=2),
-    "large": Info((32, 32, 1), 3),
-    "points": Info((2,), 2, Modes(CENTERS, 0.1)),
-    "stacked": Info((8, 8, 2), 9),
-    "drawings": Info((12, 12, 3), None, source_shape=(12, 12, 1)),
-    "styles": Info((24, 24, 3), None, source_shape=(24, 24, 3)),
-    "seasons": Info((12, 12, 3), None, source_shape=(12, 12, 1), paired_splits=()),
+    each.name: each
+    for each in (
+        info("toy", (8, 8, 1), 3),
+        info("digits", (12, 12, 1), 10),
+        info("padded", (12, 12, 1), 3, margin=2),
+        info("large", (32, 32, 1), 3),
+        info("points", (2,), 2, modes=Modes(CENTERS, 0.1)),
+        info("stacked", (8, 8, 2), 9, default_measures=("modes",)),
+        info("drawings", (12, 12, 3), source_shape=(12, 12, 1), paired_splits=("test",)),
+        info("styles", (24, 24, 3), source_shape=(24, 24, 3), paired_splits=("test",)),
+        info("seasons", (12, 12, 3), source_shape=(12, 12, 1)),
+    )
 }
 DRAWINGS = tuple(pixels.to_uint8(support.toy_images(20, (12, 12, channels), channels)) for channels in (1, 3))
 # Of one colour each: scaled, they are that colour still.
@@ -92,13 +99,17 @@ class FeaturesAlone(metrics.Extractor):
 class Sampler:
     """A model of nothing but samples, which it was given."""
 
+    abilities = frozenset({"sample"})
     averages = {}  # noqa: RUF012
-    num_classes = None
+    condition = None
     priors = ("standard",)
 
     def __init__(self, samples):
         self.samples = np.asarray(samples, "float32")
-        self.image_shape = self.samples.shape[1:]
+        self.modality = modalities.of_shape(self.samples.shape[1:])
+
+    def default_measures(self):
+        return self.modality.default_measures(self.condition)
 
     def sample(self, num, seed, labels, batch_size):
         assert num == len(self.samples) and labels is None
@@ -108,6 +119,7 @@ class Sampler:
 class Decoder:
     """A model that can say log p(x) and reconstruct, both in ways that are easy to check."""
 
+    abilities = frozenset({"log_likelihood", "reconstruct"})
     priors = ()
 
     def __init__(self, binarize):
@@ -125,17 +137,18 @@ class Decoder:
 class Inverter:
     """A translator whose translations are easy to check: negatives, in colour."""
 
-    source_channels, sampling_dropout, averages = 1, True, {}
-    priors = ()
+    abilities = frozenset({"translate"})
+    sampling_dropout, averages, priors = True, {}, ()
     in_direction = models.TranslationModel.in_direction
+    default_measures = models.TranslationModel.default_measures
 
-    def __init__(self, directions=("source_to_target",), **attributes):
-        self.directions = dict.fromkeys(directions)
-        self.image_shape = (12, 12, 3)
-        vars(self).update(attributes)
+    def __init__(self, directions=("source_to_target",), source_channels=1):
+        self.tasks = dict.fromkeys(directions)
+        self.modality = modalities.Images((12, 12, 3))
+        self.source_modality = modalities.Images((12, 12, source_channels))
 
     def translate(self, images, direction, seed):
-        assert direction in self.directions and images.dtype == "float32" and seed == 0
+        assert direction in self.tasks and images.dtype == "float32" and seed == 0
         return -np.broadcast_to(images, (*images.shape[:3], 3))
 
 
@@ -245,6 +258,46 @@ class TestDefaults:
         protocol = covered["protocol"]
         assert protocol["num_modes"] == 9
         assert protocol["extractor_sha256"] == metrics.extractor(judge).sha256
+
+    def test_measures_of_a_data_set_only_of_models_that_have_them(self):
+        classifier = models.Classifier((8, 8, 2), 9, (4, 4, 4))
+        ARRAYS["stacked"] = (support.toy_images(9, (8, 8, 2)), np.arange(9))
+        (result,) = metrics.evaluate(classifier, "stacked")
+        assert result["metric"] == "test_accuracy"
+
+
+class TestRegistration:
+    def test_a_measure_is_one_function_with_what_it_needs(self, monkeypatch):
+        monkeypatch.setattr(measures, "MEASURES", dict(measures.MEASURES))
+        monkeypatch.setattr(evaluation, "MEASURES", measures.MEASURES)
+
+        def many(subject):
+            return None if subject.num_samples > 3 else f"4 samples. Received: {subject.num_samples}"
+
+        @measures.measure("brightness", ability="sample", needs=(many,), abbreviation="BR")
+        def brightness(subject):
+            """`brightness`, the mean of all samples."""
+            return [subject.about_samples("brightness", subject.samples.mean())]
+
+        (result,) = metrics.evaluate(Sampler(IMAGES), "toy", measures=["brightness"], num_samples=60)
+        assert result["value"] == pytest.approx(IMAGES.mean(), rel=1e-3, abs=1e-4)
+        with pytest.raises(ValueError, match=r"'brightness' needs 4 samples\. Received: 2"):
+            metrics.evaluate(Sampler(IMAGES), "toy", measures=["brightness"], num_samples=2)
+        with pytest.raises(ValueError, match="'brightness' needs a model with `sample`"):
+            metrics.evaluate(Decoder(False), "toy", measures=["brightness"])
+        with pytest.raises(ValueError, match=r"BR is `measures=\['brightness'\]`"):
+            metrics.evaluate(Sampler(IMAGES), "toy", measures=["br"])
+        assert measures.listing().endswith('- `"brightness"`: `brightness`, the mean of all samples.')
+
+    def test_the_documentation_lists_every_measure(self):
+        for name in measures.MEASURES:
+            assert f'    - `"{name}"`: ' in metrics.evaluate.__doc__
+        assert len(measures.MEASURES) == 13
+
+    def test_default_measures_of_every_data_set_exist(self):
+        for each in named._DATASETS.values():
+            assert set(each.default_measures) <= set(measures.MEASURES)
+        assert named._DATASETS["stacked_mnist"].default_measures == ("modes",)
 
 
 class TestMeasuresOfFeatures:
@@ -459,7 +512,12 @@ class TestRefusals:
             (gan, "toy", "beauty", r"Known measures: \['test_accuracy', "),
             (gan, "toy", "FID", r"`measures=\['frechet_distance'\], extractor='inception'`"),
             (gan, "toy", "swd", r"on the command line use `--measures sliced_wasserstein`\."),
-            (gan, "toy", "test_accuracy", r"needs a `Classifier`. Received: model of class GAN"),
+            (
+                gan,
+                "toy",
+                "test_accuracy",
+                r"needs a model with `predict_features`. Received: model of class GAN",
+            ),
             (gan, "toy", "frechet_distance", r"'frechet_distance' needs `extractor`: the name of"),
             (gan, "toy", "label_agreement", r"needs a conditional model.*'classes_seen'"),
             (gan, "toy", "log_likelihood", r"needs a model with `log_likelihood`"),

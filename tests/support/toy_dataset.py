@@ -21,11 +21,13 @@ def install(setattr=setattr):
     Args:
         setattr: Pass `monkeypatch.setattr` to undo it after the test.
     """
-    stand_in = dataclasses.replace(named.info("mnist"), splits=SPLITS)
+    stand_in = dataclasses.replace(named.info("mnist"), splits=SPLITS, make=_make)
     stacked = dataclasses.replace(named.info("stacked_mnist"), splits=STACKED_SPLITS)
     setattr(named, "_DATASETS", {**named._DATASETS, "mnist": stand_in, "stacked_mnist": stacked})
-    named._stack_digits.cache_clear()
-    setattr(named, "_prepare", lambda name, split, folder: images_and_labels(SPLITS[split]))
+
+
+def _make(dataset, split, data_dir, image_size):
+    return images_and_labels(dataset.splits[split])
 
 
 def images_and_labels(num):

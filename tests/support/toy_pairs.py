@@ -8,7 +8,8 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from keras_genzoo.datasets import archives, named
+from keras_genzoo.datasets import named
+from keras_genzoo.modalities import Images
 
 SIDE = 12
 # 23 emoji: number 3 repeats the Noto drawing of number 1, number 7 the Twemoji drawing of number 2.
@@ -31,9 +32,9 @@ def install(folder, setattr=setattr):
         setattr: Pass `monkeypatch.setattr` to undo it after the test.
     """
     files = {
-        archives.EMOJI: _emoji(),
-        archives.FACADES: _facades(),
-        archives.YOSEMITE: _yosemite(),
+        named.info("emoji").archive: _emoji(),
+        named.info("facades").archive: _facades(),
+        named.info("summer2winter_yosemite").archive: _yosemite(),
     }
     written = {archive: _write(folder, archive, pictures) for archive, pictures in files.items()}
     stand_ins = {}
@@ -42,15 +43,15 @@ def install(folder, setattr=setattr):
         stand_ins[name] = dataclasses.replace(
             info,
             splits=splits,
-            image_shape=(SIDE, SIDE, 3),
-            source_shape=(SIDE, SIDE, info.source_shape[-1]),
+            modality=Images((SIDE, SIDE, 3)),
+            source_modality=Images((SIDE, SIDE, info.source_shape[-1])),
             archive=written[info.archive],
         )
     pairs = stand_ins["noto_to_twemoji"]
     stand_ins["emoji"] = dataclasses.replace(
         named.info("emoji"),
         splits={split: 2 * size for split, size in pairs.splits.items()},
-        image_shape=pairs.image_shape,
+        modality=pairs.modality,
         archive=pairs.archive,
     )
     setattr(named, "_DATASETS", {**named._DATASETS, **stand_ins})
