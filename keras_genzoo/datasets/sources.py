@@ -12,7 +12,9 @@ Both answer the same questions. A source has
 - `label`: what messages call it;
 - `metadata`: what a card says of it, a dict;
 - `load(data_dir, **arguments)`: batches, with the arguments of `keras_genzoo.datasets.load`;
-- `some_pairs(num, data_dir)`: sources and targets to show, two arrays.
+- `modality`, `condition` and `source_modality`: what a model of the data is asked to have; the last two may be None;
+- `examples(num, data_dir)`: what `preview` of a model takes: of pairs sources and targets, two arrays; of points the
+  centers of their modes; of images None.
 """
 
 import functools
@@ -21,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_genzoo import pictures, pixels
+from keras_genzoo import conditions, modalities, pictures, pixels
 from keras_genzoo.datasets import folder, named, pairs, pipeline
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
@@ -42,7 +44,28 @@ def absolute(path, base):
     return (Path(base) / Path(path).expanduser()).resolve()
 
 
-class NamedSource:
+class _Source:
+    """What both kinds say of their data as models do."""
+
+    @property
+    def modality(self):
+        return modalities.of_shape(self.image_shape)
+
+    @property
+    def condition(self):
+        return conditions.Labels(self.num_classes) if self.num_classes else None
+
+    @property
+    def source_modality(self):
+        return modalities.of_shape(self.source_shape) if self.source_shape else None
+
+    def examples(self, num, data_dir=None):
+        if self.source_shape:
+            return self.some_pairs(num, data_dir)
+        return self.modes and self.modes.centers
+
+
+class NamedSource(_Source):
     """A data set of `keras_genzoo.datasets.load`.
 
     Args:
@@ -123,7 +146,7 @@ class NamedSource:
         return tuple(images[np.linspace(0, len(images) - 1, num).astype(int)] for images in arrays)
 
 
-class FolderSource:
+class FolderSource(_Source):
     """Folders of pictures: of images, of pairs side by side or in two folders, or of two kinds without partners.
 
     Args:

@@ -46,6 +46,7 @@ class ProgressiveGAN(MultiResolutionGAN):
     """
 
     discriminator_class = ProgressiveDiscriminator
+    planned_by = "schedule"
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -86,6 +87,7 @@ class ProgressiveGAN(MultiResolutionGAN):
             trainable=False,
             aggregation="only_first_replica",
         )
+        self._trained_before = images_seen > 0
         # What a step is traced for; `fit` moves it.
         self.phase = self.schedule.phase_at(images_seen)
 
@@ -101,7 +103,9 @@ class ProgressiveGAN(MultiResolutionGAN):
             )
 
     def training_batches(self, load, step=0):
-        """As for `ZooModel`, with the batch sizes of the schedule."""
+        """As for `ZooModel`, with the batch sizes of the schedule; those of `load` of a model trained before."""
+        if self._trained_before:
+            return load(initial_step=step)
         return self.schedule.batches(load, initial_step=step)
 
     def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):

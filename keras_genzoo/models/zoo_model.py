@@ -29,6 +29,11 @@ class ZooModel(PresetModel, keras.Model):
     trains_on = ("images",)
     # The densities of latents that some models of the class sample from: "standard", "fitted".
     known_priors = ()
+    # Whether `fit` works under a strategy of several machines: Keras' own step fails there.
+    trains_on_several_machines = False
+    # Name of the constructor's argument that plans a training, an object with its `num_steps` and with the batch
+    # sizes; None where the data and the epochs say them.
+    planned_by = None
     # Name of the logged loss that pays the generator for images taken for real, and for nothing else.
     adversarial_log = None
     # Distribution of the latents, a `keras_genzoo.latent.Normal` or the like; None of a model without latents.
