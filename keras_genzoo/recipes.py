@@ -163,7 +163,7 @@ class Recipe(BaseModel):
                 "tools/recipes/ of a checkout."
             )
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"The recipe {path} is not valid TOML: {error}") from error
         stages = values.pop("stages", [{}])
@@ -177,7 +177,7 @@ class Recipe(BaseModel):
             recipe = cls._of(_with_absolute_paths(_laid_over(values, stage), path.parent), where)
             recipe.check(where)
             recipes.append(recipe)
-        *recipe._earlier_stages, recipe = recipes
+        recipe._earlier_stages = recipes[:-1]
         return recipe
 
     @classmethod

@@ -257,30 +257,26 @@ def test_a_stage_begins_with_the_networks_of_the_stage_before(recipe_file, tmp_p
         training.train(recipe, run, verbose=0)
 
 
-@pytest.mark.parametrize("stopped", ["stage-1", "."])
-def test_a_run_of_stages_stopped_in_one_of_them_resumes_there(
-    recipe_file, tmp_path, toy_mnist, stopped, monkeypatch
-):
+@pytest.mark.slow
+def test_a_run_of_stages_resumes_in_the_stage_that_was_stopped(recipe_file, tmp_path, toy_mnist, monkeypatch):
     recipe_file.write_text(STAGED_RECIPE)
-    recipe = training.Recipe.load(recipe_file)
+    recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"
     whole = training.train(recipe, tmp_path / "whole", verbose=0)
 
     after_step = callbacks.Backup.on_train_batch_end
+    for stopped in ("stage-1", "."):
 
-    def stop_at_step_five(self, batch, logs=None):
-        after_step(self, batch, logs)
-        if self.directory == tmp_path / "run" / stopped / "backup" and self.step == 5:
-            self._remember_signal(signal.SIGTERM, None)
+        def stop_at_step_five(self, batch, logs=None, folder=run / stopped / "backup"):
+            after_step(self, batch, logs)
+            if self.directory == folder and self.step == 5:
+                self._remember_signal(signal.SIGTERM, None)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(callbacks.Backup, "on_train_batch_end", stop_at_step_five)
-        with pytest.raises(callbacks.Interrupted):
-            training.train(recipe, tmp_path / "run", verbose=0)
-    assert not (tmp_path / "run" / stopped / "preset").exists()
-    resumed = training.train(
-        training.Recipe.load(tmp_path / "run" / "recipe.toml"), tmp_path / "run", verbose=0, resume=True
-    )
-    assert type(resumed) is kg.models.VAE
+        with monkeypatch.context() as patch:
+            patch.setattr(callbacks.Backup, "on_train_batch_end", stop_at_step_five)
+            with pytest.raises(callbacks.Interrupted):
+                training.train(recipe, run, verbose=0, resume=True)
+        assert not (run / stopped / "preset").exists()
+    resumed = training.train(training.Recipe.load(run / "recipe.toml"), run, verbose=0, resume=True)
     for weight, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
         np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-6)
 
