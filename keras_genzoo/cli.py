@@ -158,7 +158,7 @@ def _translate(options):
     _command.start()
     from tqdm import tqdm
 
-    from keras_genzoo import datasets, models, pictures
+    from keras_genzoo import datasets, models, pictures, visualization
 
     model = models.load(options.name)
     _require(model, options.name, "translate")
@@ -178,7 +178,7 @@ def _translate(options):
                 fit = None if options.fit == "none" else options.fit
                 with _command.usual_lines_dropped():
                     translated = model.translate(picture[None], options.direction, fit, seed=options.seed)
-                pictures.write(translated[0], output)
+                visualization.save_grid(translated, output, padding=0)
             except (ValueError, OSError) as error:
                 failures += 1
                 progress.write(f"genzoo translate: {file}: {error}", file=sys.stderr)
