@@ -1,5 +1,6 @@
 """Training a checkpoint from its recipe: the run folder, resuming, strategies, and what is refused."""
 
+import functools
 import inspect
 import json
 import os
@@ -161,6 +162,24 @@ def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_m
         recipe_file.write_text(f"{GROWING_RECIPE}{added}\n")
         with pytest.raises(ValueError, match=message):
             training.Recipe.load(recipe_file)
+
+
+def test_a_grown_model_is_trained_further_by_the_batches_of_the_data(recipe_file, tmp_path, toy_mnist):
+    recipe_file.write_text(GROWING_RECIPE)
+    model = training.Recipe.load(recipe_file).make_model()
+    schedule = model.training_batches(functools.partial(kg.datasets.load, "mnist", image_size=8))
+    assert next(iter(schedule))[0].shape == (8, 8, 8, 1)
+    model.images_seen.assign(model.schedule.num_images)
+    model.save_to_preset(tmp_path / "grown")
+
+    text = (
+        GROWING_RECIPE[: GROWING_RECIPE.index("[model]")] + GROWING_RECIPE[GROWING_RECIPE.index("[data]") :]
+    )
+    recipe_file.write_text(text + 'batch_size = 6\n[model]\nfrom = "grown"\n')
+    recipe = training.Recipe.load(recipe_file)
+    assert recipe.steps_per_epoch == 96 // 6
+    batches = recipe.make_model().training_batches(recipe.source.load)
+    assert next(iter(batches))[0].shape == (6, 8, 8, 1)
 
 
 GROWING_RECIPE = """
