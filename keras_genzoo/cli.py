@@ -110,10 +110,11 @@ def _sample(options):
     output = _writable_file(options.output)
     _check_preset(options.name)
     _command.start()
-    from keras_genzoo import models, visualization
+    from keras_genzoo import models
 
     model = models.load(options.name)
-    _require_generator(model, options.name)
+    _require(model, options.name, "sample")
+    model.modality.check_drawable()
     if options.prior not in (None, *model.priors):
         raise ValueError(
             f"--prior of {options.name!r} must be {' or '.join(model.priors)}. Received: {options.prior}"
@@ -121,12 +122,10 @@ def _sample(options):
     # Only models with a choice take it.
     prior = {} if options.prior in (None, model.priors[0]) else {"prior": options.prior}
     labels = _labels(model, options, options.num)
-    images = model.sample(options.num, seed=options.seed, labels=labels, **prior)
-    if len(model.image_shape) == 1:
-        visualization.save_scatter(images, output)
-    else:
-        columns = model.num_classes if model.num_classes and options.label is None else None
-        visualization.save_grid(images, output, columns=columns, scale=options.scale)
+    samples = model.sample(options.num, seed=options.seed, labels=labels, **prior)
+    # All classes in turn: a column each.
+    columns = model.condition.num_classes if model.condition and options.label is None else None
+    model.modality.save(samples, output, columns, options.scale)
     print(f"Wrote {options.num} samples of {options.name} to {output}.")
 
 
@@ -136,12 +135,11 @@ def _interpolate(options):
     _command.start()
     import numpy as np
 
-    from keras_genzoo import latent, models, visualization
+    from keras_genzoo import latent, models
 
     model = models.load(options.name)
-    _require_generator(model, options.name)
-    if len(model.image_shape) == 1:
-        raise ValueError(f"{options.name!r} makes points, which are not drawn as rows of images.")
+    _require(model, options.name, "sample")
+    model.modality.check_drawable()
     ends = np.asarray(model.latents_from_seed(2 * options.rows, options.seed))
     latents = np.concatenate(
         [latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
@@ -149,8 +147,8 @@ def _interpolate(options):
     labels = _labels(model, options, options.rows)
     if labels is not None:
         labels = labels.repeat(options.steps)
-    images = model.sample(latents=latents, labels=labels)
-    visualization.save_grid(images, output, columns=options.steps, scale=options.scale)
+    samples = model.sample(latents=latents, labels=labels)
+    model.modality.save(samples, output, options.steps, options.scale)
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
 
 
@@ -163,9 +161,8 @@ def _translate(options):
     from keras_genzoo import datasets, models, pictures, visualization
 
     model = models.load(options.name)
-    if not hasattr(model, "translate"):
-        raise ValueError(f"{options.name!r} is a {type(model).__name__}, which does not translate images.")
-    channels = model.translator(options.direction).input_shape[-1]
+    _require(model, options.name, "translate")
+    channels = model.task(options.direction).source.shape[-1]
     if options.edges and channels != 1:
         raise ValueError(
             f"--edges makes grey images, but {options.name!r} translates images of {channels} channels."
@@ -235,7 +232,7 @@ def _train(options):
     output = Path(options.output or f"runs/{recipe.name}")
     if options.dry_run:
         plan = {
-            "recipe": training.asdict(recipe),
+            "recipe": recipe.as_json(),
             "steps_per_epoch": recipe.steps_per_epoch,
             "parameters": {name: net.count_params() for name, net in recipe.make_model().networks.items()},
             "output": str(output),
@@ -261,7 +258,8 @@ def _train(options):
 
 def _recipe(options):
     """The recipe that is named, that of the run to go on with, or that of one's own pictures."""
-    from keras_genzoo import own_pictures, training
+    from keras_genzoo import own_pictures
+    from keras_genzoo.recipes import Recipe
 
     own = {name: getattr(options, name) for name in _OWN_PICTURES if getattr(options, name)}
     if options.recipe is not None:
@@ -270,7 +268,7 @@ def _recipe(options):
             raise ValueError(
                 f"--{option} is for pictures of your own, without a recipe: leave one of them out."
             )
-        return training.Recipe.load(_recipe_path(options.recipe))
+        return Recipe.load(_recipe_path(options.recipe))
     if "images" in own:
         if "from_preset" in own and options.strategy == "multi_worker":
             # The preset would be loaded before the workers have met.
@@ -280,7 +278,7 @@ def _recipe(options):
         path = Path(options.output) / "recipe.toml"
         if not path.is_file():
             raise ValueError(f"--output {options.output!r} holds no run with a recipe.toml: name its recipe.")
-        return training.Recipe.load(path)
+        return Recipe.load(path)
     raise ValueError(
         "Name a recipe, or --images FOLDER with --model CLASS or --from PRESET, or --resume and the --output of a "
         "run."
@@ -338,10 +336,9 @@ def _export(options):
 
     model = models.load(options.name)
     direction = {}
-    if hasattr(model, "translate"):
+    if options.direction is not None:
+        _require(model, options.name, "translate", "--direction")
         direction = {"direction": options.direction}
-    elif options.direction is not None:
-        raise ValueError(f"--direction was given, but {options.name!r} does not translate images.")
     # Keras' exporter to ONNX asks NumPy for a name that it no longer has.
     warnings.filterwarnings("ignore", "In the future `np.object` will be defined", FutureWarning)
     with _command.usual_lines_dropped():
@@ -350,24 +347,28 @@ def _export(options):
 
 def _labels(model, options, num):
     """The label asked for, or all in turn; None for a model without classes."""
-    from keras_genzoo import latent
-
-    labels = latent.labels_in_turn(num, model.num_classes)
-    if options.label is None:
-        return labels
-    if labels is None:
-        raise ValueError(f"--label was given, but {options.name!r} has no classes.")
-    labels[:] = options.label
+    if model.condition is None:
+        if options.label is not None:
+            raise ValueError(f"--label was given, but {options.name!r} has no classes.")
+        return None
+    labels = model.condition.in_turn(num)
+    if options.label is not None:
+        labels[:] = options.label
     return labels
 
 
-def _require_generator(model, name):
-    if hasattr(model, "translate"):
+def _require(model, name, ability, option=None):
+    """Refuses a model without an ability that a command, or an option, needs."""
+    if ability not in model.abilities:
+        # The commands that use an ability.
+        commands = {"sample": "genzoo sample, genzoo interpolate", "translate": "genzoo translate"}
+        able = [
+            f"{each} ({commands[each]})" if each in commands else each for each in sorted(model.abilities)
+        ]
+        needed_by = f"{option} was given, but " if option else ""
         raise ValueError(
-            f"{name!r} is a {type(model).__name__}, which makes images from images: use genzoo translate."
+            f"{needed_by}{name!r} is a {type(model).__name__}, which cannot {ability}. It can: {', '.join(able)}."
         )
-    if not hasattr(model, "sample"):
-        raise ValueError(f"{name!r} is a {type(model).__name__}, which does not make images.")
 
 
 def _check_preset(name):
@@ -422,7 +423,7 @@ def _parser():
     command = add("list", _list, "List the pretrained models: name, class, parameters and what each does.")
     command.add_argument("pattern", nargs="?", default="", metavar="TEXT", help="only names that hold this")
 
-    command = add("sample", _sample, "Draw images from a pretrained model into a grid.")
+    command = add("sample", _sample, "Draw samples of a pretrained model into a picture.")
     _add_picture_options(command, "samples.png")
     command.add_argument("--num", type=_positive_int, default=64, help="number of images (default 64)")
     command.add_argument(

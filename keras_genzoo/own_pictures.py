@@ -4,8 +4,9 @@ import inspect
 import re
 from pathlib import Path
 
-from keras_genzoo import models, training
+from keras_genzoo import modalities, models
 from keras_genzoo.datasets import sources
+from keras_genzoo.recipes import Recipe, model_classes
 
 # What messages say where a value of the recipe comes from.
 _PLACE = "the command line"
@@ -48,7 +49,7 @@ def make_recipe(
         name: String, name of the trained model. Defaults to that of the class and of the folders.
 
     Returns:
-        `keras_genzoo.training.Recipe`.
+        `keras_genzoo.recipes.Recipe`.
 
     Raises:
         ValueError: If an argument does not suit the others, or a folder is missing or holds no pictures.
@@ -56,19 +57,23 @@ def make_recipe(
     if (model is None) == (from_preset is None):
         raise ValueError("--images needs either --model CLASS, or --from PRESET to train it further.")
     if from_preset is None:
-        model_class = training.model_class(model, "--model")
+        if model not in (known := model_classes()):
+            raise ValueError(f"--model must be one of {sorted(known)}. Received: {model!r}")
+        model_class = known[model]
         image_shape = (*[image_size or 64] * 2, channels or 3)
     else:
         start = models.load(from_preset)
-        model_class, image_shape = type(start), start.image_shape
-        if len(start.image_shape) == 1:
-            raise ValueError(f"--from {from_preset} makes points, not images.")
+        model_class, image_shape = type(start), start.modality.shape
+        if start.modality != modalities.Images(image_shape):
+            raise ValueError(
+                f"--from {from_preset} makes {type(start.modality).__name__.lower()}, not images."
+            )
         given = (image_size or image_shape[0], channels or image_shape[-1])
         if given != (image_shape[0], image_shape[-1]):
             raise ValueError(
                 f"--from {from_preset} makes images of {image_shape}: leave --image-size and --channels out."
             )
-        labels = labels or bool(start.num_classes)
+        labels = labels or start.condition is not None
     if (labels or flip) and "images" not in model_class.trains_on:
         raise ValueError(
             f"--labels and --flip are for single images, and a {model_class.__name__} translates. Leave them out."
@@ -87,7 +92,7 @@ def make_recipe(
     source = sources.of(data)
     source.check(_PLACE)
     needs_classes = inspect.signature(model_class).parameters.get("num_classes")
-    if needs_classes and needs_classes.default is inspect.Parameter.empty and not source.num_classes:
+    if needs_classes and needs_classes.default is inspect.Parameter.empty and source.condition is None:
         raise ValueError(
             f"A {model_class.__name__} needs classes: put the pictures of each class in a sub-folder of "
             f"{source.label}, and pass --labels."
@@ -103,14 +108,13 @@ def make_recipe(
         table = {"from": str(path.resolve()) if path.is_dir() else from_preset}
     else:
         table = {"class": model, "image_shape": list(image_shape), **defaults["model"]}
-        if source.num_classes:
-            table["num_classes"] = source.num_classes
-    if "schedule" in table:
-        # The batches are those of the schedule.
-        table["schedule"] = {**table["schedule"], "batch_size": data.pop("batch_size")}
+        if source.condition is not None:
+            table["num_classes"] = source.condition.num_classes
+    if (plan := model_class.planned_by) in table:
+        table[plan] = {**table[plan], "batch_size": data.pop("batch_size")}
         epochs = epochs or _EPOCHS_OF_A_SCHEDULE
     title = " and ".join(Path(folder).resolve().name for folder in images)
-    recipe = training.Recipe(
+    recipe = Recipe(
         name=name
         or re.sub("[^a-z0-9]+", "_", f"{Path(from_preset or model_class.__name__).name} {title}".lower()),
         description=_description(model_class, from_preset, image_shape, num, title),

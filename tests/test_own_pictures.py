@@ -1,5 +1,6 @@
 """From folders of pictures to a served model, on the command line; and recipes that name folders and presets."""
 
+import functools
 import json
 import os
 import subprocess
@@ -105,8 +106,8 @@ def test_two_folders_become_a_served_translator(tmp_path):
     translated = pixels.to_uint8(kg.models.load(run / "preset").translate(pictures, "b_to_a"))
     assert served.shape == (2, 20, 16, 3) and served.dtype == np.uint8
     np.testing.assert_allclose(served.astype(int), translated.astype(int), atol=1)
-    # A row of both pictures, each with its translation; the smaller folder's come again.
-    assert Image.open(run / "samples" / "epoch-0001.png").size == (4 * 18 + 2, 5 * 18 + 2)
+    # A row of both pictures, each with its translation, enlarged to 128; the smaller folder's come again.
+    assert Image.open(run / "samples" / "epoch-0001.png").size == (8 * (4 * 18 + 2), 8 * (5 * 18 + 2))
 
 
 # Folders are found from the recipe's own.
@@ -229,7 +230,8 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
     assert recipe.epochs <= 500 and recipe.steps_per_epoch >= 1
     model = recipe.make_model()
     before = [np.array(weight) for weight in model.trainable_weights]
-    history = model.fit(training._batches(model, recipe, None, 0), steps_per_epoch=1, verbose=0).history
+    batches = model.training_batches(functools.partial(recipe.source.load, seed=recipe.seed))
+    history = model.fit(batches, steps_per_epoch=1, verbose=0).history
     assert all(np.isfinite(values).all() for values in history.values())
     moved = [not np.array_equal(old, new) for old, new in zip(before, model.trainable_weights, strict=True)]
     assert any(moved)

@@ -1,5 +1,7 @@
 """Training a checkpoint from its recipe: the run folder, resuming, strategies, and what is refused."""
 
+import functools
+import inspect
 import json
 import os
 import signal
@@ -13,7 +15,7 @@ import pytest
 from PIL import Image
 
 import keras_genzoo as kg
-from keras_genzoo import callbacks, training
+from keras_genzoo import callbacks, recipes, training
 from tests import support
 from tests.support import toy_dataset, toy_pairs
 
@@ -162,6 +164,24 @@ def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_m
             training.Recipe.load(recipe_file)
 
 
+def test_a_grown_model_is_trained_further_by_the_batches_of_the_data(recipe_file, tmp_path, toy_mnist):
+    recipe_file.write_text(GROWING_RECIPE)
+    model = training.Recipe.load(recipe_file).make_model()
+    schedule = model.training_batches(functools.partial(kg.datasets.load, "mnist", image_size=8))
+    assert next(iter(schedule))[0].shape == (8, 8, 8, 1)
+    model.images_seen.assign(model.schedule.num_images)
+    model.save_to_preset(tmp_path / "grown")
+
+    text = (
+        GROWING_RECIPE[: GROWING_RECIPE.index("[model]")] + GROWING_RECIPE[GROWING_RECIPE.index("[data]") :]
+    )
+    recipe_file.write_text(text + 'batch_size = 6\n[model]\nfrom = "grown"\n')
+    recipe = training.Recipe.load(recipe_file)
+    assert recipe.steps_per_epoch == 96 // 6
+    batches = recipe.make_model().training_batches(recipe.source.load)
+    assert next(iter(batches))[0].shape == (6, 8, 8, 1)
+
+
 GROWING_RECIPE = """
 name = "toy_gan"
 description = "A progressive GAN of the test."
@@ -196,6 +216,112 @@ batch_size = [8, 4]
 name = "mnist"
 image_size = 8
 """
+
+
+STAGED_RECIPE = """
+name = "toy_vae"
+description = "A VAE that begins as an autoencoder."
+licence = "none"
+seed = 1
+
+[model]
+image_shape = [28, 28, 1]
+latent_dim = 2
+decoder = { class = "MLPDecoder", latent_dim = 2, image_shape = [28, 28, 1], hidden = [4] }
+seed = 1
+
+[data]
+name = "mnist"
+batch_size = 8
+
+[[stages]]
+epochs = 1
+model = { class = "Autoencoder" }
+optimizers.autoencoder = { class = "SGD", learning_rate = 1e-5 }
+
+[[stages]]
+epochs = 2
+model = { class = "VAE" }
+prior = { num_components = 2 }
+"""
+
+
+def test_a_stage_begins_with_the_networks_of_the_stage_before(recipe_file, tmp_path, toy_mnist, monkeypatch):
+    recipe_file.write_text(STAGED_RECIPE)
+    recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"
+    assert [(stage.model["class"], stage.epochs) for stage in recipe.stages] == [
+        ("Autoencoder", 1),
+        ("VAE", 2),
+    ]
+    # What is saved is the same recipe, however it was laid out.
+    recipe.save(tmp_path / "saved.toml")
+    again = training.Recipe.load(tmp_path / "saved.toml")
+    assert again == recipe and again.stages[0] == recipe.stages[0] != recipe
+
+    begun_with = []
+    monkeypatch.setattr(
+        kg.models.VAE, "training_begins", lambda self: begun_with.append(self.decoder.get_weights())
+    )
+    model = training.train(recipe, run, verbose=0)
+    first = kg.models.load(run / "stage-1" / "preset")
+    assert type(first) is kg.models.Autoencoder and type(model) is kg.models.VAE
+    for given, weight in zip(first.decoder.get_weights(), begun_with[0], strict=True):
+        np.testing.assert_array_equal(given, weight)
+    metadata = kg.presets.metadata(run / "preset")
+    assert metadata["class"] == "VAE" and metadata["training"]["time"].startswith("2 epochs")
+    assert metadata["training"]["earlier stages"] == "Autoencoder for 1 epochs"
+    assert len((run / "stage-1" / "log.jsonl").read_text().splitlines()) == 1
+
+    with pytest.raises(FileExistsError, match="--resume"):
+        training.train(recipe, run, verbose=0)
+
+
+@pytest.mark.slow
+def test_a_run_of_stages_resumes_in_the_stage_that_was_stopped(recipe_file, tmp_path, toy_mnist, monkeypatch):
+    recipe_file.write_text(STAGED_RECIPE)
+    recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"
+    whole = training.train(recipe, tmp_path / "whole", verbose=0)
+
+    after_step = callbacks.Backup.on_train_batch_end
+    for stopped in ("stage-1", "."):
+
+        def stop_at_step_five(self, batch, logs=None, folder=run / stopped / "backup"):
+            after_step(self, batch, logs)
+            if self.directory == folder and self.step == 5:
+                self._remember_signal(signal.SIGTERM, None)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(callbacks.Backup, "on_train_batch_end", stop_at_step_five)
+            with pytest.raises(callbacks.Interrupted):
+                training.train(recipe, run, verbose=0, resume=True)
+        assert not (run / stopped / "preset").exists()
+    resumed = training.train(training.Recipe.load(run / "recipe.toml"), run, verbose=0, resume=True)
+    for weight, expected in zip(resumed.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs = 1", "", "Missing key `epochs` in stage 1 of"),
+        ("epochs = 2", "epoch = 2", "Unknown key `epoch` in stage 2 of"),
+        ('"VAE"', '"VAEE"', "`model.class` in stage 2 of .*'VAEE'"),
+    ],
+)
+def test_stages_are_checked_before_work_starts(recipe_file, old, new, message):
+    recipe_file.write_text(STAGED_RECIPE.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        training.Recipe.load(recipe_file)
+
+
+def test_stages_without_a_common_network_are_refused(recipe_file, tmp_path, toy_mnist):
+    text = STAGED_RECIPE.replace("decoder = {", "#").replace(
+        'model = { class = "VAE" }', 'model = { class = "VAE", latent_dim = 3 }'
+    )
+    recipe_file.write_text(text)
+    with pytest.raises(ValueError, match="The stage of the VAE begins with no network of the stage before"):
+        training.train(training.Recipe.load(recipe_file), tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
@@ -239,7 +365,11 @@ def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_pat
     [
         ("epochs = 3", "epoch = 3", "Unknown key `epoch`"),
         ("epochs = 3", "", "Missing key `epochs`"),
-        ("epochs = 3", "epochs = 0", "at least 1"),
+        ("[data]", "[stages]\nepochs = 1\n[data]", r"`stages` .*must be tables, each headed \[\[stages\]\]"),
+        ("epochs = 3", "epochs = 0", "`epochs`.*greater than or equal to 1. Received: 0"),
+        ("epochs = 3", 'epochs = "3"', "`epochs`.*must be a valid integer. Received: '3'"),
+        ("seed = 1", "seed = 1.5", "`seed`.*must be a valid integer. Received: 1.5"),
+        ("epochs = 3", "epochs = 3\nprior = 3", "`prior`.*must be a table. Received: 3"),
         ("batch_size = 8", "batch_sise = 8", "Unknown key `data.batch_sise`"),
         ('name = "mnist"', 'name = "mnits"', "Did you mean 'mnist'"),
         ('class = "GAN"', 'class = "GANN"', "`model.class`"),
@@ -263,7 +393,7 @@ def test_two_workers_write_apart_and_end_with_equal_weights(recipe_file, tmp_pat
         (
             "[data]",
             '[best]\nmode = "min"\n[evaluation]\ndataset = "mnist"\n[data]',
-            "`best`.*needs `monitor`",
+            "Missing key `best.monitor`",
         ),
         (
             "[data]",
@@ -276,6 +406,24 @@ def test_recipe_is_checked_before_work_starts(recipe_file, old, new, message):
     recipe_file.write_text(RECIPE.replace(old, new))
     with pytest.raises(ValueError, match=message):
         training.Recipe.load(recipe_file)
+
+
+def test_the_evaluation_of_a_recipe_takes_what_evaluate_takes():
+    parameters = set(inspect.signature(kg.metrics.evaluate).parameters)
+    assert set(recipes.Evaluation.__annotations__) == parameters - {"model", "data_dir"}
+
+
+def test_classes_are_found_where_they_register():
+    assert recipes.registered("UNetGenerator") is kg.networks.UNetGenerator
+    assert recipes.registered("Adam") is kg.optimizers.Adam
+    assert recipes.registered("CosineDecay") is keras.optimizers.schedules.CosineDecay
+    assert recipes.registered("Conv2D") is None and recipes.registered("get") is None
+    assert recipes.model_classes().keys() == set(kg.models.__all__) - {
+        "GenerativeModel",
+        "LatentModel",
+        "TranslationModel",
+        "load",
+    }
 
 
 def test_every_released_recipe_can_be_read():
@@ -445,10 +593,10 @@ def test_a_translator_is_trained_shown_and_measured(recipe_file, tmp_path, pairs
     results = {result["metric"]: result for result in metadata["results"]}
     assert results["translation_l1"]["value"] == pytest.approx(difference, abs=1e-4)
     assert results["translation_l1"]["protocol"]["num_pairs"] == len(sources) == 2
-    # Two rows of source, translation and target; on the card four times as large.
+    # Two rows of source, translation and target, four times as large.
     assert sorted(file.name for file in (run / "samples").iterdir()) == ["epoch-0001.png", "epoch-0002.png"]
     width, height = 3 * 34 + 2, 2 * 34 + 2
-    assert Image.open(run / "samples" / "epoch-0002.png").size == (width, height)
+    assert Image.open(run / "samples" / "epoch-0002.png").size == (4 * width, 4 * height)
     picture = np.asarray(Image.open(run / "preset" / "samples.png"))[::4, ::4]
     assert picture.shape == (height, width, 3)
     np.testing.assert_array_equal(picture[36:68, 70:102], targets[1])
@@ -463,7 +611,10 @@ def test_a_translator_without_pairs_is_trained_and_shown(recipe_file, tmp_path, 
     assert recipe.steps_per_epoch == 2
     training.train(recipe, tmp_path / "run", data_dir=pairs_folder, verbose=0)
     # A row of both images, each with its translation: there is one picture of the second kind.
-    assert Image.open(tmp_path / "run" / "samples" / "epoch-0001.png").size == (4 * 34 + 2, 34 + 2)
+    assert Image.open(tmp_path / "run" / "samples" / "epoch-0001.png").size == (
+        4 * (4 * 34 + 2),
+        4 * (34 + 2),
+    )
     assert "results" not in kg.presets.metadata(tmp_path / "run" / "preset")
 
 

@@ -154,7 +154,7 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
     model, optimizers = make_model()
     model.compile(**optimizers, jit_compile=JIT[jit])
     sources, images = np.random.default_rng(0).uniform(-1, 1, (2, batch_size, *image_shape)).astype("float32")
-    batch = (sources, images) if hasattr(model, "translate") else images
+    batch = images if "images" in model.trains_on else (sources, images)
     times = StepTimes()
     model.fit(_resident(batch, warmup + steps), epochs=1, callbacks=[times], verbose=0)
     median = statistics.median(times.seconds[warmup:])
@@ -220,10 +220,10 @@ def measure_inference(name, batch_size, runs, warmup):
 
 def _own_calls(model, batch_size):
     """Name -> function without arguments: the whole call, and that of the network alone where it differs."""
-    if hasattr(model, "translate"):
+    if "translate" in model.abilities:
         images = _sources(model, batch_size)
         return {"translate": lambda: model.translate(images, seed=0, batch_size=batch_size)}
-    labels = {"labels": 0} if model.num_classes else {}
+    labels = {"labels": 0} if model.condition else {}
     latents = _latents(model, batch_size)
     return {
         "sample": lambda: model.sample(batch_size, seed=0, batch_size=batch_size, **labels),
@@ -232,18 +232,18 @@ def _own_calls(model, batch_size):
 
 
 def _sources(model, batch_size):
-    return np.random.default_rng(0).integers(0, 256, (batch_size, *model.source_shape), "uint8")
+    return np.random.default_rng(0).integers(0, 256, (batch_size, *model.task().source.shape), "uint8")
 
 
 def _latents(model, batch_size):
-    return np.random.default_rng(0).normal(size=(batch_size, model.latent_dim)).astype("float32")
+    return np.asarray(model.latent.from_seed(batch_size, seed=0))
 
 
 def _network_inputs(model, batch_size):
     """What an exported network takes."""
-    if hasattr(model, "translate"):
+    if "translate" in model.abilities:
         return [np.asarray(kg.pixels.normalize(_sources(model, batch_size)))]
-    labels = [np.zeros(batch_size, "int32")] if model.num_classes else []
+    labels = [np.zeros(batch_size, "int32")] if model.condition else []
     return [_latents(model, batch_size), *labels]
 
 
@@ -260,12 +260,12 @@ def _saved_model(model, batch_size, folder):
     if not (folder / "saved_model").exists():
         model.export(folder / "saved_model")
     signatures = tf.saved_model.load(folder / "saved_model").signatures
-    if hasattr(model, "translate"):
+    if "translate" in model.abilities:
         arguments = {"images": tf.constant(_sources(model, batch_size))}
         signature = signatures["serving_default"]
     else:
         arguments = {"num": tf.constant(batch_size), "seed": tf.constant(0, "int64")}
-        if model.num_classes:
+        if model.condition:
             arguments["label"] = tf.constant(0)
         signature = signatures["sample"]
     return lambda: signature(**arguments)["images"].numpy()
@@ -362,10 +362,10 @@ def main(arguments=None):
     if options.inference:
         _keep_to_one_thread()
         for name in options.inference:
-            model_class = type(kg.models.load(name))
-            if not (hasattr(model_class, "sample") or hasattr(model_class, "translate")):
+            abilities = kg.models.load(name).abilities
+            if abilities.isdisjoint({"sample", "translate"}):
                 parser.error(f"--inference measures models that sample or translate. Received: {name}")
-            larger = options.batch_size or (8 if hasattr(model_class, "translate") else 64)
+            larger = options.batch_size or (8 if "translate" in abilities else 64)
             for batch_size in sorted({1, larger}):
                 print(
                     json.dumps(measure_inference(name, batch_size, options.steps, options.warmup)), flush=True

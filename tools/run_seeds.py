@@ -8,13 +8,12 @@ row a result: mean, smallest and largest value, and the time of a run. Of points
 """
 
 import argparse
-import dataclasses
 import json
 import statistics
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from keras_genzoo import training, visualization
 
@@ -31,11 +30,11 @@ def main():
     recipe = training.Recipe.load(options.recipe)
     output = Path(options.output or f"runs/{recipe.name}")
     for seed in range(options.seeds):
-        of_seed = dataclasses.replace(recipe, seed=seed, model={**recipe.model, "seed": seed})
+        of_seed = recipe.model_copy(update={"seed": seed, "model": {**recipe.model, "seed": seed}})
         if not (output / f"seed-{seed}" / "preset").exists():
             training.train(of_seed, output / f"seed-{seed}", options.data_dir, resume=True, verbose=0)
     print_results(recipe, [output / f"seed-{seed}" for seed in range(options.seeds)])
-    if recipe.model["image_shape"] == [2]:
+    if len(recipe.source.modality.shape) == 1:
         write_picture(output / "seed-0" / "samples", options.panels, output / "samples_over_training.png")
 
 
@@ -60,8 +59,12 @@ def write_picture(folder, num_panels, path):
     pictures = sorted(folder.glob("epoch-*.png"))
     # Early epochs change the most: the panels are evenly spaced on a logarithmic scale.
     chosen = np.unique(np.geomspace(1, len(pictures), num_panels).round().astype(int)) - 1
-    panels = np.stack([np.asarray(Image.open(pictures[index]).convert("RGB")) for index in chosen])
-    visualization.save_grid(panels, path, columns=len(panels))
+    panels = [Image.open(pictures[index]).convert("RGB") for index in chosen]
+    for index, panel in zip(chosen, panels, strict=True):
+        ImageDraw.Draw(panel).text(
+            (panel.width // 2, 4), f"epoch {index + 1}", "black", anchor="ma", font_size=20
+        )
+    visualization.save_grid(np.stack(panels), path, columns=len(panels))
 
 
 if __name__ == "__main__":

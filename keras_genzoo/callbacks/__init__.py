@@ -2,7 +2,7 @@
 
 from keras_genzoo.callbacks.backup import Backup, Interrupted
 from keras_genzoo.callbacks.health import TrainingHealth
-from keras_genzoo.callbacks.monitoring import Evaluate, JSONLines, KeepBest, SampleGrid, TranslationGrid
+from keras_genzoo.callbacks.monitoring import Evaluate, JSONLines, KeepBest, SampleGrid
 
 __all__ = [
     "Backup",
@@ -12,5 +12,4 @@ __all__ = [
     "KeepBest",
     "SampleGrid",
     "TrainingHealth",
-    "TranslationGrid",
 ]

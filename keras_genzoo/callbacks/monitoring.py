@@ -10,76 +10,50 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import latent, metrics, visualization
+from keras_genzoo import metrics, pictures
 from keras_genzoo.presets import folders
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes a grid of samples of the same latents after every epoch, as `epoch-0001.png`, ...
+    """Writes a picture of what the model makes after every epoch, as `epoch-0001.png`, ...
 
-    A conditional model's labels cycle through the classes, one column each. Points of the plane are drawn as
-    such, which needs matplotlib.
+    It is the model's own `preview`, of the same latents each time: samples, a conditional model's classes in turn, a
+    column each; points of the plane, which need matplotlib; or translations of `examples`. Of a model that makes
+    nothing, such as a classifier, or of a translator without examples, nothing is written.
 
     Args:
         directory: String or path of the folder, which is created.
-        num: Int, number of images. Defaults to 64, of points to 1000.
+        examples: What is shown beside the samples: of a translator the pair `(sources, targets)` of arrays, of which
+            `targets` may be None; of points, points to draw behind them, such as the centers of their modes
+            `(num_modes, 2)`.
+        num: Int, number of samples, or of examples. Defaults to the model's own choice.
         seed: Int, seed of the latents.
-        real: Array `(num_real, 2)` of points to draw behind samples that are points, such as their modes'
-            centres.
-    """
-
-    def __init__(self, directory, num=None, seed=0, real=None):
-        super().__init__()
-        self.directory = Path(directory)
-        self.num = num
-        self.seed = seed
-        self.real = real
-
-    def set_model(self, model):
-        super().set_model(model)
-        if len(model.image_shape) == 1:
-            # Now, not after the first epoch.
-            visualization.check_plane(model.image_shape)
-
-    def on_epoch_end(self, epoch, logs=None):
-        num = self.num or (1000 if len(self.model.image_shape) == 1 else 64)
-        labels = latent.labels_in_turn(num, self.model.num_classes)
-        samples = self.model.sample(num, seed=self.seed, labels=labels)
-        path = self.directory / f"epoch-{epoch + 1:04d}.png"
-        if len(self.model.image_shape) == 1:
-            visualization.save_scatter(samples, path, titles=[f"epoch {epoch + 1}"], real=self.real)
-        else:
-            visualization.save_grid(samples, path, columns=self.model.num_classes, scale=2)
-
-
-class TranslationGrid(keras.callbacks.Callback):
-    """Writes translations of the same images after every epoch, as `epoch-0001.png`, ..., a row an image.
-
-    `genzoo train` shows test images; of folders of pictures, which have none, a few that the model is trained on.
-
-    Args:
-        directory: String or path of the folder, which is created.
-        sources, targets, direction: As for `keras_genzoo.visualization.save_translations`.
 
     Example:
 
     ```python
     sources, targets = keras_genzoo.datasets.arrays("facades", split="test")
-    grid = keras_genzoo.callbacks.TranslationGrid("runs/facades", sources[:8], targets[:8])
+    grid = keras_genzoo.callbacks.SampleGrid("runs/facades", examples=(sources[:8], targets[:8]))
     model.fit(batches, epochs=200, callbacks=[grid])
     ```
     """
 
-    def __init__(self, directory, sources, targets=None, direction=None):
+    def __init__(self, directory, examples=None, num=None, seed=0):
         super().__init__()
         self.directory = Path(directory)
-        self.sources = sources
-        self.targets = targets
-        self.direction = direction
+        self.examples = examples
+        self.num = num
+        self.seed = seed
+
+    def set_model(self, model):
+        super().set_model(model)
+        # Now, not after the first epoch.
+        model.modality.check_drawable()
 
     def on_epoch_end(self, epoch, logs=None):
-        path = self.directory / f"epoch-{epoch + 1:04d}.png"
-        visualization.save_translations(self.model, self.sources, path, self.targets, self.direction)
+        picture = self.model.preview(self.examples, self.seed, self.num)
+        if picture is not None:
+            pictures.write(picture, self.directory / f"epoch-{epoch + 1:04d}.png")
 
 
 class Evaluate(keras.callbacks.Callback):

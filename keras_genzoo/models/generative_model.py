@@ -51,6 +51,7 @@ class GenerativeModel(ZooModel):
         **kwargs: `name` and other arguments of `keras.Model`.
     """
 
+    trains_on_several_machines = True
     # Player (an optimizer of its own) -> names of the networks that it updates, in the order of `compile`. The first
     # takes one update per step. Set by each family.
     players: ClassVar = {}

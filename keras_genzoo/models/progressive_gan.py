@@ -46,6 +46,7 @@ class ProgressiveGAN(MultiResolutionGAN):
     """
 
     discriminator_class = ProgressiveDiscriminator
+    planned_by = "schedule"
 
     @checked_options
     def __init__(
@@ -73,6 +74,7 @@ class ProgressiveGAN(MultiResolutionGAN):
             trainable=False,
             aggregation="only_first_replica",
         )
+        self._trained_before = images_seen > 0
         # What a step is traced for; `fit` moves it.
         self.phase = self.schedule.phase_at(images_seen)
 
@@ -190,7 +192,9 @@ class ProgressiveGAN(MultiResolutionGAN):
             )
 
     def training_batches(self, load, step=0):
-        """As for `ZooModel`, with the batch sizes of the schedule."""
+        """As for `ZooModel`, with the batch sizes of the schedule; those of `load` of a model trained before."""
+        if self._trained_before:
+            return load(initial_step=step)
         return self.schedule.batches(load, initial_step=step)
 
     @classmethod

@@ -146,7 +146,7 @@ class TranslationModel(GenerativeModel):
         """As for `ZooModel`: the first `num` of the examples beside their translations; None without examples."""
         if examples is None:
             return None
-        sources, targets = (images[:num] for images in examples)
+        sources, targets = (images if images is None else images[:num] for images in examples)
         return visualization.translation_grid(
             self, sources, targets, scale=max(1, 128 // self.image_shape[0])
         )

@@ -30,6 +30,11 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
     trains_on = ("images",)
     # The densities of latents that some models of the class sample from: "standard", "fitted".
     known_priors = ()
+    # Whether `fit` works under a strategy of several machines: Keras' own step fails there.
+    trains_on_several_machines = False
+    # Name of the constructor's argument that plans a training, an object with its `num_steps` and with the batch
+    # sizes; None where the data and the epochs say them.
+    planned_by = None
     # Name of the logged loss that pays the generator for images taken for real, and for nothing else.
     adversarial_log = None
     # Whether `log_likelihood` is that of binary images.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_genzoo import callbacks, metrics, models, pixels
+from keras_genzoo import callbacks, metrics, modalities, models, networks, pixels, visualization
 from tests import support
 
 
@@ -25,31 +25,55 @@ class TestSampleGrid:
         gan.fit(support.toy_images(8), epochs=2, callbacks=[grid], verbose=0)
         files = sorted((tmp_path / "samples").iterdir())
         assert [file.name for file in files] == ["epoch-0001.png", "epoch-0002.png"]
-        # 3 columns of 8 pixels with margins of 2, doubled; the last shows the model as it is now.
-        shown = np.asarray(Image.open(files[1]))
-        assert shown.shape == (2 * (3 * 10 + 2), 2 * (3 * 10 + 2))
+        # 3 columns of 8 pixels with margins of 2; the last shows the model as it is now.
+        shown = np.asarray(Image.open(files[1])).astype(int)
+        assert shown.shape == (3 * 10 + 2, 3 * 10 + 2)
         first = np.rint((gan.sample(1, seed=5)[0, :, :, 0] + 1) * 127.5)
-        np.testing.assert_allclose(shown[4:20:2, 4:20:2], first, atol=1)
+        np.testing.assert_allclose(shown[2:10, 2:10], first, atol=1)
 
     def test_a_column_a_class(self, tmp_path):
         gan = _gan(num_classes=3)
         grid = callbacks.SampleGrid(tmp_path, num=6)
         gan.fit(support.toy_images(8), support.toy_labels(8), callbacks=[grid], verbose=0)
         width, height = Image.open(tmp_path / "epoch-0001.png").size
-        assert (width, height) == (2 * (3 * 10 + 2), 2 * (2 * 10 + 2))
+        assert (width, height) == (3 * 10 + 2, 2 * 10 + 2)
 
+    def test_points_beside_the_centers_of_modes(self, tmp_path, monkeypatch):
+        shown = []
+        gan = models.GAN(
+            (2,), 4, generator=networks.MLPGenerator(4, (2,)), discriminator=networks.MLPDiscriminator((2,))
+        )
+        centers = np.eye(2)
+        monkeypatch.setattr(
+            visualization,
+            "scatter",
+            lambda points, real: shown.append((points, real)) or np.zeros((4, 4, 3), "uint8"),
+        )
+        grid = callbacks.SampleGrid(tmp_path, centers, num=5, seed=3)
+        grid.set_model(gan)
+        grid.on_epoch_end(0)
+        ((points, real),) = shown
+        assert real is centers and (tmp_path / "epoch-0001.png").exists()
+        np.testing.assert_array_equal(points, gan.sample(5, seed=3))
 
-class TestTranslationGrid:
-    def test_one_grid_of_the_same_images_an_epoch(self, tmp_path):
+    def test_points_that_cannot_be_drawn_are_refused_before_training(self, tmp_path):
+        gan = models.GAN(
+            (3,), 4, generator=networks.MLPGenerator(4, (3,)), discriminator=networks.MLPDiscriminator((3,))
+        )
+        with pytest.raises(ValueError, match="Only points of the plane"):
+            callbacks.SampleGrid(tmp_path).set_model(gan)
+
+    def test_translations_of_the_same_images(self, tmp_path):
         sources, targets = (support.toy_images(4, (32, 32, channels)) for channels in (1, 3))
         model = models.Pix2Pix((32, 32, 3), 1, width=2)
         model.compile()
-        grid = callbacks.TranslationGrid(tmp_path / "samples", sources[:2], targets[:2])
+        grid = callbacks.SampleGrid(tmp_path / "samples", (sources, targets), num=2)
         model.fit(sources, targets, batch_size=2, epochs=2, callbacks=[grid], verbose=0)
         files = sorted((tmp_path / "samples").iterdir())
         assert [file.name for file in files] == ["epoch-0001.png", "epoch-0002.png"]
-        # Two rows of source, translation and target, of 32 pixels with margins of 2; the model as it is now.
-        shown = np.asarray(Image.open(files[1])).astype(int)
+        # Two rows of source, translation and target, of 32 pixels with margins of 2, enlarged to 128; the model as it
+        # is now.
+        shown = np.asarray(Image.open(files[1])).astype(int)[::4, ::4]
         assert shown.shape == (2 * 34 + 2, 3 * 34 + 2, 3)
         translated = pixels.to_uint8(model.translate(sources[1:2])[0])
         np.testing.assert_allclose(shown[36:68, 36:68], translated, atol=1)
@@ -178,15 +202,17 @@ def _lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_models_are_looked_at_through_sample_alone(tmp_path):
-    """Any family with `sample` can be shown: the callback asks nothing else of it."""
-    grid = callbacks.SampleGrid(tmp_path, num=4)
+@pytest.mark.parametrize("picture", [None, np.zeros((6, 5, 3), "uint8")])
+def test_models_are_looked_at_by_their_preview_alone(tmp_path, picture):
+    """Any model can be shown: the callback asks nothing else of it. Nothing is written where there is nothing."""
     asked = []
 
-    def sample(num, seed, labels):
-        asked.append((num, seed, labels))
-        return np.zeros((num, 8, 8, 3), "uint8")
+    def preview(examples, seed, num):
+        asked.append((examples, seed, num))
+        return picture
 
-    grid.set_model(SimpleNamespace(num_classes=None, makes_points=False, sample=sample))
+    grid = callbacks.SampleGrid(tmp_path / "samples", num=4)
+    grid.set_model(SimpleNamespace(modality=modalities.Images((6, 5, 3)), preview=preview))
     grid.on_epoch_end(0)
-    assert asked == [(4, 0, None)]
+    assert asked == [(None, 0, 4)]
+    assert (tmp_path / "samples" / "epoch-0001.png").exists() == (picture is not None)
