@@ -121,8 +121,10 @@ def test_a_process_with_tensorflow_alone_gives_the_models_images(gan, exported, 
     assert_within_a_level(results["sampled"], gan.sample(5, seed=7))
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_tensorflow_hub_gives_the_images_of_a_conditional_model(tmp_path):
+    pytest.importorskip("tensorflow_hub", reason="tensorflow_hub of the extra `hub` is not installed")
     gan = make_gan(num_classes=NUM_CLASSES)
     gan.export(tmp_path / "gan")
     latents, labels = draw_latents(4), np.int32([0, 2, 1, 2])
@@ -264,6 +266,7 @@ def test_a_missing_package_is_named_with_the_command_that_brings_it(gan, tmp_pat
         gan.export(tmp_path / "gan", format=format)
 
 
+@pytest.mark.representative
 @pytest.mark.slow
 def test_onnx_of_a_conditional_model_gives_its_images(tmp_path):
     pytest.importorskip("tf2onnx", reason="tf2onnx of the extra `export` is not installed")
@@ -292,6 +295,8 @@ def test_a_model_on_jax_is_exported(tmp_path):
     assert_within_a_level(sampled, gan.sample(5, seed=7, labels=1))
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_an_unregistered_network_on_jax_is_refused(tmp_path, monkeypatch):
     class Scale(keras.layers.Layer):
         def call(self, inputs):
@@ -365,6 +370,7 @@ def assert_serve_as(autoencoders, tmp_path):
         assert_within_a_level(results["sampled"], autoencoder.sample(5, seed=7))
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_an_autoencoder_serves_all_it_does_in_a_process_with_tensorflow_alone(tmp_path, capsys):
     autoencoders = {

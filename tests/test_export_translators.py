@@ -81,6 +81,7 @@ def assert_serves_as(model, folder, tmp_path):
         np.testing.assert_array_equal(default, results[f"{first} uint8 {index}"])
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("make_model", [make_pix2pix, make_cyclegan])
 def test_a_process_with_tensorflow_alone_gives_the_models_translations(make_model, tmp_path):
@@ -137,7 +138,9 @@ def test_a_translator_on_jax_is_exported(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("format", ["onnx", "litert", "openvino"])
+@pytest.mark.parametrize(
+    "format", [pytest.param("onnx", marks=pytest.mark.representative), "litert", "openvino"]
+)
 @pytest.mark.parametrize(
     ("make_model", "direction"),
     [
