@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import keras_genzoo as kg
+from keras_genzoo import cli
 
 
 def test_there_is_no_tensorflow():
@@ -51,6 +52,11 @@ def test_trains_and_translates(family, tmp_path):
 def test_samples_a_pretrained_model():
     images = kg.models.load("cgan_mnist").sample(10, seed=0, labels=np.arange(10))
     assert images.shape == (10, 28, 28, 1)
+
+
+def test_the_command_samples(tmp_path):
+    assert cli.main(["sample", "cgan_mnist", "--num", "10", "--output", str(tmp_path / "samples.png")]) == 0
+    assert (tmp_path / "samples.png").exists()
 
 
 @pytest.mark.parametrize(

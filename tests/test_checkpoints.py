@@ -51,6 +51,7 @@ def test_weight_paths_are_those_released(name):
     check_weight_paths(weights_file(name), golden[name])
 
 
+@pytest.mark.any_backend
 @pytest.mark.parametrize("name", NAMES)
 def test_the_released_file_holds_networks_only_and_is_small(name):
     """Beside the networks, an autoencoder's fitted prior."""

@@ -93,6 +93,8 @@ def test_a_folder_of_odd_pictures_becomes_a_served_model(tmp_path, capsys):
     assert str(tmp_path) not in card and "tools/recipes" not in card
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_two_folders_become_a_served_translator(tmp_path):
     save_pictures(tmp_path / "summer", 5)
     save_pictures(tmp_path / "winter", 3)
@@ -134,6 +136,7 @@ augment = true
 """
 
 
+@pytest.mark.slow
 def test_the_recipe_of_a_run_repeats_it(tmp_path):
     pictures = save_pictures(tmp_path / "pictures")
     words = ("train", "--model", "GAN", "--images", pictures, "--image-size", 8, "--batch-size", 2, "--flip")

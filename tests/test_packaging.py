@@ -14,6 +14,7 @@ import keras
 import pytest
 
 import keras_genzoo as kg
+from tests import support
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,6 +70,7 @@ print(kg.__file__, float(total))
     assert (tmp_path / "keras_genzoo" / "classifier_mnist" / "model.weights.h5").exists()
 
 
+@pytest.mark.slow
 def test_a_wheel_without_an_origin_says_what_to_set(installed, tmp_path):
     code = "import keras_genzoo as kg; kg.models.load('classifier_mnist')"
     finished = run_installed(installed, code, KERAS_HOME=str(tmp_path), KERAS_GENZOO_BASE_URL="")
@@ -110,7 +112,6 @@ def test_public_functions_have_annotations(module):
 
 
 def test_sampling_needs_no_extra(tmp_path):
-    """A process that finds none of the packages of the extras."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     extras = " ".join(config["options.extras_require"].values())
@@ -118,16 +119,13 @@ def test_sampling_needs_no_extra(tmp_path):
     distributions = ["tensorflow-datasets", "tensorflow-hub", "matplotlib", "scipy", "onnx", *imported]
     assert all(name in extras for name in distributions)
     modules = [imported.get(name, name.replace("-", "_")) for name in distributions]
-    code = f"""
-import sys
-for name in {modules}:
-    sys.modules[name] = None
-from keras_genzoo import cli
-sys.exit(cli.main(["sample", "cgan_mnist", "--num", "2", "--output", "samples.png"]))
-"""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    finished = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert finished.returncode == 0, finished.stderr
+    assert support.fresh_process(_sample_without, modules, tmp_path / "samples.png") == 0
     assert (tmp_path / "samples.png").exists()
+
+
+def _sample_without(modules, output):
+    # None: as if not installed.
+    sys.modules.update(dict.fromkeys(modules))
+    from keras_genzoo import cli
+
+    return cli.main(["sample", "cgan_mnist", "--num", "2", "--output", str(output)])

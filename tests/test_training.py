@@ -144,6 +144,7 @@ def undisturbed(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.representative
 @pytest.mark.slow
 def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_mnist):
     """One recipe grows a model from 4x4, in epochs that divide the schedule, and draws every level."""
@@ -324,7 +325,11 @@ def test_stages_without_a_common_network_are_refused(recipe_file, tmp_path, toy_
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    ids=["SIGKILL", "SIGTERM"],
+)
 def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_path, undisturbed, number):
     # An epoch has 12 steps: step 18 is in the middle of the second, a step after the backup five steps into it.
     process = support.start_process(train_toy, recipe_file, tmp_path / "stopped", stop=(18, number))
@@ -577,6 +582,7 @@ def pairs_folder(tmp_path, monkeypatch):
     return tmp_path / "pairs"
 
 
+@pytest.mark.representative
 @pytest.mark.slow
 def test_a_translator_is_trained_shown_and_measured(recipe_file, tmp_path, pairs_folder):
     recipe_file.write_text(TRANSLATOR_RECIPE)
