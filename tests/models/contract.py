@@ -1,0 +1,850 @@
+"""What every family promises: one test for each promise, asked of a model by its own answers.
+
+The test file of a family names it once, and pytest asks it all that is below:
+
+```python
+class TestContract(Contract):
+    family = Family(models.EBGAN, make_ebgan, weight_paths=[...])
+```
+
+Most promises are asked of one model, made and trained once for all of them. The costly ones compile anew or start
+processes: they are of the full tier, but for the family that represents all.
+"""
+
+import copy
+import dataclasses
+import json
+import math
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_genzoo import backends, losses, models
+from keras_genzoo.callbacks import JSONLines
+from tests import support
+from tests.support.answers import (
+    abilities_of,
+    answers,
+    assert_same_answers,
+    labels_for,
+    largest_difference,
+    plain_answers,
+)
+from tests.support.bad_data import bad_data
+from tests.support.serving import assert_serves
+from tests.support.toys import as_float, batched, kinds_of_data, toy_data
+from tests.support.training import (
+    assert_all_moved,
+    assert_one_player_per_variable,
+    optimizers_of,
+    players_of,
+    trainable_values,
+    with_sgd,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """What the contract cannot ask a model.
+
+    The functions that make models are of a module, or partials of one, so that a fresh process can import them.
+    They pass keywords on to the constructor, and return a compiled model with the same weights at every call.
+
+    Args:
+        model: The class.
+        make: Function that makes the smallest model all of whose variables a step moves.
+        exact: Function that makes a model whose step draws nothing but latents, without batch normalization (or
+            with that of all replicas): devices and backends can then be compared. Defaults to `make`.
+        random: Function that makes a model with everything random at once: dropout, noise, histories. Defaults to
+            `make`.
+        variants: Dict of name -> function that makes a model whose step is another.
+        counts: Dict of network -> number of its parameters, of `at_full_size`.
+        at_full_size: Function that makes the model of the paper.
+        optimizers: Dict of player -> pair of the paper's optimizer, a class, and a dict of its constants.
+        weight_paths: List of the paths in `model.weights.h5` of `make()`, each with its shape. Released checkpoints
+            hold these names: where one changes, no released file loads.
+        chance_level: Float, the `chance_level` of `make()`, or None.
+        represents: `"all"` for the one family whose costly promises are asked in the default tier; `"base"` for
+            one of each base class, whose costly promises are asked on JAX too, and those that rest on the base
+            alone; None for the others.
+    """
+
+    model: type
+    make: Callable
+    exact: Callable | None = None
+    random: Callable | None = None
+    variants: dict[str, Callable] = dataclasses.field(default_factory=dict)
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    at_full_size: Callable | None = None
+    optimizers: dict[str, tuple] = dataclasses.field(default_factory=dict)
+    weight_paths: list[str] = dataclasses.field(default_factory=list)
+    chance_level: float | None = None
+    represents: str | None = None
+
+    def __post_init__(self):
+        for name in ("exact", "random"):
+            object.__setattr__(self, name, getattr(self, name) or self.make)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A model after an epoch of two steps."""
+
+    model: keras.Model
+    data: tuple
+    values_before: list
+    history: dict[str, Any]
+
+
+def needs(ability):
+    """A promise of the models that have an ability."""
+    return partial(_with_attributes, ability=ability)
+
+
+def _with_attributes(test, **attributes):
+    vars(test).update(attributes)
+    return test
+
+
+# A promise that takes more than a second: see `Family.represents`.
+costly = partial(_with_attributes, is_costly=True)
+# A costly promise that rests on what the families of a base class have in common.
+of_each_base = partial(_with_attributes, is_costly=True, is_of_base=True)
+
+
+class Contract:
+    """All promises. A subclass sets `family`."""
+
+    family: Family
+
+    def __init_subclass__(cls):
+        # pytest collects no test that is None.
+        for name in dir(cls):
+            test = getattr(cls, name)
+            ability = getattr(test, "ability", None)
+            if ability is not None and ability not in abilities_of(cls.family.model):
+                setattr(cls, name, None)
+            if getattr(test, "is_of_base", False) and cls.family.represents is None:
+                setattr(cls, name, None)
+
+    @classmethod
+    def marks_of(cls, test):
+        """The marks of a test by its cost."""
+        if not getattr(test, "is_costly", False) or cls.family.represents == "all":
+            return []
+        return [pytest.mark.slow, *[pytest.mark.representative] * (cls.family.represents == "base")]
+
+    def pytest_generate_tests(self, metafunc):
+        if "variant" in metafunc.fixturenames:
+            makes = {"exact": self.family.exact, "random": self.family.random, **self.family.variants}
+            own = {name: make for name, make in makes.items() if make is not self.family.make}
+            metafunc.parametrize("variant", own.values() or [self.family.make], ids=own or ["make"])
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def model(cls):
+        """A model as made. Tests look at it and leave it as it is."""
+        return cls.family.make()
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def trained(cls):
+        """A model trained for an epoch of two steps. Tests look at it and leave it as it is."""
+        model = cls.family.make()
+        data = toy_data(model)
+        before = trainable_values(model)
+        history = model.fit(*data, batch_size=4, validation_data=data, verbose=0).history
+        return Trained(model, data, before, history)
+
+    # The numbers of the paper.
+
+    def test_parameter_counts(self):
+        if self.family.at_full_size is None:
+            pytest.skip("the family gives no counts")
+        networks = self.family.at_full_size().networks
+        assert {name: networks[name].count_params() for name in self.family.counts} == self.family.counts
+
+    def test_default_optimizers(self, model):
+        optimizers = optimizers_of(model)
+        for player, (kind, constants) in self.family.optimizers.items():
+            assert isinstance(optimizers[player], kind)
+            config = optimizers[player].get_config()
+            assert {name: config[name] for name in constants} == pytest.approx(constants)
+        assert len({id(optimizer) for optimizer in optimizers.values()}) == len(optimizers)
+        assert all(optimizer.built for optimizer in optimizers.values())
+
+    def test_chance_level(self, model):
+        """The discriminator's loss where it cannot tell: the least of discriminators that say the same of all."""
+        if self.family.chance_level is None:
+            assert model.chance_level is None
+        else:
+            assert model.chance_level == pytest.approx(self.family.chance_level, abs=1e-4)
+            found = _least_loss_of_equal_logits(self.family.make())
+            assert model.chance_level == pytest.approx(found, abs=1e-4)
+
+    @costly
+    def test_chance_level_of_every_loss(self):
+        if "loss" not in self.family.make().get_config():
+            pytest.skip("the family has one loss")
+        # Where a drift term moves the least, there is no level.
+        options = {"drift": 0.0} if "drift" in self.family.make().get_config() else {}
+        for loss in LOSSES_WITH_A_LEVEL:
+            found = _least_loss_of_equal_logits(self.family.make(loss=loss, **options))
+            assert self.family.make(loss=loss, **options).chance_level == pytest.approx(found, abs=1e-4), loss
+        assert self.family.make(loss="wasserstein", **options).chance_level is None
+
+    def test_the_adversarial_log_is_one_of_the_logs(self, trained):
+        assert trained.model.adversarial_log in (None, *trained.history)
+
+    # A training step.
+
+    def test_a_step_moves_every_variable(self, trained):
+        assert_all_moved(trained.model, trained.values_before)
+        assert_one_player_per_variable(trained.model)
+
+    def test_logs_are_means_over_the_epoch(self, trained):
+        names = [name for name in trained.history if not name.startswith("val_")]
+        assert {*names} == {*getattr(trained.model, "loss_names", ("loss", "accuracy"))}
+        assert {*trained.history} == {*names, *(f"val_{name}" for name in names)}
+        assert all(np.isfinite(values).all() for values in trained.history.values()), trained.history
+        # Otherwise `fit` would log the last batch's value.
+        trackers = {tracker.name for tracker in trained.model.metrics}
+        assert not players_of(trained.model) or trackers >= {*names}
+
+    @costly
+    def test_every_option_trains(self, variant):
+        support.check_training_step(variant, toy_data(variant()))
+
+    @of_each_base
+    def test_the_seed_makes_a_run_repeatable(self):
+        first, second = (self.family.random() for _ in range(2))
+        for model in (first, second):
+            model.fit(*toy_data(model), batch_size=8, shuffle=False, verbose=0)
+        support.assert_same_state(support.state_of(first), support.state_of(second))
+
+    @costly
+    def test_images_of_uint8_train_as_their_floats(self):
+        states = []
+        for convert in (tuple, as_float):
+            model = with_sgd(self.family.make)
+            model.train_on_batch(*convert(toy_data(model)))
+            states.append(support.state_of(model))
+        support.assert_same_state(*states, atol=1e-4)
+
+    @costly
+    def test_the_way_of_running_changes_no_result(self):
+        histories = []
+        for arguments in ({}, {"steps_per_execution": 2}, {"run_eagerly": True}):
+            model = self.family.make()
+            model.compile_from_config({**model.get_compile_config(), **arguments})
+            histories.append(model.fit(*toy_data(model), batch_size=4, shuffle=False, verbose=0).history)
+        for history in histories[1:]:
+            assert history.keys() == histories[0].keys()
+            for name, values in history.items():
+                np.testing.assert_allclose(values, histories[0][name], rtol=1e-2, atol=1e-3, err_msg=name)
+
+    @costly
+    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+    def test_mixed_precision(self, policy):
+        support.check_mixed_precision(self.family.make, policy)
+
+    @of_each_base
+    def test_the_other_backend_trains_to_the_same_weights(self):
+        support.check_other_backend(self.family.exact)
+
+    # The data.
+
+    def test_bad_data_are_refused_before_a_step(self, model):
+        """By a message that names the argument and what to do."""
+        before = support.state_of(model)
+        for data, message in bad_data(model):
+            for method in (model.fit, model.evaluate):
+                with pytest.raises(ValueError, match=message):
+                    method(*data, batch_size=4, verbose=0)
+        support.assert_same_state(support.state_of(model), before)
+
+    def test_a_bad_first_batch_is_refused(self, model):
+        x, *rest = batched(as_float(toy_data(model)))[0]
+        for make in kinds_of_data().values():
+            with pytest.raises(ValueError, match="`x` must "):
+                model.fit(make([(np.concatenate([x, x], axis=-1), *rest)]), verbose=0)
+
+    def test_a_batch_smaller_than_the_number_of_replicas_is_refused(self, model, monkeypatch):
+        monkeypatch.setattr(backends, "num_replicas_of", lambda model: 4)
+        data = toy_data(model, 10)
+        with pytest.raises(ValueError, match=r"A batch of 2 images cannot be split over 4 replicas\. Raise"):
+            model.fit(*data, batch_size=8, verbose=0)
+        if keras.backend.backend() == "tensorflow":
+            with pytest.raises(ValueError, match=r"partial batch, which cannot be split.*`drop_remainder="):
+                model.fit(kinds_of_data()["tf.data"](batched(data, 8)), verbose=0)
+
+    @costly
+    def test_data_of_every_kind_train(self):
+        """Datasets and generators as well as arrays, for training and for validation."""
+        model = self.family.make()
+        batches = batched(toy_data(model))
+        for number, (kind, make) in enumerate(kinds_of_data().items(), start=1):
+            # Where the length is unknown Keras begins a third step, which ends with the data and counts.
+            history = model.fit(
+                make(batches), steps_per_epoch=2, validation_data=make(batches), verbose=0
+            ).history
+            assert int(model.optimizer.iterations) == 2 * number, kind
+            names = {key for key in history if not key.startswith("val_")}
+            assert {*history} == names | {f"val_{name}" for name in names}, kind
+            assert all(np.isfinite(values).all() for values in history.values()), kind
+
+    @costly
+    def test_later_and_validation_batches_are_checked(self):
+        """What a first batch would be refused for is refused in a second one, whose step is not taken."""
+        model = self.family.make()
+        good, (x, *rest) = batched(as_float(toy_data(model)))
+        for make in kinds_of_data().values():
+            for bad, message in _bad_later_batches(model, x, rest):
+                with pytest.raises(ValueError, match=message):
+                    model.fit(make([good, bad]), verbose=0)
+                with pytest.raises(ValueError, match=message):
+                    model.evaluate(make([good, bad]), verbose=0)
+            (bad, message), *_ = _bad_later_batches(model, x, rest)
+            with pytest.raises(ValueError, match=message):
+                model.fit(*good, validation_data=make([good, bad]), validation_steps=2, verbose=0)
+        assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+    @of_each_base
+    def test_a_share_of_the_data_validates(self):
+        model = self.family.make()
+        history = model.fit(*toy_data(model), batch_size=4, validation_split=0.5, verbose=0).history
+        assert any(name.startswith("val_") for name in history) and int(model.optimizer.iterations) == 1
+
+    # Refused arguments.
+
+    @pytest.mark.parametrize("image_shape", [64, "64", (8, 8), (8, 8, 0), (8.0, 8, 1), None])
+    def test_a_shape_that_is_none_is_refused(self, image_shape):
+        arguments = {} if players_of(self.family.model) else {"num_classes": 3}
+        with pytest.raises(ValueError, match=r"`image_shape`"):
+            self.family.model(image_shape=image_shape, **arguments)
+
+    def test_unknown_arguments_of_compile_name_the_known_ones(self, model):
+        players = players_of(model)
+        if not players:
+            pytest.skip("`compile` is that of Keras")
+        own = [f"{player}_optimizer" for player in players] if len(players) > 1 else ["optimizer"]
+        name = type(model).__name__
+        for unknown in ("learning_rate", "metrics", "loss"):
+            with pytest.raises(TypeError, match=f"`compile` of {name} has no argument `{unknown}`") as error:
+                model.compile(**{unknown: 1})
+            assert all(f"`{each}`" in str(error.value) for each in [*own, "run_eagerly", "jit_compile"])
+        if len(players) > 1:
+            with pytest.raises(TypeError, match=f"an optimizer of its own, such as `{'|'.join(own)}"):
+                model.compile(optimizer="adam")
+
+    def test_the_learning_rate_of_several_players_at_once_is_refused(self, model):
+        """`model.optimizer.learning_rate` is that of an only player; of several the message says which there are."""
+        players = players_of(model)
+        before = learning_rates(model)
+        if len(players) > 1:
+            for player in players:
+                with pytest.raises(AttributeError, match=rf"`model\.{player}_optimizer\.learning_rate`"):
+                    model.optimizer.learning_rate = 0.25
+        else:
+            model.optimizer.learning_rate = 0.25
+            assert learning_rates(model) == [0.25] == [float(model.optimizer.learning_rate)]
+            model.optimizer.learning_rate = before[0]
+        assert learning_rates(model) == before
+
+    def test_weights_of_examples_are_refused_where_no_loss_would_heed_them(self, model):
+        if not players_of(model):
+            pytest.skip("Keras' own losses heed them")
+        data = toy_data(model)
+        for argument, value in (("class_weight", {0: 1.0}), ("sample_weight", np.ones(len(data[0])))):
+            with pytest.raises(ValueError, match=f"`{argument}` is for losses that are sums over examples"):
+                model.fit(*data, verbose=0, **{argument: value})
+
+    def test_callbacks_that_could_do_nothing_are_refused(self, model):
+        if not players_of(model):
+            pytest.skip("Keras' own optimizer keeps an average, and `loss` is logged")
+        data = toy_data(model)
+        with pytest.raises(ValueError, match=r"SwapEMAWeights.*`average_decay`"):
+            model.fit(*data, verbose=0, callbacks=keras.callbacks.SwapEMAWeights())
+        if "loss" not in model.loss_names:
+            with pytest.raises(ValueError, match=r"TerminateOnNaN.*`loss`.*TrainingHealth"):
+                model.fit(*data, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])
+
+    # Configurations and files.
+
+    def test_the_config_makes_the_same_model(self, model):
+        for made in (model, self.family.random()):
+            config = json.loads(json.dumps(made.get_config()))
+            again = type(made).from_config(config)
+            assert json.loads(json.dumps(again.get_config())) == config
+            assert [weight.shape for weight in again.weights] == [weight.shape for weight in made.weights]
+
+    def test_the_compile_config_compiles_alike(self, model):
+        _assert_compiles_alike(model)
+        changed = with_sgd(self.family.make, jit_compile=False, steps_per_execution=3)
+        _assert_compiles_alike(changed)
+
+    def test_a_keras_file_holds_all_that_training_changes(self, trained, tmp_path):
+        trained.model.save(tmp_path / "model.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        support.assert_same_state(support.state_of(loaded), support.state_of(trained.model))
+        assert_same_answers(plain_answers(loaded), plain_answers(trained.model))
+
+    def test_a_weights_file_holds_all_that_training_changes(self, trained, tmp_path):
+        trained.model.save_weights(tmp_path / "model.weights.h5")
+        other = self.family.make()
+        other.load_weights(tmp_path / "model.weights.h5")
+        support.assert_same_state(support.state_of(other), support.state_of(trained.model))
+
+    def test_a_preset_gives_the_same_answers(self, trained, tmp_path):
+        trained.model.save_to_preset(tmp_path / "model")
+        expected = plain_answers(trained.model)
+        assert_same_answers(plain_answers(models.load(tmp_path / "model")), expected, atol=1e-6)
+        by_class = self.family.model.from_preset(tmp_path / "model")
+        assert_same_answers(plain_answers(by_class), expected, atol=1e-6)
+        if self.family.weight_paths:
+            support.check_weight_paths(tmp_path / "model" / "model.weights.h5", self.family.weight_paths)
+
+    @costly
+    def test_a_keras_file_trains_on_in_a_fresh_process(self, tmp_path):
+        """With the optimizers and the noise of the model that was saved."""
+        make = self.family.random
+        support.check_keras_round_trip(make, toy_data(make()), tmp_path / "model.keras", output=_flat_answers)
+
+    @costly
+    def test_a_preset_gives_the_same_answers_in_a_fresh_process(self, tmp_path):
+        make = self.family.random
+        support.check_preset_round_trip(make, tmp_path / "model", toy_data(make()), output=_flat_answers)
+
+    @of_each_base
+    def test_copies_give_the_same_answers(self, tmp_path):
+        model = support.as_if_trained(self.family.make())
+        expected = answers(model)
+        for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert_same_answers(answers(other), expected)
+        clone = keras.models.clone_model(model)
+        clone.set_weights(model.get_weights())
+        assert_same_answers(answers(clone), expected)
+        there = support.fresh_process(_answers_of_pickle, pickle.dumps(model))
+        assert_same_answers(there, expected, atol=1e-6)
+
+    @costly
+    def test_a_run_that_is_killed_resumes_bit_for_bit(self, tmp_path):
+        make = self.family.random
+        support.check_resume(make, toy_data(make(), 16), tmp_path)
+
+    # Using a trained model.
+
+    def test_predict_evaluate_and_summary(self, trained):
+        model, data = trained.model, trained.data
+        before = support.state_of(model)
+        given = _inputs_of_call(model)
+        outputs = model.predict(given if len(given) > 1 else given[0], batch_size=3, verbose=0)
+        called = model(given if len(given) > 1 else given[0])
+        np.testing.assert_allclose(outputs, support.to_numpy(called), atol=1e-5)
+        logs = model.evaluate(*data, batch_size=4, verbose=0, return_dict=True)
+        assert {*logs} == {name for name in trained.history if not name.startswith("val_")}
+        assert all(math.isfinite(value) for value in logs.values())
+        lines = []
+        model.summary(print_fn=lambda line, **_: lines.append(line))
+        text = "\n".join(lines)
+        assert all(f"{network.count_params():,}" in text for network in model.networks.values())
+        _assert_same_but_for_noise(support.state_of(model), before)
+
+    def test_answers_are_those_of_the_networks(self, trained):
+        before = support.state_of(trained.model)
+        given = answers(trained.model, 5)
+        assert_same_answers(given, plain_answers(trained.model, 5), atol=1e-5)
+        for name, value in given.items():
+            assert isinstance(value, np.ndarray) and value.dtype == np.float32, name
+            assert len(value) == 5 and np.isfinite(value).all(), name
+        support.assert_same_state(support.state_of(trained.model), before)
+
+    def test_a_number_of_rows_is_no_new_trace(self, trained):
+        model = trained.model
+        answers(model, 8)
+        traces = model.inference.num_traces
+        for num in (1, 3, 5, 16):
+            assert_same_answers(answers(model, num), plain_answers(model, num), atol=1e-5)
+        # JAX compiles for the powers of two.
+        assert model.inference.num_traces <= (5 if keras.backend.backend() == "jax" else 1) * traces
+
+    @needs("sample")
+    def test_a_seed_determines_the_samples(self, trained):
+        sample = partial(_sample, trained.model)
+        images = sample(9, seed=7)
+        np.testing.assert_array_equal(sample(9, seed=7), images)
+        np.testing.assert_allclose(sample(9, seed=7, batch_size=2), images, atol=1e-6)
+        np.testing.assert_allclose(sample(3, seed=7), images[:3], atol=1e-6)
+        assert (sample(9, seed=8) != images).any() and (sample(4) != sample(4)).any()
+        assert len(trained.model.image_shape) == 1 or np.abs(images).max() <= 1
+
+    @needs("sample")
+    def test_samples_of_given_latents(self, trained):
+        model = trained.model
+        latents = np.random.default_rng(0).normal(size=(3, model.latent_dim))
+        labels = [labels_for(model, 3)] if model.num_classes else []
+        expected = model.images_from_latents(latents.astype("float32"), *labels)
+        given = model.sample(latents=latents, labels=labels_for(model, 3))
+        np.testing.assert_allclose(given, support.to_numpy(expected), atol=1e-6)
+
+    def test_bad_arguments_of_the_methods_are_refused(self, model):
+        for ability in abilities_of(type(model)) & _BAD_CALLS.keys():
+            for arguments, message in _BAD_CALLS[ability](model):
+                with pytest.raises(ValueError, match=message):
+                    getattr(model, ability)(**arguments)
+
+    def test_signatures_give_what_the_methods_give(self, trained):
+        """What an export serves, before it is one."""
+        functions = {name: function for name, (function, _) in trained.model.signatures().items()}
+        assert_serves(trained.model, functions)
+
+    @of_each_base
+    def test_answers_follow_the_weights(self):
+        model = self.family.make()
+        before = answers(model)
+        model.set_weights([weight + 0.1 for weight in model.get_weights()])
+        given = answers(model)
+        assert_same_answers(given, plain_answers(model), atol=1e-5)
+        assert largest_difference(given, before) > 1e-3
+        traces = model.inference.num_traces
+        model.fit(*toy_data(model), batch_size=4, verbose=0)
+        after = answers(model)
+        assert_same_answers(after, plain_answers(model), atol=1e-5)
+        assert largest_difference(after, given) > 1e-6 and model.inference.num_traces == traces
+
+    @of_each_base
+    def test_answers_follow_the_precision(self):
+        model = support.as_if_trained(self.family.make())
+        before = answers(model)
+        for network in model.networks.values():
+            for layer in network.layers:
+                layer.dtype_policy = "mixed_bfloat16"
+        after = answers(model)
+        assert_same_answers(after, plain_answers(model), atol=0.05)
+        assert {value.dtype for value in after.values()} == {np.dtype("float32")}
+        assert largest_difference(after, before) > 1e-4
+
+    @of_each_base
+    def test_threads_get_what_they_would_one_after_the_other(self):
+        expected = {num: answers(support.as_if_trained(self.family.make()), num) for num in (1, 3, 8)}
+        # The first call, which compiles, is that of all of them.
+        model = support.as_if_trained(self.family.make())
+        nums = [1, 3, 8] * 8
+        with ThreadPoolExecutor(8) as threads:
+            for num, given in zip(nums, threads.map(partial(answers, model), nums), strict=True):
+                assert_same_answers(given, expected[num], atol=1e-6)
+
+    @of_each_base
+    def test_answers_of_a_model_that_runs_eagerly(self):
+        model = support.as_if_trained(self.family.make())
+        expected = answers(model)
+        model.compile(run_eagerly=True)
+        assert_same_answers(answers(model), expected, atol=1e-5)
+        model = support.as_if_trained(self.family.make())
+        model.compile(run_eagerly=True)
+        assert_same_answers(answers(model), expected, atol=1e-5)
+        assert model.inference.num_traces == 0
+
+    @costly
+    @pytest.mark.tensorflow
+    def test_a_saved_model_serves_what_the_model_gives(self, tmp_path):
+        import tensorflow as tf
+
+        model = support.as_if_trained(self.family.random())
+        model.export(tmp_path / "model")
+        served = tf.saved_model.load(str(tmp_path / "model")).signatures
+        assert {*served} == {*model.signatures(), "serving_default"}
+        # The batch size is free, and so are height and width where the networks take any.
+        assert_serves(model, {name: partial(_call_with_tensors, served[name]) for name in model.signatures()})
+
+    # The callbacks of Keras.
+
+    @costly
+    def test_callbacks_of_keras_work_together(self, tmp_path):
+        """Those that look at the optimizer reach that of every player."""
+        model = self.family.make()
+        rates, after_first_epoch = learning_rates(model), []
+        name = getattr(model, "loss_names", ("loss",))[0]
+        monitoring = {"monitor": name, "mode": "min", "min_delta": 1e6, "patience": 1}
+        remember = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: (
+                after_first_epoch or after_first_epoch.extend(model.get_weights())
+            )
+        )
+        callbacks = [
+            keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5),
+            keras.callbacks.ReduceLROnPlateau(factor=0.1, **monitoring),
+            keras.callbacks.TensorBoard(tmp_path / "logs", histogram_freq=1, write_steps_per_second=True),
+            keras.callbacks.ModelCheckpoint(tmp_path / "epoch-{epoch}.weights.h5", save_weights_only=True),
+            keras.callbacks.ModelCheckpoint(tmp_path / "epoch-{epoch}.keras"),
+            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+            JSONLines(tmp_path / "log.jsonl"),
+            remember,
+            keras.callbacks.EarlyStopping(restore_best_weights=True, **monitoring),
+        ]
+        data = toy_data(model)
+        history = model.fit(*data, batch_size=4, epochs=5, verbose=0, callbacks=callbacks).history
+
+        # No epoch is better than the first by a million: the second lowers the rates and ends the training.
+        assert len(history[name]) == 2
+        np.testing.assert_allclose(learning_rates(model), 0.5 * 0.5 * 0.1 * np.array(rates), rtol=1e-5)
+        keys = [f"learning_rate_{player}" for player in players_of(model)] or ["learning_rate"]
+        for key, rate in zip(keys, rates, strict=True):
+            np.testing.assert_allclose(history[key], [0.5 * rate, 0.25 * rate], rtol=1e-5)
+        header, *rows = (tmp_path / "log.csv").read_text().splitlines()
+        assert {"epoch", *history} <= set(header.split(",")) and len(rows) == 2
+        assert list((tmp_path / "logs" / "train").iterdir())
+        other = self.family.make()
+        other.load_weights(tmp_path / "epoch-1.weights.h5")
+        for restored in (model, keras.saving.load_model(tmp_path / "epoch-1.keras"), other):
+            for weight, best in zip(restored.get_weights(), after_first_epoch, strict=True):
+                np.testing.assert_array_equal(weight, best)
+
+    @costly
+    def test_backup_and_restore(self, tmp_path):
+        """A training that broke off goes on at its epoch, with the optimizers' states."""
+        begun = []
+
+        def fit(model, on_epoch_begin):
+            watch = keras.callbacks.LambdaCallback(on_epoch_begin=on_epoch_begin)
+            backup = keras.callbacks.BackupAndRestore(tmp_path)
+            model.fit(*toy_data(model), batch_size=4, epochs=3, verbose=0, callbacks=[backup, watch])
+
+        def fail(epoch, logs):
+            if epoch == 1:
+                raise RuntimeError("broken off")
+
+        model = self.family.make()
+        with pytest.raises(RuntimeError, match="broken off"):
+            fit(model, fail)
+        broken_off = model.get_weights()
+        model = self.family.make()
+        fit(model, lambda epoch, logs: begun.append((epoch, model.get_weights())))
+        assert [epoch for epoch, _ in begun] == [1, 2]
+        for weight, saved in zip(begun[0][1], broken_off, strict=True):
+            np.testing.assert_array_equal(weight, saved)
+        assert int(model.optimizer.iterations) == 6
+
+    # Several devices.
+
+    @costly
+    @pytest.mark.tensorflow
+    def test_two_replicas_take_the_step_of_one_device(self):
+        make = partial(with_sgd, self.family.exact)
+        support.check_replicas_equal_one_device(make, toy_data(make()))
+
+    @costly
+    @pytest.mark.tensorflow
+    @needs("sample")
+    def test_the_noise_of_replicas_differs(self):
+        support.check_replica_noise_differs(self.family.make)
+
+    @costly
+    @pytest.mark.tensorflow
+    def test_two_replicas_train_with_everything_random(self):
+        make = self.family.random
+        support.fresh_process(_train_and_answer_on_two_replicas, make, toy_data(make()))
+
+    @costly
+    @pytest.mark.tensorflow
+    def test_two_workers_end_with_the_same_weights(self):
+        support.check_two_workers(self.family.exact, toy_data(self.family.exact()))
+
+
+# What several promises share.
+
+
+def learning_rates(model):
+    return [float(optimizer.learning_rate) for optimizer in optimizers_of(model).values()]
+
+
+def _sample(model, num, **arguments):
+    return model.sample(num, labels=labels_for(model, num), **arguments)
+
+
+def _assert_compiles_alike(model):
+    config = json.loads(json.dumps(model.get_compile_config()))
+    other = type(model).from_config(model.get_config())
+    other.compile_from_config(config)
+    for optimizer, compiled in zip(optimizers_of(other).values(), optimizers_of(model).values(), strict=True):
+        assert type(optimizer) is type(compiled) and optimizer.get_config() == compiled.get_config()
+    for name in ("jit_compile", "run_eagerly", "steps_per_execution"):
+        assert getattr(other, name) == getattr(model, name), name
+
+
+def _assert_same_but_for_noise(state, before):
+    changed = {name for name in before if (before[name] != state[name]).any()}
+    assert all("seed_generator_state" in name for name in changed), changed
+
+
+def _inputs_of_call(model):
+    """Arrays for `predict`: latents (and labels), or images."""
+    if abilities_of(type(model)) != {"sample"}:
+        return list(toy_data(model)[:1])
+    latents = np.random.default_rng(1).normal(size=(8, model.latent_dim)).astype("float32")
+    return [latents, *([labels_for(model, 8)] if model.num_classes else [])]
+
+
+def _flat_answers(model):
+    return np.concatenate([value.ravel() for value in answers(model).values()])
+
+
+def _answers_of_pickle(pickled):
+    return answers(pickle.loads(pickled))
+
+
+def _call_with_tensors(function, **arrays):
+    import tensorflow as tf
+
+    return function(**{name: tf.constant(array) for name, array in arrays.items()})
+
+
+def _bad_later_batches(model, x, rest):
+    """Pairs of a batch and the message that it must be refused with."""
+    cases = [((np.full_like(x, np.nan), *rest), r"`x` contains NaN|`x` must hold finite float values")]
+    if len(model.image_shape) == 3:
+        cases.append(((127.5 * (x + 1), *rest), r"`x` must lie in \[-1, 1\]"))
+    if model.num_classes:
+        (labels,) = rest
+        cases += [
+            ((x, np.full_like(labels, 77)), "`y` must lie from 0 to .* Received labels from 77 to 77"),
+            ((x, labels[:3]), "`y` must hold one entry for each of the 4 of `x`"),
+        ]
+    return cases
+
+
+def _train_and_answer_on_two_replicas(make, data):
+    strategy = support.two_logical_devices()
+    alone = answers(support.as_if_trained(make()))
+    with strategy.scope():
+        model = support.as_if_trained(make())
+        inside = answers(model)
+    assert_same_answers(inside, alone, atol=1e-5)
+    assert_same_answers(answers(model), alone, atol=1e-5)
+    before = support.state_of(model)
+    if players_of(model):
+        model.track_gradient_norms()
+    history = model.fit(*data, batch_size=8, epochs=2, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    after = support.state_of(model)
+    assert any((before[name] != after[name]).any() for name in before)
+    assert all(np.isfinite(value).all() for value in answers(model).values())
+
+
+def _least_loss_of_equal_logits(model):
+    """The least loss over discriminators that say the same of all they see."""
+    model.compile(run_eagerly=True)
+    data, losses_found = toy_data(model, 4), []
+    # The least are at 0 and at 0.5.
+    for logit in np.linspace(-1, 2, 31, dtype="float32"):
+        for name in model.players["discriminator"]:
+            setattr(model, name, _saying(logit))
+        model.reset_metrics()
+        losses_found.append(model.test_on_batch(*data, return_dict=True)["discriminator_loss"])
+    return min(losses_found)
+
+
+def _saying(logit):
+    # Zero times the input, so that penalties find a gradient.
+    return lambda inputs, **_: (
+        sum(
+            0.0 * ops.mean(part, axis=tuple(range(1, len(part.shape))))[:, None]
+            for part in keras.tree.flatten(inputs)
+        )
+        + ops.convert_to_tensor(logit)
+    )
+
+
+LOSSES_WITH_A_LEVEL = (
+    losses.Minimax(),
+    losses.NonSaturating(),
+    losses.LeastSquares(),
+    losses.LeastSquares(1.0),
+    losses.Hinge(),
+)
+
+
+def _bad_arguments_of_sample(model):
+    dim = model.latent_dim
+    labels = {"labels": 0} if model.num_classes else {}
+    cases = [
+        ({}, "`num` is missing: give the number of images"),
+        ({"num": 0, **labels}, "`num` must be at least 1. Received: num=0"),
+        ({"latents": np.zeros((2, dim + 1))}, rf"`latents` must have the shape \(num, {dim}\)\. Received"),
+        ({"num": 3, "latents": np.zeros((2, dim))}, "`latents` holds 2 rows, but `num` is 3"),
+        ({"latents": np.full((2, dim), np.nan)}, "`latents` must hold finite.*in 2 of 2 rows"),
+        *(
+            (
+                {"num": 3, "seed": seed, **labels},
+                rf"`seed` must be an integer from 0 to 2\*\*32 - 1.*seed={seed}",
+            )
+            for seed in (-1, 2**32)
+        ),
+    ]
+    if not model.num_classes:
+        return [*cases, ({"num": 3, "labels": 1}, "`labels` was given")]
+    last = model.num_classes - 1
+    return [
+        *cases,
+        ({"num": 3}, "`labels` is missing: this model has .* classes"),
+        (
+            {"num": 3, "labels": last + 1},
+            f"`labels` must lie from 0 to {last}. Received labels from {last + 1}",
+        ),
+        ({"num": 2, "labels": [0, -1]}, f"`labels` must lie from 0 to {last}. Received labels from -1"),
+        ({"num": 3, "labels": [0, 1]}, "`labels` must hold 3, one for each image. Received: 2"),
+        ({"num": 3, "labels": 1.5}, "`labels` must hold one int label.*dtype float64"),
+    ]
+
+
+def _bad_images(model, **other_arguments):
+    (height, width, channels) = model.image_shape
+    shape = rf"`images` must have the shape \(num, {height}, {width}, {channels}\)\. Received: "
+    good = as_float(toy_data(model))[0]
+    cases = [
+        (np.concatenate([good] * 3, axis=-1), shape),
+        (good[0], shape),
+        (good[:0], shape),
+        (good * 100, r"`images` must lie in \[-1, 1\]"),
+        (np.abs(good), r"looks like images in \[0, 1\]"),
+        (np.full_like(good, np.nan), "`images` contains NaN"),
+        (np.zeros(good.shape, "int32"), "`images` must hold uint8 images .* or float"),
+    ]
+    return [({"images": images, **other_arguments}, message) for images, message in cases]
+
+
+def _bad_arguments_of_translate(model):
+    good = as_float(toy_data(model))[0]
+    images = [
+        (np.concatenate([good] * 3, axis=-1), r"\(num, height, width, "),
+        (good[:0], "Received: "),
+        (good * 100, r"`images` must lie in \[-1, 1"),
+        (np.full_like(good, np.nan), "NaN"),
+        (good.astype("int64"), "astype"),
+    ]
+    options = [
+        ({"fit": "crop"}, "`fit` must be None, 'pad' or 'resize'"),
+        ({"direction": "?"}, r"`direction` must be one of \["),
+        *(({"seed": seed}, r"`seed` must be an integer from 0 to 2\*\*32 - 1") for seed in (-1, 2**32, 1.5)),
+    ]
+    return [
+        *(({"images": bad}, message) for bad, message in images),
+        *(({"images": good, **bad}, message) for bad, message in options),
+    ]
+
+
+# Ability -> function of a model to pairs of bad arguments and the message that they must be refused with.
+_BAD_CALLS = {
+    "sample": _bad_arguments_of_sample,
+    "encode": _bad_images,
+    "reconstruct": _bad_images,
+    "translate": _bad_arguments_of_translate,
+    "predict_features": _bad_images,
+}

@@ -1,0 +1,85 @@
+"""Data that `fit` must refuse, and what it must say of each."""
+
+import numpy as np
+
+from tests.support.toys import as_float, toy_data
+
+
+def bad_data(model):
+    """Pairs of a tuple for `fit` and the message that it must be refused with."""
+    good = as_float(toy_data(model))
+    cases = [((None, *good[1:]), "`x` is missing")]
+    for index, (argument, expected) in enumerate(model.expected_data().items()):
+        for bad, message in _BAD[len(expected.shape)](good[index], expected):
+            data = (*good[:index], bad, *good[index + 1 :])
+            # Later arguments are as many, where it is not the number that is bad.
+            if index == 0 and bad.shape[0] == 0:
+                data = (bad, *(x[:0] for x in good[1:]))
+            cases.append((data, message.replace("ARGUMENT", f"`{argument}`")))
+    if len(good) == 2:
+        entries = f"`y` must hold one entry for each of the {len(good[0])} of `x`. Received: shape"
+        cases += [((good[0],), "`y` is missing"), ((good[0], good[1][:-1]), entries)]
+    return cases
+
+
+def _bad_images(images, expected):
+    height, width, channels = expected.shape
+    shape = f"ARGUMENT must have the shape \\(batch, {height}, {width}, {channels}\\)"
+    larger = np.concatenate([np.concatenate([images] * 2, axis=1)] * 2, axis=2)
+    return [
+        (larger, f"{shape}.*Received: \\({len(images)}, {2 * height}, {2 * width}"),
+        (np.concatenate([images] * 3, axis=-1), shape),
+        (images[..., 0], f"{shape}.*Add a channel axis"),
+        (_with(images, 3.0), r"ARGUMENT must lie in \[-1, 1\]. Received float values from .* to 3"),
+        (127.5 * (images + 1), r"ARGUMENT must lie in \[-1, 1\].*`images / 127.5 - 1`"),
+        (_with(images, np.nan), "ARGUMENT contains NaN or infinite values"),
+        (_with(images, np.inf), "ARGUMENT contains NaN or infinite values"),
+        (images.astype("int64"), r"ARGUMENT must hold uint8 .* Received dtype int64.*astype\('uint8'\)"),
+        (images[:0], "ARGUMENT is empty: there is nothing to train on|must hold one entry for each"),
+        *(
+            []
+            if expected.may_be_bright
+            else [(np.abs(images), r"none negative: it looks like images in \[0, 1\].*`images \* 2 - 1`")]
+        ),
+    ]
+
+
+def _bad_points(points, expected):
+    (num_features,) = expected.shape
+    shape = f"ARGUMENT must hold points, shape \\(batch, {num_features}\\). Received: "
+    finite = "ARGUMENT must hold finite float values"
+    return [
+        (np.concatenate([points] * 2, axis=1), shape),
+        (points[:, 0], shape),
+        (points[..., None], shape),
+        (_with(points, np.nan), f"{finite}.*remove NaN"),
+        (_with(points, np.inf), finite),
+        (points.astype("int64"), f"{finite}. Received: dtype int64.*astype"),
+        (points.astype("uint8"), f"{finite}. Received: dtype uint8"),
+        (points[:0], "ARGUMENT is empty"),
+    ]
+
+
+def _bad_labels(labels, expected):
+    largest = expected.num_classes - 1
+    num = len(labels)
+    one_label = "ARGUMENT must hold one int label for each image"
+    return [
+        (
+            np.full(num, largest + 1),
+            f"ARGUMENT must lie from 0 to {largest}. Received labels from {largest + 1}",
+        ),
+        (np.full(num, -1), f"ARGUMENT must lie from 0 to {largest}. Received labels from -1"),
+        (np.zeros((num, largest + 1), "int32"), f"{one_label}, shape \\(batch,\\)"),
+        (labels.astype("float32"), f"{one_label}.*dtype float32"),
+    ]
+
+
+# Number of axes of one example -> its bad kin.
+_BAD = {0: _bad_labels, 1: _bad_points, 3: _bad_images}
+
+
+def _with(array, value):
+    array = array.copy()
+    array[(0,) * array.ndim] = value
+    return array
