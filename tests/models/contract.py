@@ -26,11 +26,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_genzoo import backends, losses, models
+from keras_genzoo import backends, losses, modalities, models
 from keras_genzoo.callbacks import JSONLines
+from keras_genzoo.metrics import evaluation
 from tests import support
 from tests.support.answers import (
-    abilities_of,
     answers,
     assert_same_answers,
     labels_for,
@@ -43,7 +43,6 @@ from tests.support.toys import as_float, batched, kinds_of_data, toy_data
 from tests.support.training import (
     assert_all_moved,
     assert_one_player_per_variable,
-    optimizers_of,
     players_of,
     trainable_values,
     with_sgd,
@@ -129,7 +128,7 @@ class Contract:
         for name in dir(cls):
             test = getattr(cls, name)
             ability = getattr(test, "ability", None)
-            if ability is not None and ability not in abilities_of(cls.family.model):
+            if ability is not None and ability not in cls.family.model.abilities:
                 setattr(cls, name, None)
             if getattr(test, "is_of_base", False) and cls.family.represents is None:
                 setattr(cls, name, None)
@@ -172,7 +171,7 @@ class Contract:
         assert {name: networks[name].count_params() for name in self.family.counts} == self.family.counts
 
     def test_default_optimizers(self, model):
-        optimizers = optimizers_of(model)
+        optimizers = model.optimizers
         for player, (kind, constants) in self.family.optimizers.items():
             assert isinstance(optimizers[player], kind)
             config = optimizers[player].get_config()
@@ -334,7 +333,7 @@ class Contract:
         players = players_of(model)
         if not players:
             pytest.skip("`compile` is that of Keras")
-        own = [f"{player}_optimizer" for player in players] if len(players) > 1 else ["optimizer"]
+        own = list(model.optimizer_arguments().values())
         name = type(model).__name__
         for unknown in ("learning_rate", "metrics", "loss"):
             with pytest.raises(TypeError, match=f"`compile` of {name} has no argument `{unknown}`") as error:
@@ -483,19 +482,36 @@ class Contract:
         np.testing.assert_allclose(sample(9, seed=7, batch_size=2), images, atol=1e-6)
         np.testing.assert_allclose(sample(3, seed=7), images[:3], atol=1e-6)
         assert (sample(9, seed=8) != images).any() and (sample(4) != sample(4)).any()
-        assert len(trained.model.image_shape) == 1 or np.abs(images).max() <= 1
+        low, high = trained.model.modality.bounds
+        assert low <= images.min() and images.max() <= high
 
     @needs("sample")
     def test_samples_of_given_latents(self, trained):
         model = trained.model
-        latents = np.random.default_rng(0).normal(size=(3, model.latent_dim))
-        labels = [labels_for(model, 3)] if model.num_classes else []
-        expected = model.images_from_latents(latents.astype("float32"), *labels)
+        latents = support.to_numpy(model.latent.from_seed(3, seed=4))
+        labels = [labels_for(model, 3)] if model.condition else []
+        expected = model.images_from_latents(latents, *labels)
         given = model.sample(latents=latents, labels=labels_for(model, 3))
         np.testing.assert_allclose(given, support.to_numpy(expected), atol=1e-6)
 
+    def test_a_preview_is_a_picture(self, trained):
+        """Of samples, or of translations beside the examples; None of a model that draws nothing."""
+        model = trained.model
+        examples = tuple(x[:2] for x in trained.data) if "translate" in model.abilities else None
+        picture = model.preview(examples, num=4)
+        if model.abilities & {"sample", "translate"}:
+            assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] in (1, 3)
+            np.testing.assert_array_equal(picture, model.preview(examples, num=4))
+            assert np.ptp(picture) > 0
+        else:
+            assert picture is None
+
+    def test_default_measures_are_known(self, model):
+        assert model.default_measures()
+        assert {*model.default_measures()} <= {*evaluation._MEASURES}
+
     def test_bad_arguments_of_the_methods_are_refused(self, model):
-        for ability in abilities_of(type(model)) & _BAD_CALLS.keys():
+        for ability in model.abilities & _BAD_CALLS.keys():
             for arguments, message in _BAD_CALLS[ability](model):
                 with pytest.raises(ValueError, match=message):
                     getattr(model, ability)(**arguments)
@@ -662,7 +678,7 @@ class Contract:
 
 
 def learning_rates(model):
-    return [float(optimizer.learning_rate) for optimizer in optimizers_of(model).values()]
+    return [float(optimizer.learning_rate) for optimizer in model.optimizers.values()]
 
 
 def _sample(model, num, **arguments):
@@ -673,7 +689,7 @@ def _assert_compiles_alike(model):
     config = json.loads(json.dumps(model.get_compile_config()))
     other = type(model).from_config(model.get_config())
     other.compile_from_config(config)
-    for optimizer, compiled in zip(optimizers_of(other).values(), optimizers_of(model).values(), strict=True):
+    for optimizer, compiled in zip(other.optimizers.values(), model.optimizers.values(), strict=True):
         assert type(optimizer) is type(compiled) and optimizer.get_config() == compiled.get_config()
     for name in ("jit_compile", "run_eagerly", "steps_per_execution"):
         assert getattr(other, name) == getattr(model, name), name
@@ -686,10 +702,12 @@ def _assert_same_but_for_noise(state, before):
 
 def _inputs_of_call(model):
     """Arrays for `predict`: latents (and labels), or images."""
-    if abilities_of(type(model)) != {"sample"}:
+    if model.abilities != {"sample"}:
         return list(toy_data(model)[:1])
-    latents = np.random.default_rng(1).normal(size=(8, model.latent_dim)).astype("float32")
-    return [latents, *([labels_for(model, 8)] if model.num_classes else [])]
+    return [
+        support.to_numpy(model.latent.from_seed(8, 1)),
+        *([labels_for(model, 8)] if model.condition else []),
+    ]
 
 
 def _flat_answers(model):
@@ -709,9 +727,9 @@ def _call_with_tensors(function, **arrays):
 def _bad_later_batches(model, x, rest):
     """Pairs of a batch and the message that it must be refused with."""
     cases = [((np.full_like(x, np.nan), *rest), r"`x` contains NaN|`x` must hold finite float values")]
-    if len(model.image_shape) == 3:
+    if isinstance(model.modality, modalities.Images):
         cases.append(((127.5 * (x + 1), *rest), r"`x` must lie in \[-1, 1\]"))
-    if model.num_classes:
+    if "y" in model.expected_data() and model.condition:
         (labels,) = rest
         cases += [
             ((x, np.full_like(labels, 77)), "`y` must lie from 0 to .* Received labels from 77 to 77"),
@@ -772,8 +790,8 @@ LOSSES_WITH_A_LEVEL = (
 
 
 def _bad_arguments_of_sample(model):
-    dim = model.latent_dim
-    labels = {"labels": 0} if model.num_classes else {}
+    dim = model.latent.dim
+    labels = {"labels": 0} if model.condition else {}
     cases = [
         ({}, "`num` is missing: give the number of images"),
         ({"num": 0, **labels}, "`num` must be at least 1. Received: num=0"),
@@ -788,9 +806,9 @@ def _bad_arguments_of_sample(model):
             for seed in (-1, 2**32)
         ),
     ]
-    if not model.num_classes:
+    if not model.condition:
         return [*cases, ({"num": 3, "labels": 1}, "`labels` was given")]
-    last = model.num_classes - 1
+    last = model.condition.num_classes - 1
     return [
         *cases,
         ({"num": 3}, "`labels` is missing: this model has .* classes"),
@@ -805,7 +823,7 @@ def _bad_arguments_of_sample(model):
 
 
 def _bad_images(model, **other_arguments):
-    (height, width, channels) = model.image_shape
+    (height, width, channels) = model.modality.shape
     shape = rf"`images` must have the shape \(num, {height}, {width}, {channels}\)\. Received: "
     good = as_float(toy_data(model))[0]
     cases = [

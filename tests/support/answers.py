@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from tests.support.toys import sources_for, to_numpy, toy_images, toy_labels
+from tests.support.toys import sources_for, to_numpy, toy_images
 
 SEED = 5
 
@@ -31,39 +31,29 @@ def largest_difference(actual, expected):
 
 def labels_for(model, num):
     """Labels in turn, or None where a model takes none."""
-    return toy_labels(num, model.num_classes) if model.num_classes else None
-
-
-def tasks_of(model):
-    """Names of what a translator does."""
-    return list(model.directions)
-
-
-def abilities_of(model_class):
-    known = ("sample", "translate", "encode", "decode", "reconstruct", "predict_features")
-    return {name for name in known if hasattr(model_class, name)}
+    return model.condition and model.condition.in_turn(num).astype("int32")
 
 
 def _of_abilities(table, model, num):
     results = {}
-    for ability in sorted(abilities_of(type(model)) & table.keys()):
+    for ability in sorted(model.abilities & table.keys()):
         given = table[ability](model, num)
         results.update(given if isinstance(given, dict) else {ability: given})
     return results
 
 
 def _images(model, num):
-    return toy_images(num, model.image_shape, seed=2)
+    return toy_images(num, model.modality.shape, seed=2)
 
 
 def _latents(model, num):
-    return np.random.default_rng(1).normal(size=(num, model.latent_dim)).astype("float32")
+    return to_numpy(model.latent.from_seed(num, 1))
 
 
 _ASKED = {
     "sample": lambda model, num: model.sample(num, seed=SEED, labels=labels_for(model, num)),
     "translate": lambda model, num: {
-        task: model.translate(sources_for(model, task, num), task) for task in tasks_of(model)
+        task: model.translate(sources_for(model, task, num), task) for task in model.tasks
     },
     "encode": lambda model, num: model.encode(_images(model, num)),
     "decode": lambda model, num: model.decode(_latents(model, num)),
@@ -75,7 +65,7 @@ _ASKED = {
 
 
 def _samples(model, num):
-    labels = [ops.convert_to_tensor(labels_for(model, num))] if model.num_classes else []
+    labels = [ops.convert_to_tensor(labels_for(model, num))] if model.condition else []
     return model.images_from_latents(model.latents_from_seed(num, SEED), *labels)
 
 
@@ -83,7 +73,7 @@ _PLAIN = {
     "sample": _samples,
     "translate": lambda model, num: {
         task: model.images_from_images(ops.convert_to_tensor(sources_for(model, task, num)), task)
-        for task in tasks_of(model)
+        for task in model.tasks
     },
     "encode": lambda model, num: model.latents_of(ops.convert_to_tensor(_images(model, num))),
     "decode": lambda model, num: model.images_from_latents(ops.convert_to_tensor(_latents(model, num))),

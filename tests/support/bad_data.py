@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_genzoo import conditions, modalities
 from tests.support.toys import as_float, toy_data
 
 
@@ -10,7 +11,7 @@ def bad_data(model):
     good = as_float(toy_data(model))
     cases = [((None, *good[1:]), "`x` is missing")]
     for index, (argument, expected) in enumerate(model.expected_data().items()):
-        for bad, message in _BAD[len(expected.shape)](good[index], expected):
+        for bad, message in _BAD[type(expected)](good[index], expected):
             data = (*good[:index], bad, *good[index + 1 :])
             # Later arguments are as many, where it is not the number that is bad.
             if index == 0 and bad.shape[0] == 0:
@@ -75,8 +76,8 @@ def _bad_labels(labels, expected):
     ]
 
 
-# Number of axes of one example -> its bad kin.
-_BAD = {0: _bad_labels, 1: _bad_points, 3: _bad_images}
+# Modality or condition -> what is none of it.
+_BAD = {modalities.Images: _bad_images, modalities.Points: _bad_points, conditions.Labels: _bad_labels}
 
 
 def _with(array, value):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.support.answers import abilities_of
 from tests.support.processes import fresh_process
 from tests.support.toys import toy_data
 from tests.support.training import with_sgd
@@ -41,8 +40,8 @@ def _two_steps(make_model, initial, rate):
     rest = iter(initial)
     for network in model.networks.values():
         network.set_weights([next(rest) for _ in network.weights])
-    if "sample" in abilities_of(type(model)):
-        latents = np.random.default_rng(2).normal(size=(64, model.latent_dim)).astype("float32")
+    if model.latent:
+        latents = ops.convert_to_numpy(model.latent.from_seed(64, seed=2))
         model.draw_latents = lambda num: ops.convert_to_tensor(latents[:num])
     for _ in range(2):
         model.train_on_batch(*toy_data(model))

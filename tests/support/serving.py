@@ -3,7 +3,8 @@
 import numpy as np
 
 from keras_genzoo import pixels
-from tests.support.toys import to_numpy, toy_images, toy_labels
+from tests.support.answers import labels_for
+from tests.support.toys import to_numpy, toy_images
 
 
 def inputs_of(model, specs):
@@ -19,7 +20,7 @@ def _drawn(model, name, spec):
     if name == "latents":
         return np.random.default_rng(4).normal(size=(3, *spec.shape[1:])).astype("float32")
     if name == "labels":
-        return toy_labels(3, model.num_classes)
+        return labels_for(model, 3)
     # `num`, `seed` and `label` of samples: the largest seed needs all of its 32 bits.
     return np.array({"num": 3, "seed": 2**32 - 1, "label": 1}[name], spec.dtype)
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import datasets, pixels
+from keras_genzoo import conditions, datasets, modalities, pixels
 
 
 def toy_data(model, num=8, seed=0):
@@ -17,10 +17,15 @@ def toy_data(model, num=8, seed=0):
 
 
 def _drawn(expected, num, seed):
-    if not expected.shape:
-        return toy_labels(num, expected.num_classes)
-    values = toy_images(num, expected.shape, seed)
-    return pixels.to_uint8(values) if len(expected.shape) == 3 else values
+    return _OF_KIND[type(expected)](expected, num, seed)
+
+
+# Modality or condition -> examples of it.
+_OF_KIND = {
+    modalities.Images: lambda images, num, seed: pixels.to_uint8(toy_images(num, images.shape, seed)),
+    modalities.Points: lambda points, num, seed: toy_images(num, points.shape, seed),
+    conditions.Labels: lambda labels, num, seed: toy_labels(num, labels.num_classes),
+}
 
 
 def as_float(data):
@@ -71,7 +76,7 @@ def kinds_of_data():
 
 def sources_for(model, task, num, seed=3):
     """Images for a translator's task, float32."""
-    return toy_images(num, (*model.image_shape[:2], model.translator(task).input_shape[-1]), seed)
+    return toy_images(num, model.task(task).source.shape, seed)
 
 
 def toy_images(num=8, shape=(8, 8, 1), seed=0):

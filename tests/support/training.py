@@ -66,16 +66,9 @@ def players_of(model):
     return tuple(getattr(model, "players", ()))
 
 
-def optimizers_of(model):
-    """Dict of player -> optimizer."""
-    return getattr(model, "optimizers", None) or {"optimizer": model.optimizer}
-
-
 def with_sgd(make_model, rate=1e-2, jit_compile="auto", steps_per_execution=1):
     """A model whose every player takes plain gradient descent: steps in proportion to the gradients."""
     model = make_model()
-    players = players_of(model)
-    keywords = [f"{player}_optimizer" for player in players] if len(players) > 1 else ["optimizer"]
-    optimizers = {keyword: keras.optimizers.SGD(rate) for keyword in keywords}
+    optimizers = {argument: keras.optimizers.SGD(rate) for argument in model.optimizer_arguments().values()}
     model.compile(**optimizers, jit_compile=jit_compile, steps_per_execution=steps_per_execution)
     return model
