@@ -13,6 +13,7 @@ processes: they are of the full tier, but for the family that represents all.
 
 import copy
 import dataclasses
+import inspect
 import json
 import math
 import pickle
@@ -102,14 +103,23 @@ class Trained:
     history: dict[str, Any]
 
 
-def needs(ability):
-    """A promise of the models that have an ability."""
-    return partial(_with_attributes, ability=ability)
-
-
 def _with_attributes(test, **attributes):
     vars(test).update(attributes)
     return test
+
+
+def asked_where(condition):
+    """A promise that is asked of the families for which a function of `Family` is true."""
+    return partial(_with_attributes, condition=condition)
+
+
+def needs(ability):
+    """A promise of the models that have an ability."""
+    return asked_where(lambda family: ability in family.model.abilities)
+
+
+# A promise of models whose players have optimizers of their own; the others are trained by Keras' own step.
+of_players = asked_where(lambda family: players_of(family.model))
 
 
 # A promise that takes more than a second: see `Family.represents`.
@@ -124,13 +134,11 @@ class Contract:
     family: Family
 
     def __init_subclass__(cls):
-        # pytest collects no test that is None.
         for name in dir(cls):
             test = getattr(cls, name)
-            ability = getattr(test, "ability", None)
-            if ability is not None and ability not in cls.family.model.abilities:
-                setattr(cls, name, None)
-            if getattr(test, "is_of_base", False) and cls.family.represents is None:
+            is_asked = getattr(test, "condition", lambda family: True)(cls.family)
+            if not is_asked or (getattr(test, "is_of_base", False) and cls.family.represents is None):
+                # pytest collects no test that is None.
                 setattr(cls, name, None)
 
     @classmethod
@@ -164,9 +172,8 @@ class Contract:
 
     # The numbers of the paper.
 
+    @asked_where(lambda family: family.counts)
     def test_parameter_counts(self):
-        if self.family.at_full_size is None:
-            pytest.skip("the family gives no counts")
         networks = self.family.at_full_size().networks
         assert {name: networks[name].count_params() for name in self.family.counts} == self.family.counts
 
@@ -189,11 +196,10 @@ class Contract:
             assert model.chance_level == pytest.approx(found, abs=1e-4)
 
     @costly
+    @asked_where(lambda family: has_option(family.model, "loss"))
     def test_chance_level_of_every_loss(self):
-        if "loss" not in self.family.make().get_config():
-            pytest.skip("the family has one loss")
         # Where a drift term moves the least, there is no level.
-        options = {"drift": 0.0} if "drift" in self.family.make().get_config() else {}
+        options = {"drift": 0.0} if has_option(self.family.model, "drift") else {}
         for loss in LOSSES_WITH_A_LEVEL:
             found = _least_loss_of_equal_logits(self.family.make(loss=loss, **options))
             assert self.family.make(loss=loss, **options).chance_level == pytest.approx(found, abs=1e-4), loss
@@ -281,7 +287,7 @@ class Contract:
         with pytest.raises(ValueError, match=r"A batch of 2 images cannot be split over 4 replicas\. Raise"):
             model.fit(*data, batch_size=8, verbose=0)
         if keras.backend.backend() == "tensorflow":
-            with pytest.raises(ValueError, match=r"partial batch, which cannot be split.*`drop_remainder="):
+            with pytest.raises(ValueError, match=r"partial batch.*`drop_remainder=True`"):
                 model.fit(kinds_of_data()["tf.data"](batched(data, 8)), verbose=0)
 
     @costly
@@ -329,10 +335,9 @@ class Contract:
         with pytest.raises(ValueError, match=r"`image_shape`"):
             self.family.model(image_shape=image_shape, **arguments)
 
+    @of_players
     def test_unknown_arguments_of_compile_name_the_known_ones(self, model):
         players = players_of(model)
-        if not players:
-            pytest.skip("`compile` is that of Keras")
         own = list(model.optimizer_arguments().values())
         name = type(model).__name__
         for unknown in ("learning_rate", "metrics", "loss"):
@@ -357,17 +362,16 @@ class Contract:
             model.optimizer.learning_rate = before[0]
         assert learning_rates(model) == before
 
-    def test_weights_of_examples_are_refused_where_no_loss_would_heed_them(self, model):
-        if not players_of(model):
-            pytest.skip("Keras' own losses heed them")
+    @of_players
+    def test_weights_of_examples_are_refused(self, model):
+        """No loss would heed them."""
         data = toy_data(model)
         for argument, value in (("class_weight", {0: 1.0}), ("sample_weight", np.ones(len(data[0])))):
             with pytest.raises(ValueError, match=f"`{argument}` is for losses that are sums over examples"):
                 model.fit(*data, verbose=0, **{argument: value})
 
+    @of_players
     def test_callbacks_that_could_do_nothing_are_refused(self, model):
-        if not players_of(model):
-            pytest.skip("Keras' own optimizer keeps an average, and `loss` is logged")
         data = toy_data(model)
         with pytest.raises(ValueError, match=r"SwapEMAWeights.*`average_decay`"):
             model.fit(*data, verbose=0, callbacks=keras.callbacks.SwapEMAWeights())
@@ -377,17 +381,23 @@ class Contract:
 
     # Configurations and files.
 
-    def test_the_config_makes_the_same_model(self, model):
-        for made in (model, self.family.random()):
-            config = json.loads(json.dumps(made.get_config()))
-            again = type(made).from_config(config)
-            assert json.loads(json.dumps(again.get_config())) == config
-            assert [weight.shape for weight in again.weights] == [weight.shape for weight in made.weights]
+    def test_the_config_makes_the_same_model(self):
+        made = self.family.random()
+        config = json.dumps(made.get_config())
+        again = type(made).from_config(json.loads(config))
+        assert json.dumps(again.get_config()) == config
+        assert [weight.shape for weight in again.weights] == [weight.shape for weight in made.weights]
 
-    def test_the_compile_config_compiles_alike(self, model):
-        _assert_compiles_alike(model)
-        changed = with_sgd(self.family.make, jit_compile=False, steps_per_execution=3)
-        _assert_compiles_alike(changed)
+    def test_the_compile_config_compiles_alike(self):
+        model = with_sgd(self.family.make, jit_compile=False, steps_per_execution=2)
+        config = json.loads(json.dumps(model.get_compile_config()))
+        other = type(model).from_config(model.get_config())
+        other.compile_from_config(config)
+        assert other.optimizers.keys() == model.optimizers.keys()
+        for optimizer, compiled in zip(other.optimizers.values(), model.optimizers.values(), strict=True):
+            assert type(optimizer) is type(compiled) and optimizer.get_config() == compiled.get_config()
+        for name in ("jit_compile", "run_eagerly", "steps_per_execution"):
+            assert getattr(other, name) == getattr(model, name), name
 
     def test_a_keras_file_holds_all_that_training_changes(self, trained, tmp_path):
         trained.model.save(tmp_path / "model.keras")
@@ -395,6 +405,7 @@ class Contract:
         support.assert_same_state(support.state_of(loaded), support.state_of(trained.model))
         assert_same_answers(plain_answers(loaded), plain_answers(trained.model))
 
+    @costly
     def test_a_weights_file_holds_all_that_training_changes(self, trained, tmp_path):
         trained.model.save_weights(tmp_path / "model.weights.h5")
         other = self.family.make()
@@ -403,10 +414,9 @@ class Contract:
 
     def test_a_preset_gives_the_same_answers(self, trained, tmp_path):
         trained.model.save_to_preset(tmp_path / "model")
-        expected = plain_answers(trained.model)
-        assert_same_answers(plain_answers(models.load(tmp_path / "model")), expected, atol=1e-6)
-        by_class = self.family.model.from_preset(tmp_path / "model")
-        assert_same_answers(plain_answers(by_class), expected, atol=1e-6)
+        loaded = models.load(tmp_path / "model")
+        assert type(loaded) is self.family.model
+        assert_same_answers(plain_answers(loaded), plain_answers(trained.model), atol=1e-6)
         if self.family.weight_paths:
             support.check_weight_paths(tmp_path / "model" / "model.weights.h5", self.family.weight_paths)
 
@@ -479,8 +489,8 @@ class Contract:
         sample = partial(_sample, trained.model)
         images = sample(9, seed=7)
         np.testing.assert_array_equal(sample(9, seed=7), images)
-        np.testing.assert_allclose(sample(9, seed=7, batch_size=2), images, atol=1e-6)
-        np.testing.assert_allclose(sample(3, seed=7), images[:3], atol=1e-6)
+        np.testing.assert_allclose(sample(9, seed=7, batch_size=2), images, atol=1e-5)
+        np.testing.assert_allclose(sample(3, seed=7), images[:3], atol=1e-5)
         assert (sample(9, seed=8) != images).any() and (sample(4) != sample(4)).any()
         low, high = trained.model.modality.bounds
         assert low <= images.min() and images.max() <= high
@@ -677,22 +687,17 @@ class Contract:
 # What several promises share.
 
 
+def has_option(model_class, name):
+    """Whether a constructor, or one that it passes its arguments on to, has an argument of a name."""
+    return any(name in inspect.signature(cls.__init__).parameters for cls in model_class.__mro__)
+
+
 def learning_rates(model):
     return [float(optimizer.learning_rate) for optimizer in model.optimizers.values()]
 
 
 def _sample(model, num, **arguments):
     return model.sample(num, labels=labels_for(model, num), **arguments)
-
-
-def _assert_compiles_alike(model):
-    config = json.loads(json.dumps(model.get_compile_config()))
-    other = type(model).from_config(model.get_config())
-    other.compile_from_config(config)
-    for optimizer, compiled in zip(other.optimizers.values(), model.optimizers.values(), strict=True):
-        assert type(optimizer) is type(compiled) and optimizer.get_config() == compiled.get_config()
-    for name in ("jit_compile", "run_eagerly", "steps_per_execution"):
-        assert getattr(other, name) == getattr(model, name), name
 
 
 def _assert_same_but_for_noise(state, before):
@@ -761,7 +766,7 @@ def _least_loss_of_equal_logits(model):
     model.compile(run_eagerly=True)
     data, losses_found = toy_data(model, 4), []
     # The least are at 0 and at 0.5.
-    for logit in np.linspace(-1, 2, 31, dtype="float32"):
+    for logit in np.linspace(-1, 2, 7, dtype="float32"):
         for name in model.players["discriminator"]:
             setattr(model, name, _saying(logit))
         model.reset_metrics()

@@ -34,7 +34,8 @@ def trainable_parameters(network):
 class TestContract(Contract):
     family = Family(
         models.Pix2Pix,
-        make_pix2pix,
+        # Sources and targets that can be shown beside one another.
+        partial(make_pix2pix, channels=3),
         exact=partial(make_pix2pix, average_half_life=20.0),
         random=partial(make_pix2pix_of_the_paper, average_decay=0.9),
         optimizers=dict.fromkeys(
