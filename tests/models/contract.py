@@ -484,6 +484,15 @@ class Contract:
         # JAX compiles for the powers of two.
         assert model.inference.num_traces <= (5 if keras.backend.backend() == "jax" else 1) * traces
 
+    @asked_where(lambda family: family.model.abilities & TAKES_IMAGES)
+    def test_neither_type_nor_batch_size_change_an_answer(self, trained):
+        images = trained.data[0]
+        for ability in trained.model.abilities & TAKES_IMAGES:
+            method = getattr(trained.model, ability)
+            expected = method(images)
+            for given in (method(images / 127.5 - 1), method(images, batch_size=3)):
+                keras.tree.map_structure(partial(np.testing.assert_allclose, atol=1e-5), given, expected)
+
     @needs("sample")
     def test_a_seed_determines_the_samples(self, trained):
         sample = partial(_sample, trained.model)
@@ -556,6 +565,33 @@ class Contract:
         assert_same_answers(after, plain_answers(model), atol=0.05)
         assert {value.dtype for value in after.values()} == {np.dtype("float32")}
         assert largest_difference(after, before) > 1e-4
+
+    @of_each_base
+    def test_the_global_policy_is_that_of_networks_to_come(self):
+        model = support.as_if_trained(self.family.make())
+        before = answers(model)
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            assert_same_answers(answers(model), before)
+            of_half_precision = answers(support.as_if_trained(self.family.make()))
+        finally:
+            keras.config.set_dtype_policy("float32")
+        assert_same_answers(of_half_precision, before, atol=0.2)
+        assert largest_difference(of_half_precision, before) > 1e-5
+
+    @of_each_base
+    @pytest.mark.tensorflow
+    def test_answers_where_tensorflow_runs_functions_eagerly(self):
+        import tensorflow as tf
+
+        model = support.as_if_trained(self.family.make())
+        expected = answers(model)
+        tf.config.run_functions_eagerly(True)
+        try:
+            for each in (model, support.as_if_trained(self.family.make())):
+                assert_same_answers(answers(each), expected, atol=1e-5)
+        finally:
+            tf.config.run_functions_eagerly(False)
 
     @of_each_base
     def test_threads_get_what_they_would_one_after_the_other(self):
@@ -785,11 +821,15 @@ def _saying(logit):
     )
 
 
+# Abilities that are methods of images.
+TAKES_IMAGES = {"translate", "encode", "reconstruct", "predict_features"}
+
 LOSSES_WITH_A_LEVEL = (
     losses.Minimax(),
     losses.NonSaturating(),
     losses.LeastSquares(),
     losses.LeastSquares(1.0),
+    losses.LeastSquares(2.0),
     losses.Hinge(),
 )
 

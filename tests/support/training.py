@@ -36,6 +36,8 @@ def check_mixed_precision(make_model, policy):
     assert all(np.isfinite(values).all() for values in history.values()), history
     assert_all_moved(model, before)
     assert {value.dtype for value in trainable_values(model)} == {np.dtype("float32")}
+    scaled = {isinstance(each, keras.optimizers.LossScaleOptimizer) for each in model.optimizers.values()}
+    assert scaled == {policy == "mixed_float16"}
     for name, value in answers(model).items():
         assert value.dtype == np.float32 and np.isfinite(value).all(), name
 
