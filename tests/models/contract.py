@@ -172,11 +172,13 @@ class Contract:
 
     # The numbers of the paper.
 
+    @pytest.mark.any_backend
     @asked_where(lambda family: family.counts)
     def test_parameter_counts(self):
         networks = self.family.at_full_size().networks
         assert {name: networks[name].count_params() for name in self.family.counts} == self.family.counts
 
+    @pytest.mark.any_backend
     def test_default_optimizers(self, model):
         optimizers = model.optimizers
         for player, (kind, constants) in self.family.optimizers.items():
@@ -329,12 +331,14 @@ class Contract:
 
     # Refused arguments.
 
+    @pytest.mark.any_backend
     @pytest.mark.parametrize("image_shape", [64, "64", (8, 8), (8, 8, 0), (8.0, 8, 1), None])
     def test_a_shape_that_is_none_is_refused(self, image_shape):
         arguments = {} if players_of(self.family.model) else {"num_classes": 3}
         with pytest.raises(ValueError, match=r"`image_shape`"):
             self.family.model(image_shape=image_shape, **arguments)
 
+    @pytest.mark.any_backend
     @of_players
     def test_unknown_arguments_of_compile_name_the_known_ones(self, model):
         players = players_of(model)
@@ -348,6 +352,7 @@ class Contract:
             with pytest.raises(TypeError, match=f"an optimizer of its own, such as `{'|'.join(own)}"):
                 model.compile(optimizer="adam")
 
+    @pytest.mark.any_backend
     def test_the_learning_rate_of_several_players_at_once_is_refused(self, model):
         """`model.optimizer.learning_rate` is that of an only player; of several the message says which there are."""
         players = players_of(model)
@@ -362,6 +367,7 @@ class Contract:
             model.optimizer.learning_rate = before[0]
         assert learning_rates(model) == before
 
+    @pytest.mark.any_backend
     @of_players
     def test_weights_of_examples_are_refused(self, model):
         """No loss would heed them."""
@@ -370,6 +376,7 @@ class Contract:
             with pytest.raises(ValueError, match=f"`{argument}` is for losses that are sums over examples"):
                 model.fit(*data, verbose=0, **{argument: value})
 
+    @pytest.mark.any_backend
     @of_players
     def test_callbacks_that_could_do_nothing_are_refused(self, model):
         data = toy_data(model)
@@ -380,7 +387,7 @@ class Contract:
                 model.fit(*data, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])
 
     # Configurations and files.
-
+    @pytest.mark.any_backend
     def test_the_config_makes_the_same_model(self):
         made = self.family.random()
         config = json.dumps(made.get_config())
@@ -525,10 +532,12 @@ class Contract:
         else:
             assert picture is None
 
+    @pytest.mark.any_backend
     def test_default_measures_are_known(self, model):
         assert model.default_measures()
         assert {*model.default_measures()} <= {*evaluation._MEASURES}
 
+    @pytest.mark.any_backend
     def test_bad_arguments_of_the_methods_are_refused(self, model):
         for ability in model.abilities & _BAD_CALLS.keys():
             for arguments, message in _BAD_CALLS[ability](model):
