@@ -4,7 +4,7 @@ The test file of a family names it once, and pytest asks it all that is below:
 
 ```python
 class TestContract(Contract):
-    family = Family(models.EBGAN, make_ebgan, weight_paths=[...])
+    family = Family(models.EBGAN, make_ebgan, exact=make_exact_ebgan, counts={...}, optimizers={...})
 ```
 
 Most promises are asked of one model, made and trained once for all of them. The costly ones compile anew or start
@@ -17,7 +17,6 @@ import inspect
 import json
 import math
 import pickle
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -25,6 +24,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from families import Asked, Family, asked_where, costly, needs, of_each_base, of_players
 from keras import ops
 
 from keras_genzoo import backends, losses, modalities, models
@@ -38,7 +38,7 @@ from tests.support.answers import (
     largest_difference,
     plain_answers,
 )
-from tests.support.bad_data import bad_data
+from tests.support.bad_data import bad_calls, bad_data
 from tests.support.serving import assert_serves
 from tests.support.toys import as_float, batched, kinds_of_data, toy_data
 from tests.support.training import (
@@ -49,48 +49,7 @@ from tests.support.training import (
     with_sgd,
 )
 
-
-@dataclasses.dataclass(frozen=True)
-class Family:
-    """What the contract cannot ask a model.
-
-    The functions that make models are of a module, or partials of one, so that a fresh process can import them.
-    They pass keywords on to the constructor, and return a compiled model with the same weights at every call.
-
-    Args:
-        model: The class.
-        make: Function that makes the smallest model all of whose variables a step moves.
-        exact: Function that makes a model whose step draws nothing but latents, without batch normalization (or
-            with that of all replicas): devices and backends can then be compared. Defaults to `make`.
-        random: Function that makes a model with everything random at once: dropout, noise, histories. Defaults to
-            `make`.
-        variants: Dict of name -> function that makes a model whose step is another.
-        counts: Dict of network -> number of its parameters, of `at_full_size`.
-        at_full_size: Function that makes the model of the paper.
-        optimizers: Dict of player -> pair of the paper's optimizer, a class, and a dict of its constants.
-        weight_paths: List of the paths in `model.weights.h5` of `make()`, each with its shape. Released checkpoints
-            hold these names: where one changes, no released file loads.
-        chance_level: Float, the `chance_level` of `make()`, or None.
-        represents: `"all"` for the one family whose costly promises are asked in the default tier; `"base"` for
-            one of each base class, whose costly promises are asked on JAX too, and those that rest on the base
-            alone; None for the others.
-    """
-
-    model: type
-    make: Callable
-    exact: Callable | None = None
-    random: Callable | None = None
-    variants: dict[str, Callable] = dataclasses.field(default_factory=dict)
-    counts: dict[str, int] = dataclasses.field(default_factory=dict)
-    at_full_size: Callable | None = None
-    optimizers: dict[str, tuple] = dataclasses.field(default_factory=dict)
-    weight_paths: list[str] = dataclasses.field(default_factory=list)
-    chance_level: float | None = None
-    represents: str | None = None
-
-    def __post_init__(self):
-        for name in ("exact", "random"):
-            object.__setattr__(self, name, getattr(self, name) or self.make)
+__all__ = ["Contract", "Family"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,56 +62,8 @@ class Trained:
     history: dict[str, Any]
 
 
-def _with_attributes(test, **attributes):
-    vars(test).update(attributes)
-    return test
-
-
-def asked_where(condition):
-    """A promise that is asked of the families for which a function of `Family` is true."""
-    return partial(_with_attributes, condition=condition)
-
-
-def needs(ability):
-    """A promise of the models that have an ability."""
-    return asked_where(lambda family: ability in family.model.abilities)
-
-
-# A promise of models whose players have optimizers of their own; the others are trained by Keras' own step.
-of_players = asked_where(lambda family: players_of(family.model))
-
-
-# A promise that takes more than a second: see `Family.represents`.
-costly = partial(_with_attributes, is_costly=True)
-# A costly promise that rests on what the families of a base class have in common.
-of_each_base = partial(_with_attributes, is_costly=True, is_of_base=True)
-
-
-class Contract:
-    """All promises. A subclass sets `family`."""
-
-    family: Family
-
-    def __init_subclass__(cls):
-        for name in dir(cls):
-            test = getattr(cls, name)
-            is_asked = getattr(test, "condition", lambda family: True)(cls.family)
-            if not is_asked or (getattr(test, "is_of_base", False) and cls.family.represents is None):
-                # pytest collects no test that is None.
-                setattr(cls, name, None)
-
-    @classmethod
-    def marks_of(cls, test):
-        """The marks of a test by its cost."""
-        if not getattr(test, "is_costly", False) or cls.family.represents == "all":
-            return []
-        return [pytest.mark.slow, *[pytest.mark.representative] * (cls.family.represents == "base")]
-
-    def pytest_generate_tests(self, metafunc):
-        if "variant" in metafunc.fixturenames:
-            makes = {"exact": self.family.exact, "random": self.family.random, **self.family.variants}
-            own = {name: make for name, make in makes.items() if make is not self.family.make}
-            metafunc.parametrize("variant", own.values() or [self.family.make], ids=own or ["make"])
+class Contract(Asked):
+    """All promises. A subclass sets `family`, a `Family`."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -539,10 +450,9 @@ class Contract:
 
     @pytest.mark.any_backend
     def test_bad_arguments_of_the_methods_are_refused(self, model):
-        for ability in model.abilities & _BAD_CALLS.keys():
-            for arguments, message in _BAD_CALLS[ability](model):
-                with pytest.raises(ValueError, match=message):
-                    getattr(model, ability)(**arguments)
+        for method, arguments, message in bad_calls(model):
+            with pytest.raises(ValueError, match=message):
+                method(**arguments)
 
     def test_signatures_give_what_the_methods_give(self, trained):
         """What an export serves, before it is one."""
@@ -841,82 +751,3 @@ LOSSES_WITH_A_LEVEL = (
     losses.LeastSquares(2.0),
     losses.Hinge(),
 )
-
-
-def _bad_arguments_of_sample(model):
-    dim = model.latent.dim
-    labels = {"labels": 0} if model.condition else {}
-    cases = [
-        ({}, "`num` is missing: give the number of images"),
-        ({"num": 0, **labels}, "`num` must be at least 1. Received: num=0"),
-        ({"latents": np.zeros((2, dim + 1))}, rf"`latents` must have the shape \(num, {dim}\)\. Received"),
-        ({"num": 3, "latents": np.zeros((2, dim))}, "`latents` holds 2 rows, but `num` is 3"),
-        ({"latents": np.full((2, dim), np.nan)}, "`latents` must hold finite.*in 2 of 2 rows"),
-        *(
-            (
-                {"num": 3, "seed": seed, **labels},
-                rf"`seed` must be an integer from 0 to 2\*\*32 - 1.*seed={seed}",
-            )
-            for seed in (-1, 2**32)
-        ),
-    ]
-    if not model.condition:
-        return [*cases, ({"num": 3, "labels": 1}, "`labels` was given")]
-    last = model.condition.num_classes - 1
-    return [
-        *cases,
-        ({"num": 3}, "`labels` is missing: this model has .* classes"),
-        (
-            {"num": 3, "labels": last + 1},
-            f"`labels` must lie from 0 to {last}. Received labels from {last + 1}",
-        ),
-        ({"num": 2, "labels": [0, -1]}, f"`labels` must lie from 0 to {last}. Received labels from -1"),
-        ({"num": 3, "labels": [0, 1]}, "`labels` must hold 3, one for each image. Received: 2"),
-        ({"num": 3, "labels": 1.5}, "`labels` must hold one int label.*dtype float64"),
-    ]
-
-
-def _bad_images(model, **other_arguments):
-    (height, width, channels) = model.modality.shape
-    shape = rf"`images` must have the shape \(num, {height}, {width}, {channels}\)\. Received: "
-    good = as_float(toy_data(model))[0]
-    cases = [
-        (np.concatenate([good] * 3, axis=-1), shape),
-        (good[0], shape),
-        (good[:0], shape),
-        (good * 100, r"`images` must lie in \[-1, 1\]"),
-        (np.abs(good), r"looks like images in \[0, 1\]"),
-        (np.full_like(good, np.nan), "`images` contains NaN"),
-        (np.zeros(good.shape, "int32"), "`images` must hold uint8 images .* or float"),
-    ]
-    return [({"images": images, **other_arguments}, message) for images, message in cases]
-
-
-def _bad_arguments_of_translate(model):
-    good = as_float(toy_data(model))[0]
-    images = [
-        (np.concatenate([good] * 3, axis=-1), r"\(num, height, width, "),
-        (good[:0], "Received: "),
-        (good * 100, r"`images` must lie in \[-1, 1"),
-        (np.full_like(good, np.nan), "NaN"),
-        (good.astype("int64"), "astype"),
-    ]
-    options = [
-        ({"fit": "crop"}, "`fit` must be None, 'pad' or 'resize'"),
-        ({"direction": "?"}, r"`direction` must be one of \["),
-        *(({"seed": seed}, r"`seed` must be an integer from 0 to 2\*\*32 - 1") for seed in (-1, 2**32, 1.5)),
-    ]
-    return [
-        *(({"images": bad}, message) for bad, message in images),
-        *(({"images": good, **bad}, message) for bad, message in options),
-    ]
-
-
-# Ability -> function of a model to pairs of bad arguments and the message that they must be refused with.
-_BAD_CALLS = {
-    "sample": _bad_arguments_of_sample,
-    "encode": _bad_images,
-    "reconstruct": _bad_images,
-    "translate": _bad_arguments_of_translate,
-    "predict_features": _bad_images,
-}

@@ -1,8 +1,8 @@
-"""One helper for each promise that every family keeps.
+"""What tests share: tiny data, answers of models, files, fresh processes, replicas, interrupted runs.
 
-A family's test file defines `make_model`, a function of the module (or a `functools.partial` of one, so that
-a fresh process can import it) that returns a compiled model, and `data`, the tuple that `fit` takes:
-`(images,)`, `(images, labels)` or `(sources, targets)`. Each helper is then one call.
+`make_model` is a function of a module, or a `functools.partial` of one, so that a fresh process can import it; it
+returns a compiled model. `data` is the tuple that `fit` takes: `(images,)`, `(images, labels)` or
+`(sources, targets)`.
 """
 
 from tests.support.original_files import require_original_files

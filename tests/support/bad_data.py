@@ -1,4 +1,4 @@
-"""Data that `fit` must refuse, and what it must say of each."""
+"""Data and arguments that models must refuse, and what they must say of each."""
 
 import numpy as np
 
@@ -21,6 +21,15 @@ def bad_data(model):
         entries = f"`y` must hold one entry for each of the {len(good[0])} of `x`. Received: shape"
         cases += [((good[0],), "`y` is missing"), ((good[0], good[1][:-1]), entries)]
     return cases
+
+
+def bad_calls(model):
+    """Triples of a method, keyword arguments for it, and the message that they must be refused with."""
+    return [
+        (getattr(model, ability), arguments, message)
+        for ability in model.abilities & _BAD_CALLS.keys()
+        for arguments, message in _BAD_CALLS[ability](model)
+    ]
 
 
 def _bad_images(images, expected):
@@ -84,3 +93,82 @@ def _with(array, value):
     array = array.copy()
     array[(0,) * array.ndim] = value
     return array
+
+
+def _bad_arguments_of_sample(model):
+    dim = model.latent.dim
+    labels = {"labels": 0} if model.condition else {}
+    cases = [
+        ({}, "`num` is missing: give the number of images"),
+        ({"num": 0, **labels}, "`num` must be at least 1. Received: num=0"),
+        ({"latents": np.zeros((2, dim + 1))}, rf"`latents` must have the shape \(num, {dim}\)\. Received"),
+        ({"num": 3, "latents": np.zeros((2, dim))}, "`latents` holds 2 rows, but `num` is 3"),
+        ({"latents": np.full((2, dim), np.nan)}, "`latents` must hold finite.*in 2 of 2 rows"),
+        *(
+            (
+                {"num": 3, "seed": seed, **labels},
+                rf"`seed` must be an integer from 0 to 2\*\*32 - 1.*seed={seed}",
+            )
+            for seed in (-1, 2**32)
+        ),
+    ]
+    if not model.condition:
+        return [*cases, ({"num": 3, "labels": 1}, "`labels` was given")]
+    last = model.condition.num_classes - 1
+    return [
+        *cases,
+        ({"num": 3}, "`labels` is missing: this model has .* classes"),
+        (
+            {"num": 3, "labels": last + 1},
+            f"`labels` must lie from 0 to {last}. Received labels from {last + 1}",
+        ),
+        ({"num": 2, "labels": [0, -1]}, f"`labels` must lie from 0 to {last}. Received labels from -1"),
+        ({"num": 3, "labels": [0, 1]}, "`labels` must hold 3, one for each image. Received: 2"),
+        ({"num": 3, "labels": 1.5}, "`labels` must hold one int label.*dtype float64"),
+    ]
+
+
+def _bad_arguments_of_images(model, **other_arguments):
+    (height, width, channels) = model.modality.shape
+    shape = rf"`images` must have the shape \(num, {height}, {width}, {channels}\)\. Received: "
+    good = as_float(toy_data(model))[0]
+    cases = [
+        (np.concatenate([good] * 3, axis=-1), shape),
+        (good[0], shape),
+        (good[:0], shape),
+        (good * 100, r"`images` must lie in \[-1, 1\]"),
+        (np.abs(good), r"looks like images in \[0, 1\]"),
+        (np.full_like(good, np.nan), "`images` contains NaN"),
+        (np.zeros(good.shape, "int32"), "`images` must hold uint8 images .* or float"),
+    ]
+    return [({"images": images, **other_arguments}, message) for images, message in cases]
+
+
+def _bad_arguments_of_translate(model):
+    good = as_float(toy_data(model))[0]
+    images = [
+        (np.concatenate([good] * 3, axis=-1), r"\(num, height, width, "),
+        (good[:0], "Received: "),
+        (good * 100, r"`images` must lie in \[-1, 1"),
+        (np.full_like(good, np.nan), "NaN"),
+        (good.astype("int64"), "astype"),
+    ]
+    options = [
+        ({"fit": "crop"}, "`fit` must be None, 'pad' or 'resize'"),
+        ({"direction": "?"}, r"`direction` must be one of \["),
+        *(({"seed": seed}, r"`seed` must be an integer from 0 to 2\*\*32 - 1") for seed in (-1, 2**32, 1.5)),
+    ]
+    return [
+        *(({"images": bad}, message) for bad, message in images),
+        *(({"images": good, **bad}, message) for bad, message in options),
+    ]
+
+
+# Ability -> function of a model to pairs of bad arguments and the message that they must be refused with.
+_BAD_CALLS = {
+    "sample": _bad_arguments_of_sample,
+    "encode": _bad_arguments_of_images,
+    "reconstruct": _bad_arguments_of_images,
+    "translate": _bad_arguments_of_translate,
+    "predict_features": _bad_arguments_of_images,
+}
