@@ -307,15 +307,8 @@ class Contract(Asked):
         assert [weight.shape for weight in again.weights] == [weight.shape for weight in made.weights]
 
     def test_the_compile_config_compiles_alike(self):
-        model = with_sgd(self.family.make, jit_compile=False, steps_per_execution=2)
-        config = json.loads(json.dumps(model.get_compile_config()))
-        other = type(model).from_config(model.get_config())
-        other.compile_from_config(config)
-        assert other.optimizers.keys() == model.optimizers.keys()
-        for optimizer, compiled in zip(other.optimizers.values(), model.optimizers.values(), strict=True):
-            assert type(optimizer) is type(compiled) and optimizer.get_config() == compiled.get_config()
-        for name in ("jit_compile", "run_eagerly", "steps_per_execution"):
-            assert getattr(other, name) == getattr(model, name), name
+        arguments = {"jit_compile": False, "steps_per_execution": 2}
+        support.check_compile_config(partial(with_sgd, self.family.make, **arguments))
 
     def test_a_keras_file_holds_all_that_training_changes(self, trained, tmp_path):
         trained.model.save(tmp_path / "model.keras")

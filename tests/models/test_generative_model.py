@@ -1,5 +1,7 @@
 """What every family inherits, shown on the smallest GAN."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -90,6 +92,13 @@ class TestCompile:
         # Two moments a variable, learning rate and iterations: nothing of a third optimizer.
         players = sum(2 * len(gan.variables_of(player)) + 2 for player in gan.players)
         assert len(gan.optimizer.variables) == players
+
+    def test_the_compile_config_holds_the_optimizers_of_each_player(self):
+        optimizers = {
+            "generator_optimizer": keras.optimizers.RMSprop(4e-4),
+            "discriminator_optimizer": keras.optimizers.SGD(8e-4, momentum=0.9),
+        }
+        support.check_compile_config(partial(make_gan, {**optimizers, "steps_per_execution": 3}))
 
     def test_use_ema_is_refused(self):
         with pytest.raises(

@@ -275,8 +275,8 @@ class TestStep:
         images = support.toy_images(4, SHAPE)
         latents = np.random.default_rng(1).normal(size=(4, 4)).astype("float32")
         gan.draw_latents = lambda num: ops.convert_to_tensor(latents)
-        # The step's own images count: 204 of the fade's 12 to 412.
-        alpha = (204 - 12) / 400
+        # The step's own images count: 204 of the fade's 16 to 416.
+        alpha = (204 - 16) / 400
         fakes = gan.generator(latents, alpha=alpha)
         before = {name: network.get_weights() for name, network in gan.networks.items()}
         other = make_fading_r1()
