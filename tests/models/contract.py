@@ -29,7 +29,7 @@ from keras import ops
 
 from keras_genzoo import backends, losses, modalities, models
 from keras_genzoo.callbacks import JSONLines
-from keras_genzoo.metrics import evaluation
+from keras_genzoo.metrics.measures import MEASURES
 from tests import support
 from tests.support.answers import (
     answers,
@@ -439,7 +439,7 @@ class Contract(Asked):
     @pytest.mark.any_backend
     def test_default_measures_are_known(self, model):
         assert model.default_measures()
-        assert {*model.default_measures()} <= {*evaluation._MEASURES}
+        assert {*model.default_measures()} <= {*MEASURES}
 
     @pytest.mark.any_backend
     def test_bad_arguments_of_the_methods_are_refused(self, model):
