@@ -109,7 +109,7 @@ class TestCompile:
     def test_one_optimizer_for_two_players_is_refused(self):
         optimizer = keras.optimizers.Adam()
         with pytest.raises(
-            ValueError, match=r"`discriminator_optimizer`, `generator_optimizer` must be an object of its own"
+            ValueError, match=r"`generator_optimizer`, `discriminator_optimizer` must be an object of its own"
         ):
             make_gan({f"{player}_optimizer": optimizer for player in models.GAN.players})
 
