@@ -86,6 +86,10 @@ class Classifier(ZooModel):
             # Built now: an optimizer first built in `fit` has no state to resume into.
             self.optimizer.build(self.trainable_variables)
 
+    def compile_from_config(self, config):
+        # Keras compiles no model with a `compile` of its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
     @property
     def optimizers(self):
         """Dict of the one optimizer of a compiled model."""

@@ -1,4 +1,4 @@
-"""What a discriminator's loss is when it cannot tell: what each family says, beside the least of equal logits."""
+"""What a discriminator's loss is when it cannot tell: what options do to it, beside the least of equal logits."""
 
 import numpy as np
 import pytest
@@ -8,20 +8,11 @@ from toy_gans import make_gan
 from toy_msg import make_msg_gan
 from toy_progressive import make_fading
 from toy_translators import make_cyclegan, make_pix2pix
-from toy_wgans import make_wgan
 
-from keras_genzoo import losses, models, penalties
+from keras_genzoo import losses, penalties
 from tests import support
 
 IMAGES = support.toy_images(4)
-LOSSES = {
-    "minimax": losses.Minimax(),
-    "non_saturating": losses.NonSaturating(),
-    "least_squares": losses.LeastSquares(),
-    "least_squares of Zhu et al.": losses.LeastSquares(1.0),
-    "least_squares of weight 2": losses.LeastSquares(2.0),
-    "hinge": losses.Hinge(),
-}
 
 
 def least_of_equal_logits(model, discriminator_loss, names=("discriminator",)):
@@ -50,44 +41,17 @@ def of_images(model):
     return model.discriminator_loss(IMAGES, IMAGES[::-1], None, True)
 
 
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-class TestLosses:
-    def test_gan(self, loss):
-        model = make_gan(loss=loss)
-        assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_images), abs=1e-4)
-
-    def test_pix2pix(self, loss):
-        model = make_pix2pix(loss=loss)
-        sources, targets = support.toy_images(4, (8, 8, 2)), support.toy_images(4, (8, 8, 1))
-
-        def of_pairs(model):
-            return model.discriminator_loss(sources, targets, targets[::-1], True)
-
-        assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_pairs), abs=1e-4)
-
-    def test_cyclegan(self, loss):
-        model = make_cyclegan(loss=loss)
-        images = ops.convert_to_tensor(support.toy_images(4, (8, 8, 1)))
-
-        def of_domains(model):
-            return model.discriminator_loss(images, images, images, images, True)
-
-        names = ("discriminator_a", "discriminator_b")
-        assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_domains, names), abs=1e-4)
-
-    @pytest.mark.parametrize("make", [make_msg_gan, make_fading])
-    def test_of_several_resolutions(self, loss, make):
-        """Where the drift term moves the least, the model has no answer."""
-        for drift in (0.0, 0.1):
-            model = make(loss=loss, penalty=None, drift=drift)
-            images = support.toy_images(4, model.image_shape)
-            real = model.pyramid(images) if make is make_msg_gan else images
-            arguments = (real, real) if make is make_msg_gan else (real, real, 0.5)
-            found = least_of_equal_logits(model, lambda model: model.discriminator_loss(*arguments))  # noqa: B023
-            if drift and isinstance(loss, losses.LeastSquares):
-                assert model.chance_level is None
-            else:
-                assert model.chance_level == pytest.approx(found, abs=1e-4)
+@pytest.mark.parametrize("make_model", [make_msg_gan, make_fading])
+@pytest.mark.parametrize("loss", [losses.NonSaturating(), losses.Hinge(), losses.LeastSquares()])
+def test_a_drift_that_moves_the_least_leaves_no_level(loss, make_model):
+    model = make_model(loss=loss, penalty=None, drift=0.1)
+    if isinstance(loss, losses.LeastSquares):
+        assert model.chance_level is None
+        return
+    real = ops.convert_to_tensor(support.toy_images(4, model.image_shape))
+    arguments = (model.pyramid(real),) * 2 if make_model is make_msg_gan else (real, real, 0.5)
+    found = least_of_equal_logits(model, lambda model: model.discriminator_loss(*arguments))
+    assert model.chance_level == pytest.approx(found, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -123,30 +87,6 @@ def test_a_penalty_that_a_constant_does_not_pay(penalty):
 def test_a_penalty_on_small_gradients_leaves_no_level(penalty):
     assert make_gan(penalty=penalty).chance_level is None
     assert make_gan(penalty=type(penalties.get(penalty))(weight=0)).chance_level is not None
-
-
-def test_the_discriminator_of_latents():
-    model = make_autoencoder("WAEGAN")
-    latents = np.zeros((4, model.latent_dim), "float32")
-
-    def of_latents(model):
-        return model.discriminator_loss(latents, latents, True)
-
-    assert model.chance_level == pytest.approx(least_of_equal_logits(model, of_latents), abs=1e-4)
-
-
-def test_models_without_a_level():
-    for model in (
-        make_gan(loss="wasserstein"),
-        make_wgan(),
-        make_wgan(family=models.WGANGP),
-        make_msg_gan(),
-        make_pix2pix(loss="wasserstein"),
-        make_cyclegan(loss="wasserstein"),
-        make_autoencoder("VAE"),
-        models.Classifier((8, 8, 1), 3, filters=(2, 2, 2), feature_dim=4),
-    ):
-        assert model.chance_level is None, type(model).__name__
 
 
 def test_the_log_of_the_adversarial_loss_is_one_that_the_model_has():

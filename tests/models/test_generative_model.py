@@ -1,90 +1,24 @@
 """What every family inherits, shown on the smallest GAN."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 from toy_gans import make_dropout_gan, make_gan, make_plain_gan
 
-from keras_genzoo import backends, models, networks
+from keras_genzoo import models, networks
 from tests import support
+from tests.support.toys import kinds_of_data
 
 
-class TestSample:
-    def test_images_are_float32_in_minus_one_to_one(self):
-        images = make_gan().sample(5, seed=0)
-        assert isinstance(images, np.ndarray)
-        assert (images.shape, images.dtype) == ((5, 8, 8, 1), np.float32)
-        assert images.min() >= -1 and images.max() <= 1
-
-    def test_seed_determines_the_images(self):
-        gan = make_gan()
-        np.testing.assert_array_equal(gan.sample(4, seed=7), gan.sample(4, seed=7))
-        assert (gan.sample(4, seed=7) != gan.sample(4, seed=8)).any()
-        assert (gan.sample(4) != gan.sample(4)).any()
-
-    def test_neither_number_nor_batch_size_change_an_image(self):
-        gan = make_gan()
-        images = gan.sample(9, seed=0)
-        np.testing.assert_allclose(gan.sample(9, seed=0, batch_size=2), images, atol=1e-6)
-        np.testing.assert_allclose(gan.sample(3, seed=0), images[:3], atol=1e-6)
-
-    def test_sampling_changes_nothing(self):
-        gan = make_gan()
-        before = support.state_of(gan)
-        gan.sample(3)
-        support.assert_same_state(support.state_of(gan), before)
-
-    def test_given_latents(self):
-        gan = make_gan()
-        latents = np.random.default_rng(0).normal(size=(3, 4))
-        expected = ops.convert_to_numpy(gan.generator(latents.astype("float32"), training=False))
-        np.testing.assert_allclose(gan.sample(latents=latents), expected, atol=1e-6)
-
-    def test_one_label_stands_for_all(self):
-        gan = make_gan(num_classes=3)
-        twos = gan.sample(4, seed=0, labels=2)
-        np.testing.assert_array_equal(twos, gan.sample(4, seed=0, labels=[2, 2, 2, 2]))
-        np.testing.assert_array_equal(twos, gan.sample(seed=0, labels=np.full(4, 2)))
-        assert (twos != gan.sample(4, seed=0, labels=1)).any()
-
-    @pytest.mark.parametrize(
-        ("num_classes", "arguments", "message"),
-        [
-            (None, {}, r"`num` is missing: give the number of images"),
-            (None, {"num": 0}, r"`num` must be at least 1. Received: num=0"),
-            (
-                None,
-                {"latents": np.zeros((2, 5))},
-                r"`latents` must have the shape \(num, 4\). Received: \(2, 5\)",
-            ),
-            (None, {"num": 3, "latents": np.zeros((2, 4))}, r"`latents` holds 2 rows, but `num` is 3"),
-            (None, {"latents": np.full((2, 4), np.nan)}, r"`latents` must hold finite.*in 2 of 2 rows"),
-            (
-                None,
-                {"num": 3, "seed": -1},
-                r"`seed` must be an integer from 0 to 2\*\*32 - 1. Received: seed=-1",
-            ),
-            (None, {"num": 3, "seed": 2**32}, r"`seed` must be an integer from 0 to 2\*\*32 - 1"),
-            (
-                None,
-                {"num": 3, "labels": 1},
-                r"`labels` was given, but this model was not trained with classes",
-            ),
-            (3, {"num": 3}, r"`labels` is missing: this model has 3 classes"),
-            (3, {"num": 3, "labels": 3}, r"`labels` must lie from 0 to 2. Received labels from 3 to 3"),
-            (
-                3,
-                {"num": 3, "labels": [0, -1, 2]},
-                r"`labels` must lie from 0 to 2. Received labels from -1 to 2",
-            ),
-            (3, {"num": 3, "labels": [0, 1]}, r"`labels` must hold 3, one for each image. Received: 2"),
-            (3, {"num": 3, "labels": 1.5}, r"`labels` must hold one int label.*dtype float64"),
-        ],
-    )
-    def test_bad_arguments_are_refused(self, num_classes, arguments, message):
-        with pytest.raises(ValueError, match=message):
-            make_gan(num_classes=num_classes).sample(**arguments)
+def test_one_label_stands_for_all():
+    gan = make_gan(num_classes=3)
+    twos = gan.sample(4, seed=0, labels=2)
+    np.testing.assert_array_equal(twos, gan.sample(4, seed=0, labels=[2, 2, 2, 2]))
+    np.testing.assert_array_equal(twos, gan.sample(seed=0, labels=np.full(4, 2)))
+    assert (twos != gan.sample(4, seed=0, labels=1)).any()
 
 
 class TestAverage:
@@ -159,6 +93,13 @@ class TestCompile:
         players = sum(2 * len(gan.variables_of(player)) + 2 for player in gan.players)
         assert len(gan.optimizer.variables) == players
 
+    def test_the_compile_config_holds_the_optimizers_of_each_player(self):
+        optimizers = {
+            "generator_optimizer": keras.optimizers.RMSprop(4e-4),
+            "discriminator_optimizer": keras.optimizers.SGD(8e-4, momentum=0.9),
+        }
+        support.check_compile_config(partial(make_gan, {**optimizers, "steps_per_execution": 3}))
+
     def test_use_ema_is_refused(self):
         with pytest.raises(
             ValueError, match=r"`generator_optimizer` has `use_ema=True`.*Use the model's `average_decay`"
@@ -168,7 +109,7 @@ class TestCompile:
     def test_one_optimizer_for_two_players_is_refused(self):
         optimizer = keras.optimizers.Adam()
         with pytest.raises(
-            ValueError, match=r"`discriminator_optimizer`, `generator_optimizer` must be an object of its own"
+            ValueError, match=r"`generator_optimizer`, `discriminator_optimizer` must be an object of its own"
         ):
             make_gan({f"{player}_optimizer": optimizer for player in models.GAN.players})
 
@@ -191,13 +132,6 @@ class TestFit:
         for name in ("discriminator_loss", "generator_loss"):
             assert history[name] == [pytest.approx(losses[-1][name])]
             assert len({float(loss[name]) for loss in losses}) == 3
-
-    def test_uint8_images_train_like_their_float_values(self):
-        numbers = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), "uint8")
-        by_uint8, by_float = make_gan(), make_gan()
-        by_uint8.fit(numbers, verbose=0)
-        by_float.fit(numbers.astype("float32") / 127.5 - 1, verbose=0)
-        support.assert_same_state(support.state_of(by_uint8), support.state_of(by_float), atol=1e-5)
 
     def test_steps_per_execution_changes_no_weight(self):
         four_at_once, one_by_one = make_gan({"steps_per_execution": 4}), make_gan()
@@ -350,26 +284,6 @@ class TestMixedPrecision:
         yield
         keras.config.set_dtype_policy("float32")
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-    def test_training(self, policy):
-        keras.config.set_dtype_policy(policy)
-        gan = make_gan({"jit_compile": False}, image_shape=(16, 16, 1), average_decay=0.9)
-        before = {player: [v.numpy() for v in gan.variables_of(player)] for player in gan.players}
-        history = gan.fit(support.toy_images(32, (16, 16, 1)), batch_size=8, epochs=2, verbose=0).history
-
-        assert all(np.isfinite(values).all() for values in history.values()), history
-        for player, values in before.items():
-            for variable, old in zip(gan.variables_of(player), values, strict=True):
-                new = variable.numpy()
-                assert new.dtype == np.float32 and np.isfinite(new).all() and (new != old).any(), (
-                    variable.path
-                )
-        images = gan.sample(3, seed=0)
-        assert images.dtype == np.float32 and np.isfinite(images).all()
-        scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in gan.optimizers.values()]
-        assert scaled == [policy == "mixed_float16"] * 2
-
     def test_loss_scaling_leaves_the_step_as_it_is(self):
         """In networks of float32, the scaled loss and the unscaled gradients cancel."""
         plain, wrapped = make_plain_gan("sgd", 0.1), make_plain_gan("sgd", 0.1)
@@ -413,85 +327,7 @@ class TestSeedsInWeightFiles:
         )
 
 
-def _images(**changes):
-    images = support.toy_images(8)
-    images[0, 0, 0, 0] = changes.get("value", images[0, 0, 0, 0])
-    return images
-
-
-class TestBadData:
-    """Each is refused before a step is taken, by a message that names the argument and the fix."""
-
-    @pytest.mark.parametrize(
-        ("images", "message"),
-        [
-            (
-                support.toy_images(8, (16, 16, 1)),
-                r"`x` must have the shape \(batch, 8, 8, 1\).*Received: \(8, 16, 16",
-            ),
-            (
-                support.toy_images(8, (8, 8, 3)),
-                r"`x` must have the shape \(batch, 8, 8, 1\).*image_shape=\(8, 8, 3\)",
-            ),
-            (support.toy_images(8, (8, 8))[..., 0], r"`x` must have the shape \(batch, 8, 8, 1\)"),
-            (_images(value=3.0), r"`x` must lie in \[-1, 1\]. Received float values from .* to 3"),
-            (
-                np.abs(support.toy_images(8)),
-                r"none negative: it looks like images in \[0, 1\].*`images \* 2 - 1`",
-            ),
-            (_images(value=np.nan), r"`x` contains NaN or infinite values"),
-            (_images(value=np.inf), r"`x` contains NaN or infinite values"),
-            (
-                np.zeros((8, 8, 8, 1), "int64"),
-                r"`x` must hold uint8 .* Received dtype int64.*astype\('uint8'\)",
-            ),
-            (np.zeros((0, 8, 8, 1), "float32"), r"`x` is empty: there is nothing to train on"),
-            (None, r"`x` is missing"),
-        ],
-        ids=[
-            "size",
-            "channels",
-            "rank",
-            "range",
-            "zero_to_one",
-            "nan",
-            "infinite",
-            "dtype",
-            "empty",
-            "missing",
-        ],
-    )
-    def test_images(self, images, message):
-        self._assert_refused(make_gan(), message, images)
-
-    @pytest.mark.parametrize(
-        ("labels", "message"),
-        [
-            (None, r"`y` is missing: this model has 3 classes. Give one int label from 0 to 2"),
-            (np.full(8, 3), r"`y` must lie from 0 to 2. Received labels from 3 to 3"),
-            (np.full(8, -1), r"`y` must lie from 0 to 2. Received labels from -1 to -1"),
-            (
-                np.zeros((8, 3), "int32"),
-                r"`y` must hold one int label for each image, shape \(batch,\).*shape \(8, 3\)",
-            ),
-            (
-                np.zeros(7, "int32"),
-                r"`y` must hold one entry for each of the 8 of `x`. Received: shape \(7,\)",
-            ),
-            (np.zeros(8, "float32"), r"`y` must hold one int label for each image.*dtype float32"),
-        ],
-        ids=["missing", "too_large", "negative", "one_hot", "too_few", "float"],
-    )
-    def test_labels(self, labels, message):
-        self._assert_refused(make_gan(num_classes=3), message, support.toy_images(8), labels)
-
-    def test_batch_smaller_than_the_number_of_replicas(self, monkeypatch):
-        monkeypatch.setattr(backends, "num_replicas_of", lambda model: 2)
-        message = (
-            r"A batch of 1 images cannot be split over 2 replicas. Raise the batch size, or drop the last"
-        )
-        self._assert_refused(make_gan(), message, support.toy_images(9), batch_size=8)
-
+class TestDatasets:
     @pytest.mark.tensorflow
     def test_datasets_are_checked_too(self):
         import tensorflow as tf
@@ -503,19 +339,24 @@ class TestBadData:
         unlabelled = tf.data.Dataset.from_tensor_slices(support.toy_images(8)).batch(4)
         self._assert_refused(make_gan(num_classes=3), r"`y` is missing", unlabelled)
 
-    def test_partial_batches_of_a_dataset_on_several_replicas(self, monkeypatch):
-        tf = pytest.importorskip("tensorflow")
-        monkeypatch.setattr(backends, "num_replicas_of", lambda model: 2)
-        partial = tf.data.Dataset.from_tensor_slices(support.toy_images(9)).batch(8)
-        self._assert_refused(
-            make_gan(), r"partial batch, which cannot be split.*`drop_remainder=True`", partial
-        )
-
     def _assert_refused(self, gan, message, *data, **arguments):
         before = support.state_of(gan)
         with pytest.raises(ValueError, match=message):
             gan.fit(*data, verbose=0, **arguments)
         support.assert_same_state(support.state_of(gan), before)
+
+    def test_a_generator_may_yield_images_alone(self):
+        gan = make_gan()
+        batches = (support.toy_images(4, seed=seed) for seed in range(2))
+        gan.fit(batches, steps_per_epoch=2, verbose=0)
+        assert int(gan.optimizer.iterations) == 2
+
+    @pytest.mark.parametrize("kind", kinds_of_data())
+    def test_later_labels_of_uint8_are_checked(self, kind):
+        images, labels = support.toy_images(4), np.uint8([0, 1, 2, 0])
+        batches = [(images, labels), (images, np.full(4, 77, "uint8"))]
+        with pytest.raises(ValueError, match=r"`y` must lie from 0 to 2. Received labels from 77 to 77"):
+            make_gan(num_classes=3).fit(kinds_of_data()[kind](batches), verbose=0)
 
 
 def _make_point_gan(**arguments):
@@ -553,38 +394,3 @@ class TestPoints:
         gan = models.GAN(image_shape=(5,), latent_dim=3)
         assert isinstance(gan.generator, networks.MLPGenerator)
         assert gan.generator.output_shape == (None, 5) and gan.discriminator.input_shape == (None, 5)
-
-    @pytest.mark.parametrize(
-        ("points", "message"),
-        [
-            (np.zeros((8, 3), "float32"), r"`x` must hold points, shape \(batch, 2\). Received: \(8, 3\)"),
-            (np.zeros(8, "float32"), r"`x` must hold points, shape \(batch, 2\). Received: \(8,\)"),
-            (np.zeros((8, 2, 1), "float32"), r"`x` must hold points.*Received: \(8, 2, 1\)"),
-            (np.full((8, 2), np.nan, "float32"), r"`x` must hold finite float values.*remove NaN"),
-            (np.full((8, 2), np.inf, "float32"), r"`x` must hold finite float values"),
-            (np.zeros((8, 2), "int64"), r"`x` must hold finite float values. Received: dtype int64.*astype"),
-            (np.zeros((8, 2), "uint8"), r"`x` must hold finite float values. Received: dtype uint8"),
-            (np.zeros((0, 2), "float32"), r"`x` is empty"),
-        ],
-        ids=["width", "rank_1", "rank_3", "nan", "infinite", "int64", "uint8", "empty"],
-    )
-    def test_bad_ones_are_refused(self, points, message):
-        gan = _make_point_gan()
-        before = support.state_of(gan)
-        with pytest.raises(ValueError, match=message):
-            gan.fit(points, verbose=0)
-        support.assert_same_state(support.state_of(gan), before)
-
-    @pytest.mark.tensorflow
-    def test_are_exported_as_float32(self, tmp_path):
-        import tensorflow as tf
-
-        gan = _make_point_gan()
-        gan.export(tmp_path / "gan")
-        signatures = tf.saved_model.load(str(tmp_path / "gan")).signatures
-        latents = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
-        generated = signatures["generate"](latents=tf.constant(latents))["images"]
-        sampled = signatures["sample"](num=5, seed=7)["images"]
-        assert generated.dtype == sampled.dtype == tf.float32
-        np.testing.assert_allclose(generated, gan.sample(latents=latents), atol=1e-5)
-        np.testing.assert_allclose(sampled, gan.sample(5, seed=7), atol=1e-5)

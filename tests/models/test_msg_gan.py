@@ -1,12 +1,15 @@
 """MSG-GAN: what a step computes at all sizes at once, its samples, and every family's promises."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
+from contract import Contract, Family
 from keras import ops
 from toy_msg import SHAPE, make_msg_gan, make_r1_msg_gan, make_wasserstein_msg_gan
 
-from keras_genzoo import backends, losses, models
+from keras_genzoo import backends, losses, models, penalties
 from keras_genzoo.networks import MultiScaleDiscriminator, ProgressiveDiscriminator
 from tests import support
 
@@ -19,14 +22,25 @@ def _halved(images):
     return images.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
 
 
+class TestContract(Contract):
+    family = Family(
+        models.MSGGAN,
+        make_msg_gan,
+        exact=partial(make_msg_gan, penalty=penalties.R1(2.0)),
+        random=make_wasserstein_msg_gan,
+        optimizers=dict.fromkeys(
+            ("generator", "discriminator"),
+            (
+                keras.optimizers.Adam,
+                {"learning_rate": 3e-3, "beta_1": 0.0, "beta_2": 0.99, "epsilon": 1e-8},
+            ),
+        ),
+    )
+
+
 class TestNumbersOfTheAuthors:
-    def test_optimizers_and_constants(self):
+    def test_constants(self):
         gan = models.MSGGAN((8, 8, 3), 4)
-        gan.compile()
-        for optimizer in gan.optimizers.values():
-            assert isinstance(optimizer, keras.optimizers.Adam)
-            assert float(optimizer.learning_rate) == pytest.approx(3e-3)
-            assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (0.0, 0.99, 1e-8)
         assert (gan.penalty.weight, gan.penalty.target, gan.drift, gan.average_decay) == (10, 1, 0.001, 0.999)
         assert isinstance(gan.adversarial_loss, losses.Wasserstein)
 
@@ -126,99 +140,34 @@ class TestSampling:
         with pytest.raises(ValueError, match=r"`level` must be from 0 to 1\. Received: level=2"):
             make_msg_gan().sample(1, level=2)
 
-    @pytest.mark.tensorflow
-    def test_export(self, tmp_path):
-        import tensorflow as tf
 
-        gan = make_msg_gan()
-        gan.export(tmp_path / "gan")
-        images = tf.saved_model.load(str(tmp_path / "gan")).signatures["sample"](num=2, seed=3)["images"]
-        expected = np.round((gan.sample(2, seed=3) + 1) * 127.5)
-        assert np.abs(images.numpy().astype("float32") - expected).max() <= 1
+@pytest.mark.parametrize(
+    ("make", "arguments", "message"),
+    [
+        (
+            models.MSGGAN,
+            {"discriminator": ProgressiveDiscriminator(SHAPE)},
+            "`discriminator` must be a .*MultiSc",
+        ),
+        (
+            models.ProgressiveGAN,
+            {"discriminator": MultiScaleDiscriminator(SHAPE)},
+            "`discriminator` must be .*Progr",
+        ),
+        (
+            models.MSGGAN,
+            {"generator": ProgressiveDiscriminator(SHAPE)},
+            "`generator` must be a .*ProgressiveGen",
+        ),
+        (models.MSGGAN, {"num_classes": 3}, "`num_classes` was given"),
+        (models.MSGGAN, {"drift": -1.0}, "`drift` must be at least 0"),
+    ],
+)
+def test_bad_arguments(make, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make(image_shape=SHAPE, **arguments)
 
 
-class TestPromises:
-    @pytest.mark.parametrize("make_model", [make_msg_gan, make_wasserstein_msg_gan])
-    def test_training_step(self, make_model):
-        support.check_training_step(make_model, IMAGES)
-
-    def test_evaluate(self):
-        logs = make_wasserstein_msg_gan().evaluate(*IMAGES, batch_size=4, verbose=0, return_dict=True)
-        assert set(logs) == {"discriminator_loss", "generator_loss", "gradient_penalty"}
-        assert np.isfinite(list(logs.values())).all()
-
-    def test_compile_config(self):
-        support.check_compile_config(make_msg_gan)
-
-    def test_config(self):
-        gan = make_msg_gan(drift=0.1, loss="least_squares")
-        again = models.MSGGAN.from_config(gan.get_config())
-        assert again.get_config() == gan.get_config()
-        assert (again.drift, again.penalty) == (0.1, None)
-
-    @pytest.mark.parametrize(
-        ("make", "arguments", "message"),
-        [
-            (
-                models.MSGGAN,
-                {"discriminator": ProgressiveDiscriminator(SHAPE)},
-                "`discriminator` must be a .*MultiSc",
-            ),
-            (
-                models.ProgressiveGAN,
-                {"discriminator": MultiScaleDiscriminator(SHAPE)},
-                "`discriminator` must be .*Progr",
-            ),
-            (
-                models.MSGGAN,
-                {"generator": ProgressiveDiscriminator(SHAPE)},
-                "`generator` must be a .*ProgressiveGen",
-            ),
-            (models.MSGGAN, {"num_classes": 3}, "`num_classes` was given"),
-            (models.MSGGAN, {"drift": -1.0}, "`drift` must be at least 0"),
-        ],
-    )
-    def test_bad_arguments(self, make, arguments, message):
-        with pytest.raises(ValueError, match=message):
-            make(image_shape=SHAPE, **arguments)
-
-    def test_batches_that_do_not_fill_groups_are_refused(self):
-        with pytest.raises(ValueError, match="must be a multiple of the 2 images of a group"):
-            make_msg_gan().fit(IMAGES[0], batch_size=3, verbose=0)
-
-    @pytest.mark.slow
-    def test_keras_round_trip(self, tmp_path):
-        support.check_keras_round_trip(make_wasserstein_msg_gan, IMAGES, tmp_path / "gan.keras")
-
-    @pytest.mark.slow
-    def test_preset_round_trip(self, tmp_path):
-        support.check_preset_round_trip(make_msg_gan, tmp_path / "gan", IMAGES)
-
-    @pytest.mark.slow
-    def test_resume(self, tmp_path):
-        support.check_resume(make_wasserstein_msg_gan, (support.toy_images(16, SHAPE),), tmp_path)
-
-    @pytest.mark.slow
-    @pytest.mark.tensorflow
-    def test_replicas_equal_one_device(self):
-        support.check_replicas_equal_one_device(make_r1_msg_gan, IMAGES)
-
-    @pytest.mark.slow
-    @pytest.mark.tensorflow
-    def test_replica_noise_differs(self):
-        support.check_replica_noise_differs(make_msg_gan)
-
-    @pytest.mark.slow
-    @pytest.mark.tensorflow
-    def test_two_workers(self):
-        support.check_two_workers(make_msg_gan, IMAGES)
-
-    def test_mixed_precision(self):
-        keras.config.set_dtype_policy("mixed_bfloat16")
-        try:
-            gan = make_msg_gan()
-        finally:
-            keras.config.set_dtype_policy("float32")
-        history = gan.fit(*IMAGES, batch_size=4, verbose=0).history
-        assert all(np.isfinite(values).all() for values in history.values())
-        assert gan.sample(2, seed=0).dtype == np.float32
+def test_batches_that_do_not_fill_groups_are_refused():
+    with pytest.raises(ValueError, match="must be a multiple of the 2 images of a group"):
+        make_msg_gan().fit(IMAGES[0], batch_size=3, verbose=0)

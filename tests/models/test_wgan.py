@@ -1,12 +1,12 @@
 """The Wasserstein GANs: the papers' algorithms step by step, their options, and every family's promises."""
 
-import importlib.util
 import itertools
 from functools import partial
 
 import keras
 import numpy as np
 import pytest
+from contract import Contract, Family
 from keras import ops
 from toy_wgans import (
     SHAPE,
@@ -30,18 +30,55 @@ LABELLED = (support.toy_images(8), support.toy_labels(8))
 R1 = penalties.R1(weight=2.0)
 
 
-class TestNumbersOfThePapers:
-    def test_wgan(self):
-        gan = models.WGAN(image_shape=SHAPE, width=4)
-        gan.compile()
-        assert (gan.clip_value, gan.critic_steps, gan.split_batches, gan.latent_dim) == (0.01, 5, False, 128)
-        for player in ("generator", "critic"):
-            optimizer = gan.optimizers[player]
-            assert isinstance(optimizer, keras.optimizers.RMSprop)
-            assert float(optimizer.learning_rate) == pytest.approx(5e-5)
+class TestContract(Contract):
+    family = Family(
+        models.WGAN,
+        make_plain_wgan,
+        exact=partial(make_plain_wgan, average_decay=0.9),
+        random=partial(make_plain_wgan, dropout=0.3, split_batches=True, average_decay=0.9),
+        optimizers=dict.fromkeys(
+            ("generator", "critic"),
             # PyTorch's 1e-8 is outside of the root.
-            assert (optimizer.momentum, optimizer.rho, optimizer.epsilon) == (0, 0.99, 1e-16)
-        assert gan.generator_optimizer is not gan.critic_optimizer
+            (
+                keras.optimizers.RMSprop,
+                {"learning_rate": 5e-5, "momentum": 0.0, "rho": 0.99, "epsilon": 1e-16},
+            ),
+        ),
+    )
+
+
+class TestContractOfGradientPenalty(Contract):
+    family = Family(
+        models.WGANGP,
+        make_plain_wgan_gp,
+        exact=partial(make_plain_wgan_gp, penalty=R1),
+        random=make_random_wgan_gp,
+        variants={
+            "dragan": partial(make_plain_wgan_gp, penalty=penalties.DRAGAN()),
+            "r2": partial(make_plain_wgan_gp, penalty=penalties.R2()),
+        },
+        at_full_size=partial(models.WGANGP, image_shape=(28, 28, 1)),
+        counts={"generator": 910_660, "critic": 4_305_409},
+        optimizers=dict.fromkeys(
+            ("generator", "critic"),
+            (keras.optimizers.Adam, {"learning_rate": 1e-4, "beta_1": 0.0, "beta_2": 0.9}),
+        ),
+    )
+
+
+class TestNumbersOfThePapers:
+    def test_constants(self):
+        wgan, wgan_gp = models.WGAN(image_shape=SHAPE, width=4), models.WGANGP(image_shape=SHAPE, width=4)
+        for gan in (wgan, wgan_gp):
+            assert (gan.critic_steps, gan.split_batches, gan.latent_dim) == (5, False, 128)
+        assert wgan.clip_value == 0.01
+        assert type(wgan_gp.penalty) is penalties.WassersteinGradientPenalty
+        assert (wgan_gp.penalty.weight, wgan_gp.penalty.target, wgan_gp.penalty.one_sided) == (10, 1, False)
+
+    def test_networks_of_points(self):
+        gan = models.WGANGP(image_shape=(2,), latent_dim=2)
+        assert (gan.generator.count_params(), gan.critic.count_params()) == (17_154, 17_025)
+        assert gan.critic.name == models.WGANGP(image_shape=SHAPE, width=4).critic.name == "critic"
 
     def test_small_gradients_of_a_clipped_critic_move_the_default_networks(self):
         """The first step of RMSprop is up to ten times the learning rate: over the root of 1 - rho."""
@@ -53,26 +90,6 @@ class TestNumbersOfThePapers:
         gan.train_on_batch(support.toy_images(8, (28, 28, 1)))
         step = np.abs(support.to_numpy(gan.generator.trainable_variables[0].value) - before)
         assert 5e-5 < np.median(step) < 5.1e-4
-
-    def test_wgan_gp(self):
-        gan = models.WGANGP(image_shape=SHAPE, width=4)
-        gan.compile()
-        assert (gan.critic_steps, gan.split_batches, gan.latent_dim) == (5, False, 128)
-        assert type(gan.penalty) is penalties.WassersteinGradientPenalty
-        assert (gan.penalty.weight, gan.penalty.target, gan.penalty.one_sided) == (10, 1, False)
-        for player in ("generator", "critic"):
-            optimizer = gan.optimizers[player]
-            assert isinstance(optimizer, keras.optimizers.Adam)
-            assert float(optimizer.learning_rate) == pytest.approx(1e-4)
-            assert (optimizer.beta_1, optimizer.beta_2) == (0.0, 0.9)
-
-    def test_default_networks(self):
-        gan = models.WGANGP(image_shape=(28, 28, 1))
-        assert gan.generator.count_params() == 910_660
-        assert gan.critic.count_params() == 4_305_409
-        points = models.WGANGP(image_shape=(2,), latent_dim=2)
-        assert (points.generator.count_params(), points.critic.count_params()) == (17_154, 17_025)
-        assert gan.critic.name == points.critic.name == "critic"
 
 
 class TestAlgorithm:
@@ -458,192 +475,62 @@ class TestBatchesThatDoNotSplit:
         make_plain_wgan().fit(support.toy_images(12), batch_size=8, verbose=0)
 
 
-class TestMixedPrecision:
-    @pytest.fixture(autouse=True)
-    def _restored_policy(self):
-        yield
-        keras.config.set_dtype_policy("float32")
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-    @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
-    def test_training(self, family, policy):
-        keras.config.set_dtype_policy(policy)
-        gan = make_wgan({"jit_compile": False}, family)
-        before = gan.critic.get_weights()[0]
-        history = gan.fit(support.toy_images(32), batch_size=8, epochs=2, verbose=0).history
-        assert all(np.isfinite(values).all() for values in history.values()), history
-        after = gan.critic.get_weights()[0]
-        assert after.dtype == np.float32 and np.isfinite(after).all() and (after != before).any()
-        images = gan.sample(3, seed=0)
-        assert images.dtype == np.float32 and np.isfinite(images).all()
-
-
-class TestPromises:
-    @pytest.mark.parametrize(
-        ("make_model", "data"),
-        [
-            (make_plain_wgan, IMAGES),
-            (partial(make_plain_wgan, split_batches=True, average_decay=0.9), IMAGES),
-            (make_plain_wgan_gp, IMAGES),
-            (make_random_wgan_gp, IMAGES),
-            (partial(make_plain_wgan_gp, penalty=penalties.DRAGAN()), IMAGES),
-            (partial(make_plain_wgan_gp, penalty=penalties.R2()), IMAGES),
-        ],
-        ids=["wgan", "wgan_split", "wgan_gp", "everything_random", "dragan", "r2"],
-    )
-    def test_training_step(self, make_model, data):
-        support.check_training_step(make_model, data)
-
-    @pytest.mark.parametrize(
-        ("make_model", "data", "offset"),
-        [
-            (make_wgan, IMAGES, "values/bias"),
-            (partial(make_wgan, family=models.WGANGP), IMAGES, "values/bias"),
-            (make_conditional_wgan_gp, LABELLED, "logits/bias"),
-        ],
-        ids=["wgan", "wgan_gp", "conditional"],
-    )
-    def test_all_but_the_offset_that_cancels_moves(self, make_model, data, offset):
-        """`D(G(z)) - D(x)` does not change with the offset of the critic's last layer."""
-        gan = make_model()
-        trained = [variable for player in gan.players for variable in gan.variables_of(player)]
-        before = [support.to_numpy(variable.value) for variable in trained]
-        gan.train_on_batch(*data)
-        still = [
-            variable.path
-            for variable, old in zip(trained, before, strict=True)
-            if (support.to_numpy(variable.value) == old).all()
-        ]
-        assert len(still) == 1 and still[0].endswith(offset)
-
-    @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
-    def test_compile_config(self, family):
-        support.check_compile_config(partial(make_wgan, family=family))
-        optimizers = {
-            "generator_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "critic_optimizer": keras.optimizers.SGD(8e-4, momentum=0.9),
-        }
-        support.check_compile_config(
-            partial(make_wgan, {**optimizers, "jit_compile": False, "steps_per_execution": 3}, family)
-        )
-
-    def test_config(self):
-        wgan = make_wgan(clip_value=0.1, critic_steps=3, split_batches=True, average_half_life=10.0)
-        wgan_gp = make_wgan(family=models.WGANGP, penalty=penalties.DRAGAN(3.0), critic_steps=2)
-        for gan in (wgan, wgan_gp):
-            again = type(gan).from_config(gan.get_config())
-            assert again.get_config() == gan.get_config()
-            assert (again.critic_steps, again.split_batches) == (gan.critic_steps, gan.split_batches)
-        assert type(wgan).from_config(wgan.get_config()).clip_value == 0.1
-        penalty = models.WGANGP.from_config(wgan_gp.get_config()).penalty
-        assert type(penalty) is penalties.DRAGAN and penalty.weight == 3
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        ("make_model", "data"),
-        [(make_wgan, IMAGES), (make_random_wgan_gp, IMAGES), (make_conditional_wgan_gp, LABELLED)],
-        ids=["wgan", "wgan_gp", "conditional"],
-    )
-    def test_keras_round_trip(self, make_model, data, tmp_path):
-        support.check_keras_round_trip(make_model, data, tmp_path / "gan.keras")
-
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        ("make_model", "data"),
-        [
-            (make_wgan, IMAGES),
-            (make_random_wgan_gp, IMAGES),
-            (make_conditional_wgan_gp, LABELLED),
-            (make_point_wgan_gp, (support.toy_images(8, (2,)),)),
-        ],
-        ids=["wgan", "wgan_gp", "conditional", "points"],
-    )
-    def test_preset_round_trip(self, make_model, data, tmp_path):
-        support.check_preset_round_trip(make_model, tmp_path / "gan", data)
-
-    def test_weight_paths(self, tmp_path):
-        make_wgan(family=models.WGANGP, image_shape=(16, 16, 1)).save_to_preset(tmp_path / "gan")
-        support.check_weight_paths(tmp_path / "gan" / "model.weights.h5", GOLDEN_WEIGHT_PATHS)
-
-    @pytest.mark.slow
-    def test_resume(self, tmp_path):
-        support.check_resume(make_random_wgan_gp, (support.toy_images(16),), tmp_path)
-
-    @pytest.mark.slow
-    @pytest.mark.tensorflow
-    @pytest.mark.parametrize(
-        ("make_model", "data"),
-        [
-            (partial(make_plain_wgan, average_decay=0.9), IMAGES),
-            (partial(make_plain_wgan_gp, penalty=R1), IMAGES),
-            # A linear critic's gradient is the same wherever the penalty draws its points.
-            (partial(make_linear_wgan, 0.05, models.WGANGP), (support.toy_images(8, (2, 2, 1)),)),
-            (partial(make_synchronized_wgan_gp, penalty=R1), IMAGES),
-        ],
-        ids=["wgan", "wgan_gp_r1", "wgan_gp_linear", "synchronized"],
-    )
-    def test_replicas_equal_one_device(self, make_model, data):
-        support.check_replicas_equal_one_device(make_model, data)
-
-    @pytest.mark.slow
-    @pytest.mark.tensorflow
-    def test_replica_noise_differs(self):
-        support.check_replica_noise_differs(make_plain_wgan_gp)
-
-    @pytest.mark.slow
-    @pytest.mark.tensorflow
-    def test_replicas_train_with_everything_random(self):
-        history = support.fresh_process(_fit_on_two_replicas, make_random_wgan_gp, IMAGES)
-        assert set(history) == {*models.WGANGP.loss_names, "critic_gradient_norm", "generator_gradient_norm"}
-        assert all(np.isfinite(values).all() for values in history.values())
-
-    @pytest.mark.slow
-    @pytest.mark.tensorflow
-    def test_two_workers(self):
-        support.check_two_workers(make_plain_wgan_gp, IMAGES)
+@pytest.mark.parametrize(
+    ("make_model", "data", "offset"),
+    [
+        (make_wgan, IMAGES, "values/bias"),
+        (partial(make_wgan, family=models.WGANGP), IMAGES, "values/bias"),
+        (make_conditional_wgan_gp, LABELLED, "logits/bias"),
+    ],
+    ids=["wgan", "wgan_gp", "conditional"],
+)
+def test_all_but_the_offset_that_cancels_moves(make_model, data, offset):
+    """`D(G(z)) - D(x)` does not change with the offset of the critic's last layer."""
+    gan = make_model()
+    trained = [variable for player in gan.players for variable in gan.variables_of(player)]
+    before = [support.to_numpy(variable.value) for variable in trained]
+    gan.train_on_batch(*data)
+    still = [
+        variable.path
+        for variable, old in zip(trained, before, strict=True)
+        if (support.to_numpy(variable.value) == old).all()
+    ]
+    assert len(still) == 1 and still[0].endswith(offset)
 
 
-def _fit_on_two_replicas(make_model, data):
-    with support.two_logical_devices().scope():
-        model = make_model()
-    model.track_gradient_norms()
-    history = model.fit(*data, batch_size=8, epochs=2, verbose=0).history
-    assert np.isfinite(support.sample(model)).all()
-    return history
+def test_options_are_in_the_config():
+    wgan = make_wgan(clip_value=0.1, critic_steps=3, split_batches=True, average_half_life=10.0)
+    wgan_gp = make_wgan(family=models.WGANGP, penalty=penalties.DRAGAN(3.0), critic_steps=2)
+    for gan in (wgan, wgan_gp):
+        again = type(gan).from_config(gan.get_config())
+        assert (again.critic_steps, again.split_batches) == (gan.critic_steps, gan.split_batches)
+    assert type(wgan).from_config(wgan.get_config()).clip_value == 0.1
+    penalty = models.WGANGP.from_config(wgan_gp.get_config()).penalty
+    assert type(penalty) is penalties.DRAGAN and penalty.weight == 3
+
+
+def test_weight_paths_of_the_default_networks(tmp_path):
+    make_wgan(family=models.WGANGP, image_shape=(16, 16, 1)).save_to_preset(tmp_path / "gan")
+    support.check_weight_paths(tmp_path / "gan" / "model.weights.h5", WEIGHT_PATHS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
-def test_both_backends_train_to_the_same_weights(family):
-    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
-    if importlib.util.find_spec(other) is None:
-        pytest.skip(f"the other backend, {other}, is not installed")
-    initial = [network.get_weights() for network in _agreeing_gan(family).networks.values()]
-    here = _two_steps(family, initial)
-    there = support.fresh_process(_two_steps, family, initial, backend=other)
-    for ours, theirs, start in zip(here, there, itertools.chain(*initial), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4)
-        assert (ours != start).any()
-
-
-def _agreeing_gan(family):
-    return make_plain_wgan("sgd", 0.1, family, **({"penalty": R1} if family is models.WGANGP else {}))
-
-
-def _two_steps(family, initial):
-    gan = _agreeing_gan(family)
-    for network, weights in zip(gan.networks.values(), initial, strict=True):
-        network.set_weights(weights)
-    latents = np.random.default_rng(2).normal(size=(8, 4)).astype("float32")
-    gan.draw_latents = lambda num: ops.convert_to_tensor(latents)
-    for _ in range(2):
-        gan.train_on_batch(*IMAGES)
-    return [weight for network in gan.networks.values() for weight in network.get_weights()]
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    ("make_model", "data"),
+    [
+        # A linear critic's gradient is the same wherever the penalty draws its points.
+        (partial(make_linear_wgan, 0.05, models.WGANGP), (support.toy_images(8, (2, 2, 1)),)),
+        (partial(make_synchronized_wgan_gp, penalty=R1), IMAGES),
+    ],
+    ids=["linear", "synchronized"],
+)
+def test_replicas_take_the_step_of_one_device(make_model, data):
+    support.check_replicas_equal_one_device(make_model, data)
 
 
 # Released checkpoints hold these names: change them and no released file loads.
-GOLDEN_WEIGHT_PATHS = [
+WEIGHT_PATHS = [
     "critic/layers/conv2d/vars/0 (5, 5, 1, 4)",
     "critic/layers/conv2d/vars/1 (4,)",
     "critic/layers/conv2d_1/vars/0 (5, 5, 4, 8)",

@@ -15,12 +15,17 @@ def make_gan(compile_arguments=None, **arguments):
     return gan
 
 
-def make_plain_gan(optimizer="adam", rate=1e-3, **arguments):
+def make_plain_gan(optimizer="adam", rate=1e-3, num_classes=None, **arguments):
     """Convolutions alone: neither batch normalisation nor dropout. No optimizer stands for the defaults."""
     keras.utils.set_random_seed(0)
-    generator = networks.ConvGenerator(4, (4, 4, 4), (4, 1), (2, 1), 3, batch_norm_momentum=None)
-    discriminator = networks.ConvDiscriminator(SHAPE, (4,), (2,), 3, "leaky_relu", dropout=0.0)
-    gan = models.GAN(generator=generator, discriminator=discriminator, seed=1, **arguments)
+    generator = networks.ConvGenerator(
+        4, (4, 4, 4), (4, 1), (2, 1), 3, batch_norm_momentum=None, num_classes=num_classes
+    )
+    discriminator = networks.ConvDiscriminator(
+        SHAPE, (4,), (2,), 3, "leaky_relu", dropout=0.0, num_classes=num_classes
+    )
+    own = {"generator": generator, "discriminator": discriminator, "num_classes": num_classes, "seed": 1}
+    gan = models.GAN(**{**own, **arguments})
     gan.compile(**_optimizers(optimizer, rate))
     return gan
 

@@ -49,7 +49,7 @@ def make_growing(
 def make_fading(**arguments):
     """In the middle of the fade to 8x8, where every layer has a part."""
     # Its steps stay in the phase, whatever a test takes.
-    schedule = GrowthSchedule(2, 400, 12, batch_size=4)
+    schedule = GrowthSchedule(2, 400, 16, batch_size=4)
     return make_growing(images_seen=200, schedule=schedule, **arguments)
 
 

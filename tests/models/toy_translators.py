@@ -25,10 +25,13 @@ def make_discriminator(channels=3, name="discriminator"):
     return keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(x), name=name)
 
 
-def make_pix2pix(optimizer=None, rate=1e-2, **arguments):
+def make_pix2pix(optimizer=None, rate=1e-2, channels=2, **arguments):
     """The smallest pix2pix without randomness: the same initial weights at every call."""
     keras.utils.set_random_seed(0)
-    networks_of_pairs = {"generator": make_generator(), "discriminator": make_discriminator()}
+    networks_of_pairs = {
+        "generator": make_generator(channels),
+        "discriminator": make_discriminator(channels + 1),
+    }
     model = models.Pix2Pix(SHAPE, **{**networks_of_pairs, "seed": 1, **arguments})
     model.compile(**_optimizers(optimizer, rate))
     return model

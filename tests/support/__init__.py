@@ -1,11 +1,12 @@
-"""One helper for each promise that every family keeps.
+"""What tests share: tiny data, answers of models, files, fresh processes, replicas, interrupted runs.
 
-A family's test file defines `make_model`, a function of the module (or a `functools.partial` of one, so that
-a fresh process can import it) that returns a compiled model, and `data`, the tuple that `fit` takes:
-`(images,)`, `(images, labels)` or `(sources, targets)`. Each helper is then one call.
+`make_model` is a function of a module, or a `functools.partial` of one, so that a fresh process can import it; it
+returns a compiled model. `data` is the tuple that `fit` takes: `(images,)`, `(images, labels)` or
+`(sources, targets)`.
 """
 
 from tests.support.original_files import require_original_files
+from tests.support.other_backend import check_other_backend
 from tests.support.processes import ROOT, finish, fresh_process, start_process
 from tests.support.replicas import (
     check_replica_noise_differs,
@@ -24,8 +25,8 @@ from tests.support.saving import (
     weight_paths,
 )
 from tests.support.states import assert_same_state, sample, state_of
-from tests.support.toys import as_if_trained, output_of, to_numpy, toy_images, toy_labels
-from tests.support.training import check_training_step
+from tests.support.toys import as_if_trained, output_of, to_numpy, toy_data, toy_images, toy_labels
+from tests.support.training import check_mixed_precision, check_training_step
 
 __all__ = [
     "ROOT",
@@ -33,6 +34,8 @@ __all__ = [
     "assert_same_state",
     "check_compile_config",
     "check_keras_round_trip",
+    "check_mixed_precision",
+    "check_other_backend",
     "check_preset_round_trip",
     "check_replica_noise_differs",
     "check_replicas_equal_one_device",
@@ -50,6 +53,7 @@ __all__ = [
     "start_process",
     "state_of",
     "to_numpy",
+    "toy_data",
     "toy_images",
     "toy_labels",
     "two_logical_devices",

@@ -37,7 +37,7 @@ def _on_one_and_on_two(make_model, data, steps):
         two.set_weights(one.get_weights())
     before = state_of(one)
     for model in (one, two):
-        if hasattr(model, "draw_latents"):
+        if model.latent:
             give_latents(model, len(data[0]))
         model.fit(*data, batch_size=len(data[0]), epochs=steps, shuffle=False, verbose=0)
     return before, state_of(one), state_of(two)
@@ -47,7 +47,7 @@ def give_latents(model, num):
     """Replaces what the model draws by rows of one global array, each replica taking its own."""
     import tensorflow as tf
 
-    latents = np.random.default_rng(5).normal(size=(num, model.latent_dim)).astype("float32")
+    latents = np.array(model.latent.from_seed(num, seed=5))
 
     def draw_latents(num):
         first = tf.distribute.get_replica_context().replica_id_in_sync_group * num

@@ -77,7 +77,7 @@ def check_compile_config(make_model):
     other = type(model).from_config(model.get_config())
     other.compile_from_config(config)
 
-    assert set(other.optimizers) == set(model.players)
+    assert other.optimizers.keys() == model.optimizers.keys()
     for player, optimizer in model.optimizers.items():
         assert type(other.optimizers[player]) is type(optimizer)
         assert other.optimizers[player].get_config() == optimizer.get_config()

@@ -7,11 +7,7 @@ from keras import ops
 def state_of(model):
     """Dict of all weights, noise states and optimizer variables, by path."""
     state = {f"{index} {variable.path}": variable for index, variable in enumerate(model.variables)}
-    # A classifier has Keras' one optimizer, a generative model one a player.
-    optimizers = getattr(model, "optimizers", None) or {"optimizer": getattr(model, "optimizer", None)}
-    for player, optimizer in optimizers.items():
-        if optimizer is None:
-            continue
+    for player, optimizer in model.optimizers.items() if model.compiled else ():
         state.update({f"{player} {index}": variable for index, variable in enumerate(optimizer.variables)})
     return {name: np.array(ops.convert_to_numpy(variable.value)) for name, variable in state.items()}
 
@@ -25,5 +21,4 @@ def assert_same_state(actual, expected, atol=0.0):
 
 def sample(model):
     """Six images of one seed, the labels of a conditional model going round the classes."""
-    labels = np.arange(6) % model.num_classes if model.num_classes else None
-    return model.sample(6, seed=3, labels=labels)
+    return model.sample(6, seed=3, labels=model.condition and model.condition.in_turn(6))

@@ -1,0 +1,106 @@
+"""What a family tells the contract, and which of the promises are asked of it at which cost."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tests.support.training import players_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """What the contract cannot ask a model.
+
+    The functions that make models are of a module, or partials of one, so that a fresh process can import them.
+    They pass keywords on to the constructor, and return a compiled model with the same weights at every call.
+
+    Args:
+        model: The class.
+        make: Function that makes the smallest model all of whose variables a step moves.
+        exact: Function that makes a model whose step draws nothing but latents, without batch normalization (or
+            with that of all replicas): devices and backends can then be compared. Defaults to `make`.
+        random: Function that makes a model with everything random at once: dropout, noise, histories. Defaults to
+            `make`.
+        variants: Dict of name -> function that makes a model whose step is another.
+        counts: Dict of network -> number of its parameters, of `at_full_size`.
+        at_full_size: Function that makes the model of the paper.
+        optimizers: Dict of player -> pair of the paper's optimizer, a class, and a dict of its constants.
+        weight_paths: List of the paths in `model.weights.h5` of `make()`, each with its shape. Released checkpoints
+            hold these names: where one changes, no released file loads.
+        chance_level: Float, the `chance_level` of `make()`, or None.
+        represents: `"all"` for the one family whose costly promises are asked in the default tier; `"base"` for
+            one of each base class, whose costly promises are asked on JAX too, and those that rest on the base
+            alone; None for the others.
+    """
+
+    model: type
+    make: Callable
+    exact: Callable | None = None
+    random: Callable | None = None
+    variants: dict[str, Callable] = dataclasses.field(default_factory=dict)
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    at_full_size: Callable | None = None
+    optimizers: dict[str, tuple] = dataclasses.field(default_factory=dict)
+    weight_paths: list[str] = dataclasses.field(default_factory=list)
+    chance_level: float | None = None
+    represents: str | None = None
+
+    def __post_init__(self):
+        for name in ("exact", "random"):
+            object.__setattr__(self, name, getattr(self, name) or self.make)
+
+
+def _with_attributes(test, **attributes):
+    vars(test).update(attributes)
+    return test
+
+
+def asked_where(condition):
+    """A promise that is asked of the families for which a function of `Family` is true."""
+    return partial(_with_attributes, condition=condition)
+
+
+def needs(ability):
+    """A promise of the models that have an ability."""
+    return asked_where(lambda family: ability in family.model.abilities)
+
+
+# A promise of models whose players have optimizers of their own; the others are trained by Keras' own step.
+of_players = asked_where(lambda family: players_of(family.model))
+
+
+# A promise that takes more than a second: see `Family.represents`.
+costly = partial(_with_attributes, is_costly=True)
+# A costly promise that rests on what the families of a base class have in common.
+of_each_base = partial(_with_attributes, is_costly=True, is_of_base=True)
+
+
+class Asked:
+    """The base of the contract: keeps the promises that are asked of `family`, and marks the costly ones."""
+
+    family: Family
+
+    def __init_subclass__(cls):
+        if not hasattr(cls, "family"):
+            return
+        for name in dir(cls):
+            test = getattr(cls, name)
+            is_asked = getattr(test, "condition", lambda family: True)(cls.family)
+            if not is_asked or (getattr(test, "is_of_base", False) and cls.family.represents is None):
+                # pytest collects no test that is None.
+                setattr(cls, name, None)
+
+    @classmethod
+    def marks_of(cls, test):
+        """The marks of a test by its cost."""
+        if not getattr(test, "is_costly", False) or cls.family.represents == "all":
+            return []
+        return [pytest.mark.slow, *[pytest.mark.representative] * (cls.family.represents == "base")]
+
+    def pytest_generate_tests(self, metafunc):
+        if "variant" in metafunc.fixturenames:
+            makes = {"exact": self.family.exact, "random": self.family.random, **self.family.variants}
+            own = {name: make for name, make in makes.items() if make is not self.family.make}
+            metafunc.parametrize("variant", own.values() or [self.family.make], ids=own or ["make"])
