@@ -1,6 +1,7 @@
 """The families: subclassed Keras models that train with `fit`, load presets by name, and export."""
 
 from keras_genzoo.models.autoencoder import Autoencoder
+from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.ebgan import EBGAN
@@ -17,6 +18,7 @@ from keras_genzoo.models.wgan import WGAN, WGANGP
 from keras_genzoo.presets import load
 
 __all__ = [
+    "BEGAN",
     "EBGAN",
     "GAN",
     "MSGGAN",
