@@ -1,8 +1,10 @@
 """The families: subclassed Keras models that train with `fit`, load presets by name, and export."""
 
 from keras_genzoo.models.autoencoder import Autoencoder
+from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.cyclegan import CycleGAN
+from keras_genzoo.models.ebgan import EBGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.latent_model import LatentModel
@@ -16,6 +18,8 @@ from keras_genzoo.models.wgan import WGAN, WGANGP
 from keras_genzoo.presets import load
 
 __all__ = [
+    "BEGAN",
+    "EBGAN",
     "GAN",
     "MSGGAN",
     "VAE",

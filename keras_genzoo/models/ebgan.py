@@ -1,0 +1,256 @@
+"""Energy-based GANs: the discriminator is an autoencoder, and its reconstruction error the energy of an image."""
+
+from typing import ClassVar
+
+import keras
+from keras import initializers, layers, ops
+
+from keras_genzoo import backends
+from keras_genzoo.layers import BatchNormalization
+from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.network_checks import argument_or_own, check_label_inputs
+from keras_genzoo.models.options import NonNegative, Positive, checked_options
+from keras_genzoo.networks import DCGANGenerator
+from keras_genzoo.networks.configurable import ConfigurableNetwork
+from keras_genzoo.optimizers import Adam
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class EBGAN(LatentModel):
+    """A generator against an autoencoder that reconstructs real images well and generated ones badly.
+
+    The energy of an image is the Euclidean norm of its reconstruction error (equation 13). The autoencoder
+    lowers the energy of real images, and raises that of generated ones up to a margin (equation 1); the
+    generator lowers the energy of its images (equation 2). The pull-away term makes the encoder's codes of a
+    batch of generated images orthogonal, so that the images differ (equation 14, EBGAN-PT); under
+    `tf.distribute` each replica compares the images of its own batch.
+
+    At the equilibrium of the paper's theorem 1 `discriminator_loss` is the margin.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
+        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 100.
+        generator: `keras.Model` from latents to images in [-1, 1]. Defaults to `DCGANGenerator`.
+        encoder: `keras.Model` from images to codes of any shape. Defaults to `EBGANEncoder`.
+        decoder: `keras.Model` from codes to images. Defaults to `EBGANDecoder`.
+        width: Int, base width of the default networks.
+        margin: Float, m of the paper: the energy to which the discriminator pushes generated images. It should
+            be above the energy of real images (`real_energy` in the logs). The paper has 10 for 28x28 digits, 20
+            to 80 for larger images.
+        pull_away_weight: Float, weight of the pull-away term; 0 leaves it out (plain EBGAN).
+        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.EBGAN(image_shape=(28, 28, 1))
+    gan.compile()
+    gan.fit(keras_genzoo.datasets.load("fashion_mnist"), epochs=20)
+    images = gan.sample(16, seed=0)
+    ```
+
+    Source: Zhao et al. 2016, "Energy-based generative adversarial network" (arXiv:1609.03126).
+    """
+
+    players: ClassVar = {"generator": ("generator",), "discriminator": ("encoder", "decoder")}
+    loss_names = ("discriminator_loss", "real_energy", "generator_loss", "pull_away")
+
+    @checked_options
+    def __init__(
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        generator=None,
+        encoder=None,
+        decoder=None,
+        width=64,
+        margin: Positive = 10.0,
+        pull_away_weight: NonNegative = 0.1,
+        **kwargs,
+    ):
+        image_shape = argument_or_own(
+            "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
+        )
+        latent_dim = argument_or_own(
+            "latent_dim", latent_dim, generator, lambda: generator.input_shape[-1], default=100
+        )
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, **kwargs)
+        generator = generator or DCGANGenerator(image_shape, latent_dim, width)
+        encoder = encoder or EBGANEncoder(image_shape, width)
+        decoder = decoder or EBGANDecoder(image_shape, width)
+        argument_or_own("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
+        argument_or_own("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])
+        check_label_inputs(self.num_classes, generator)
+        self.set_networks(generator=generator, encoder=encoder, decoder=decoder)
+
+    def default_optimizers(self):
+        """Adam with learning rate 1e-3 and beta_1 0.5 for both."""
+        return {player: Adam(learning_rate=1e-3, beta_1=0.5) for player in self.players}
+
+    @backends.train_step
+    def train_step(self, data):
+        images, _ = self.unpack(data)
+        num = ops.shape(images)[0]
+        latents = self.draw_latents(num)
+        fakes, pullback = self.vjp(lambda: self.generator(latents, training=True), "generator")
+        _, logs = self.minimize(
+            lambda: self.discriminator_loss(images, fakes, True), "discriminator", has_aux=True
+        )
+        _, generator_logs = self.minimize_through(
+            lambda fakes: self.generator_loss(fakes, True), fakes, pullback, "generator", has_aux=True
+        )
+        self.update_average(num)
+        return self.update_trackers(**logs, **generator_logs)
+
+    @backends.test_step
+    def test_step(self, data):
+        images, _ = self.unpack(data)
+        fakes = self.sampling_network(self.draw_latents(ops.shape(images)[0]), training=False)
+        _, logs = self.discriminator_loss(images, fakes)
+        _, generator_logs = self.generator_loss(fakes)
+        return self.update_trackers(**logs, **generator_logs)
+
+    def discriminator_loss(self, images, fakes, training=False):
+        """`E[D(x)] + E[max(0, m - D(G(z)))]` with the energy D (equation 1).
+
+        Returns:
+            Tuple of the float32 scalar and a dict of the logged values.
+        """
+        real_energy = ops.mean(self.energy_and_codes(images, training)[0])
+        fake_energies, _ = self.energy_and_codes(ops.stop_gradient(fakes), training)
+        loss = real_energy + ops.mean(ops.relu(self.margin - fake_energies))
+        return loss, {"discriminator_loss": loss, "real_energy": real_energy}
+
+    def generator_loss(self, fakes, training=False):
+        """`E[D(G(z))]` (equation 2) and the weighted pull-away term: see `discriminator_loss`."""
+        energies, codes = self.energy_and_codes(fakes, training)
+        term = pull_away(codes)
+        loss = ops.mean(energies) + self.pull_away_weight * term
+        return loss, {"generator_loss": loss, "pull_away": term}
+
+    def energy_and_codes(self, images, training=False):
+        """Energies of images, float32 `(batch,)`, and the encoder's codes that gave them."""
+        codes = self.encoder(images, training=training)
+        errors = ops.cast(self.decoder(codes, training=training), "float32") - images
+        # With a constant that keeps the root's gradient finite.
+        return ops.sqrt(ops.sum(ops.square(_flat(errors)), axis=1) + 1e-8), codes
+
+    # What is asked of the model.
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
+
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
+        if num < 2 * backends.num_replicas_of(self):
+            raise ValueError(
+                "The pull-away term needs at least 2 images of a batch on each replica. Received a batch of "
+                f"{num}. Change the batch size, or drop the last partial batch (`drop_remainder=True`)."
+            )
+
+
+def pull_away(codes):
+    """The mean squared cosine between the codes of two different images of a batch, from 0 (all orthogonal) to 1.
+
+    Args:
+        codes: Float tensor `(batch, ...)`, batch at least 2.
+
+    Returns:
+        Float32 scalar tensor.
+
+    Source: Zhao et al. 2016, equation 14.
+    """
+    codes = _flat(ops.cast(codes, "float32"))
+    codes = codes / ops.sqrt(ops.sum(ops.square(codes), axis=1, keepdims=True) + 1e-12)
+    squares = ops.square(ops.matmul(codes, ops.transpose(codes)))
+    num = ops.shape(codes)[0]
+    # Without the diagonal, the cosine of each code with itself.
+    return ops.sum(squares * (1.0 - ops.eye(num))) / ops.cast(num * (num - 1), "float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class EBGANEncoder(ConfigurableNetwork):
+    """Images to maps of codes by 4x4 convolutions of stride 2.
+
+    The channels double from `width`. Batch normalization follows all convolutions but the first, leaky ReLU of
+    slope 0.2 each. With 64x64x3 the codes are 8x8x256.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`, the sides multiples of 8, or of 4: then there are two
+            convolutions instead of three.
+        width: Int, channels after the first convolution.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
+
+    Call arguments:
+        images: Float images in [-1, 1].
+
+    Returns:
+        Codes `(batch, height / 8, width / 8, channels)`, or of a fourth of the sides.
+
+    Source: Zhao et al. 2016, appendix, "(64)4c2s-(128)4c2s-(256)4c2s"; initialization as in `DCGANDiscriminator`.
+    """
+
+    def __init__(self, image_shape, width=64, synchronized=False, name="encoder"):
+        images = x = keras.Input(tuple(image_shape), name="images")
+        for level in range(_depth(image_shape)):
+            x = layers.Conv2D(width * 2**level, 4, 2, "same", kernel_initializer=_normal())(x)
+            if level > 0:
+                x = BatchNormalization(gamma_initializer=_normal(1.0), synchronized=synchronized)(x)
+            x = layers.LeakyReLU(negative_slope=0.2)(x)
+        super().__init__(images, x, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class EBGANDecoder(ConfigurableNetwork):
+    """The mirror of `EBGANEncoder`: codes to images by 4x4 transposed convolutions of stride 2.
+
+    Batch normalization and leaky ReLU follow all but the last, tanh the last.
+
+    Args:
+        image_shape, width, synchronized: As for `EBGANEncoder`.
+
+    Call arguments:
+        codes: Float, of the shape that `EBGANEncoder` returns.
+
+    Returns:
+        Float32 images in [-1, 1].
+
+    Source: as for `EBGANEncoder`, "(128)4c2s-(64)4c2s-(3)4c2s".
+    """
+
+    def __init__(self, image_shape, width=64, synchronized=False, name="decoder"):
+        depth = _depth(image_shape)
+        height, breadth, channels = image_shape
+        codes = x = keras.Input((height >> depth, breadth >> depth, width << (depth - 1)), name="codes")
+        for level in reversed(range(depth - 1)):
+            x = _transposed_convolution(width * 2**level)(x)
+            x = BatchNormalization(gamma_initializer=_normal(1.0), synchronized=synchronized)(x)
+            x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = _transposed_convolution(channels)(x)
+        outputs = layers.Activation("tanh", dtype="float32", name="images")(x)
+        super().__init__(codes, outputs, name=name)
+
+
+def _depth(image_shape):
+    height, width, _ = image_shape
+    if height % 4 or width % 4:
+        raise ValueError(
+            "The sides of `image_shape` must be multiples of 4: the networks halve them two or three times. "
+            f"Received: {tuple(image_shape)}. Resize the images, for example with `image_size=64` when loading."
+        )
+    return 2 if height % 8 or width % 8 else 3
+
+
+def _flat(x):
+    return ops.reshape(x, (ops.shape(x)[0], -1))
+
+
+def _normal(mean=0.0):
+    return initializers.RandomNormal(mean, 0.02)
+
+
+def _transposed_convolution(channels):
+    return layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=_normal())
