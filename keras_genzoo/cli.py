@@ -231,12 +231,16 @@ def _train(options):
     recipe = _recipe(options)
     output = Path(options.output or f"runs/{recipe.name}")
     if options.dry_run:
-        plan = {
-            "recipe": recipe.as_json(),
-            "steps_per_epoch": recipe.steps_per_epoch,
-            "parameters": {name: net.count_params() for name, net in recipe.make_model().networks.items()},
-            "output": str(output),
-        }
+        *earlier, last = [
+            {
+                "steps_per_epoch": stage.steps_per_epoch,
+                "parameters": {name: network.count_params() for name, network in model.networks.items()},
+            }
+            for stage, model in zip(recipe.stages, training.make_models(recipe), strict=True)
+        ]
+        plan = {"recipe": recipe.as_json(), **last, "output": str(output)}
+        if earlier:
+            plan["earlier_stages"] = earlier
         print(json.dumps(plan, indent=2))
         return 0
     try:

@@ -435,18 +435,20 @@ def _told(error, where):
     if error["type"] == "missing":
         return f"Missing key `{key}` in {where}."
     if error["type"] == "extra_forbidden":
-        of_table = (
-            Recipe.model_fields[tables[0]].annotation.__annotations__ if tables else Recipe.model_fields
-        )
-        return f"Unknown key `{key}` in {where}. Known keys: {sorted(of_table)}"
+        # Of the recipe itself or of one of its tables.
+        known = Recipe.model_fields[tables[0]].annotation.__annotations__ if tables else _KEYS
+        return f"Unknown key `{key}` in {where}. Known keys: {sorted(known)}."
     wanted = error["msg"].removeprefix("Input should ").replace("a valid dictionary", "a table")
-    return f"`{key}` in {where} must {wanted}. Received: {error['input']!r}"
+    return f"`{key}` in {where} must {wanted}. Received: {error['input']!r}."
+
+
+_KEYS = {*Recipe.model_fields, "stages"}
 
 
 def _check_keys(where, prefix, values, known, required=frozenset()):
     for key in values:
         if key not in known:
-            raise ValueError(f"Unknown key `{prefix}{key}` in {where}. Known keys: {sorted(known)}")
+            raise ValueError(f"Unknown key `{prefix}{key}` in {where}. Known keys: {sorted(known)}.")
     for key in sorted(required):
         if key not in values:
             raise ValueError(f"Missing key `{prefix}{key}` in {where}.")

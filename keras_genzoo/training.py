@@ -67,9 +67,7 @@ def train(
                     "`strategy` 'multi_worker' trains generative models only: Keras' own step fails there."
                 )
     with strategy_scope(strategy) as worker:
-        stage_models = [_made_model(stage) for stage in recipe.stages]
-    for earlier, later in itertools.pairwise(stage_models):
-        _shared_networks(earlier, later)
+        models_of_stages = make_models(recipe)
     # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
     for stage in recipe.stages:
         stage.source.load(data_dir)
@@ -80,11 +78,11 @@ def train(
     folders.write_json(output / "recipe.json", recipe.as_json())
     recipe.save(output / "recipe.toml")
     for number, stage in enumerate(recipe.stages[:-1], start=1):
-        folder, model = output / f"stage-{number}", stage_models.pop(0)
+        folder, model = output / f"stage-{number}", models_of_stages.pop(0)
         if not (folder / "preset").exists():
             _train_stage(model, stage, folder, stage.epochs, data_dir, verbose)
-        _begin_with(stage_models[0], models.load(folder / "preset"))
-    return _train_stage(*stage_models, recipe, output, epochs or recipe.epochs, data_dir, verbose)
+        _begin_with(models_of_stages[0], models.load(folder / "preset"))
+    return _train_stage(*models_of_stages, recipe, output, epochs or recipe.epochs, data_dir, verbose)
 
 
 def _check_run_folder(recipe, output, resume):
@@ -102,9 +100,19 @@ def _check_run_folder(recipe, output, resume):
         )
 
 
-def _made_model(recipe):
-    keras.utils.set_random_seed(recipe.seed)
-    return recipe.make_model()
+def make_models(recipe):
+    """Makes the compiled models of all stages, the last stage's last.
+
+    Raises:
+        ValueError: If one cannot be made, or shares no network with the stage before.
+    """
+    made = []
+    for stage in recipe.stages:
+        keras.utils.set_random_seed(stage.seed)
+        made.append(stage.make_model())
+    for earlier, later in itertools.pairwise(made):
+        _shared_networks(earlier, later)
+    return made
 
 
 def _shared_networks(earlier, later):
