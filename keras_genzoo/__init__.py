@@ -20,11 +20,10 @@ if not _command.is_this_process():
         networks,
         optimizers,
         penalties,
-        pictures,
-        pixels,
         presets,
         visualization,
     )
+    from keras_genzoo.images import pictures, pixels
 
 __all__ = [
     "__version__",
@@ -48,6 +47,8 @@ __all__ = [
 
 
 def __getattr__(name):
+    if name in ("pictures", "pixels"):
+        return importlib.import_module(f"{__name__}.images.{name}")
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

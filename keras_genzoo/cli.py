@@ -158,7 +158,8 @@ def _translate(options):
     _command.start()
     import keras
 
-    from keras_genzoo import datasets, models, pictures, visualization
+    from keras_genzoo import datasets, models, visualization
+    from keras_genzoo.images import pictures
 
     model = models.load(options.name)
     _require(model, options.name, "translate")
@@ -193,7 +194,7 @@ def _translate(options):
 
 def _translation_outputs(inputs, folder):
     """Dict of the picture files to translate -> the files to write; refused where one would be lost."""
-    from keras_genzoo import pictures
+    from keras_genzoo.images import pictures
 
     outputs = {}
     for path in map(Path, inputs):
@@ -386,7 +387,7 @@ def _check_preset(name):
 
 def _writable_file(path):
     """The path of a picture to write, refused before any work where it cannot be written."""
-    from keras_genzoo import pictures
+    from keras_genzoo.images import pictures
 
     path = Path(path)
     if path.suffix.lower() not in pictures.WRITABLE:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from keras_genzoo import pictures, pixels, visualization
+from keras_genzoo import visualization
+from keras_genzoo.images import pictures, pixels
 
 
 class Summary(NamedTuple):

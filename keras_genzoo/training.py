@@ -12,7 +12,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import callbacks, metrics, models, pictures
+from keras_genzoo import callbacks, metrics, models
+from keras_genzoo.images import pictures
 from keras_genzoo.presets import folders
 from keras_genzoo.recipes import Recipe
 

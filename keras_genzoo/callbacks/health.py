@@ -8,8 +8,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_genzoo import arguments, pixels
+from keras_genzoo import arguments
 from keras_genzoo.callbacks import signs
+from keras_genzoo.images import pixels
 
 
 class TrainingHealth(keras.callbacks.Callback):

@@ -10,7 +10,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import metrics, pictures
+from keras_genzoo import metrics
+from keras_genzoo.images import pictures
 from keras_genzoo.presets import folders
 
 

@@ -9,7 +9,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from keras_genzoo import pictures
+from keras_genzoo.images import pictures
 
 
 @dataclasses.dataclass(frozen=True)

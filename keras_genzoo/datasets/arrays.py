@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_genzoo import pixels
 from keras_genzoo.datasets import pipeline
+from keras_genzoo.images import pixels
 
 
 def from_arrays(

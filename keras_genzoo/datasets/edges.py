@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from keras_genzoo import pixels
 from keras_genzoo.datasets import pipeline
+from keras_genzoo.images import pixels
 
 
 def edges(images, sigma=0.8, threshold=0.05):

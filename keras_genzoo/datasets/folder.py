@@ -5,8 +5,8 @@ import pathlib
 
 import numpy as np
 
-from keras_genzoo import pictures
 from keras_genzoo.datasets import pipeline, prepared
+from keras_genzoo.images import pictures
 
 
 def image_folder(

@@ -3,8 +3,8 @@
 import dataclasses
 import pathlib
 
-from keras_genzoo import pictures
 from keras_genzoo.datasets import folder, pipeline, prepared
+from keras_genzoo.images import pictures
 
 
 def paired_folder(

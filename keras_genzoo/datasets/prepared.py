@@ -20,8 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 
-from keras_genzoo import pictures
 from keras_genzoo.datasets import pipeline
+from keras_genzoo.images import pictures
 
 
 class Prepared:

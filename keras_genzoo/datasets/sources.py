@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_genzoo import pictures, pixels
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import folder, named, pairs, pipeline
+from keras_genzoo.images import pictures, pixels
 from keras_genzoo.modalities import Images
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")

@@ -11,7 +11,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_genzoo import pixels, presets
+from keras_genzoo import presets
+from keras_genzoo.images import pixels
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.presets import folders
 from keras_genzoo.presets.folders import WEIGHTS, fingerprint

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from keras_genzoo import pixels
+from keras_genzoo.images import pixels
 
 _WINDOW_SIZE, _WINDOW_STDDEV = 11, 1.5
 _K1, _K2 = 0.01, 0.03

@@ -6,8 +6,9 @@ from typing import ClassVar
 import keras
 from keras import ops
 
-from keras_genzoo import backends, likelihoods, pixels
+from keras_genzoo import backends, likelihoods
 from keras_genzoo.backends import keras_private
+from keras_genzoo.images import pixels
 from keras_genzoo.layers import GaussianMixture
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import argument_or_own

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_genzoo import backends, modalities, pixels
+from keras_genzoo import backends, modalities
+from keras_genzoo.images import pixels
 from keras_genzoo.layers import Dropout
 from keras_genzoo.models.zoo_model import ZooModel
 

@@ -8,8 +8,9 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from keras_genzoo import backends, latent, modalities, pictures, pixels, visualization
+from keras_genzoo import backends, latent, modalities, visualization
 from keras_genzoo.backends import keras_private
+from keras_genzoo.images import pictures, pixels
 from keras_genzoo.layers import sampling_seeds
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.zoo_model import joined

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import arguments, likelihoods, pixels
+from keras_genzoo import arguments, likelihoods
+from keras_genzoo.images import pixels
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.options import Likelihood, NonNegative, PositiveInt, checked_options
 from keras_genzoo.networks import ConvDecoder, ConvEncoder

@@ -7,12 +7,12 @@ import zipfile
 
 import numpy as np
 
-from keras_genzoo import pixels
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives
 from keras_genzoo.datasets.edges import edges
 from keras_genzoo.datasets.generated import SEEDS
 from keras_genzoo.datasets.named import Info, register
+from keras_genzoo.images import pixels
 from keras_genzoo.modalities import Images
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from keras_genzoo import pixels
+from keras_genzoo.images import pixels
 
 # What is taken for a picture in a folder. Pillow reads more, of files that are named.
 SUFFIXES = tuple(f".{kind}" for kind in "avif bmp gif jp2 jpeg jpg pgm png pnm ppm tga tif tiff webp".split())

@@ -1,0 +1,40 @@
+"""Images side by side."""
+
+import math
+
+import numpy as np
+
+from keras_genzoo.images import pixels
+
+
+def image_grid(images, columns=None, padding=2):
+    """Lays images out in a grid.
+
+    Args:
+        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], 1 or 3 channels.
+        columns: Int, images in a row. Defaults to the nearest square.
+        padding: Int, white pixels between images.
+
+    Returns:
+        uint8 NumPy array `(grid_height, grid_width, channels)`.
+
+    Raises:
+        ValueError: If `images` has another shape or no image.
+    """
+    images = pixels.to_uint8(images)
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:
+        raise ValueError(
+            "`images` must have the shape (num, height, width, 1 or 3) with at least one image. "
+            f"Received: {images.shape}"
+        )
+    num, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(num))
+    rows = math.ceil(num / columns)
+    grid = np.full(
+        (rows * (height + padding) + padding, columns * (width + padding) + padding, channels), 255, "uint8"
+    )
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        top, left = padding + row * (height + padding), padding + column * (width + padding)
+        grid[top : top + height, left : left + width] = image
+    return grid
