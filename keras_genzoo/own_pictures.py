@@ -118,7 +118,7 @@ def make_recipe(
         name=name
         or re.sub("[^a-z0-9]+", "_", f"{Path(from_preset or model_class.__name__).name} {title}".lower()),
         description=_description(model_class, from_preset, image_shape, num, title),
-        licence=f"unknown: that of the pictures in {title}",
+        license=f"unknown: that of the pictures in {title}",
         model=table,
         data=data,
         epochs=epochs or min(_MOST_EPOCHS, -(-defaults["num_steps"] // (num // size))),

@@ -112,7 +112,7 @@ class Recipe(BaseModel):
     Args:
         name: Name of the checkpoint.
         description: One paragraph for the card.
-        licence: License of the trained weights.
+        license: License of the trained weights.
         model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments. A dict among
             them is an object too: `class` is the name of a class that this package registers with Keras, such as a
             network, a penalty or a loss. Or dict with `from` alone: a preset's name or folder, whose model is
@@ -137,7 +137,7 @@ class Recipe(BaseModel):
 
     name: str
     description: str
-    licence: str
+    license: str
     model: dict[str, Any]
     data: dict[str, Any]
     epochs: PositiveInt
@@ -195,7 +195,7 @@ class Recipe(BaseModel):
 
         values = _without_empty(self.model_dump(mode="json"))
         if self._earlier_stages:
-            common = {key: values[key] for key in ("name", "description", "licence")}
+            common = {key: values[key] for key in ("name", "description", "license")}
             stages = [_without_empty(stage.model_dump(mode="json")) for stage in self.stages]
             different = [
                 {key: value for key, value in stage.items() if value != common.get(key)} for stage in stages

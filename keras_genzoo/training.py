@@ -190,7 +190,7 @@ def write_preset(model, recipe, output, data_dir=None):
     metadata = {
         "name": recipe.name,
         "description": recipe.description,
-        "licence": recipe.licence,
+        "license": recipe.license,
         "dataset": recipe.source.metadata,
         **_released(recipe),
         "training": {

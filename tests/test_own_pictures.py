@@ -116,7 +116,7 @@ def test_two_folders_become_a_served_translator(tmp_path):
 UNPAIRED_RECIPE = """
 name = "seasons"
 description = "A CycleGAN of the test."
-licence = "none"
+license = "none"
 epochs = 1
 
 [model]

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 RECIPE = """
 name = "toy_gan"
 description = "A GAN of the test."
-licence = "none"
+license = "none"
 epochs = 3
 seed = 1
 
@@ -186,7 +186,7 @@ def test_a_grown_model_is_trained_further_by_the_batches_of_the_data(recipe_file
 GROWING_RECIPE = """
 name = "toy_gan"
 description = "A progressive GAN of the test."
-licence = "none"
+license = "none"
 epochs = 2
 
 [model]
@@ -222,7 +222,7 @@ image_size = 8
 STAGED_RECIPE = """
 name = "toy_vae"
 description = "A VAE that begins as an autoencoder."
-licence = "none"
+license = "none"
 seed = 1
 
 [model]
@@ -466,7 +466,7 @@ def test_an_optimizer_s_name_is_first_looked_for_in_the_zoo(recipe_file):
 CLASSIFIER_RECIPE = """
 name = "toy_classifier"
 description = "A classifier of the test."
-licence = "none"
+license = "none"
 epochs = 1
 
 [model]
@@ -515,7 +515,7 @@ def test_a_start_without_the_data_does_not_block_the_next(recipe_file, tmp_path,
 TRANSLATOR_RECIPE = """
 name = "toy_translator"
 description = "A translator of the test."
-licence = "none"
+license = "none"
 epochs = 2
 
 [model]
@@ -560,7 +560,7 @@ mode = "max"
 UNPAIRED_RECIPE = """
 name = "toy_translator"
 description = "A CycleGAN of the test."
-licence = "none"
+license = "none"
 epochs = 1
 
 [model]

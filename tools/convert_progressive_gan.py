@@ -1,7 +1,7 @@
 """Converts progressive GANs of PyTorch into a preset.
 
 Reads state dictionaries of the networks `GNet` and `DNet` of github.com/facebookresearch/pytorch_GAN_zoo, which
-`torch.hub` offers as `PGAN`. Weights under a non-commercial licence may be converted for one's own use; they cannot
+`torch.hub` offers as `PGAN`. Weights under a non-commercial license may be converted for one's own use; they cannot
 be published with this library. Needs PyTorch: pip install -e ".[torch]"
 
 Saving the state dictionaries, once:

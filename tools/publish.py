@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = ROOT / "tests" / "expected_results.json"
 EXPECTED_SAMPLES = 1000
 # What a released checkpoint must tell, beyond what `save_to_preset` computes.
-REQUIRED = ("name", "description", "dataset", "licence", "recipe", "training", "results")
+REQUIRED = ("name", "description", "dataset", "license", "recipe", "training", "results")
 
 
 def main(arguments=None):

@@ -131,7 +131,7 @@ class NamedSource(_Source):
 
     @property
     def metadata(self):
-        return {"name": self._info.name, "licence": self._info.license, "citation": self._info.citation}
+        return {"name": self._info.name, "license": self._info.license, "citation": self._info.citation}
 
     def load(self, data_dir=None, **arguments):
         return named.load(**{**self.table, **arguments}, data_dir=data_dir)
@@ -252,7 +252,7 @@ class FolderSource(_Source):
             "name": f"folder {names}" if len(self._folders) == 1 else f"folders {names}",
             "size": f"{self.num_images} {of}",
             **({"classes": classes} if classes else {}),
-            "licence": "unknown: that of the pictures",
+            "license": "unknown: that of the pictures",
         }
 
     def load(self, data_dir=None, **arguments):

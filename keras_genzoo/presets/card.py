@@ -18,7 +18,7 @@ def render(metadata: dict) -> str:
         f"![Samples of {metadata['name']}]({SAMPLES})" if SAMPLES in metadata["files"] else None,
         _usage(metadata),
         _section("Parameters", _table(_parameters(metadata["parameters"]))),
-        _section("Data set and licence", _items(_data(metadata))),
+        _section("Data set and license", _items(_data(metadata))),
         _section("Training", _items(_training(metadata))),
         _section("Results", _table(metadata.get("results"))),
         _section("Files", _table(_files(metadata["files"]))),
@@ -48,8 +48,8 @@ def _parameters(parameters):
 
 def _data(metadata):
     dataset = {f"data set {key}": value for key, value in metadata.get("dataset", {}).items()}
-    licence = {"licence of the weights": metadata["licence"]} if "licence" in metadata else {}
-    return {**dataset, **licence}
+    license = {"license of the weights": metadata["license"]} if "license" in metadata else {}
+    return {**dataset, **license}
 
 
 def _training(metadata):

@@ -33,11 +33,11 @@ genzoo sample toy_gan
 | generator | 1,234,567 |
 | total | 1,234,567 |
 
-## Data set and licence
+## Data set and license
 
 - Data set name: Toy data
-- Data set licence: CC0
-- Licence of the weights: Apache-2.0
+- Data set license: CC0
+- License of the weights: Apache-2.0
 
 ## Training
 

@@ -172,7 +172,7 @@ def test_a_damaged_file_is_never_published(publish, published, capsys, name):
     assert registry.PATH.read_bytes() == before
 
 
-@pytest.mark.parametrize("changes", [{"licence": ""}, {"name": "other"}])
+@pytest.mark.parametrize("changes", [{"license": ""}, {"name": "other"}])
 def test_incomplete_metadata_is_never_published(publish, published, capsys, changes):
     edit_metadata(published, **changes)
     assert publish(["card", "toy_gan"]) == 1

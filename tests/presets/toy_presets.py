@@ -9,8 +9,8 @@ from keras_genzoo.presets import PresetModel
 
 RELEASED_METADATA = {
     "description": "A toy.",
-    "dataset": {"name": "Toy data", "licence": "CC0"},
-    "licence": "Apache-2.0",
+    "dataset": {"name": "Toy data", "license": "CC0"},
+    "license": "Apache-2.0",
     "recipe": "tools/recipes/toy_gan.py",
     "training": {"time": "1 s", "hardware": "2 CPU cores"},
     "results": [{"metric": "FID", "value": 12.5, "protocol": "10,000 samples | test split"}],

@@ -41,7 +41,7 @@ register(
         make=_pairs,
         archive=_ARCHIVE,
         files=(_ARCHIVE.file,),
-        license="Unclear: no licence of the authors was found. For research; check the homepage before publishing "
+        license="Unclear: no license of the authors was found. For research; check the homepage before publishing "
         "anything derived from it.",
         homepage="cmp.felk.cvut.cz/~tylecr1/facade",
         citation="Tylecek, Sara, Spatial Pattern Templates for Recognition of Objects with Regular Structure, GCPR "
