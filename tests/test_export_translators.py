@@ -70,13 +70,13 @@ def assert_serves_as(model, folder, tmp_path):
     run_python(SERVE, folder, tmp_path / "sources.npz", tmp_path / "results.npz")
     results = np.load(tmp_path / "results.npz")
     for index, size in enumerate(SIZES):
-        for direction in model.directions:
-            name = "translate" if len(model.directions) == 1 else f"translate_{direction}"
+        for direction in model.tasks:
+            name = "translate" if len(model.tasks) == 1 else f"translate_{direction}"
             expected = translations(model, size, direction)
             np.testing.assert_allclose(results[f"{name}_float32 float32 {index}"], expected, atol=1e-4)
             expected = translations(model, size, direction, "uint8")
             assert_within_a_level(results[f"{name} uint8 {index}"], expected)
-        first = "translate" if len(model.directions) == 1 else f"translate_{next(iter(model.directions))}"
+        first = "translate" if len(model.tasks) == 1 else f"translate_{next(iter(model.tasks))}"
         default = results[f"serving_default uint8 {index}"]
         np.testing.assert_array_equal(default, results[f"{first} uint8 {index}"])
 

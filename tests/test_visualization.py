@@ -46,7 +46,7 @@ class TestSaveTranslations:
         """Adds ten to every value from A to B, and takes twenty away on the way back."""
 
         def __init__(self, *directions):
-            self.directions = dict.fromkeys(directions)
+            self.tasks = dict.fromkeys(directions)
 
         in_direction = TranslationModel.in_direction
 
