@@ -18,7 +18,7 @@ from toy_progressive import (
 
 from keras_genzoo import backends, losses, models, networks, penalties
 from keras_genzoo.growth import GrowthSchedule
-from keras_genzoo.models import progressive_gan
+from keras_genzoo.models.growing import Growing
 from tests import support
 
 IMAGES = (support.toy_images(8, SHAPE),)
@@ -116,9 +116,7 @@ class TestGrowth:
         assert watch.seen == [(seen, *level) for seen, level in zip(images, levels, strict=True)]
 
     def test_growing_makes_keras_wait_no_more_than_it_does_anyway(self):
-        alone, growing = (
-            keras.callbacks.CallbackList(callbacks) for callbacks in ([], [progressive_gan._Growing()])
-        )
+        alone, growing = (keras.callbacks.CallbackList(callbacks) for callbacks in ([], [Growing()]))
         # By threads on JAX; on TensorFlow Keras reads the logs of every step itself.
         assert growing._async_train == alone._async_train == (keras.backend.backend() != "tensorflow")
 
