@@ -51,7 +51,7 @@ def translation_grid(model, sources, targets=None, direction=None, padding=2, sc
         uint8 NumPy array `(grid_height, grid_width, channels)`.
 
     Raises:
-        ValueError: If the images do not fit the model, or the targets for `direction` are missing.
+        ValueError: If the images do not fit the model, cannot be drawn, or the targets for `direction` are missing.
     """
     if direction is None:
         directions = [
@@ -68,6 +68,10 @@ def translation_grid(model, sources, targets=None, direction=None, padding=2, sc
     if len(directions) == 1 and wanted is not None:
         columns.append(wanted)
     columns = [pixels.to_uint8(images) for images in columns]
+    if channels := {images.shape[-1] for images in columns} - {1, 3}:
+        raise ValueError(
+            f"Images of 1 or 3 channels can be drawn. Received: images of {max(channels)} channels."
+        )
     if any(images.shape[-1] == 3 for images in columns):
         columns = [np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images for images in columns]
     height = max(images.shape[1] for images in columns)
