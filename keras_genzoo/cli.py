@@ -114,7 +114,7 @@ def _sample(options):
 
     model = models.load(options.name)
     _require(model, options.name, "sample")
-    model.modality.check_drawable()
+    model.check_drawable()
     if options.prior not in (None, *model.priors):
         raise ValueError(
             f"--prior of {options.name!r} must be {' or '.join(model.priors)}. Received: {options.prior}"
@@ -123,8 +123,8 @@ def _sample(options):
     prior = {} if options.prior in (None, model.priors[0]) else {"prior": options.prior}
     labels = _labels(model, options, options.num)
     samples = model.sample(options.num, seed=options.seed, labels=labels, **prior)
-    # All classes in turn: a column each.
-    columns = model.condition.num_classes if model.condition and options.label is None else None
+    # All classes in turn: each column one class.
+    columns = model.condition.columns(options.num) if model.condition and options.label is None else None
     model.modality.save(samples, output, columns, options.scale)
     print(f"Wrote {options.num} samples of {options.name} to {output}.")
 
@@ -135,14 +135,14 @@ def _interpolate(options):
     _command.start()
     import numpy as np
 
-    from keras_genzoo import latent, models
+    from keras_genzoo import models
 
     model = models.load(options.name)
     _require(model, options.name, "sample")
-    model.modality.check_drawable()
+    model.check_drawable()
     ends = np.asarray(model.latents_from_seed(2 * options.rows, options.seed))
     latents = np.concatenate(
-        [latent.slerp(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
+        [model.latent.between(*ends[row : row + 2], options.steps) for row in range(0, len(ends), 2)]
     )
     labels = _labels(model, options, options.rows)
     if labels is not None:

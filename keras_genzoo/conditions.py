@@ -5,6 +5,7 @@ maps or text answers the same questions.
 """
 
 import dataclasses
+import math
 
 import keras
 import numpy as np
@@ -55,6 +56,15 @@ class Labels:
                 f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from {smallest} to "
                 f"{largest}."
             )
+
+    def columns(self, num):
+        """Columns of a grid of `num` samples, about a square, in which labels in turn make each column one class.
+
+        None where there are fewer samples than classes.
+        """
+        if num < self.num_classes:
+            return None
+        return self.num_classes * max(1, round(math.sqrt(num) / self.num_classes))
 
     def in_turn(self, num):
         """Labels that cycle through the classes, int NumPy array `(num,)`."""

@@ -42,6 +42,18 @@ class Normal:
         """The latents of a seed, a pure function of it, also of tensors and in an export: as `normal`."""
         return normal(num, self.dim, seed)
 
+    def between(self, start, end, num):
+        """Latents on the way from one to another, both included.
+
+        Args:
+            start, end: Arrays `(dim,)`.
+            num: Int.
+
+        Returns:
+            NumPy array `(num, dim)`: those of `slerp`, which are as long as latents usually are.
+        """
+        return slerp(start, end, num)
+
     def check(self, latents):
         """Refuses an array that holds no latents.
 
@@ -74,6 +86,10 @@ class Uniform(Normal):
     def from_seed(self, num, seed):
         """As `Normal.from_seed`: as `uniform`."""
         return self.low + (self.high - self.low) * uniform(num, self.dim, seed)
+
+    def between(self, start, end, num):
+        """As `Normal.between`, along a straight line, which does not leave the interval."""
+        return np.linspace(start, end, num)
 
 
 def check_seed(seed):
@@ -197,19 +213,6 @@ def slerp(start, end, num):
     if np.sin(angle) < 1e-6:
         return (1.0 - position) * start + position * end
     return (np.sin((1.0 - position) * angle) * start + np.sin(position * angle) * end) / np.sin(angle)
-
-
-def labels_in_turn(num, num_classes):
-    """Labels that cycle through the classes, to go with `num` latents.
-
-    Args:
-        num: Int.
-        num_classes: Int, or None.
-
-    Returns:
-        Int NumPy array `(num,)`; None where there are no classes.
-    """
-    return np.arange(num) % num_classes if num_classes else None
 
 
 def threefry_2x32(key, counter):

@@ -125,7 +125,13 @@ class Images:
         pictures.write(self.show(images, columns, scale, examples), path)
 
     def check_drawable(self):
-        """Refuses, before any work, what `show` cannot draw."""
+        """Refuses, before any work, what `show` cannot draw: images of other than 1 or 3 channels.
+
+        Raises:
+            ValueError: If they have other channels.
+        """
+        if self.shape[-1] not in (1, 3):
+            raise ValueError(f"Images of 1 or 3 channels can be drawn. Received: images of {self.shape}")
 
     def default_measures(self, condition):
         """Names of the measures of samples, where none are named.

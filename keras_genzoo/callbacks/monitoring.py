@@ -49,7 +49,7 @@ class SampleGrid(keras.callbacks.Callback):
     def set_model(self, model):
         super().set_model(model)
         # Now, not after the first epoch.
-        model.modality.check_drawable()
+        model.check_drawable()
 
     def on_epoch_end(self, epoch, logs=None):
         picture = self.model.preview(self.examples, self.seed, self.num)

@@ -191,7 +191,7 @@ class Info:
             `stddev`; None of images.
         margin: Int, number of black pixels that were added at each side.
         default_measures: Tuple of names of the measures of `keras_genzoo.metrics.evaluate` that this data set was
-            made for. They take the place of the model's.
+            made for. They take the place of the model's where they have what they need, such as an extractor.
     """
 
     name: str

@@ -119,9 +119,9 @@ class Subject:
 
     @property
     def default_measures(self):
-        """Those that the data set was made for, where they can measure the model; else the model's own."""
+        """Those that the data set was made for, where nothing that they need is missing; else the model's own."""
         own = self.info.default_measures
-        able = own and all(MEASURES[name].ability in self.model.abilities for name in own)
+        able = own and not any(MEASURES[name].missing(self) for name in own)
         return own if able else self.model.default_measures()
 
     @cached_property

@@ -19,7 +19,7 @@ class Measure:
         function: Function from a `keras_genzoo.metrics.evaluation.Subject` to a list of results. Its docstring says
             what it reports.
         ability: String, the method of a model that it measures, one of `abilities` of a model.
-        needs: Tuple of functions from the subject to what else is missing, a string, or None.
+        needs: Tuple of functions that take the subject and return what else is missing, a string, or None.
         abbreviation: String that the literature calls it by, or None.
     """
 
@@ -73,5 +73,7 @@ def an_extractor(subject: "Subject") -> str | None:
 
 
 def _without_margin(shape, margin):
+    if len(shape) != 3:
+        return shape
     height, width, channels = shape
     return (height - 2 * margin, width - 2 * margin, channels)

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_genzoo import backends, latent
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_checks import argument_or_own, check_label_inputs
+from keras_genzoo.models.network_checks import argument_or_own, check_label_inputs, first_of, without_labels
 from keras_genzoo.models.options import NonNegative, Positive, checked_options
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.dcgan import side_and_doublings
@@ -73,16 +73,19 @@ class BEGAN(LatentModel):
             "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
         )
         latent_dim = argument_or_own(
-            "latent_dim", latent_dim, generator, lambda: generator.input_shape[-1], default=64
+            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=64
         )
-        super().__init__(image_shape=image_shape, latent_dim=latent_dim, **kwargs)
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, **without_labels(kwargs))
+        if generator is not None:
+            check_label_inputs(None, generator)
         generator = generator or BEGANDecoder(image_shape, latent_dim, width, name="generator")
         encoder = encoder or BEGANEncoder(image_shape, latent_dim, width)
         decoder = decoder or BEGANDecoder(image_shape, latent_dim, width)
         argument_or_own("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
         argument_or_own("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])
-        check_label_inputs(self.num_classes, generator)
-        self.balance = self.add_weight((), "zeros", trainable=False, aggregation="mean", name="balance")
+        self.balance = self.add_weight(
+            (), "zeros", dtype="float32", trainable=False, aggregation="mean", name="balance"
+        )
         self.set_networks(generator=generator, encoder=encoder, decoder=decoder)
 
     def default_optimizers(self):
@@ -118,7 +121,7 @@ class BEGAN(LatentModel):
     def reconstruction_error(self, images, training=False):
         """`L`, the mean absolute difference of images and their reconstructions, float32 scalar."""
         reconstructions = self.decoder(self.encoder(images, training=training), training=training)
-        return ops.mean(ops.abs(images - ops.cast(reconstructions, "float32")))
+        return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(reconstructions, "float32")))
 
     def discriminator_loss(self, images, fakes, training=False):
         """`L(x) - k L(G(z))`.

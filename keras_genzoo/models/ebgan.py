@@ -8,7 +8,7 @@ from keras import initializers, layers, ops
 from keras_genzoo import backends
 from keras_genzoo.layers import BatchNormalization
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_checks import argument_or_own, check_label_inputs
+from keras_genzoo.models.network_checks import argument_or_own, check_label_inputs, first_of, without_labels
 from keras_genzoo.models.options import NonNegative, Positive, checked_options
 from keras_genzoo.networks import DCGANGenerator
 from keras_genzoo.networks.configurable import ConfigurableNetwork
@@ -73,15 +73,16 @@ class EBGAN(LatentModel):
             "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
         )
         latent_dim = argument_or_own(
-            "latent_dim", latent_dim, generator, lambda: generator.input_shape[-1], default=100
+            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=100
         )
-        super().__init__(image_shape=image_shape, latent_dim=latent_dim, **kwargs)
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, **without_labels(kwargs))
+        if generator is not None:
+            check_label_inputs(None, generator)
         generator = generator or DCGANGenerator(image_shape, latent_dim, width)
         encoder = encoder or EBGANEncoder(image_shape, width)
         decoder = decoder or EBGANDecoder(image_shape, width)
         argument_or_own("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
         argument_or_own("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])
-        check_label_inputs(self.num_classes, generator)
         self.set_networks(generator=generator, encoder=encoder, decoder=decoder)
 
     def default_optimizers(self):
@@ -132,7 +133,7 @@ class EBGAN(LatentModel):
     def energy_and_codes(self, images, training=False):
         """Energies of images, float32 `(batch,)`, and the encoder's codes that gave them."""
         codes = self.encoder(images, training=training)
-        errors = ops.cast(self.decoder(codes, training=training), "float32") - images
+        errors = ops.cast(self.decoder(codes, training=training), "float32") - ops.cast(images, "float32")
         # With a constant that keeps the root's gradient finite.
         return ops.sqrt(ops.sum(ops.square(_flat(errors)), axis=1) + 1e-8), codes
 
@@ -145,7 +146,7 @@ class EBGAN(LatentModel):
 
     def check_batch_size(self, num, training):
         super().check_batch_size(num, training)
-        if num < 2 * backends.num_replicas_of(self):
+        if self.pull_away_weight and num < 2 * backends.num_replicas_of(self):
             raise ValueError(
                 "The pull-away term needs at least 2 images of a batch on each replica. Received a batch of "
                 f"{num}. Change the batch size, or drop the last partial batch (`drop_remainder=True`)."
@@ -168,7 +169,7 @@ def pull_away(codes):
     squares = ops.square(ops.matmul(codes, ops.transpose(codes)))
     num = ops.shape(codes)[0]
     # Without the diagonal, the cosine of each code with itself.
-    return ops.sum(squares * (1.0 - ops.eye(num))) / ops.cast(num * (num - 1), "float32")
+    return ops.sum(squares * (1.0 - ops.eye(num))) / ops.cast(ops.maximum(num * (num - 1), 1), "float32")
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

@@ -424,7 +424,8 @@ def _compile_of(cls):
             ),
         ]
     )
-    default = inspect.getdoc(cls.default_optimizers).partition("\n")[0].rstrip(".")
+    # None under `python -OO`.
+    default = (inspect.getdoc(cls.default_optimizers) or "").partition("\n")[0].rstrip(".")
     lines = [
         "Configures the model for training.",
         "",

@@ -134,10 +134,13 @@ class LatentModel(GenerativeModel):
         return self.sample(num, seed=seed, labels=self.condition and self.condition.in_turn(num))
 
     def preview(self, examples=None, seed=0, num=None):
-        """As for `ZooModel`: samples, the classes in turn, a column each."""
+        """As for `ZooModel`: samples, the classes in turn, so that each column holds one."""
         num = num or self.modality.num_shown
-        columns = self.num_classes if self.condition and num >= self.num_classes else None
+        columns = self.condition and self.condition.columns(num)
         return self.modality.show(self.preview_samples(num, seed), columns=columns, examples=examples)
+
+    def check_drawable(self):
+        self.modality.check_drawable()
 
     def default_measures(self):
         return self.modality.default_measures(self.condition)

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_genzoo import arguments, backends
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_checks import argument_or_own
+from keras_genzoo.models.network_checks import argument_or_own, without_labels
 from keras_genzoo.models.options import Loss, NonNegative, Penalty, checked_options
 from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
 
@@ -61,10 +61,11 @@ class MultiResolutionGAN(LatentModel):
         latent_dim = argument_or_own(
             "latent_dim", latent_dim, generator, lambda: generator.latent_dim, default=512
         )
-        if kwargs.pop("num_classes", None) is not None:
-            raise ValueError("`num_classes` was given, but this family has no networks that take labels.")
         super().__init__(
-            image_shape=image_shape, latent_dim=latent_dim, average_decay=average_decay, **kwargs
+            image_shape=image_shape,
+            latent_dim=latent_dim,
+            average_decay=average_decay,
+            **without_labels(kwargs),
         )
         self.num_levels = num_levels_of(image_shape)
         generator = generator or ProgressiveGenerator(image_shape, latent_dim)

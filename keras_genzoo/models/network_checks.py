@@ -27,6 +27,15 @@ def check_label_inputs(num_classes, *networks):
             )
 
 
+def without_labels(arguments):
+    """The arguments of a family whose step passes no labels; refuses `num_classes` among them."""
+    if arguments.pop("num_classes", None) is not None:
+        raise ValueError(
+            "`num_classes` was given, but this family has no networks that take labels. Leave it out."
+        )
+    return arguments
+
+
 def check_for_penalty(network):
     """Refuses a network whose gradient at one sample depends on the batch: a penalty would not be of a sample."""
     for layer in keras_private.layers_of(network):

@@ -192,7 +192,7 @@ class ProgressiveGAN(MultiResolutionGAN):
             )
 
     def training_batches(self, load, step=0):
-        """As for `ZooModel`, with the batch sizes of the schedule; those of `load` of a model trained before."""
+        """As for `ZooModel`, with the batch sizes of the schedule; a model trained before uses that of `load`."""
         if self._trained_before:
             return load(initial_step=step)
         return self.schedule.batches(load, initial_step=step)

@@ -143,6 +143,11 @@ class TranslationModel(GenerativeModel):
     def default_measures(self):
         return ("translation",)
 
+    def check_drawable(self):
+        for task in self.tasks.values():
+            task.source.check_drawable()
+            task.target.check_drawable()
+
     def preview(self, examples=None, seed=0, num=None):
         """As for `ZooModel`: the first `num` of the examples beside their translations; None without examples."""
         if examples is None:

@@ -29,8 +29,8 @@ class VAE(Autoencoder):
         likelihood: `"bernoulli"`, `"gaussian"` (a standard deviation of 0.1 on the scale from 0 to 1), or a
             `keras_genzoo.likelihoods.Likelihood`.
         beta: Float, weight of the divergence (Higgins et al. 2017, equation 4).
-        kl_floor: Float, nats a latent dimension below which an image's divergence is not pushed further.
-        importance_samples: Int, number of latents drawn an image. Above 1 the bound is that of the
+        kl_floor: Float, nats per latent dimension below which an image's divergence is not pushed further.
+        importance_samples: Int, number of latents drawn per image. Above 1 the bound is that of the
             importance-weighted autoencoder (Burda et al. 2015, equation 8), with `beta` 1 and no `kl_floor`.
         binarize: Bool. True draws binary images in every step of `fit` and `evaluate`, each value 1 with the
             probability that is its grey level (Salakhutdinov & Murray 2008).
@@ -165,7 +165,7 @@ class VAE(Autoencoder):
 
         Args:
             images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-            num_samples: Int, latents drawn an image.
+            num_samples: Int, latents drawn per image.
             seed: Int, seed of the latents.
             samples_at_once: Int, latents decoded at once.
 

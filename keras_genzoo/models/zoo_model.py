@@ -35,7 +35,8 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
     # Name of the constructor's argument that plans a training, an object with its `num_steps` and with the batch
     # sizes; None where the data and the epochs say them.
     planned_by = None
-    # Name of the logged loss that pays the generator for images taken for real, and for nothing else.
+    # Name of the generator's logged loss that is adversarial and nothing else, for `TrainingHealth`; None where there
+    # is none.
     adversarial_log = None
     # Whether `log_likelihood` is that of binary images.
     binarize = False
@@ -69,6 +70,14 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
             uint8 NumPy array `(height, width, 1 or 3)`; None of a model that has nothing to show.
         """
         return None
+
+    def check_drawable(self):
+        """Refuses, before any work, a model whose `preview` cannot be drawn.
+
+        Raises:
+            ValueError: If it cannot.
+            ImportError: If a package that drawing needs is not installed.
+        """
 
     def training_batches(self, load, step=0):
         """The batches of a training.

@@ -97,7 +97,8 @@ class Asked:
         """The marks of a test by its cost."""
         if not getattr(test, "is_costly", False) or cls.family.represents == "all":
             return []
-        return [pytest.mark.slow, *[pytest.mark.representative] * (cls.family.represents == "base")]
+        is_base = cls.family.represents == "base"
+        return [pytest.mark.slow, pytest.mark.representative if is_base else pytest.mark.per_family]
 
     def pytest_generate_tests(self, metafunc):
         if "variant" in metafunc.fixturenames:
