@@ -179,3 +179,11 @@ class TestDistributions:
             distribution.check(first[:, :2])
         with pytest.raises(ValueError, match="NaN or infinite ones in 1 of 4 rows"):
             distribution.check(np.where(np.arange(12).reshape(4, 3) == 4, np.nan, first))
+
+    def test_the_way_between_uniform_latents_stays_in_their_interval(self):
+        start, end = np.float32([-1.0, 1.0]), np.float32([1.0, 1.0])
+        way = latent.Uniform(2).between(start, end, 3)
+        np.testing.assert_allclose(way, [[-1, 1], [0, 1], [1, 1]])
+        np.testing.assert_allclose(
+            latent.Normal(2).between(start, end, 3), latent.slerp(start, end, 3), atol=1e-6
+        )

@@ -69,6 +69,10 @@ class TestPoints:
         with pytest.raises(ValueError, match="Only points of the plane"):
             Points((3,)).check_drawable()
         IMAGES.check_drawable()
+        with pytest.raises(
+            ValueError, match=r"1 or 3 channels can be drawn. Received: images of \(4, 4, 2\)"
+        ):
+            Images((4, 4, 2)).check_drawable()
 
 
 class TestLabels:
@@ -76,6 +80,10 @@ class TestLabels:
 
     def test_come_in_turn(self):
         assert self.LABELS.in_turn(5).tolist() == [0, 1, 2, 0, 1]
+
+    @pytest.mark.parametrize(("num", "columns"), [(2, None), (3, 3), (100, 9), (1000, 33)])
+    def test_in_turn_make_columns_of_one_class_each(self, num, columns):
+        assert self.LABELS.columns(num) == columns
 
     def test_are_declared_as_networks_take_them(self):
         assert (self.LABELS.spec.shape, self.LABELS.spec.dtype) == ((None,), "int32")

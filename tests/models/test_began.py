@@ -155,3 +155,8 @@ def test_step_is_that_of_the_paper():
     assert logs["balance"] == pytest.approx(k, rel=1e-4)
     for network, expected in zip(gan.networks.values(), (w, v, u), strict=True):
         np.testing.assert_allclose(network.get_weights()[0], expected, atol=1e-6)
+
+
+def test_labels_are_refused():
+    with pytest.raises(ValueError, match="`num_classes` was given, but this family has no networks"):
+        models.BEGAN(image_shape=(28, 28, 1), num_classes=3)

@@ -162,3 +162,8 @@ def descended(loss, weights, rate, step=1e-6):
             new[index] -= rate * (above - loss(*weights)) / (2 * step)
             weight[index] = value
     return moved
+
+
+def test_labels_are_refused():
+    with pytest.raises(ValueError, match="`num_classes` was given, but this family has no networks"):
+        models.EBGAN(image_shape=(28, 28, 1), num_classes=3)
