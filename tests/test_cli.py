@@ -279,6 +279,8 @@ def test_interpolate_takes_the_classes_in_turn(toy_preset, tmp_path):
     assert np.abs(np.asarray(Image.open(output)).astype(int)[12:20, 2:10] - expected).max() <= 1
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_translate_writes_what_the_model_gives(toy_translator, tmp_path, capsys):
     picture = save_picture(tmp_path / "in" / "one.png")
     for direction in ("a_to_b", "b_to_a"):
@@ -325,6 +327,8 @@ def test_translate_of_edges(tmp_path):
     assert np.abs(written - kg.pixels.to_uint8(model.translate(drawing[None]))[0]).max() <= 1
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_a_seed_repeats_a_translation_by_dropout(tmp_path):
     model = kg.models.Pix2Pix((32, 32, 3), width=2, sampling_dropout=True)
     support.as_if_trained(model).save_to_preset(tmp_path / "translator")

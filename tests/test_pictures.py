@@ -72,6 +72,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
         pictures.read(tmp_path / "text.png", 4)
 
 
+@pytest.mark.slow
 def test_too_many_pixels_are_refused_from_the_header(tmp_path):
     """The file is small; decoded it takes 200 MB or more."""
     file = tmp_path / "large.png"

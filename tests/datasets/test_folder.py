@@ -324,6 +324,7 @@ def test_empty_folder(tmp_path):
         datasets.image_folder(tmp_path, 4)
 
 
+@pytest.mark.slow
 def test_process_ends_while_an_endless_dataset_is_being_read_and_leaves_nothing(tmp_path):
     save(tmp_path / "pictures" / "a.png", plain(0, side=64))
     (tmp_path / "temporary").mkdir()

@@ -19,6 +19,7 @@ def test_brightness_and_contrast_are_normalised_away():
     assert max(distances.values()) < 0.5
 
 
+@pytest.mark.slow
 def test_distance_of_gaussian_and_uniform_patches():
     """Of independent pixels: a direction mixes many of them, so that both are near a Gaussian."""
     shape = (400, 16, 16, 1)

@@ -196,6 +196,8 @@ def _blobs(num=256):
     return (2 * np.exp(-squares / 4) - 1).astype("float32")[..., None]
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 @every_family
 def test_learns_to_reconstruct(family):
     # Weights at which 64 values an image outweigh what shapes the latents.

@@ -86,6 +86,8 @@ def test_features_come_with_the_logits():
     np.testing.assert_allclose(features @ weights + bias, logits, atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 @pytest.mark.parametrize("callback", [keras.callbacks.SwapEMAWeights, keras.callbacks.TerminateOnNaN])
 def test_callbacks_of_the_one_optimizer_and_loss_work(callback):
     classifier = make_classifier()

@@ -231,6 +231,8 @@ class TestBadInput:
             make_cyclegan().fit(*DOMAINS, batch_size=8)
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_evaluate_gives_the_losses_of_inference():
     model = make_cyclegan_of_the_paper()
     logs = model.evaluate(*LARGE_DOMAINS, verbose=0, return_dict=True)

@@ -70,6 +70,8 @@ def test_a_network_put_in_the_place_of_another_is_used():
     np.testing.assert_array_equal(gan.sample(2, seed=0), first)
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_the_level_of_a_growing_network_is_followed_in_training(tmp_path):
     gan = make_growing()
     seen = []
@@ -91,6 +93,8 @@ class TestDropoutOfSampling:
     def _model(self):
         return support.as_if_trained(make_pix2pix_of_the_paper(sampling_dropout=True))
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_threads(self):
         expected = [self._model().translate(self.SOURCES, seed=seed, batch_size=2) for seed in range(4)]
         assert np.abs(expected[0] - expected[1]).max() > 1e-2

@@ -110,6 +110,8 @@ class TestAlgorithm:
 
 
 class TestDropout:
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_a_translation_depends_on_its_source_alone(self):
         model = make_pix2pix_of_the_paper()
         model.fit(*LARGE_PAIRS, batch_size=2, verbose=0)

@@ -120,6 +120,8 @@ class TestGrowth:
         # By threads on JAX; on TensorFlow Keras reads the logs of every step itself.
         assert growing._async_train == alone._async_train == (keras.backend.backend() != "tensorflow")
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_levels_follow_without_a_callback_that_waits(self):
         gan = make_growing()
         _fit(gan)
@@ -127,6 +129,8 @@ class TestGrowth:
         assert int(support.to_numpy(gan.generator_optimizer.iterations)) == 3
         assert (gan.phase.level, gan.phase.fading) == (1, False)
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_a_second_fit_goes_on(self):
         gan = make_growing()
         _fit(gan, 20)
@@ -135,6 +139,8 @@ class TestGrowth:
         _fit(gan, 20, callbacks=[watch])
         assert watch.seen == [True] * 4 + [False] * 2
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_each_level_has_its_learning_rate(self):
         schedule = GrowthSchedule(2, 8, 8, batch_size=4, learning_rate=[0.1, 0.2])
         gan = make_growing(schedule=schedule)
@@ -143,6 +149,8 @@ class TestGrowth:
         _fit(gan, 16, callbacks=[watch])
         np.testing.assert_allclose(watch.seen, [[0.1] * 2] * 2 + [[0.2] * 2] * 3)
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_only_active_variables_train(self):
         gan = make_growing(shape=(16, 16, 1))
         before = {
@@ -157,6 +165,8 @@ class TestGrowth:
                 moved = (support.to_numpy(weight.value) != before[id(weight)]).any()
                 assert moved == (id(weight) in active), weight.path
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_the_first_update_of_a_level_is_at_most_the_learning_rate(self):
         """Adam's count of steps is of the level: else the bias correction of its second moment has run out."""
         schedule = GrowthSchedule(2, 40, 200, batch_size=4)
@@ -177,6 +187,8 @@ class TestGrowth:
         ]
         assert max(moved) > 0.9e-3
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_optimizers_start_anew_where_a_fade_begins_and_where_it_ends(self):
         """As in the authors' program, whose level of detail then crosses an integer."""
         gan = make_growing()
@@ -191,6 +203,8 @@ class TestGrowth:
         _fit(gan, 8)
         assert int(support.to_numpy(gan.generator_optimizer.iterations)) == 2
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_images_seen_are_read_where_a_phase_can_end(self, monkeypatch):
         reads, follow = [], models.ProgressiveGAN.follow_schedule
         monkeypatch.setattr(
@@ -203,6 +217,8 @@ class TestGrowth:
         assert reads == [0, 4, 80, 160]
         assert watch.seen == [(0, False)] * 20 + [(1, True)] * 20 + [(1, False)] * 21
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_a_resumed_run_starts_nothing_anew(self, tmp_path):
         gan = make_growing()
         _fit(gan, 20)
@@ -213,6 +229,8 @@ class TestGrowth:
         _fit(again, 20, callbacks=[watch])
         assert watch.seen == [2, 3, 4, 5, 0, 1]
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_batches_of_a_schedule(self):
         pytest.importorskip("tensorflow")
         from keras_genzoo import datasets
@@ -224,6 +242,8 @@ class TestGrowth:
         gan.fit(schedule.batches(load), callbacks=[watch], verbose=0)
         assert watch.seen == [0, 8, 12, 16, 20, 24]
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_several_steps_an_execution(self):
         schedule = GrowthSchedule(2, 16, 8, batch_size=4, steps_per_execution=2)
         one = make_growing(schedule=schedule)
@@ -335,6 +355,8 @@ class TestSampling:
         spread = [gan.sample(64, seed=0, truncation=share).std(0).mean() for share in (0.3, 1.0)]
         assert spread[0] < spread[1]
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     @pytest.mark.parametrize("level", [0, 1])
     def test_at_level(self, level):
         gan = make_growing(shape=(16, 16, 1))
@@ -389,6 +411,8 @@ def test_the_phase_is_in_the_config():
     assert again.phase == gan.phase
 
 
+@pytest.mark.slow
+@pytest.mark.representative
 def test_grows_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_float16")
     try:

@@ -45,6 +45,8 @@ class TestAverages:
                 np.testing.assert_allclose(average, value, atol=1e-6)
                 assert (average != trained).any()
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_averages_translate(self, make_model, data):
         model = make_model("sgd", RATE, average_decay=0.9)
         model.train_on_batch(*data)

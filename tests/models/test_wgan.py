@@ -359,6 +359,8 @@ class TestPoints:
         sampled = gan.sample(7, seed=0)
         assert (sampled.shape, sampled.dtype) == ((7, 2), np.float32)
 
+    @pytest.mark.slow
+    @pytest.mark.representative
     def test_critic_s_loss_estimates_the_distance_of_two_point_masses(self):
         """5 apart: a critic of slope 1 + s between them loses `10 s^2 - 5 (1 + s)`, least at s = 1/4."""
         generator = make_linear_generator_of_points(3.0, 4.0)
