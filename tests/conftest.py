@@ -70,9 +70,9 @@ def _in_default_tier(item):
     slow = item.get_closest_marker("slow")
     if BACKEND == "tensorflow":
         return not slow
-    return not item.get_closest_marker("any_backend") and (
-        not slow or item.get_closest_marker("representative")
-    )
+    if item.get_closest_marker("any_backend") or item.get_closest_marker("per_family"):
+        return False
+    return not slow or item.get_closest_marker("representative")
 
 
 # With pytest-xdist each process collects all tests: the first that ends tells how many it has left out.

@@ -24,7 +24,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from families import Asked, Family, asked_where, costly, needs, of_each_base, of_players
+from families import Asked, Family, asked_where, costly, needs, of_each_base, of_players, of_the_step
 from keras import ops
 
 from keras_genzoo import backends, losses, modalities, models
@@ -123,10 +123,12 @@ class Contract(Asked):
 
     # A training step.
 
+    @of_the_step
     def test_a_step_moves_every_variable(self, trained):
         assert_all_moved(trained.model, trained.values_before)
         assert_one_player_per_variable(trained.model)
 
+    @of_the_step
     def test_logs_are_means_over_the_epoch(self, trained):
         names = [name for name in trained.history if not name.startswith("val_")]
         assert {*names} == {*getattr(trained.model, "loss_names", ("loss", "accuracy"))}

@@ -73,6 +73,8 @@ of_players = asked_where(lambda family: players_of(family.model))
 
 # A promise that takes more than a second: see `Family.represents`.
 costly = partial(_with_attributes, is_costly=True)
+# A promise of the training step itself: asked of every family on every backend.
+of_the_step = partial(_with_attributes, is_of_the_step=True)
 # A costly promise that rests on what the families of a base class have in common.
 of_each_base = partial(_with_attributes, is_costly=True, is_of_base=True)
 
@@ -94,11 +96,12 @@ class Asked:
 
     @classmethod
     def marks_of(cls, test):
-        """The marks of a test by its cost."""
-        if not getattr(test, "is_costly", False) or cls.family.represents == "all":
-            return []
-        is_base = cls.family.represents == "base"
-        return [pytest.mark.slow, pytest.mark.representative if is_base else pytest.mark.per_family]
+        """The marks of a test by its cost, and by whether another family represents this one."""
+        represents, costly_marks = cls.family.represents, []
+        if getattr(test, "is_costly", False) and represents != "all":
+            costly_marks = [pytest.mark.slow, *[pytest.mark.representative] * (represents == "base")]
+        is_of_family = represents is None and not getattr(test, "is_of_the_step", False)
+        return [*costly_marks, *[pytest.mark.per_family] * is_of_family]
 
     def pytest_generate_tests(self, metafunc):
         if "variant" in metafunc.fixturenames:

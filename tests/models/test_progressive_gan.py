@@ -121,7 +121,6 @@ class TestGrowth:
         assert growing._async_train == alone._async_train == (keras.backend.backend() != "tensorflow")
 
     @pytest.mark.slow
-    @pytest.mark.representative
     def test_levels_follow_without_a_callback_that_waits(self):
         gan = make_growing()
         _fit(gan)
@@ -130,7 +129,6 @@ class TestGrowth:
         assert (gan.phase.level, gan.phase.fading) == (1, False)
 
     @pytest.mark.slow
-    @pytest.mark.representative
     def test_a_second_fit_goes_on(self):
         gan = make_growing()
         _fit(gan, 20)
@@ -140,7 +138,6 @@ class TestGrowth:
         assert watch.seen == [True] * 4 + [False] * 2
 
     @pytest.mark.slow
-    @pytest.mark.representative
     def test_each_level_has_its_learning_rate(self):
         schedule = GrowthSchedule(2, 8, 8, batch_size=4, learning_rate=[0.1, 0.2])
         gan = make_growing(schedule=schedule)
@@ -166,7 +163,6 @@ class TestGrowth:
                 assert moved == (id(weight) in active), weight.path
 
     @pytest.mark.slow
-    @pytest.mark.representative
     def test_the_first_update_of_a_level_is_at_most_the_learning_rate(self):
         """Adam's count of steps is of the level: else the bias correction of its second moment has run out."""
         schedule = GrowthSchedule(2, 40, 200, batch_size=4)
@@ -230,7 +226,6 @@ class TestGrowth:
         assert watch.seen == [2, 3, 4, 5, 0, 1]
 
     @pytest.mark.slow
-    @pytest.mark.representative
     def test_batches_of_a_schedule(self):
         pytest.importorskip("tensorflow")
         from keras_genzoo import datasets
@@ -243,7 +238,6 @@ class TestGrowth:
         assert watch.seen == [0, 8, 12, 16, 20, 24]
 
     @pytest.mark.slow
-    @pytest.mark.representative
     def test_several_steps_an_execution(self):
         schedule = GrowthSchedule(2, 16, 8, batch_size=4, steps_per_execution=2)
         one = make_growing(schedule=schedule)
@@ -412,7 +406,6 @@ def test_the_phase_is_in_the_config():
 
 
 @pytest.mark.slow
-@pytest.mark.representative
 def test_grows_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_float16")
     try:
