@@ -39,6 +39,7 @@ num_replicas_of = _backend.num_replicas_of
 strategy_scope = _backend.strategy_scope
 graph_function = _backend.graph_function
 checked_below = _backend.checked_below
+state_kept = _backend.state_kept
 Compiled = _backend.Compiled
 
 

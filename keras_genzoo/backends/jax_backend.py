@@ -189,6 +189,21 @@ def graph_function(function):
     return function
 
 
+@contextlib.contextmanager
+def state_kept(model):
+    """Inside, an error that ends `fit` or `evaluate` leaves a model with the values of the last step.
+
+    Keras takes the values out of the variables while it trains, and puts them back at its end alone.
+    """
+    try:
+        yield
+    except Exception:
+        # Of a step that failed itself the values are gone.
+        with contextlib.suppress(RuntimeError, ValueError):
+            model.jax_state_sync()
+        raise
+
+
 def checked_below(limit, values, name):
     """See `tensorflow_backend.checked_below`."""
     return values

@@ -1,5 +1,6 @@
 """TensorFlow: gradient tapes, `tf.distribute`, fused kernels."""
 
+import contextlib
 import functools
 import threading
 
@@ -213,6 +214,11 @@ def fold_in_replica(seed):
 def graph_function(function):
     """The function as one graph, which an export holds once however many signatures call it."""
     return tf.function(function, autograph=False)
+
+
+def state_kept(model):
+    """Context in which an error leaves a model with the values of the last step: here it always does."""
+    return contextlib.nullcontext()
 
 
 def checked_below(limit, values, name):

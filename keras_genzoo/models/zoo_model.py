@@ -176,7 +176,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
             watching.enter_context(validation_data.reporting())
         if self.compiled:  # else Keras refuses
             self.training_begins()
-        with watching, data.reporting():
+        with watching, data.reporting(), backends.state_kept(self):
             return super().fit(**arguments)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -186,7 +186,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
             return super().evaluate(x, y, *args, **kwargs)
         batch_size = args[0] if args else kwargs.get("batch_size")
         data = CheckedData(self, x, y, batch_size, training=False)
-        with data.reporting():
+        with data.reporting(), backends.state_kept(self):
             return super().evaluate(data.x, y, *args, **kwargs)
 
     def check_fit(self, arguments):
