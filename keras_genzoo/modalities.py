@@ -46,8 +46,17 @@ def of_shape(shape):
     return (Points if len(sides) == 1 else Images)(tuple(map(int, sides)))
 
 
+class _Drawn:
+    """A modality whose samples are drawn as a picture, by `show`."""
+
+    def save(self, samples, path, columns=None, scale=1, examples=None):
+        """Writes the picture of `show` as a file of a suffix in `keras_genzoo.pictures.WRITABLE`."""
+        pictures.check_writable(path)
+        pictures.write(self.show(samples, columns, scale, examples), path)
+
+
 @dataclasses.dataclass(frozen=True)
-class Images:
+class Images(_Drawn):
     """Images of a fixed size, uint8 in [0, 255] or float in [-1, 1].
 
     Two are equal where images of one fit a model of the other: the range that is taken for a mistake does not count.
@@ -119,11 +128,6 @@ class Images:
         """
         return visualization.image_grid(images, columns).repeat(scale, axis=0).repeat(scale, axis=1)
 
-    def save(self, images, path, columns=None, scale=1, examples=None):
-        """Writes the picture of `show` as a file of a suffix in `keras_genzoo.pictures.WRITABLE`."""
-        pictures.check_writable(path)
-        pictures.write(self.show(images, columns, scale, examples), path)
-
     def check_drawable(self):
         """Refuses, before any work, what `show` cannot draw: images of other than 1 or 3 channels.
 
@@ -147,7 +151,7 @@ class Images:
 
 
 @dataclasses.dataclass(frozen=True)
-class Points:
+class Points(_Drawn):
     """Vectors of any finite float values.
 
     Args:
@@ -196,11 +200,6 @@ class Points:
             uint8 NumPy array `(height, width, 3)`.
         """
         return visualization.scatter(points, real=examples)
-
-    def save(self, points, path, columns=None, scale=1, examples=None):
-        """Writes the picture of `show` as a file of a suffix in `keras_genzoo.pictures.WRITABLE`."""
-        pictures.check_writable(path)
-        pictures.write(self.show(points, columns, scale, examples), path)
 
     def check_drawable(self):
         """Refuses, before any work, what `show` cannot draw: points that are not of the plane.

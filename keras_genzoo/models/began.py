@@ -7,7 +7,12 @@ from keras import layers, ops
 
 from keras_genzoo import backends, latent
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_checks import argument_or_own, check_label_inputs, first_of, without_labels
+from keras_genzoo.models.network_checks import (
+    argument_or_own,
+    check_label_inputs,
+    shape_and_latent_dim,
+    without_labels,
+)
 from keras_genzoo.models.options import NonNegative, Positive, checked_options
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.dcgan import side_and_doublings
@@ -69,12 +74,7 @@ class BEGAN(LatentModel):
         balance_rate: NonNegative = 0.001,
         **kwargs,
     ):
-        image_shape = argument_or_own(
-            "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
-        )
-        latent_dim = argument_or_own(
-            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=64
-        )
+        image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 64)
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, **without_labels(kwargs))
         if generator is not None:
             check_label_inputs(None, generator)

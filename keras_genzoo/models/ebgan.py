@@ -8,7 +8,12 @@ from keras import initializers, layers, ops
 from keras_genzoo import backends
 from keras_genzoo.layers import BatchNormalization
 from keras_genzoo.models.latent_model import LatentModel
-from keras_genzoo.models.network_checks import argument_or_own, check_label_inputs, first_of, without_labels
+from keras_genzoo.models.network_checks import (
+    argument_or_own,
+    check_label_inputs,
+    shape_and_latent_dim,
+    without_labels,
+)
 from keras_genzoo.models.options import NonNegative, Positive, checked_options
 from keras_genzoo.networks import DCGANGenerator
 from keras_genzoo.networks.configurable import ConfigurableNetwork
@@ -69,12 +74,7 @@ class EBGAN(LatentModel):
         pull_away_weight: NonNegative = 0.1,
         **kwargs,
     ):
-        image_shape = argument_or_own(
-            "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
-        )
-        latent_dim = argument_or_own(
-            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=100
-        )
+        image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 100)
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, **without_labels(kwargs))
         if generator is not None:
             check_label_inputs(None, generator)

@@ -17,6 +17,7 @@ from keras_genzoo.models.network_checks import (
     first_of,
     has_batch_normalization,
     join,
+    shape_and_latent_dim,
 )
 from keras_genzoo.models.options import (
     Interval,
@@ -106,12 +107,7 @@ class GAN(LatentModel):
         history_size: NonNegativeInt = 0,
         **kwargs,
     ):
-        image_shape = argument_or_own(
-            "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
-        )
-        latent_dim = argument_or_own(
-            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=100
-        )
+        image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 100)
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
         if len(self.image_shape) == 1:
             generator = generator or MLPGenerator(latent_dim, image_shape)

@@ -95,5 +95,18 @@ def argument_or_own(argument, value, network, value_of_network, default=None):
     return found
 
 
+def shape_and_latent_dim(image_shape, latent_dim, generator, default_latent_dim):
+    """The arguments `image_shape` and `latent_dim` of a family, where they are missing those of its generator."""
+    image_shape = argument_or_own("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
+    latent_dim = argument_or_own(
+        "latent_dim",
+        latent_dim,
+        generator,
+        lambda: first_of(generator.input_shape)[-1],
+        default=default_latent_dim,
+    )
+    return image_shape, latent_dim
+
+
 def _comparable(value):
     return tuple(value) if isinstance(value, tuple | list) else value

@@ -14,6 +14,7 @@ from keras_genzoo.models.network_checks import (
     check_packs,
     first_of,
     join,
+    shape_and_latent_dim,
 )
 from keras_genzoo.models.options import Penalty, Positive, PositiveInt, checked_options
 from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic, UpsamplingGenerator
@@ -60,12 +61,7 @@ class WassersteinGAN(LatentModel):
         split_batches: bool = False,
         **kwargs,
     ):
-        image_shape = argument_or_own(
-            "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
-        )
-        latent_dim = argument_or_own(
-            "latent_dim", latent_dim, generator, lambda: first_of(generator.input_shape)[-1], default=128
-        )
+        image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 128)
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
         if len(self.image_shape) == 1:
             generator = generator or MLPGenerator(latent_dim, image_shape)
