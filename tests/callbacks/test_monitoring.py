@@ -212,7 +212,13 @@ def test_models_are_looked_at_by_their_preview_alone(tmp_path, picture):
         return picture
 
     grid = callbacks.SampleGrid(tmp_path / "samples", num=4)
-    grid.set_model(SimpleNamespace(modality=modalities.Images((6, 5, 3)), preview=preview))
+    grid.set_model(
+        SimpleNamespace(
+            modality=modalities.Images((6, 5, 3)),
+            preview=preview,
+            check_drawable=lambda: asked.append("drawable?"),
+        )
+    )
     grid.on_epoch_end(0)
-    assert asked == [(None, 0, 4)]
+    assert asked == ["drawable?", (None, 0, 4)]
     assert (tmp_path / "samples" / "epoch-0001.png").exists() == (picture is not None)
