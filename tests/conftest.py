@@ -1,5 +1,6 @@
 """The tiers of the tests: see "Tests" in CONTRIBUTING.md."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -54,6 +55,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if any(item.path.is_relative_to(HERE / place) for place in ANY_BACKEND):
             item.add_marker("any_backend")
+        if (mark := item.get_closest_marker("slow_but")) and item.callspec.id not in mark.args:
+            item.add_marker("slow")
         if BACKEND != "tensorflow" and item.get_closest_marker("tensorflow"):
             reason = f"needs the TensorFlow backend; this run has KERAS_BACKEND={BACKEND}"
             item.add_marker(pytest.mark.skip(reason=reason))
@@ -64,6 +67,11 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if _in_default_tier(item)]
         config.hook.pytest_deselected(items=left_out)
         config.stash[_left_out] = len(left_out)
+
+
+def pytest_collection_finish():
+    # The garbage collector need not look again at what was imported.
+    gc.freeze()
 
 
 def _in_default_tier(item):

@@ -341,6 +341,7 @@ class TestPresets:
         description = kg.presets.metadata(tmp_path / "preset")["description"]
         assert "generator from latest_net_G.pth" in description and "Not trained" not in description
 
+    @pytest.mark.slow
     def test_pix2pix_without_a_discriminator_and_with_noise(self, tool, tmp_path):
         path = save(with_random_weights(torch_unet(7, "batch")), tmp_path / "latest_net_G.pth")
         arguments = ["pix2pix", str(tmp_path / "preset"), "--generator", path, "--sampling-dropout"]
@@ -349,6 +350,7 @@ class TestPresets:
         description = kg.presets.metadata(tmp_path / "preset")["description"]
         assert "Not trained: discriminator." in description
 
+    @pytest.mark.slow
     def test_cyclegan(self, tool, tmp_path):
         makers = {
             "G_A": lambda: torch_resnet(6, "instance", channels=3),

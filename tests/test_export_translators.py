@@ -90,6 +90,7 @@ def test_a_process_with_tensorflow_alone_gives_the_models_translations(make_mode
     assert_serves_as(model, tmp_path / "model", tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_signatures_name_their_inputs_and_types(tmp_path, capsys):
     make_pix2pix().export(tmp_path / "pix2pix", verbose=True)
@@ -117,6 +118,7 @@ def test_signatures_name_their_inputs_and_types(tmp_path, capsys):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_sampling_dropout_draws_anew_in_a_saved_model(tmp_path):
     import tensorflow as tf

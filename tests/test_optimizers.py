@@ -20,6 +20,7 @@ def train(optimizer, embedding=False):
     return [keras.ops.convert_to_numpy(variable.value) for variable in model.weights + optimizer.variables]
 
 
+@pytest.mark.slow_but("{}-dense", "{'clipnorm': 0.1}-sparse gradients")
 @pytest.mark.parametrize("embedding", [False, True], ids=["dense", "sparse gradients"])
 @pytest.mark.parametrize(
     "arguments", [{}, {"amsgrad": True}, {"clipnorm": 0.1}, {"weight_decay": 0.01}], ids=str

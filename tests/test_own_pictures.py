@@ -74,6 +74,7 @@ def serve(folder, signature, tmp_path, **arguments):
     return np.load(tmp_path / "results.npy")
 
 
+@pytest.mark.slow
 def test_a_folder_of_odd_pictures_becomes_a_served_model(tmp_path, capsys):
     run = tmp_path / "runs" / "mine"
     words = ("--image-size", 8, "--batch-size", 4, "--epochs", 2, "--output", run)
@@ -163,6 +164,7 @@ def test_a_run_is_gone_on_with_by_its_folder_alone(tmp_path, capsys):
     assert kg.presets.metadata(run / "preset")["training"]["time"].startswith("3 epochs")
 
 
+@pytest.mark.slow
 def test_a_preset_is_trained_further(tmp_path):
     pictures = tmp_path / "pictures"
     for name in ("cats", "dogs"):

@@ -78,6 +78,7 @@ def test_a_wheel_without_an_origin_says_what_to_set(installed, tmp_path):
     assert "KERAS_GENZOO_BASE_URL" in finished.stderr
 
 
+@pytest.mark.slow
 def test_importing_on_jax_does_not_import_tensorflow():
     pytest.importorskip("jax")
     code = "import sys, keras_genzoo; print({'tensorflow', 'tensorflow_datasets'} & sys.modules.keys())"

@@ -18,6 +18,10 @@ def test_slow(): pass
 @pytest.mark.representative
 def test_representative(): pass
 
+@pytest.mark.slow_but("kept")
+@pytest.mark.parametrize("case", ["kept", "more"])
+def test_cases(case): pass
+
 @pytest.mark.any_backend
 def test_any_backend(): pass
 
@@ -30,7 +34,7 @@ def test_tensorflow(): pass
 def run(pytester, monkeypatch):
     """Function that runs the suite; returns the names of the tests that passed, and what pytest wrote."""
     pytester.makepyfile(SUITE)
-    markers = ("slow", "representative", "any_backend", "tensorflow")
+    markers = ("slow", "slow_but", "representative", "any_backend", "tensorflow")
     pytester.makeini("[pytest]\nmarkers =\n" + "\n".join(f"    {marker}:" for marker in markers))
 
     def run(*options, backend="tensorflow"):
@@ -44,22 +48,29 @@ def run(pytester, monkeypatch):
 
 
 # Processes of pytest-xdist import Keras.
-@pytest.mark.parametrize(
-    "options", [(), pytest.param(("-n", "1"), marks=pytest.mark.slow)], ids=["", "xdist"]
-)
+@pytest.mark.slow_but("one process")
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["one process", "xdist"])
 def test_what_the_default_tier_leaves_out_is_told(run, options):
     passed, output = run(*options)
-    assert passed == {"plain", "any_backend", "tensorflow"}
-    assert "2 tests of the full tier were left out: `pytest --all` runs them." in output
+    assert passed == {"plain", "cases[kept]", "any_backend", "tensorflow"}
+    assert "3 tests of the full tier were left out: `pytest --all` runs them." in output
 
 
 def test_the_full_tier_is_everything(run):
     passed, output = run("--all")
-    assert passed == {"plain", "slow", "representative", "any_backend", "tensorflow"}
+    assert passed == {
+        "plain",
+        "slow",
+        "representative",
+        "cases[kept]",
+        "cases[more]",
+        "any_backend",
+        "tensorflow",
+    }
     assert "left out" not in output
 
 
 def test_another_backend_runs_what_depends_on_it(run):
     passed, output = run(backend="jax")
-    assert passed == {"plain", "representative"}
-    assert "2 tests of the full tier were left out" in output and "1 skipped" in output
+    assert passed == {"plain", "representative", "cases[kept]"}
+    assert "3 tests of the full tier were left out" in output and "1 skipped" in output

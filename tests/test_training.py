@@ -74,6 +74,7 @@ def test_a_prior_of_a_model_without_an_encoder_is_refused(recipe_file):
         training.Recipe.load(recipe_file)
 
 
+@pytest.mark.slow
 def test_best_epoch_is_kept_by_its_measure(recipe_file, tmp_path, toy_mnist):
     judge = kg.models.Classifier(image_shape=(28, 28, 1), num_classes=10, filters=(2, 2, 2), feature_dim=4)
     judge.save_to_preset(tmp_path / "judge")
@@ -165,6 +166,7 @@ def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_m
             training.Recipe.load(recipe_file)
 
 
+@pytest.mark.slow
 def test_a_grown_model_is_trained_further_by_the_batches_of_the_data(recipe_file, tmp_path, toy_mnist):
     recipe_file.write_text(GROWING_RECIPE)
     model = training.Recipe.load(recipe_file).make_model()
@@ -325,9 +327,10 @@ def test_stages_without_a_common_network_are_refused(recipe_file, tmp_path, toy_
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    [signal.SIGKILL, signal.SIGTERM],
     ids=["SIGKILL", "SIGTERM"],
 )
 def test_run_stopped_in_mid_epoch_resumes_to_the_same_weights(recipe_file, tmp_path, undisturbed, number):
@@ -435,7 +438,12 @@ def test_every_released_recipe_can_be_read():
     for path in sorted((ROOT / "tools" / "recipes").glob("*.toml")):
         recipe = training.Recipe.load(path)
         assert recipe.name == path.stem
-        assert recipe.make_model().networks
+
+
+@pytest.mark.slow
+def test_every_released_recipe_makes_its_model():
+    for path in sorted((ROOT / "tools" / "recipes").glob("*.toml")):
+        assert training.Recipe.load(path).make_model().networks
 
 
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(recipe_file, tmp_path, toy_mnist):
@@ -502,6 +510,7 @@ def test_classifier_on_several_machines_is_refused(recipe_file, tmp_path, toy_mn
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_start_without_the_data_does_not_block_the_next(recipe_file, tmp_path, monkeypatch):
     recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"
     with pytest.raises(ValueError, match="`data_dir` must hold the original files of 'mnist'"):

@@ -163,6 +163,7 @@ def test_joint_optimizer_lists_the_variables_of_all():
     assert joined.built
 
 
+@pytest.mark.slow
 def test_another_keras_backend_is_refused():
     for module in ("jax", "scipy"):
         pytest.importorskip(module, reason=f"Keras' NumPy backend needs {module}")

@@ -23,6 +23,7 @@ def _looks_after_every_step(monkeypatch):
     monkeypatch.setattr(health, "LOOK_EVERY", 1)
 
 
+@pytest.mark.slow_but("generator")
 @pytest.mark.parametrize("kind", ["generator", "tf.data"])
 def test_data_of_unknown_length_end_an_epoch_at_once(kind):
     """Keras begins a step there that has no end."""
@@ -183,6 +184,7 @@ class TestCollapse:
         watcher.on_epoch_end(0)
         assert asked == [[0, 1, 2, 0, 1]]
 
+    @pytest.mark.slow
     def test_a_real_gan_and_a_classifier_go_through(self, monkeypatch):
         monkeypatch.setattr(signs, "WINDOW", 4)
         gan = toy_gans.make_gan()
@@ -219,6 +221,7 @@ class TestNotFinite:
         gan, copies = _fit_until_broken(step=1, snapshot_every=2)
         support.assert_same_state(_weights(gan), copies[0])
 
+    @pytest.mark.slow
     def test_the_average_and_the_history_come_back_too(self):
         gan, copies = _fit_until_broken(step=6, snapshot_every=2, average_decay=0.9, history_size=8)
         assert all(np.isfinite(value).all() for value in _weights(gan).values())
@@ -294,6 +297,7 @@ class TestNotFinite:
             _fit(gan, *watchers, broken_step=6)
         support.assert_same_state(_weights(gan), copies[4])
 
+    @pytest.mark.slow
     def test_a_run_resumed_by_a_backup_is_watched_on(self, tmp_path):
         def run(epochs):
             backup, watcher = callbacks.Backup(tmp_path), callbacks.TrainingHealth()
@@ -435,6 +439,7 @@ def _weights(model):
     return {f"{index} {weight.path}": np.array(weight) for index, weight in enumerate(model.weights)}
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_it_watches_two_replicas():
     logs = support.fresh_process(_fit_on_two_replicas)

@@ -39,6 +39,7 @@ def test_resumed_dataset_yields_the_batches_of_the_undisturbed_one(step):
     np.testing.assert_array_equal(rest_labels, all_labels[step:])
 
 
+@pytest.mark.slow
 def test_order_is_the_same_in_a_fresh_process():
     assert support.fresh_process(_nine_batches, 6) == _nine_batches(0, 6)
 
@@ -190,6 +191,7 @@ print(json.dumps(report))
 """
 
 
+@pytest.mark.slow
 def test_imports_without_tensorflow_and_says_what_to_install():
     pytest.importorskip("jax")
     result = subprocess.run(

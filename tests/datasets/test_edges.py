@@ -115,6 +115,7 @@ def test_batches_single_images_tensors_and_scales_agree():
     np.testing.assert_array_equal(tensors, expected)
 
 
+@pytest.mark.slow
 def test_edges_to_images_in_a_pipeline():
     images = np.stack([square(inside) for inside in (0, 50, 100, 150)])
     arguments = {"batch_size": 2, "seed": 3, "initial_step": 0, "flip": True}

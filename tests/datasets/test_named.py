@@ -462,6 +462,7 @@ class TestPairs:
             datasets.load("noto_to_twemoji", batch_size=20, data_dir=folder)
 
 
+@pytest.mark.slow_but("facades")
 @pytest.mark.parametrize("name", toy_pairs.SPLITS)
 def test_archives_hold_what_info_says(name):
     info = datasets.info(name)

@@ -87,11 +87,12 @@ class Contract(Asked):
     @asked_where(lambda family: family.counts)
     def test_parameter_counts(self):
         networks = self.family.at_full_size().networks
-        assert {name: networks[name].count_params() for name in self.family.counts} == self.family.counts
+        assert {name: network.count_params() for name, network in networks.items()} == self.family.counts
 
     @pytest.mark.any_backend
     def test_default_optimizers(self, model):
         optimizers = model.optimizers
+        assert optimizers.keys() == self.family.optimizers.keys()
         for player, (kind, constants) in self.family.optimizers.items():
             assert isinstance(optimizers[player], kind)
             config = optimizers[player].get_config()
@@ -119,6 +120,7 @@ class Contract(Asked):
         assert self.family.make(loss="wasserstein", **options).chance_level is None
 
     def test_the_adversarial_log_is_one_of_the_logs(self, trained):
+        assert trained.model.adversarial_log == self.family.adversarial_log
         assert trained.model.adversarial_log in (None, *trained.history)
 
     # A training step.
@@ -421,10 +423,17 @@ class Contract(Asked):
     def test_samples_of_given_latents(self, trained):
         model = trained.model
         latents = support.to_numpy(model.latent.from_seed(3, seed=4))
-        labels = [labels_for(model, 3)] if model.condition else []
-        expected = model.images_from_latents(latents, *labels)
-        given = model.sample(latents=latents, labels=labels_for(model, 3))
+        labels = labels_for(model, 3)
+        given = model.sample(latents=latents, labels=labels)
+        expected = model.images_from_latents(latents, *([] if labels is None else [labels]))
         np.testing.assert_allclose(given, support.to_numpy(expected), atol=1e-5)
+        # Each sample is that of its own latent vector, whichever stand beside it, and of its own label.
+        backwards = model.sample(latents=latents[::-1], labels=None if labels is None else labels[::-1])
+        np.testing.assert_allclose(backwards, given[::-1], atol=1e-5)
+        same_label = model.sample(latents=latents, labels=None if labels is None else np.zeros_like(labels))
+        assert len(np.unique(same_label, axis=0)) == 3
+        if labels is not None:
+            assert (same_label[1:] != given[1:]).any(axis=tuple(range(1, given.ndim))).all()
 
     def test_a_preview_is_a_picture(self, trained):
         """Of samples, or of translations beside the examples; None of a model that draws nothing."""
@@ -435,6 +444,8 @@ class Contract(Asked):
             assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] in (1, 3)
             np.testing.assert_array_equal(picture, model.preview(examples, num=4))
             assert np.ptp(picture) > 0
+            if "sample" in model.abilities:
+                assert (picture != model.preview(examples, seed=1, num=4)).any()
         else:
             assert picture is None
 
@@ -585,7 +596,7 @@ class Contract(Asked):
 
     @costly
     def test_backup_and_restore(self, tmp_path):
-        """A training that broke off goes on at its epoch, with the optimizers' states."""
+        """A training that broke off goes on at its epoch, with the optimizers' states and the noise."""
         begun = []
 
         def fit(model, on_epoch_begin):
@@ -600,12 +611,11 @@ class Contract(Asked):
         model = self.family.make()
         with pytest.raises(RuntimeError, match="broken off"):
             fit(model, fail)
-        broken_off = model.get_weights()
+        broken_off = support.state_of(model)
         model = self.family.make()
-        fit(model, lambda epoch, logs: begun.append((epoch, model.get_weights())))
+        fit(model, lambda epoch, logs: begun.append((epoch, support.state_of(model))))
         assert [epoch for epoch, _ in begun] == [1, 2]
-        for weight, saved in zip(begun[0][1], broken_off, strict=True):
-            np.testing.assert_array_equal(weight, saved)
+        support.assert_same_state(begun[0][1], broken_off)
         assert int(model.optimizer.iterations) == 6
 
     # Several devices.

@@ -24,12 +24,13 @@ class Family:
         random: Function that makes a model with everything random at once: dropout, noise, histories. Defaults to
             `make`.
         variants: Dict of name -> function that makes a model whose step is another.
-        counts: Dict of network -> number of its parameters, of `at_full_size`.
+        counts: Dict of every network -> number of its parameters, of `at_full_size`.
         at_full_size: Function that makes the model of the paper.
-        optimizers: Dict of player -> pair of the paper's optimizer, a class, and a dict of its constants.
+        optimizers: Dict of every player -> pair of the paper's optimizer, a class, and a dict of its constants.
         weight_paths: List of the paths in `model.weights.h5` of `make()`, each with its shape. Released checkpoints
             hold these names: where one changes, no released file loads.
         chance_level: Float, the `chance_level` of `make()`, or None.
+        adversarial_log: String, the log that is the generator's loss against the discriminator alone, or None.
         represents: `"all"` for the one family whose costly promises are asked in the default tier; `"base"` for
             one of each base class, whose costly promises are asked on JAX too, and those that rest on the base
             alone; None for the others.
@@ -45,6 +46,7 @@ class Family:
     optimizers: dict[str, tuple] = dataclasses.field(default_factory=dict)
     weight_paths: list[str] = dataclasses.field(default_factory=list)
     chance_level: float | None = None
+    adversarial_log: str | None = None
     represents: str | None = None
 
     def __post_init__(self):

@@ -67,6 +67,7 @@ def test_default_loss_is_cross_entropy_on_logits_and_metric_accuracy():
     assert logs["accuracy"] == pytest.approx(np.mean(logits.argmax(-1) == labels))
 
 
+@pytest.mark.slow
 def test_learns_to_tell_dark_from_bright():
     images = np.concatenate([np.full((16, 8, 8, 1), value, "float32") for value in (-0.8, 0.8)])
     images += 0.1 * support.toy_images(32)

@@ -147,6 +147,7 @@ class TestAlgorithm:
 
 
 class TestHistories:
+    @pytest.mark.slow
     def test_hold_earlier_translations_of_their_own_domain(self):
         model = make_cyclegan(history_size=4)
         translated = {

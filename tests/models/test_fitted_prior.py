@@ -85,6 +85,7 @@ class TestGaussianMixture:
 
 @every_family
 class TestSampling:
+    @pytest.mark.slow_but("VAE")
     def test_the_fitted_prior_is_the_default_where_there_is_one(self, family):
         model = make_autoencoder(family)
         standard = draw(model)
@@ -164,6 +165,7 @@ class TestKeeping:
         model.save_to_preset(tmp_path / "model")
         np.testing.assert_array_equal(draw(models.load(tmp_path / "model")), draw(model))
 
+    @pytest.mark.slow_but("VAE")
     @every_family
     def test_a_refused_training_keeps_it(self, family):
         model = make_fitted(family)
@@ -174,6 +176,7 @@ class TestKeeping:
             model.fit(IMAGES, class_weight={0: 1.0}, verbose=0)
         assert model.prior is prior
 
+    @pytest.mark.slow_but("VAE")
     @every_family
     def test_training_drops_it_with_a_warning(self, family):
         model = make_fitted(family)

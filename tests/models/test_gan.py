@@ -38,6 +38,16 @@ def make_conditional_gan(label_encoding, conditioning):
     return make_gan(generator=generator, discriminator=discriminator, num_classes=3)
 
 
+OF_ALL = {
+    "optimizers": dict.fromkeys(
+        ("generator", "discriminator"),
+        (keras.optimizers.Adam, {"learning_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999}),
+    ),
+    "chance_level": 2 * math.log(2),
+    "adversarial_log": "generator_loss",
+}
+
+
 class TestContract(Contract):
     family = Family(
         models.GAN,
@@ -52,11 +62,7 @@ class TestContract(Contract):
         },
         at_full_size=partial(models.GAN, image_shape=(64, 64, 3)),
         counts={"generator": 3_578_624, "discriminator": 2_767_360},
-        optimizers=dict.fromkeys(
-            ("generator", "discriminator"),
-            (keras.optimizers.Adam, {"learning_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999}),
-        ),
-        chance_level=2 * math.log(2),
+        **OF_ALL,
         represents="base",
     )
 
@@ -74,7 +80,7 @@ class TestConditionalContract(Contract):
                 for conditioning in ("concatenation", "projection")
             },
         },
-        chance_level=2 * math.log(2),
+        **OF_ALL,
     )
 
 
@@ -83,7 +89,7 @@ class TestContractOfPoints(Contract):
         models.GAN,
         partial(make_packed_gan, (2,), 1),
         variants={"packing": partial(make_packed_gan, (2,), 4)},
-        chance_level=2 * math.log(2),
+        **OF_ALL,
     )
 
 

@@ -133,6 +133,7 @@ class TestFit:
             assert history[name] == [pytest.approx(losses[-1][name])]
             assert len({float(loss[name]) for loss in losses}) == 3
 
+    @pytest.mark.slow
     def test_steps_per_execution_changes_no_weight(self):
         four_at_once, one_by_one = make_gan({"steps_per_execution": 4}), make_gan()
         for gan in (four_at_once, one_by_one):
@@ -168,6 +169,7 @@ class TestFit:
             for variable, old in zip(network.weights, before[name], strict=True):
                 assert (ops.convert_to_numpy(variable.value) != old).any(), variable.path
 
+    @pytest.mark.slow
     def test_the_seed_makes_a_run_repeatable(self):
         first, second, other = make_gan(), make_gan(), make_gan(seed=2)
         for gan in (first, second, other):
@@ -316,6 +318,7 @@ class TestMixedPrecision:
 
 
 class TestSeedsInWeightFiles:
+    @pytest.mark.slow
     def test_noise_goes_on_where_it_was_saved(self, tmp_path):
         saved = make_dropout_gan()
         saved.train_on_batch(support.toy_images(8), support.toy_labels(8))

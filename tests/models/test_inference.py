@@ -114,6 +114,7 @@ class TestDropoutOfSampling:
         assert np.abs(model.translate(twice) - model.translate(twice)).max() > 1e-2
         support.assert_same_state(support.state_of(model), before)
 
+    @pytest.mark.slow
     def test_a_fresh_process_draws_the_same(self):
         there = support.fresh_process(_translate_with_dropout, self.SOURCES)
         np.testing.assert_allclose(there, _translate_with_dropout(self.SOURCES), atol=1e-6)

@@ -35,6 +35,7 @@ class TestContract(Contract):
                 {"learning_rate": 3e-3, "beta_1": 0.0, "beta_2": 0.99, "epsilon": 1e-8},
             ),
         ),
+        adversarial_log="generator_loss",
     )
 
 

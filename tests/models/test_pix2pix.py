@@ -121,6 +121,7 @@ class TestDropout:
         np.testing.assert_allclose(together, alone, atol=1e-5)
         np.testing.assert_array_equal(model.translate(images), together)
 
+    @pytest.mark.slow
     def test_sampling_dropout_draws_anew(self, tmp_path):
         model = support.as_if_trained(make_pix2pix_of_the_paper(sampling_dropout=True))
         images = support.toy_images(1, (32, 32, 2))

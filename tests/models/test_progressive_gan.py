@@ -62,7 +62,11 @@ class TestContract(Contract):
         exact=partial(make_fading, penalty=penalties.R1(2.0)),
         random=make_fading_wasserstein,
         at_full_size=partial(models.ProgressiveGAN, (4, 4, 3)),
-        counts={"generator": 4_194_304 + 512 + 2_359_296 + 512 + 1539},
+        counts={
+            "generator": 4_194_304 + 512 + 2_359_296 + 512 + 1539,
+            # From RGB, 3 x 3 with the channel of the minibatch's deviation, two dense layers.
+            "discriminator": 4 * 512 + (9 * 513 + 1) * 512 + (16 * 512 + 1) * 512 + 513,
+        },
         optimizers=dict.fromkeys(
             ("generator", "discriminator"),
             (
@@ -71,6 +75,7 @@ class TestContract(Contract):
             ),
         ),
         weight_paths=WEIGHT_PATHS,
+        adversarial_log="generator_loss",
         represents="base",
     )
 
@@ -248,6 +253,7 @@ class TestGrowth:
         for ours, theirs in zip(one.get_weights(), two.get_weights(), strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
+    @pytest.mark.slow
     def test_train_on_batch_follows_when_asked(self):
         gan = make_growing()
         for _ in range(3):
@@ -320,6 +326,7 @@ class TestStep:
         ):
             np.testing.assert_allclose(average, 0.9 * old + 0.1 * new, atol=1e-6)
 
+    @pytest.mark.slow
     def test_least_squares_without_a_penalty(self):
         gan = make_fading(loss=losses.LeastSquares(), penalty=None)
         logs = gan.train_on_batch(IMAGES[0], return_dict=True)
@@ -362,6 +369,7 @@ class TestSampling:
         part.compile()
         part.fit(support.toy_images(4, part.image_shape), batch_size=4, verbose=0)
 
+    @pytest.mark.slow
     @pytest.mark.tensorflow
     def test_export(self, tmp_path):
         import tensorflow as tf

@@ -58,6 +58,7 @@ class TestAverages:
             trained = ops.convert_to_numpy(getattr(model, name)(sources))
             assert np.abs(expected - trained).max() > 1e-4
 
+    @pytest.mark.slow_but("pix2pix")
     def test_evaluate_is_about_the_averages(self, make_model, data):
         model = make_model("sgd", RATE, average_decay=0.9)
         model.train_on_batch(*data)
@@ -66,6 +67,7 @@ class TestAverages:
             getattr(model, name).set_weights(average.get_weights())
         assert losses == pytest.approx(model.evaluate(*data, verbose=0, return_dict=True), rel=1e-5)
 
+    @pytest.mark.slow_but("pix2pix")
     def test_a_preset_holds_the_averages_and_training_goes_on_from_them(self, make_model, data, tmp_path):
         model = make_model("sgd", RATE, average_decay=0.9)
         model.train_on_batch(*data)

@@ -61,13 +61,18 @@ class TestContractOfGAN(Contract):
         partial(make_autoencoder, "WAEGAN"),
         variants={"convolutional": partial(make_convolutional_autoencoder, "WAEGAN")},
         at_full_size=partial(models.WAEGAN, image_shape=(28, 28, 1), latent_dim=8),
-        counts={"discriminator": 793_089},
+        counts={
+            "encoder": 10 * 32 + (9 * 32 + 1) * 64 + (7 * 7 * 64 + 1) * 256 + (256 + 1) * 8,
+            "decoder": (8 + 1) * 7 * 7 * 64 + (9 * 64 + 1) * 64 + (9 * 64 + 1) * 32 + 9 * 32 + 1,
+            "discriminator": 793_089,
+        },
         optimizers={
             "autoencoder": (keras.optimizers.Adam, {"learning_rate": 1e-3, "beta_1": 0.5, "beta_2": 0.999}),
             "discriminator": (keras.optimizers.Adam, {"learning_rate": 5e-4, "beta_1": 0.5, "beta_2": 0.999}),
         },
         weight_paths=WEIGHT_PATHS,
         chance_level=2 * math.log(2),
+        adversarial_log="penalty",
         represents="all",
     )
 
@@ -128,12 +133,12 @@ class TestMaximumMeanDiscrepancy:
         values = np.array(
             [
                 float(maximum_mean_discrepancy(self._normal(5), self._normal(5), [2.0 * LATENT_DIM]))
-                for _ in range(400)
+                for _ in range(100)
             ]
         )
         assert (values < 0).any() and (values > 0).any()
         assert abs(values.mean()) < 4 * values.std() / np.sqrt(len(values))
-        assert values.std() / np.sqrt(len(values)) < 0.005
+        assert values.std() / np.sqrt(len(values)) < 0.01
 
     @pytest.mark.parametrize("other", [{"shift": 1.0}, {"stddev": 0.3}, {"stddev": 3.0}])
     def test_tells_distributions_apart(self, other):
@@ -262,6 +267,7 @@ class TestLosses:
             ):
                 np.testing.assert_allclose(ours, wanted, atol=1e-5, err_msg=name)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("family", ["WAEMMD", "WAEGAN"])
     def test_penalty_draws_latents_towards_the_prior(self, family):
         """Without a picture to keep, latents far away come near."""

@@ -80,6 +80,7 @@ class TestNumbersOfThePapers:
         assert (gan.generator.count_params(), gan.critic.count_params()) == (17_154, 17_025)
         assert gan.critic.name == models.WGANGP(image_shape=SHAPE, width=4).critic.name == "critic"
 
+    @pytest.mark.slow
     def test_small_gradients_of_a_clipped_critic_move_the_default_networks(self):
         """The first step of RMSprop is up to ten times the learning rate: over the root of 1 - rho."""
         gan = models.WGAN(image_shape=(28, 28, 1), width=4, critic_steps=1, seed=0)
@@ -174,6 +175,7 @@ class TestAlgorithm:
         gan.fit(self._numbered_images(), batch_size=15, shuffle=False, verbose=0)
         return seen
 
+    @pytest.mark.slow_but("WGAN")
     @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
     def test_split_batches_equal_their_parts_one_after_another(self, family):
         make = partial(
@@ -320,6 +322,7 @@ class TestGradientPenalty:
         ):
             models.WGANGP(image_shape=SHAPE, width=2, critic=critic)
 
+    @pytest.mark.slow
     def test_critic_with_layer_normalisation_trains(self):
         images = keras.Input(SHAPE)
         x = keras.layers.LayerNormalization()(keras.layers.Dense(4)(keras.layers.Flatten()(images)))
@@ -330,6 +333,7 @@ class TestGradientPenalty:
 
 
 class TestConditional:
+    @pytest.mark.slow
     def test_trains_and_samples(self):
         gan = make_conditional_wgan_gp(average_decay=0.5)
         history = gan.fit(*LABELLED, batch_size=4, epochs=2, verbose=0).history
@@ -381,6 +385,7 @@ def make_linear_generator_of_points(*place):
 
 
 class TestEvaluate:
+    @pytest.mark.slow_but("WGAN")
     @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
     def test_losses_are_those_of_the_sampling_network_in_inference(self, family):
         penalty = {"penalty": R1} if family is models.WGANGP else {}
@@ -451,6 +456,7 @@ class TestBatchesThatDoNotSplit:
         with pytest.raises(ValueError, match=self.message.format(5, "8")):
             self.make_model().fit(batches, verbose=0)
 
+    @pytest.mark.slow
     def test_a_partial_batch_of_a_dataset_is_refused_when_it_comes(self):
         tf = pytest.importorskip("tensorflow")
         batches = tf.data.Dataset.from_tensor_slices(support.toy_images(24)).batch(10)
@@ -468,6 +474,7 @@ class TestBatchesThatDoNotSplit:
         with pytest.raises(ValueError, match=self.message.format(10, "15")):
             self.make_model().fit(support.toy_images(15), batch_size=15, verbose=0)
 
+    @pytest.mark.slow
     def test_those_that_do_are_taken_and_any_is_evaluated(self):
         gan = self.make_model()
         gan.fit(support.toy_images(15), batch_size=10, verbose=0)
@@ -477,6 +484,7 @@ class TestBatchesThatDoNotSplit:
         make_plain_wgan().fit(support.toy_images(12), batch_size=8, verbose=0)
 
 
+@pytest.mark.slow_but("wgan")
 @pytest.mark.parametrize(
     ("make_model", "data", "offset"),
     [
