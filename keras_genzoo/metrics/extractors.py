@@ -11,9 +11,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_genzoo import presets
+from keras_genzoo import models, presets
 from keras_genzoo.images import pixels
-from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.presets import folders
 from keras_genzoo.presets.folders import WEIGHTS, fingerprint
 from keras_genzoo.presets.resolution import cache_folder
@@ -56,11 +55,14 @@ def extractor(name: "str | os.PathLike | Extractor") -> "Extractor":
         return KerasApplicationsExtractor(str(name))
     if isinstance(name, str | os.PathLike) and (str(name) in presets.names() or Path(name).is_dir()):
         return ClassifierExtractor(name)
-    classifiers = [preset for preset in presets.names() if presets.describe(preset)["class"] == "Classifier"]
     raise ValueError(
-        f"`extractor` must be 'inception', 'keras_applications/NAME', one of {classifiers}, or the folder of a "
+        f"`extractor` must be 'inception', 'keras_applications/NAME', one of {_classifiers()}, or the folder of a "
         f"`Classifier` preset. Received: {name!r}"
     )
+
+
+def _classifiers():
+    return [name for name in presets.names() if name.startswith("classifier_")]
 
 
 class Extractor:
@@ -113,7 +115,12 @@ class ClassifierExtractor(Extractor):
     gives_logits = True
 
     def __init__(self, name):
-        self._classifier = Classifier.from_preset(name)
+        self._classifier = models.load(name)
+        if "predict_features" not in self._classifier.abilities:
+            raise ValueError(
+                f"`extractor` must be a preset that gives features, such as {' or '.join(_classifiers())}. Received: "
+                f"{str(name)!r}, which holds a {type(self._classifier).__name__}."
+            )
         self.name = str(name)
         self.sha256 = presets.metadata(name)["files"][WEIGHTS]["sha256"]
         self.feature_dim = self._classifier.feature_dim

@@ -37,6 +37,11 @@ class TestClassifiers:
         extractor = metrics.extractor("classifier_mnist")
         assert (extractor.name, extractor.feature_dim, extractor.resizing) == ("classifier_mnist", 128, None)
 
+    def test_a_preset_without_features_is_refused(self, tmp_path):
+        models.GAN((8, 8, 1), 4, width=2).save_to_preset(tmp_path / "gan")
+        with pytest.raises(ValueError, match=r"such as classifier_fashion_mnist .*gan', which holds a GAN"):
+            metrics.extractor(tmp_path / "gan")
+
     def test_an_extractor_stays_what_it_is(self, classifier_folder):
         extractor = metrics.extractor(classifier_folder)
         assert metrics.extractor(extractor) is extractor

@@ -57,6 +57,30 @@ def make_dropout_gan(**arguments):
     )
 
 
+def make_packed_gan(image_shape=SHAPE, packing=2, **arguments):
+    """Perceptrons, the discriminator of which judges several samples together; of images or of points."""
+    keras.utils.set_random_seed(0)
+    gan = models.GAN(
+        generator=networks.MLPGenerator(4, image_shape, (5,)),
+        discriminator=networks.MLPDiscriminator(image_shape, (6,), packing=packing),
+        seed=1,
+        **arguments,
+    )
+    gan.compile()
+    return gan
+
+
+def make_linear_gan(rate=0.5, **arguments):
+    """`G(z) = z W + a` and `D(x) = x v + c`, trained by plain gradient descent."""
+    latents, images = keras.Input((3,)), keras.Input((2, 2, 1))
+    pixels = keras.layers.Dense(4, bias_initializer="normal")(latents)
+    generator = keras.Model(latents, keras.layers.Reshape((2, 2, 1))(pixels))
+    logits = keras.layers.Dense(1, bias_initializer="normal")(keras.layers.Flatten()(images))
+    gan = models.GAN(generator=generator, discriminator=keras.Model(images, logits), **arguments)
+    gan.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate))
+    return gan
+
+
 def _optimizers(name, rate):
     if name is None:
         return {}

@@ -4,6 +4,7 @@ import keras
 
 from keras_genzoo import models, networks, penalties
 from keras_genzoo.growth import GrowthSchedule
+from tests import support
 
 SHAPE = (8, 8, 1)
 
@@ -64,3 +65,8 @@ def make_growing_wasserstein(**arguments):
 def make_fading_r1(**arguments):
     """A penalty that draws nothing, and plain gradient descent."""
     return make_fading(penalty=penalties.R1(2.0), optimizer="sgd", **arguments)
+
+
+def fit_growing(gan, num_images=48, batch_size=4, **arguments):
+    images = support.toy_images(num_images, gan.image_shape)
+    return gan.fit(images, batch_size=batch_size, shuffle=False, verbose=0, **arguments)
