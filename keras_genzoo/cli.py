@@ -227,7 +227,7 @@ def _train(options):
             "tools/recipes/ of a checkout."
         )
     _command.start()
-    from keras_genzoo import callbacks, training
+    from keras_genzoo import callbacks, disk, training
 
     recipe = _recipe(options)
     output = Path(options.output or f"runs/{recipe.name}")
@@ -258,6 +258,10 @@ def _train(options):
     except callbacks.Interrupted as interruption:
         print(f"{interruption} Go on with:\n  {_resume_command(options, output)}")
         return 130
+    except OSError as error:
+        if disk.is_full(error):
+            print(f"Once there is room, go on with:\n  {_resume_command(options, output)}")
+        raise
     _print_next_steps(output / "preset")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import keras
 
+from keras_genzoo import disk
 from keras_genzoo.backends import keras_private
-from keras_genzoo.presets import folders
 
 
 def export_saved_model(model, filepath, verbose=False):
@@ -82,9 +82,9 @@ def export_saved_model(model, filepath, verbose=False):
     if importlib.util.find_spec("tensorflow") is None:
         raise ImportError("A SavedModel is written by TensorFlow. Install it with `pip install tensorflow`.")
     write = _write if keras.backend.backend() == "tensorflow" else _write_in_tensorflow_process
-    with folders.temporary_sibling(target, hint="Pass a `filepath` that can be written.") as folder:
+    with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
         write(model, folder)
-        folders.replace(target, folder)
+        disk.replace_folder(target, folder)
     if verbose:
         signatures = [
             f"{name}({', '.join(spec.name for spec in inputs)})"

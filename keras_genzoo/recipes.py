@@ -9,10 +9,9 @@ import keras
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from keras_genzoo import datasets, models, presets
+from keras_genzoo import datasets, disk, models, presets
 from keras_genzoo.datasets import sources
 from keras_genzoo.models.zoo_model import ZooModel
-from keras_genzoo.presets import folders
 
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -201,7 +200,7 @@ class Recipe(BaseModel):
                 {key: value for key, value in stage.items() if value != common.get(key)} for stage in stages
             ]
             values = {**common, "stages": different}
-        folders.write_text(Path(path), tomli_w.dumps(values))
+        disk.write_text(Path(path), tomli_w.dumps(values))
 
     def as_json(self):
         """The recipe as a dict that JSON can hold, with the list `earlier_stages` where there are some."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import callbacks, metrics, models
+from keras_genzoo import callbacks, disk, metrics, models
 from keras_genzoo.images import pictures
 from keras_genzoo.presets import folders
 from keras_genzoo.recipes import Recipe
@@ -55,9 +55,14 @@ def train(
         ValueError: If the run folder holds the run of another recipe, or the recipe, the data or the strategy
             do not suit; nothing is written then.
         FloatingPointError: If a loss is not finite.
-        keras_genzoo.callbacks.Interrupted: After Ctrl-C or SIGTERM, once the state is saved.
+        OSError: If a file cannot be written, for example since the disk is full; the last backup is kept.
+        BlockingIOError: If another process trains in the run folder.
+        keras_genzoo.callbacks.Interrupted: After Ctrl-C, SIGTERM or SIGHUP, once the state is saved.
     """
     output = Path(output)
+    if strategy == "multi_worker" and (worker := _worker()):
+        # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
+        output = output / f"worker-{worker}"
     _check_run_folder(recipe, output, resume)
     if deterministic:
         _make_deterministic()
@@ -67,23 +72,21 @@ def train(
                 raise ValueError(
                     "`strategy` 'multi_worker' trains generative models only: Keras' own step fails there."
                 )
-    with strategy_scope(strategy) as worker:
+    with strategy_scope(strategy):
         models_of_stages = make_models(recipe)
     # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
     for stage in recipe.stages:
         stage.source.load(data_dir)
-    if worker > 0:
-        # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
-        output = output / f"worker-{worker}"
-    output.mkdir(parents=True, exist_ok=True)
-    folders.write_json(output / "recipe.json", recipe.as_json())
-    recipe.save(output / "recipe.toml")
-    for number, stage in enumerate(recipe.stages[:-1], start=1):
-        folder, model = output / f"stage-{number}", models_of_stages.pop(0)
-        if not (folder / "preset").exists():
-            _train_stage(model, stage, folder, stage.epochs, data_dir, verbose)
-        _begin_with(models_of_stages[0], models.load(folder / "preset"))
-    return _train_stage(*models_of_stages, recipe, output, epochs or recipe.epochs, data_dir, verbose)
+    with disk.in_use(output):
+        disk.remove_unfinished_files(output)
+        folders.write_json(output / "recipe.json", recipe.as_json())
+        recipe.save(output / "recipe.toml")
+        for number, stage in enumerate(recipe.stages[:-1], start=1):
+            folder, model = output / f"stage-{number}", models_of_stages.pop(0)
+            if not (folder / "preset").exists():
+                _train_stage(model, stage, folder, stage.epochs, data_dir, verbose)
+            _begin_with(models_of_stages[0], models.load(folder / "preset"))
+        return _train_stage(*models_of_stages, recipe, output, epochs or recipe.epochs, data_dir, verbose)
 
 
 def _check_run_folder(recipe, output, resume):
@@ -185,7 +188,7 @@ def _all_images(source, data_dir):
 def write_preset(model, recipe, output, data_dir=None):
     """Writes `output/preset`: the trained model with its metadata, results and picture."""
     output = Path(output)
-    log = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    log = callbacks.JSONLines.read(output / "log.jsonl")
     seconds = statistics.median(line["seconds"] for line in log)
     metadata = {
         "name": recipe.name,
@@ -225,9 +228,9 @@ def write_preset(model, recipe, output, data_dir=None):
 
 @contextlib.contextmanager
 def strategy_scope(name):
-    """Context of the strategy `"none"`, `"mirrored"` or `"multi_worker"`; gives the worker's index."""
+    """Context of the strategy `"none"`, `"mirrored"` or `"multi_worker"`."""
     if name == "none":
-        yield 0
+        yield
         return
     if name not in ("mirrored", "multi_worker"):
         raise ValueError(f"`strategy` must be 'none', 'mirrored' or 'multi_worker'. Received: {name!r}")
@@ -236,12 +239,16 @@ def strategy_scope(name):
     import tensorflow as tf
 
     if name == "mirrored":
-        strategy, worker = tf.distribute.MirroredStrategy(), 0
+        strategy = tf.distribute.MirroredStrategy()
     else:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        worker = strategy.cluster_resolver.task_id or 0
     with strategy.scope():
-        yield worker
+        yield
+
+
+def _worker():
+    """The index of this worker, as `MultiWorkerMirroredStrategy` reads it."""
+    return json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {}).get("index", 0)
 
 
 def _make_deterministic():

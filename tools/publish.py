@@ -17,7 +17,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from keras_genzoo import metrics, models, presets
+from keras_genzoo import disk, metrics, models, presets
 from keras_genzoo.presets import card, folders, registry
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
 from keras_genzoo.presets.resolution import checkpoints_folder
@@ -81,7 +81,7 @@ def write_card(folder):
         return [f"{folder.name}: {mismatch} Save the preset again."]
     metadata["files"] = folders.fingerprints(folder)
     folders.write_json(folder / METADATA, metadata)
-    folders.write_text(folder / CARD, card.render(metadata))
+    disk.write_text(folder / CARD, card.render(metadata))
     return []
 
 
@@ -97,11 +97,11 @@ def update(folder, data_dir=None):
         return [f"{folder.name}: neither {metadata['recipe']} nor {METADATA} has an `evaluation`."]
     results = metrics.evaluate(models.load(folder), **metadata["evaluation"], data_dir=data_dir)
     metadata["results"] = folders.json_safe(results)
-    with folders.temporary_sibling(folder, hint="Make the checkpoints' folder writable.") as fresh:
+    with disk.unfinished_folder(folder, hint="Make the checkpoints' folder writable.") as fresh:
         shutil.copytree(folder, fresh, dirs_exist_ok=True)
         folders.write_json(fresh / METADATA, metadata)
-        folders.write_text(fresh / CARD, card.render(metadata))
-        folders.replace(folder, fresh)
+        disk.write_text(fresh / CARD, card.render(metadata))
+        disk.replace_folder(folder, fresh)
     return []
 
 

@@ -184,6 +184,10 @@ def strategy_scope(model):
     return contextlib.nullcontext()
 
 
+def gather_from_workers(model, numbers):
+    return [numbers]
+
+
 def graph_function(function):
     """See `tensorflow_backend.graph_function`: exports are written by a process with TensorFlow."""
     return function

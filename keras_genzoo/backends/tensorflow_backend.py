@@ -202,6 +202,30 @@ def strategy_scope(model):
     return model.distribute_strategy.scope()
 
 
+def gather_from_workers(model, numbers):
+    """The lists of natural numbers that the workers of a model's strategy give, one per worker, in their order."""
+    strategy = model.distribute_strategy
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return [numbers]
+    own = tf.constant([len(numbers), *numbers], "int64")
+    # Of equal length for all; what fills it up is cut off by the number in front.
+    own = tf.pad(own, [[0, _MOST_GATHERED + 1 - len(own)]])
+
+    @tf.function
+    def gather():
+        context = tf.distribute.get_replica_context()
+        return context.all_gather(own[None], axis=0)
+
+    gathered = strategy.experimental_local_results(strategy.run(gather))[0].numpy()
+    num_workers = strategy.cluster_resolver.cluster_spec().num_tasks("worker")
+    first_replicas = gathered[:: len(gathered) // num_workers]
+    return [row[1 : 1 + row[0]].tolist() for row in first_replicas]
+
+
+# The longest list that `gather_from_workers` takes.
+_MOST_GATHERED = 16
+
+
 def fold_in_replica(seed):
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:

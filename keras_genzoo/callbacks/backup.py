@@ -1,15 +1,22 @@
 """A backup from which a killed run goes on as if nothing had happened."""
 
-import os
+import hashlib
 import re
 import signal
 import threading
+import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from keras_genzoo import arguments
+from keras_genzoo import arguments, backends, disk
+
+# How many of the newest backups are kept: where one is damaged, or another worker has not written it, the one before.
+GENERATIONS = 2
+_NAME = re.compile(r"step-(\d{8,})-([0-9a-f]{64})\.weights\.h5")
+# The signals that ask a process to end: Ctrl-C, a scheduler, a terminal that is closed.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Interrupted(Exception):
@@ -27,13 +34,18 @@ class Interrupted(Exception):
 class Backup(keras.callbacks.Callback):
     """Saves everything a run needs to go on: networks, averages, optimizers, noise, and the position.
 
-    One file, `step-00001234.weights.h5`, replaced as a whole. A run that is killed and started again by `fit`
-    ends with the weights of one that was never stopped, given data that begin at a step
-    (`keras_genzoo.datasets.load(..., initial_step=step)`). `keras.callbacks.BackupAndRestore` knows neither the
-    position in the epoch nor the order of the data.
+    A run that is killed and started again by `fit` ends with the weights of one that was never stopped, given
+    data that begin at a step (`keras_genzoo.datasets.load(..., initial_step=step)`).
+    `keras.callbacks.BackupAndRestore` knows neither the position in the epoch nor the order of the data.
 
-    Ctrl-C and SIGTERM are answered after the running step, or after the other callbacks at the end of an
+    A backup is one file, `step-00001234-SHA256.weights.h5`, synced and moved in place as a whole. Its name holds
+    the SHA-256 of its content, which is compared before anything is restored. The two newest are kept: where one
+    is damaged a warning names it, and the run goes on from the other.
+
+    Ctrl-C, SIGTERM and SIGHUP are answered after the running step, or after the other callbacks at the end of an
     epoch: the state is saved, then `Interrupted` raised. A loss that is not finite is never saved.
+
+    The workers of a `MultiWorkerMirroredStrategy` agree on the newest step of which all hold a backup.
 
     Args:
         directory: String or path of the folder, which is created. Each process of a multi-worker run needs a
@@ -74,8 +86,10 @@ class Backup(keras.callbacks.Callback):
             **kwargs: As for `model.fit`.
 
         Raises:
-            Interrupted: After Ctrl-C or SIGTERM, once the state is saved.
+            Interrupted: After Ctrl-C, SIGTERM or SIGHUP, once the state is saved.
             FloatingPointError: If a loss is not finite.
+            ValueError: As for `restore`.
+            OSError: If a backup cannot be written. The backups before it are kept.
         """
         self.restore(model)
         try:
@@ -97,23 +111,37 @@ class Backup(keras.callbacks.Callback):
             self._restore_handlers()
 
     def restore(self, model):
-        """Loads the newest backup into a compiled model.
+        """Loads the newest intact backup into a compiled model.
 
         Returns:
             Int, number of steps that the model has been trained; 0 where there is no backup.
+
+        Raises:
+            ValueError: If there are backups and none is intact, or if the workers of a run hold no common step.
         """
-        for unfinished in self.directory.glob("unfinished-*.weights.h5"):
-            unfinished.unlink()
-        file = self._newest()
-        self.step = self._saved_step = 0 if file is None else _step_of(file)
-        if file is not None:
-            model.load_weights(file)
+        if self.directory.is_dir():
+            disk.remove_unfinished_files(self.directory)
+        intact = {step: file for step, file in self._backups() if _is_intact(file)}
+        # Where no backup has been removed yet, the run can begin again as well.
+        held = [*intact, *[0] * (len(self._backups()) < GENERATIONS)]
+        if not held:
+            raise ValueError(
+                f"None of the backups in {str(self.directory)!r} is intact: the run cannot go on. Copy them again "
+                "from where they were kept, or begin again in another folder."
+            )
+        self.step = self._saved_step = agreed_step(backends.gather_from_workers(model, held))
+        if self.step:
+            model.load_weights(intact[self.step])
+        for step, file in self._backups():
+            # What another worker does not hold, and what is damaged, is trained again.
+            if step > self.step:
+                file.unlink()
         return self.step
 
     def on_train_begin(self, logs=None):
         # Python answers signals in the main thread only.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _SIGNALS:
                 self._previous_handlers[number] = signal.signal(number, self._remember_signal)
 
     def on_train_end(self, logs=None):
@@ -165,18 +193,60 @@ class Backup(keras.callbacks.Callback):
 
     def _save(self):
         self.directory.mkdir(parents=True, exist_ok=True)
-        target = self.directory / f"step-{self.step:08d}.weights.h5"
-        temporary = self.directory / f"unfinished-{os.getpid()}.weights.h5"
-        previous = self._newest()
-        self.model.save_weights(temporary, overwrite=True)
-        os.replace(temporary, target)
-        if previous not in (None, target):
-            previous.unlink()
+        # Keras asks for this suffix.
+        temporary = self.directory / f"{disk.UNFINISHED}{self.step}.weights.h5"
+        try:
+            with disk.no_room_told(self.directory):
+                self.model.save_weights(temporary, overwrite=True)
+                target = self.directory / f"step-{self.step:08d}-{_sha256(temporary)}.weights.h5"
+                disk.move(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        earlier = [file for step, file in self._backups() if step < self.step]
+        for _, file in self._backups():
+            if file != target and file not in earlier[: GENERATIONS - 1]:
+                file.unlink()
         self._saved_step = self.step
 
-    def _newest(self):
-        return max(self.directory.glob("step-*.weights.h5"), default=None)
+    def _backups(self):
+        """Pairs of step and file, the newest first."""
+        names = [(_NAME.fullmatch(file.name), file) for file in self.directory.glob("step-*.weights.h5")]
+        return sorted(((int(match[1]), file) for match, file in names if match), reverse=True)
 
 
-def _step_of(file):
-    return int(re.fullmatch(r"step-(\d+)\.weights\.h5", file.name)[1])
+def agreed_step(held_by_workers):
+    """The newest step of which all workers hold a backup.
+
+    Args:
+        held_by_workers: List of the lists of steps, one per worker; 0 stands for the start.
+
+    Raises:
+        ValueError: If there is no common step.
+    """
+    common = set.intersection(*map(set, held_by_workers))
+    if not common:
+        held = "; ".join(
+            f"worker {worker}: {', '.join(map(str, sorted(steps)))}"
+            for worker, steps in enumerate(held_by_workers)
+        )
+        raise ValueError(
+            f"The workers hold no backup of a common step ({held}). Copy the missing files to the worker that lacks "
+            "them, or begin again in another folder."
+        )
+    return max(common)
+
+
+def _is_intact(file):
+    if _sha256(file) == _NAME.fullmatch(file.name)[2]:
+        return True
+    warnings.warn(
+        f"The backup {str(file)!r} is damaged: its SHA-256 is not the one in its name. The one before is used.",
+        stacklevel=4,
+    )
+    return False
+
+
+def _sha256(file):
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import os
 import time
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import metrics
+from keras_genzoo import disk, metrics
 from keras_genzoo.images import pictures
 from keras_genzoo.presets import folders
 
@@ -135,7 +136,8 @@ class KeepBest(keras.callbacks.Callback):
 class JSONLines(keras.callbacks.Callback):
     """Appends one JSON line per epoch to a file: the epoch, its seconds (this callback last), and the logs.
 
-    Lines of epochs that a resumed run trains again are dropped first.
+    Lines of epochs that a resumed run trains again are dropped first, and so is a line that a killed process, or
+    a full disk, left unfinished.
 
     Args:
         path: String or path of the file.
@@ -145,15 +147,23 @@ class JSONLines(keras.callbacks.Callback):
         super().__init__()
         self.path = Path(path)
 
+    @staticmethod
+    def read(path):
+        """Returns the lines of a file as a list of dictionaries, without an unfinished one at its end."""
+        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()
         if self.path.exists():
-            lines = self.path.read_text().splitlines(keepends=True)
-            self.path.write_text("".join(line for line in lines if json.loads(line)["epoch"] <= epoch))
+            kept = [line for line in self.read(self.path) if line["epoch"] <= epoch]
+            disk.write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = round(time.monotonic() - self._started, 2)
         values = {name: float(np.mean(value)) for name, value in (logs or {}).items()}
-        with self.path.open("a") as file:
-            line = folders.json_safe({"epoch": epoch + 1, "seconds": seconds, **values})
+        line = folders.json_safe({"epoch": epoch + 1, "seconds": seconds, **values})
+        with disk.no_room_told(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from keras_genzoo import disk
 from keras_genzoo.images import pixels
 
 # What is taken for a picture in a folder. Pillow reads more, of files that are named.
@@ -178,10 +179,9 @@ def write(image, path):
             f"`image` must have the shape (height, width, 1 or 3) or (height, width). Received: {image.shape}"
         )
     format, options = _FORMATS[Path(path).suffix.lower()]
-    with _replaced_when_complete(path) as temporary, temporary.open("wb") as file:
-        Image.fromarray(image).save(file, format=format, **options)
-        file.flush()
-        os.fsync(file.fileno())
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with disk.written(path) as temporary:
+        Image.fromarray(image).save(temporary, format=format, **options)
 
 
 def check_writable(path):
@@ -267,16 +267,3 @@ def _scaled(picture, size, crop):
         left, top = (picture.width - columns) // 2, (picture.height - rows) // 2
         picture = picture.crop((left, top, left + columns, top + rows))
     return picture.resize((width, height), Image.Resampling.BILINEAR)
-
-
-@contextlib.contextmanager
-def _replaced_when_complete(path):
-    """Gives a temporary path beside `path`, and moves what was written there to `path` if all went well."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,9 +11,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike
 
-from keras_genzoo import models, presets
+from keras_genzoo import disk, models, presets
 from keras_genzoo.images import pixels
-from keras_genzoo.presets import folders
 from keras_genzoo.presets.folders import WEIGHTS, fingerprint
 from keras_genzoo.presets.resolution import cache_folder
 
@@ -314,7 +313,7 @@ def _downloaded() -> Path:
     folder = cache_folder() / "inception"
     if (folder / SAVED_MODEL).is_file():
         return folder
-    with folders.temporary_sibling(folder, "Set KERAS_HOME to a folder that can be written.") as fresh:
+    with disk.unfinished_folder(folder, "Set KERAS_HOME to a folder that can be written.") as fresh:
         try:
             archive = {"extract": True, "archive_format": "tar"}
             keras.utils.get_file("inception", INCEPTION_URL, cache_dir=str(fresh), cache_subdir="", **archive)
@@ -326,5 +325,5 @@ def _downloaded() -> Path:
                 f"Could not download {INCEPTION_URL}: {error}. On a machine without a network set "
                 "KERAS_GENZOO_INCEPTION to the folder of a copy of that SavedModel."
             ) from error
-        folders.replace(folder, fresh / "inception")
+        disk.replace_folder(folder, fresh / "inception")
     return folder

@@ -1,15 +1,13 @@
-"""The folder of a preset: its files, their hashes, and how it is put in place complete or not at all."""
+"""The folder of a preset: its files and their hashes."""
 
-import contextlib
 import hashlib
 import json
 import math
-import os
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from keras_genzoo import disk
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
@@ -57,37 +55,6 @@ def fingerprint(path: Path) -> dict:
         return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "size": path.stat().st_size}
 
 
-@contextlib.contextmanager
-def temporary_sibling(target: Path, hint: str) -> Iterator[Path]:
-    """Yields an empty folder beside `target`, on the same disk so that a rename can move it there.
-
-    Whatever is still in it when the block ends, well or not, is deleted. An error says `hint`.
-    """
-    folder = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise OSError(f"Cannot write the folder {target}: {error}. {hint}") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def replace(target: Path, fresh: Path) -> None:
-    """Moves the complete folder `fresh` to `target`; what was there comes back if that fails."""
-    retired = fresh.with_name(f"{fresh.name}-retired")
-    if target.exists():
-        os.replace(target, retired)
-    try:
-        os.replace(fresh, target)
-    except OSError:
-        if retired.exists():
-            os.replace(retired, target)
-        raise
-    shutil.rmtree(retired, ignore_errors=True)
-
-
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -102,9 +69,4 @@ def json_safe(content: Any) -> Any:
 
 
 def write_json(path, content):
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path, text):
-    # One line ending on every system: the files are hashed.
-    path.write_text(text, encoding="utf-8", newline="\n")
+    disk.write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 import keras
 import numpy as np
 
+from keras_genzoo import disk
 from keras_genzoo._version import __version__
 from keras_genzoo.presets import card, folders
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
@@ -157,7 +158,7 @@ class PresetModel:
         config = _config(self)
         networks = _Networks(self.preset_networks)
 
-        with folders.temporary_sibling(target, hint="Pass a `path` that can be written.") as folder:
+        with disk.unfinished_folder(target, hint="Pass a `path` that can be written.") as folder:
             folders.write_json(folder / CONFIG, config)
             networks.save_weights(folder / WEIGHTS)
             if samples is not None:
@@ -171,8 +172,8 @@ class PresetModel:
                 "files": folders.fingerprints(folder),
             }
             folders.write_json(folder / METADATA, metadata)
-            folders.write_text(folder / CARD, card.render(metadata))
-            folders.replace(target, folder)
+            disk.write_text(folder / CARD, card.render(metadata))
+            disk.replace_folder(target, folder)
 
 
 class _Networks(keras.Model):

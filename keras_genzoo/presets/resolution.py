@@ -4,6 +4,7 @@ import os
 import urllib.parse
 from pathlib import Path
 
+from keras_genzoo import disk
 from keras_genzoo.presets import folders, registry
 from keras_genzoo.presets.folders import CONFIG, LOADED, METADATA, WEIGHTS
 
@@ -118,7 +119,7 @@ def _download(name, files, base_url, folder):
     import keras
 
     hint = "Set KERAS_HOME to a folder that can be written."
-    with folders.temporary_sibling(folder, hint) as fresh:
+    with disk.unfinished_folder(folder, hint) as fresh:
         for filename in LOADED:
             url = f"{base_url.rstrip('/')}/{urllib.parse.quote(name)}/{filename}"
             try:
@@ -139,5 +140,5 @@ def _download(name, files, base_url, folder):
         except OSError:
             # Either the damaged copy is in the way, or the intact one of a process that was faster.
             if folders.mismatch(folder, files):
-                folders.replace(folder, fresh)
+                disk.replace_folder(folder, fresh)
     return folder
