@@ -21,6 +21,14 @@ class BuiltByConstructor:
         pass
 
 
+def build_for_training(model, x, y):
+    """Builds loss, metrics and optimizer of a compiled model, given a symbolic batch.
+
+    `Trainer._symbolic_build` is assumed to build what is not yet built, and to need no more than shapes and dtypes.
+    """
+    model._symbolic_build(data_batch=(x, y))
+
+
 def layers_of(layer):
     """List of a layer or model itself and of all layers in it, at any depth.
 

@@ -7,6 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_genzoo import backends, modalities
+from keras_genzoo.backends import keras_private
 from keras_genzoo.images import pixels
 from keras_genzoo.layers import Dropout
 from keras_genzoo.models.zoo_model import ZooModel
@@ -84,8 +85,10 @@ class Classifier(ZooModel):
                 metrics=list(metrics),
                 **kwargs,
             )
-            # Built now: an optimizer first built in `fit` has no state to resume into.
-            self.optimizer.build(self.trainable_variables)
+            # Now, since `fit` does not: an optimizer has a state to resume into, and metrics work under a strategy.
+            keras_private.build_for_training(
+                self, keras.KerasTensor((None, *self.image_shape)), keras.KerasTensor((None,), "int32")
+            )
 
     def compile_from_config(self, config):
         # Keras compiles no model with a `compile` of its own.

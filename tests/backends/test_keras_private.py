@@ -88,6 +88,15 @@ def test_the_trainer_calls_the_hook_and_goes_on_without_it(monkeypatch):
     assert (model.get_weights()[0] != before[0]).all()
 
 
+@assumption_of(keras_private.build_for_training)
+def test_optimizer_and_metrics_are_built_from_shapes():
+    model = Regression()
+    model.compile("adam", "mse", metrics=["mae"])
+    keras_private.build_for_training(model, keras.KerasTensor((None, 1)), keras.KerasTensor((None, 1)))
+    assert model.optimizer.built and model._compile_metrics.built
+    assert [variable.path for variable in model.metrics_variables]
+
+
 @assumption_of(keras_private.layers_of)
 def test_layers_of_any_depth_once_each():
     shared = keras.layers.Dense(2, name="shared")
