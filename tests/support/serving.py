@@ -14,7 +14,7 @@ def inputs_of(model, specs):
 
 def _drawn(model, name, spec):
     if name == "images":
-        height, width = (side or 16 for side in spec.shape[1:3])
+        height, width = (side or 32 for side in spec.shape[1:3])
         images = toy_images(3, (height, width, spec.shape[-1]), seed=4)
         return pixels.to_uint8(images) if spec.dtype == "uint8" else images
     if name == "latents":
