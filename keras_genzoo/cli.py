@@ -258,6 +258,10 @@ def _train(options):
     except callbacks.Interrupted as interruption:
         print(f"{interruption} Go on with:\n  {_resume_command(options, output)}")
         return 130
+    except callbacks.WorkerLost as lost:
+        print(f"genzoo train: {lost}", file=sys.stderr)
+        print(f"Go on, on every machine, with:\n  {_resume_command(options, output)}")
+        return 1
     except OSError as error:
         if disk.is_full(error):
             print(f"Once there is room, go on with:\n  {_resume_command(options, output)}")

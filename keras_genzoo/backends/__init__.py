@@ -8,7 +8,8 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
 - `apply_gradients`: an optimizer's update, loss scaling included.
 - `batch_normalization`, `instance_normalization`, `fused_adam`: the fused kernel where the backend has one.
 - `graph_function`, `checked_below`: what an exported signature is made of.
-- `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `SeedGenerator`: data parallel training.
+- `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `LOST_WORKER`, `SeedGenerator`: data
+  parallel training.
 - `Compiled`: a function of tensors, compiled for inference on arrays.
 - `JointOptimizer`: several optimizers seen as one.
 """
@@ -38,6 +39,7 @@ num_replicas = _backend.num_replicas
 num_replicas_of = _backend.num_replicas_of
 strategy_scope = _backend.strategy_scope
 gather_from_workers = _backend.gather_from_workers
+LOST_WORKER = _backend.LOST_WORKER
 graph_function = _backend.graph_function
 checked_below = _backend.checked_below
 state_kept = _backend.state_kept

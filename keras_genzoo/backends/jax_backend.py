@@ -188,6 +188,9 @@ def gather_from_workers(model, numbers):
     return [numbers]
 
 
+LOST_WORKER = ()
+
+
 def graph_function(function):
     """See `tensorflow_backend.graph_function`: exports are written by a process with TensorFlow."""
     return function

@@ -222,6 +222,9 @@ def gather_from_workers(model, numbers):
     return [row[1 : 1 + row[0]].tolist() for row in first_replicas]
 
 
+# The errors of a step whose other workers are gone.
+LOST_WORKER = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
+
 # The longest list that `gather_from_workers` takes.
 _MOST_GATHERED = 16
 

@@ -1,6 +1,6 @@
 """Callbacks for `fit`: grids of images, measures, logs, the best model so far, health, and backups that resume."""
 
-from keras_genzoo.callbacks.backup import Backup, Interrupted
+from keras_genzoo.callbacks.backup import Backup, Interrupted, WorkerLost
 from keras_genzoo.callbacks.health import TrainingHealth
 from keras_genzoo.callbacks.monitoring import Evaluate, JSONLines, KeepBest, SampleGrid
 
@@ -12,4 +12,5 @@ __all__ = [
     "KeepBest",
     "SampleGrid",
     "TrainingHealth",
+    "WorkerLost",
 ]

@@ -31,6 +31,20 @@ class Interrupted(Exception):
         self.step = step
 
 
+class WorkerLost(Exception):
+    """Raised by `Backup.fit` where another worker has ended, so that no further step can be taken.
+
+    Attributes:
+        step: Int, the step of this worker's newest backup.
+    """
+
+    def __init__(self, step):
+        super().__init__(
+            f"Another worker of this run has ended. The backup of step {step} is kept: start all workers again."
+        )
+        self.step = step
+
+
 class Backup(keras.callbacks.Callback):
     """Saves everything a run needs to go on: networks, averages, optimizers, noise, and the position.
 
@@ -90,6 +104,7 @@ class Backup(keras.callbacks.Callback):
             FloatingPointError: If a loss is not finite.
             ValueError: As for `restore`.
             OSError: If a backup cannot be written. The backups before it are kept.
+            WorkerLost: If another worker of the run has ended.
         """
         self.restore(model)
         try:
@@ -106,6 +121,8 @@ class Backup(keras.callbacks.Callback):
                 )
                 if model.stop_training:
                     return
+        except backends.LOST_WORKER as error:
+            raise WorkerLost(self._saved_step) from error
         finally:
             # A `model.fit` that fails does not come to `on_train_end`.
             self._restore_handlers()

@@ -14,6 +14,7 @@ from tests.support.replicas import (
     check_two_workers,
     give_latents,
     run_as_two_workers,
+    start_two_workers,
     two_logical_devices,
 )
 from tests.support.resume import check_resume
@@ -51,6 +52,7 @@ __all__ = [
     "run_as_two_workers",
     "sample",
     "start_process",
+    "start_two_workers",
     "state_of",
     "to_numpy",
     "toy_data",

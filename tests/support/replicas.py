@@ -115,17 +115,23 @@ def check_two_workers(make_model, data, steps=3):
 
 def run_as_two_workers(function, *arguments, **keywords):
     """Calls a function in two processes that are the workers of one cluster; returns what each returns."""
+    workers = start_two_workers(function, *arguments, **keywords)
+    try:
+        return [finish(worker) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def start_two_workers(function, *arguments, **keywords):
+    """As `run_as_two_workers`, without waiting: returns the processes."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(2)]}
     workers = []
     for index in range(2):
         task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
         environment = {"TF_CONFIG": json.dumps(task), "no_proxy": "127.0.0.1", "CUDA_VISIBLE_DEVICES": "-1"}
         workers.append(start_process(function, *arguments, environment=environment, **keywords))
-    try:
-        return [finish(worker) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
+    return workers
 
 
 def _train_as_worker(make_model, data, steps):

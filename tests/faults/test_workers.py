@@ -1,0 +1,69 @@
+"""A run of several workers that loses one goes on to the weights of a run that lost none."""
+
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from keras_genzoo import callbacks
+from tests import support
+from tests.faults.toy_runs import RECIPE, train_and_fall, weights_of_preset
+
+pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The weights that the chief ends with when nothing happens."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    _run(folder)
+    return weights_of_preset(folder / "run" / "preset")
+
+
+def _run(folder, stop=None, worker=None, **arguments):
+    """Trains on two workers, one of which may get a signal after a step; returns what each ends with."""
+    (folder / "recipe.toml").write_text(RECIPE)
+    processes = support.start_two_workers(
+        train_and_fall,
+        folder / "recipe.toml",
+        folder / "run",
+        stops=[stop if index == worker else None for index in range(2)],
+        strategy="multi_worker",
+        **arguments,
+    )
+    try:
+        if stop is None:
+            return [support.finish(process) for process in processes]
+        fallen, other = processes[worker], processes[1 - worker]
+        fallen.join(120)
+        ended = time.monotonic()
+        answers = [support.finish(other)]
+        assert time.monotonic() - ended < 30
+        return answers
+    finally:
+        for process in processes:
+            process.kill()
+
+
+@pytest.mark.parametrize("worker", [0, 1], ids=["chief", "worker"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_a_lost_worker_ends_the_other_and_both_go_on(tmp_path, undisturbed, number, worker):
+    # The backups are of the steps 5, 10, 12 and 17.
+    (outcome,) = _run(tmp_path, stop=(18, number), worker=worker)
+    assert outcome == (callbacks.WorkerLost.__name__, 17)
+    _run(tmp_path, resume=True)
+    resumed = weights_of_preset(tmp_path / "run" / "preset")
+    assert resumed.keys() == undisturbed.keys()
+    for name, value in undisturbed.items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+
+
+def test_workers_without_a_common_backup_are_refused(tmp_path):
+    _run(tmp_path, stop=(18, signal.SIGKILL), worker=1)
+    for file in (tmp_path / "run" / "worker-1" / "backup").iterdir():
+        file.unlink()
+    outcomes = _run(tmp_path, resume=True)
+    for name, message in outcomes:
+        assert name == "ValueError"
+        assert "no backup of a common step (worker 0: 12, 17; worker 1: 0)" in message

@@ -1,0 +1,68 @@
+"""A small run, for processes that are killed, starved and started again."""
+
+import os
+
+import h5py
+
+from keras_genzoo import callbacks, recipes, training
+from tests.support import toy_dataset
+
+# 12 steps per epoch.
+RECIPE = """
+name = "toy_gan"
+description = "A GAN of the test."
+license = "none"
+epochs = 2
+seed = 1
+
+[model]
+class = "GAN"
+image_shape = [28, 28, 1]
+width = 4
+average_decay = 0.9
+seed = 1
+
+[data]
+name = "mnist"
+batch_size = 8
+"""
+
+
+def train_and_fall(recipe_file, output, stop=None, stops=None, **arguments):
+    """Trains by a recipe on the stand-in of MNIST, with a backup every five steps.
+
+    Args:
+        recipe_file, output, **arguments: As for `training.train`.
+        stop: Pair of a step and the signal that the process sends itself after it, or None.
+        stops: List of such pairs, one for each worker.
+
+    Returns:
+        Pair of the name of the class of the exception that ended the run, and its `step` or message; or None.
+    """
+    toy_dataset.install()
+    if stops is not None:
+        stop = stops[training._worker()]
+    backup = callbacks.Backup
+    backup.__init__.__defaults__ = (5,)
+    after_step = backup.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        after_step(self, batch, logs)
+        if stop and self.step == stop[0]:
+            os.kill(os.getpid(), stop[1])
+
+    backup.on_train_batch_end = on_train_batch_end
+    try:
+        training.train(recipes.Recipe.load(recipe_file), output, verbose=0, deterministic=True, **arguments)
+    except Exception as error:
+        return type(error).__name__, getattr(error, "step", str(error))
+
+
+def weights_of_preset(preset):
+    """Dict of the arrays in a preset's file of weights, by path."""
+    values = {}
+    with h5py.File(preset / "model.weights.h5") as file:
+        file.visititems(
+            lambda name, item: values.update({name: item[()]}) if hasattr(item, "dtype") else None
+        )
+    return values
