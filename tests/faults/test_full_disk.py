@@ -1,0 +1,63 @@
+"""A full disk ends a run with a clear message and loses nothing: with more room it goes on to the same weights."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+from tests import support
+from tests.faults.toy_runs import RECIPE, train_and_fall, weights_of_preset
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Function that gives a folder as many KiB of room, and the folder."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small file system cannot be mounted: that needs root on Linux")
+
+    def resize(kib):
+        subprocess.run(["mount", "-o", f"remount,size={kib}k", folder], check=True)
+
+    yield resize, folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Pair of the KiB that a run takes in all, and its final weights."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "recipe.toml").write_text(RECIPE)
+    assert support.fresh_process(train_and_fall, folder / "recipe.toml", folder / "run") is None
+    size = sum(path.stat().st_size for path in (folder / "run").rglob("*"))
+    return size // 1024, weights_of_preset(folder / "run" / "preset")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95])
+def test_a_run_goes_on_once_there_is_room(tmp_path, disk, undisturbed, share):
+    """Whatever was being written when the room ended: recipe, backup, log, grid or preset."""
+    resize, folder = disk
+    size, expected = undisturbed
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    resize(max(4, int(share * size)))
+    name, message = support.fresh_process(train_and_fall, tmp_path / "recipe.toml", folder / "run")
+    assert name == "OSError" and "No space left on the disk" in message and str(folder) in message
+    # A resume without room ends in the same way, and spoils nothing.
+    again = support.fresh_process(train_and_fall, tmp_path / "recipe.toml", folder / "run", resume=True)
+    assert again[0] == "OSError" and "No space left on the disk" in again[1]
+
+    resize(4 * size)
+    assert (
+        support.fresh_process(train_and_fall, tmp_path / "recipe.toml", folder / "run", resume=True) is None
+    )
+    actual = weights_of_preset(folder / "run" / "preset")
+    for path, value in expected.items():
+        np.testing.assert_array_equal(actual[path], value, err_msg=path)
+    lines = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert not list((folder / "run").rglob(".unfinished-*")) and not list((folder / "run").rglob(".lock"))
