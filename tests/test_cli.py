@@ -18,20 +18,22 @@ from tests import support
 from tests.support import toy_dataset
 
 
-@pytest.fixture
-def toy_preset(tmp_path):
+@pytest.fixture(scope="module")
+def toy_preset(tmp_path_factory):
     """Folder of a tiny conditional GAN."""
+    folder = tmp_path_factory.mktemp("presets")
     gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, num_classes=4)
-    gan.save_to_preset(tmp_path / "toy", metadata={"evaluation": {"dataset": "mnist"}})
-    return str(tmp_path / "toy")
+    gan.save_to_preset(folder / "toy", metadata={"evaluation": {"dataset": "mnist"}})
+    return str(folder / "toy")
 
 
-@pytest.fixture
-def toy_translator(tmp_path):
+@pytest.fixture(scope="module")
+def toy_translator(tmp_path_factory):
     """Folder of a tiny CycleGAN of colour pictures; sides are multiples of 4."""
+    folder = tmp_path_factory.mktemp("presets")
     model = kg.models.CycleGAN(image_shape=(32, 32, 3), width=2, num_blocks=1)
-    model.save_to_preset(tmp_path / "translator")
-    return str(tmp_path / "translator")
+    model.save_to_preset(folder / "translator")
+    return str(folder / "translator")
 
 
 def save_picture(path, size=(16, 12), seed=0, mode="RGB", **arguments):
@@ -469,7 +471,7 @@ def test_bad_input_ends_with_one_line_and_status_1(
         "PICTURE": save_picture(tmp_path / "same" / "a.png"),
         "TWIN": save_picture(tmp_path / "twin" / "a.jpg"),
         "SAME": tmp_path / "same",
-        "EMPTY": tmp_path / "toy",
+        "EMPTY": toy_preset,
     }
     assert genzoo(*[folders.get(argument, argument) for argument in arguments]) == 1
     (line,) = capsys.readouterr().err.splitlines()

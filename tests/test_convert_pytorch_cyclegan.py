@@ -196,6 +196,7 @@ NETWORKS = {
 
 
 class TestNetworks:
+    @pytest.mark.slow_but("resnet_6blocks_instance", "unet_128_batch", "basic_batch", "basic_instance")
     @pytest.mark.parametrize("name", NETWORKS)
     def test_give_the_output_of_pytorch(self, tool, tmp_path, name):
         make, normalization, side = NETWORKS[name]

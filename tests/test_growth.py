@@ -104,6 +104,7 @@ class TestBatches:
         assert sizes == [8] + [4] * 3 + [2] * 4
         assert len(self._batches()) == self._schedule().num_steps == len(sizes)
 
+    @pytest.mark.slow_but("0", "7")
     @pytest.mark.parametrize("step", [0, 1, 2, 3, 7, 8, 11])
     def test_begin_at_any_step(self, step):
         """From any step on, the batches are those of the whole; the last phase goes on."""

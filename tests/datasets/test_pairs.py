@@ -144,6 +144,7 @@ class TestPairedFolder:
         for window in take(dataset, 5)[0][:, 0]:
             place_of(window, scaled)
 
+    @pytest.mark.slow_but("3")
     # 7 pairs in batches of 2 are 3 steps an epoch.
     @pytest.mark.parametrize("step", [1, 3, 8])
     def test_resumed_dataset_yields_the_same_pictures(self, tmp_path, step):
@@ -292,6 +293,7 @@ class TestUnpairedFolders:
         assert set(places[0]) == set(places[1]) == everywhere
         assert sum(a == b for a, b in zip(*places, strict=True)) < 20  # an eighth of 60 by chance
 
+    @pytest.mark.slow_but("5")
     @pytest.mark.parametrize("step", [2, 5])
     def test_resumes(self, folders, step):
         arguments = {"image_size": 4, "batch_size": 2, "augment": True, "channels": 1}

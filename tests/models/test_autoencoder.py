@@ -66,6 +66,7 @@ class TestAlgorithm:
             np.testing.assert_allclose(ours, wanted, atol=1e-5)
 
 
+@pytest.mark.slow_but("VAE")
 @every_family
 class TestTrainedModel:
     """What a user does with one: encode, decode, reconstruct, sample."""
@@ -152,6 +153,7 @@ class TestConstructor:
 
 
 class TestPrecision:
+    @pytest.mark.slow_but("VAE")
     @every_family
     def test_own_networks_with_bfloat16_outputs(self, family):
         keras.config.set_dtype_policy("mixed_bfloat16")

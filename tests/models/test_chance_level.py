@@ -39,6 +39,7 @@ def of_images(model):
     return model.discriminator_loss(IMAGES, IMAGES[::-1], None, True)
 
 
+@pytest.mark.slow_but("loss0-make_fading")
 @pytest.mark.parametrize("make_model", [make_msg_gan, make_fading])
 @pytest.mark.parametrize("loss", [losses.NonSaturating(), losses.Hinge(), losses.LeastSquares()])
 def test_a_drift_that_moves_the_least_leaves_no_level(loss, make_model):

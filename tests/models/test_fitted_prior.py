@@ -83,9 +83,9 @@ class TestGaussianMixture:
             layers.GaussianMixture(num_components, 2)
 
 
+@pytest.mark.slow_but("VAE")
 @every_family
 class TestSampling:
-    @pytest.mark.slow_but("VAE")
     def test_the_fitted_prior_is_the_default_where_there_is_one(self, family):
         model = make_autoencoder(family)
         standard = draw(model)
@@ -220,6 +220,7 @@ def _known_latents():
 
 
 class TestRefusals:
+    @pytest.mark.slow_but("VAE")
     @every_family
     def test_a_prior_that_is_not_there(self, family):
         model = make_autoencoder(family)

@@ -12,6 +12,7 @@ LATENTS = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
 
 
 class TestSizes:
+    @pytest.mark.slow_but("1-28", "3-64")
     @pytest.mark.parametrize("side", [8, 14, 16, 28, 32, 56, 64])
     @pytest.mark.parametrize("channels", [1, 3])
     def test_every_4_or_7_times_a_power_of_two(self, side, channels):

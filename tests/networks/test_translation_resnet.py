@@ -10,6 +10,7 @@ from tests import support
 
 
 class TestNumbers:
+    @pytest.mark.slow_but("arguments0-11378179")
     @pytest.mark.parametrize(
         ("arguments", "expected"),
         [
@@ -49,6 +50,7 @@ class TestNumbers:
 
 
 class TestGeometry:
+    @pytest.mark.slow_but("size0-batch", "size1-instance")
     @pytest.mark.parametrize("normalization", ["batch", "instance"])
     @pytest.mark.parametrize("size", [(16, 16), (20, 32), (64, 48)])
     def test_multiples_of_4(self, normalization, size):

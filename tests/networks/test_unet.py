@@ -21,6 +21,7 @@ def _part(network, *names):
 
 
 class TestNumbers:
+    @pytest.mark.slow_but("arguments0-54413955")
     @pytest.mark.parametrize(
         ("arguments", "expected"),
         [
@@ -83,6 +84,7 @@ class TestNumbers:
 
 
 class TestSizes:
+    @pytest.mark.slow_but("batch-32", "batch-256", "instance-128")
     @pytest.mark.parametrize("side", SIDES)
     @pytest.mark.parametrize("normalization", ["batch", "instance"])
     def test_the_side_of_the_image_fixes_the_levels(self, side, normalization):
