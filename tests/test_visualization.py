@@ -1,6 +1,7 @@
 """Grids of images and scattered points, in memory and as files."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,7 +113,7 @@ class TestSaveGrid:
         old = path.read_bytes()
 
         def write_half(picture, file, **arguments):
-            file.write(b"half")
+            Path(file).write_bytes(b"half")
             raise OSError("the disk is full")
 
         monkeypatch.setattr(Image.Image, "save", write_half)
@@ -220,7 +221,7 @@ class TestSaveScatter:
         old = path.read_bytes()
 
         def write_half(picture, file, **arguments):
-            file.write(b"half")
+            Path(file).write_bytes(b"half")
             raise OSError("the disk is full")
 
         monkeypatch.setattr(Image.Image, "save", write_half)

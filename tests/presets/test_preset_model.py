@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toy_presets import ToyGAN, ToyTranslator, make_toy_gan
 
-from keras_genzoo import presets
+from keras_genzoo import disk, presets
 from keras_genzoo.presets import card, folders
 from tests import support
 
@@ -128,7 +128,8 @@ def test_the_old_preset_survives_a_failed_overwrite(tmp_path, monkeypatch, faili
                 raise OSError("the disk is gone")
             rename(source, destination)
 
-        monkeypatch.setattr(folders.os, "replace", fail_once)
+        monkeypatch.setattr(disk, "_exchanged", lambda first, second: False)
+        monkeypatch.setattr(os, "replace", fail_once)
     with pytest.raises((ZeroDivisionError, OSError)):
         make_toy_gan(seed=1).save_to_preset(target, overwrite=True)
     assert content(target) == before
