@@ -6,8 +6,9 @@ test for each, which names the assumption where another version of Keras does ot
 
 import contextlib
 
+import keras
 from keras.src import backend
-from keras.src.backend.common import stateless_scope
+from keras.src.backend.common import global_state, stateless_scope
 
 
 class BuiltByConstructor:
@@ -29,6 +30,27 @@ def build_for_training(model, x, y):
     model._symbolic_build(data_batch=(x, y))
 
 
+@contextlib.contextmanager
+def variables_without_memory(notice):
+    """Inside, variables have a shape and no value; `notice` is called with each, and may raise.
+
+    A `keras.StatelessScope` gives no value to variables that are made in it, and appends them to the global list
+    `uninitialized_variables`, whose values the end of a later scope would make: it is assumed to be that list.
+    """
+    before = global_state.get_global_attribute("uninitialized_variables")
+
+    class Noticed(list):
+        def append(self, variable):
+            notice(variable)
+
+    global_state.set_global_attribute("uninitialized_variables", Noticed())
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        global_state.set_global_attribute("uninitialized_variables", before or [])
+
+
 def layers_of(layer):
     """List of a layer or model itself and of all layers in it, at any depth.
 
@@ -36,6 +58,14 @@ def layers_of(layer):
     the first level alone.
     """
     return layer._flatten_layers()
+
+
+def outputs_of(layer):
+    """List of the symbolic tensors that the calls of a layer in functional networks gave.
+
+    Each call is assumed to leave a node in `_inbound_nodes`; `Layer.output` is of layers that were called once.
+    """
+    return [output for node in layer._inbound_nodes for output in node.output_tensors]
 
 
 def remove_layer(model, layer):

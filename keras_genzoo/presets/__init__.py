@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from keras_genzoo.presets.folders import PresetError
 from keras_genzoo.presets.registry import describe, names
 from keras_genzoo.presets.resolution import metadata
 
 if TYPE_CHECKING:
     from keras_genzoo.presets.preset_model import PresetModel, load
 
-__all__ = ["PresetModel", "describe", "load", "metadata", "names"]
+__all__ = ["PresetError", "PresetModel", "describe", "load", "metadata", "names"]
 
 
 def __getattr__(name):

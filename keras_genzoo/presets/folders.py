@@ -1,9 +1,11 @@
 """The folder of a preset: its files and their hashes."""
 
+import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,26 @@ METADATA = "metadata.json"
 CARD = "README.md"
 SAMPLES = "samples.png"
 
+
+class PresetError(ValueError):
+    """A preset that cannot be used. The message names the preset, the file, and the reason."""
+
+
+@contextlib.contextmanager
+def reading(name: str | os.PathLike, file: Path) -> Iterator[None]:
+    """Inside, whatever fails becomes a `PresetError` that names the preset and the file."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise PresetError(f"The preset {str(name)!r} cannot be used. {file}: {reason}") from error
+
+
+MAX_JSON_BYTES = 2**24
+
 # What a model is loaded from, and so what is downloaded; the rest is for people.
 LOADED = (CONFIG, METADATA, WEIGHTS)
+FILES = {*LOADED, CARD, SAMPLES}
 
 
 def mismatch(folder: Path, files: dict[str, dict]) -> str | None:
@@ -56,6 +76,10 @@ def fingerprint(path: Path) -> dict:
 
 
 def read_json(path: Path) -> Any:
+    if (size := path.stat().st_size) > MAX_JSON_BYTES:
+        raise PresetError(
+            f"it has {size:,} bytes, and no such file of a preset has more than {MAX_JSON_BYTES:,}."
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -11,24 +11,28 @@ import numpy as np
 
 from keras_genzoo import disk
 from keras_genzoo._version import __version__
-from keras_genzoo.presets import card, folders
+from keras_genzoo.presets import card, folders, limits
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
 from keras_genzoo.presets.resolution import resolve
 
 
-def load(name_or_path: str | os.PathLike, load_weights: bool = True) -> "PresetModel":
+def load(
+    name_or_path: str | os.PathLike, load_weights: bool = True, max_bytes: int | None = None
+) -> "PresetModel":
     """Loads a preset of any model class.
 
     Args:
         name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or a
             folder written by `save_to_preset`.
         load_weights: Boolean. If `False`, the networks keep their random initial weights.
+        max_bytes: Integer, see `PresetModel.from_preset`.
 
     Returns:
         The model, an instance of the class that was saved.
 
     Raises:
-        ValueError: If the name is unknown, a file is damaged, or the class is not registered with Keras.
+        PresetError: If a file is damaged, or holds what no preset may hold.
+        ValueError: If the name is unknown.
         OSError: If the files are not on this machine and cannot be downloaded.
 
     Example:
@@ -37,7 +41,7 @@ def load(name_or_path: str | os.PathLike, load_weights: bool = True) -> "PresetM
     model = keras_genzoo.models.load("dcgan_fashion_mnist")
     ```
     """
-    return PresetModel.from_preset(name_or_path, load_weights)
+    return PresetModel.from_preset(name_or_path, load_weights, max_bytes)
 
 
 class PresetModel:
@@ -76,7 +80,9 @@ class PresetModel:
         """Called when `preset_networks` have got a preset's weights; may set networks that it leaves out."""
 
     @classmethod
-    def from_preset(cls, name_or_path: str | os.PathLike, load_weights: bool = True) -> Self:
+    def from_preset(
+        cls, name_or_path: str | os.PathLike, load_weights: bool = True, max_bytes: int | None = None
+    ) -> Self:
         """Loads a model from a preset, checking the hash of every file first.
 
         A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), then in
@@ -86,13 +92,17 @@ class PresetModel:
             name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or
                 a folder written by `save_to_preset`.
             load_weights: Boolean. If `False`, the networks keep their random initial weights.
+            max_bytes: Integer, the most that the float32 parameters, and the activations of one sample, may take.
+                A larger model is refused before it takes memory. Defaults to the environment variable
+                `KERAS_GENZOO_MAX_BYTES`, or 2**30.
 
         Returns:
             The model, not compiled.
 
         Raises:
-            ValueError: If the name is unknown, a file is damaged, the preset holds another class, or the
-                weights do not fit the networks.
+            PresetError: If a file is damaged, is too large, or does not hold what a preset of its class holds. It is
+                a `ValueError` that names the preset, the file and the reason.
+            ValueError: If the name is unknown, or the preset holds another class.
             OSError: If the files are not on this machine and cannot be downloaded.
 
         Example:
@@ -101,19 +111,24 @@ class PresetModel:
         gan = GAN.from_preset("dcgan_fashion_mnist")
         ```
         """
+        limit = limits.max_bytes(max_bytes)
         folder = resolve(name_or_path)
-        config = folders.read_json(folder / CONFIG)
-        saved_class = _registered_class(config, folder)
+        with folders.reading(name_or_path, folder / CONFIG):
+            config = folders.read_json(folder / CONFIG)
+            saved_class = _registered_class(config, folder)
         if not issubclass(saved_class, cls):
             name = str(name_or_path)
             raise ValueError(
                 f"`name_or_path` must name a preset of {cls.__name__}. Received: {name!r}, which holds a "
                 f"{saved_class.__name__}. Call `keras_genzoo.models.load({name!r})`."
             )
-        model = keras.saving.deserialize_keras_object(config)
+        with folders.reading(name_or_path, folder / CONFIG):
+            limits.check_size(config, limit)
+            model = keras.saving.deserialize_keras_object(config)
         if load_weights:
-            _load_weights(model, folder, config)
-            model.preset_weights_loaded()
+            with folders.reading(name_or_path, folder / WEIGHTS):
+                _load_weights(model, folder, config)
+                model.preset_weights_loaded()
         return model
 
     def save_to_preset(
@@ -247,16 +262,17 @@ def _load_weights(model, folder, config):
         # Keras skips weights that have no layer any more, so their number is compared first.
         if saved != built:
             raise ValueError(f"{METADATA} counts the parameters {saved}, the networks have {built}.")
+        limits.check_weights_file(folder / WEIGHTS, networks)
         networks.load_weights(folder / WEIGHTS)
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(
-            f"The weights in {folder / WEIGHTS} do not fit the networks of {type(model).__name__}. The "
-            f"preset was saved with keras_genzoo {config['keras_genzoo_version']}, this is {__version__}: "
-            f"load it with the version that saved it. {error}"
+            f"The weights do not fit the networks of {type(model).__name__}. The preset was saved with keras_genzoo "
+            f"{config['keras_genzoo_version']}, this is {__version__}: load it with the version that saved it. "
+            f"{error}"
         ) from error
     if broken := networks.not_finite():
         raise ValueError(
-            f"{len(broken)} of the weights in {folder / WEIGHTS} hold NaN or infinity, {broken[0]} the first. The "
+            f"{len(broken)} of the weights hold NaN or infinity, {broken[0]} the first. The "
             "training had diverged when they were saved: save a model of an earlier step "
             "(`keras_genzoo.callbacks.TrainingHealth` puts its weights back), or train again."
         )

@@ -2,11 +2,12 @@
 
 import os
 import urllib.parse
+import warnings
 from pathlib import Path
 
 from keras_genzoo import disk
 from keras_genzoo.presets import folders, registry
-from keras_genzoo.presets.folders import CONFIG, LOADED, METADATA, WEIGHTS
+from keras_genzoo.presets.folders import CONFIG, FILES, LOADED, METADATA, WEIGHTS, PresetError
 
 
 def resolve(name_or_path: str | os.PathLike) -> Path:
@@ -22,7 +23,8 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
         `pathlib.Path` of a folder in which every file that a model is loaded from is intact.
 
     Raises:
-        ValueError: If the name is unknown or a file is damaged.
+        PresetError: If a file is damaged.
+        ValueError: If the name is unknown.
         OSError: If the files are not on this machine and cannot be downloaded.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
@@ -30,16 +32,22 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
             f"`name_or_path` must be the name of a preset or the path of a folder. Received: {name_or_path!r}"
         )
     name, folder = str(name_or_path), Path(name_or_path)
-    if (folder / CONFIG).is_file():
+    is_released, bundled = name in registry.names(), checkpoints_folder() / name
+    if is_released and (folder / CONFIG).is_file() and folder.resolve() != bundled.resolve():
+        warnings.warn(
+            f"The folder {name!r} in the working directory is ignored: {name!r} is the name of a released preset. To "
+            f"load the folder, pass {'./' + name!r}.",
+            stacklevel=4,
+        )
+    elif (folder / CONFIG).is_file() and not is_released:
         return _verified_by_its_metadata(folder)
-    if folder.is_dir() and name not in registry.names():
+    if folder.is_dir() and not is_released:
         raise ValueError(f"`name_or_path` is a folder without {CONFIG}, not a preset. Received: {name!r}")
 
     files = registry.describe(name)["files"]
-    bundled = checkpoints_folder() / name
     if (bundled / CONFIG).is_file():
         if mismatch := folders.mismatch(bundled, files):
-            raise ValueError(
+            raise PresetError(
                 f"Preset {name!r}: {mismatch} Restore the folder, for example with `git checkout`."
             )
         return bundled
@@ -72,19 +80,21 @@ def checkpoints_folder() -> Path:
 
 def _verified_by_its_metadata(folder):
     if not (folder / METADATA).is_file():
-        raise ValueError(
+        raise PresetError(
             f"The folder {folder} has no {METADATA}, so its files cannot be verified. Copy the whole folder "
             "that `save_to_preset` wrote."
         )
     try:
         files = folders.read_json(folder / METADATA)["files"]
+        if strange := {*files} - FILES:
+            raise ValueError(f"it names {sorted(map(str, strange))}, which no preset holds")
         mismatch = folders.mismatch(folder, {name: files[name] for name in (CONFIG, WEIGHTS, *files)})
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
+    except Exception as error:
+        raise PresetError(
             f"{folder / METADATA} is damaged ({error!r}). Copy or save the preset again."
         ) from error
     if mismatch:
-        raise ValueError(f"{mismatch} Copy or save the preset again.")
+        raise PresetError(f"{mismatch} Copy or save the preset again.")
     return folder
 
 

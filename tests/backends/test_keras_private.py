@@ -110,6 +110,39 @@ def test_layers_of_any_depth_once_each():
     assert [id(layer) for layer in keras_private.layers_of(shared)] == [id(shared)]
 
 
+@assumption_of(keras_private.outputs_of)
+def test_outputs_of_a_layer_that_is_called_twice():
+    dense, inputs = keras.layers.Dense(2), keras.Input((3,))
+    outputs = [dense(inputs), dense(inputs)]
+    assert [id(output) for output in keras_private.outputs_of(dense)] == [id(output) for output in outputs]
+    assert keras_private.outputs_of(keras.layers.Dense(2)) == []
+
+
+@assumption_of(keras_private.variables_without_memory)
+def test_variables_without_memory_are_noticed_and_forgotten():
+    seen = []
+    with keras_private.variables_without_memory(seen.append):
+        network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        # 40 GB: nobody has that much to spare.
+        keras.layers.Dense(10**5).build((None, 10**5))
+    assert [tuple(variable.shape) for variable in seen[:2]] == [(3, 2), (2,)]
+    assert tuple(seen[2].shape) == (10**5, 10**5)
+    assert network.count_params() == 8
+    # The end of a later scope would give values to what is still to be initialized.
+    with keras.StatelessScope():
+        pass
+    assert seen[2]._value is None
+
+    def refuse(variable):
+        raise ValueError("too many")
+
+    with pytest.raises(ValueError, match="too many"), keras_private.variables_without_memory(refuse):
+        keras.layers.Dense(2).build((None, 3))
+    dense = keras.layers.Dense(2)
+    dense.build((None, 3))
+    assert dense.kernel._value is not None
+
+
 @assumption_of(keras_private.remove_layer)
 def test_a_removed_layer_is_neither_counted_nor_saved():
     model = Regression()
