@@ -10,7 +10,7 @@ import numpy as np
 
 VALUES = [
     None, True, False, -1, 0, 1, 2, 3.5, -0.5, 255, 10**4, 10**6, 10**9, 10**30, 1e308, float("nan"), float("inf"),
-    "x", "../canary", "GAN", "keras_genzoo>VAE", "__class__", [], [0], [8, 8], [10**5, 10**5, 3], [[[]]], {}, {"x": 1},
+    "x", "../canary", "GAN", "keras_genzoo>VAE", [], [0], [8, 8], [10**5, 10**5, 3], [[[]]], {}, {"x": 1},
     {"class_name": "Lambda", "module": "keras.layers", "config": {"function": "print"}},
     {"class_name": "Dense", "module": "keras.layers", "config": {"units": 10**8}},
     {"class_name": "system", "module": "os", "config": "true"},
