@@ -233,6 +233,11 @@ class Compiled:
         self._jitted = jax.jit(self._pure)
 
     def __call__(self, arrays, tensors, largest=None):
+        if not all(map(keras_private.has_value, self.variables)):
+            raise RuntimeError(
+                "The model is being trained: on JAX its weights have no values until the epoch ends. Call it in "
+                "`on_epoch_end` of a callback, or after `fit`."
+            )
         num = len(arrays[0])
         rows = 1 << (num - 1).bit_length()
         if largest is not None:

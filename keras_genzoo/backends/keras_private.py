@@ -77,6 +77,14 @@ def remove_layer(model, layer):
     model._tracker.untrack(layer)
 
 
+def has_value(variable):
+    """Whether a variable holds a value; on JAX those of a model have none while `fit` runs.
+
+    The JAX trainer is assumed to set `_value` to None where it takes the values out.
+    """
+    return variable._value is not None
+
+
 def seed_states(model):
     """List of the variables that hold the states of a model's seed generators.
 

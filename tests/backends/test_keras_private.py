@@ -155,6 +155,19 @@ def test_a_removed_layer_is_neither_counted_nor_saved():
     assert model.layers == [other]
 
 
+@assumption_of(keras_private.has_value)
+def test_variables_of_a_model_that_is_trained_on_jax_have_no_value():
+    seen = []
+    model = Regression()
+    model.compile("sgd", "mse")
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(keras_private.has_value(model.dense.kernel))
+    )
+    model.fit(*data(), batch_size=4, verbose=0, callbacks=[look])
+    assert seen == [keras.backend.backend() != "jax"]
+    assert keras_private.has_value(model.dense.kernel)
+
+
 @assumption_of(keras_private.seed_states)
 def test_seed_states_are_those_of_all_generators():
     model = keras.Sequential(

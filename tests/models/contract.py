@@ -518,13 +518,13 @@ class Contract(Asked):
         finally:
             tf.config.run_functions_eagerly(False)
 
-    @of_each_base
+    @costly
     def test_threads_get_what_they_would_one_after_the_other(self):
         expected = {num: answers(support.as_if_trained(self.family.make()), num) for num in (1, 3, 8)}
         # The first call, which compiles, is that of all of them.
         model = support.as_if_trained(self.family.make())
         nums = [1, 3, 8] * 8
-        with ThreadPoolExecutor(8) as threads:
+        with ThreadPoolExecutor(16) as threads:
             for num, given in zip(nums, threads.map(partial(answers, model), nums), strict=True):
                 assert_same_answers(given, expected[num], atol=1e-6)
 

@@ -1,5 +1,6 @@
 """What the compiled functions of a model follow beside its weights: sizes, levels, other networks, noise."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -9,7 +10,7 @@ from keras import ops
 
 from keras_genzoo import callbacks, layers
 from tests import support
-from tests.models.toy_gans import make_gan
+from tests.models.toy_gans import make_gan, make_plain_gan
 from tests.models.toy_msg import make_msg_gan
 from tests.models.toy_progressive import make_growing
 from tests.models.toy_translators import (
@@ -148,3 +149,31 @@ def test_noise_of_a_layer_of_ones_own_is_drawn_anew():
     model = make_pix2pix(generator=keras.Model(images, Noise()(make_generator()(images))))
     made = [model.translate(SOURCES) for _ in range(3)]
     assert np.abs(made[0] - made[1]).max() > 0.1 and np.abs(made[1] - made[2]).max() > 0.1
+
+
+def test_samples_while_another_thread_trains():
+    """By a learning rate of 0, so that the weights stay what they are. On JAX they are not there meanwhile."""
+    gan = make_plain_gan("sgd", 0.0)
+    expected, begun, enough = answers(gan), threading.Event(), threading.Event()
+
+    def on_train_batch_end(batch, logs):
+        begun.set()
+        gan.stop_training = enough.is_set()
+
+    stopper = keras.callbacks.LambdaCallback(on_train_batch_end=on_train_batch_end)
+    with ThreadPoolExecutor(8) as threads:
+        training = threads.submit(
+            gan.fit, IMAGES, batch_size=4, epochs=10_000, verbose=0, callbacks=[stopper]
+        )
+        try:
+            assert begun.wait(60)
+            if keras.backend.backend() == "jax":
+                with pytest.raises(RuntimeError, match="The model is being trained"):
+                    answers(gan)
+            else:
+                for given in threads.map(lambda _: answers(gan), range(32)):
+                    assert_same_answers(given, expected, atol=1e-6)
+            assert not training.done()
+        finally:
+            enough.set()
+    training.result()

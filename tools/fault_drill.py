@@ -1,0 +1,100 @@
+"""Kills a run again and again, and compares what it ends with to a run that nothing disturbed.
+
+    python tools/fault_drill.py tools/recipes/ring_gan.toml --kills 30 --seconds 1800 --output runs/drill
+
+trains a recipe once undisturbed, then again and again with a signal after a random time: SIGKILL or SIGTERM. Each
+start goes on with the run. It ends after so many kills, or seconds, and prints a JSON line per finished run: the
+kills it survived, and whether all weights are those of the undisturbed run, bit for bit. Exits with status 1 where
+one differs or does not go on.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+GENZOO = (sys.executable, "-m", "keras_genzoo")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", help="path of a recipe")
+    parser.add_argument("--kills", type=int, default=30, help="number of kills in all (default 30)")
+    parser.add_argument("--seconds", type=float, default=1800, help="longest time (default 1800)")
+    parser.add_argument("--epochs", type=int, help="number of epochs instead of the recipe's")
+    parser.add_argument("--seed", type=int, default=0, help="of the times and signals (default 0)")
+    parser.add_argument("--data-dir", help="folder with the data set's original files")
+    parser.add_argument("--output", default="runs/drill", help="folder of the runs (default runs/drill)")
+    options = parser.parse_args()
+    return drill(options, Path(options.output), random.Random(options.seed))
+
+
+def drill(options, output, rng):
+    started = time.monotonic()
+    undisturbed = output / "undisturbed"
+    shutil.rmtree(output, ignore_errors=True)
+    if (status := start(options, undisturbed).wait()) != 0:
+        sys.exit(f"The undisturbed run ended with status {status}.")
+    length = time.monotonic() - started
+    expected, kills, failed, number = weights(undisturbed), 0, False, 0
+    while kills < options.kills and time.monotonic() - started < options.seconds:
+        run, survived, number = output / f"run-{number}", 0, number + 1
+        while True:
+            process = start(options, run, resume=survived > 0)
+            delay = rng.uniform(0.2, 1.2) * length
+            asked = rng.choice([signal.SIGKILL, signal.SIGTERM])
+            try:
+                status = process.wait(timeout=delay if kills < options.kills else None)
+                break
+            except subprocess.TimeoutExpired:
+                process.send_signal(asked)
+                process.wait()
+                kills, survived = kills + 1, survived + 1
+        same = status == 0 and equal(weights(run), expected)
+        failed |= not same
+        print(
+            json.dumps({"run": run.name, "kills": survived, "status": status, "same_weights": same}),
+            flush=True,
+        )
+        if same:
+            shutil.rmtree(run)
+    print(json.dumps({"kills": kills, "runs": number, "failed": failed}))
+    return int(failed)
+
+
+def start(options, run, resume=False):
+    """Starts `genzoo train` in a process of its own."""
+    command = [*GENZOO, "train", options.recipe, "--output", str(run), "--deterministic"]
+    command += ["--resume"] * resume
+    for name in ("epochs", "data_dir"):
+        if (value := getattr(options, name)) is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def weights(run):
+    """Dict of the arrays in the weights of a finished run, by path."""
+    values = {}
+    with h5py.File(run / "preset" / "model.weights.h5") as file:
+        file.visititems(
+            lambda name, item: values.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return values
+
+
+def equal(actual, expected):
+    return actual.keys() == expected.keys() and all(
+        np.array_equal(actual[name], value) for name, value in expected.items()
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
