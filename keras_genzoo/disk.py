@@ -149,7 +149,7 @@ def remove_unfinished_files(folder: Path) -> None:
 
 @contextlib.contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Creates a folder that no other process may use meanwhile.
+    """Creates a folder that no other process may use meanwhile. If it is empty at the end it is removed.
 
     Raises:
         BlockingIOError: If another process uses it.
@@ -166,6 +166,8 @@ def in_use(folder: Path) -> Iterator[None]:
         yield
     finally:
         _release(lock)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _lock_of(folder):

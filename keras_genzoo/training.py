@@ -64,6 +64,11 @@ def train(
         # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
         output = output / f"worker-{worker}"
     _check_run_folder(recipe, output, resume)
+    with disk.in_use(output):
+        return _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose)
+
+
+def _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose):
     if deterministic:
         _make_deterministic()
     if strategy == "multi_worker":
@@ -77,16 +82,15 @@ def train(
     # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
     for stage in recipe.stages:
         stage.source.load(data_dir)
-    with disk.in_use(output):
-        disk.remove_unfinished_files(output)
-        folders.write_json(output / "recipe.json", recipe.as_json())
-        recipe.save(output / "recipe.toml")
-        for number, stage in enumerate(recipe.stages[:-1], start=1):
-            folder, model = output / f"stage-{number}", models_of_stages.pop(0)
-            if not (folder / "preset").exists():
-                _train_stage(model, stage, folder, stage.epochs, data_dir, verbose)
-            _begin_with(models_of_stages[0], models.load(folder / "preset"))
-        return _train_stage(*models_of_stages, recipe, output, epochs or recipe.epochs, data_dir, verbose)
+    disk.remove_unfinished_files(output)
+    folders.write_json(output / "recipe.json", recipe.as_json())
+    recipe.save(output / "recipe.toml")
+    for number, stage in enumerate(recipe.stages[:-1], start=1):
+        folder, model = output / f"stage-{number}", models_of_stages.pop(0)
+        if not (folder / "preset").exists():
+            _train_stage(model, stage, folder, stage.epochs, data_dir, verbose)
+        _begin_with(models_of_stages[0], models.load(folder / "preset"))
+    return _train_stage(*models_of_stages, recipe, output, epochs or recipe.epochs, data_dir, verbose)
 
 
 def _check_run_folder(recipe, output, resume):

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import keras_genzoo as kg
-from keras_genzoo import callbacks, recipes, training
+from keras_genzoo import callbacks, disk, recipes, training
 from tests import support
 from tests.support import toy_dataset, toy_pairs
 
@@ -444,6 +444,16 @@ def test_every_released_recipe_can_be_read():
 def test_every_released_recipe_makes_its_model():
     for path in sorted((ROOT / "tools" / "recipes").glob("*.toml")):
         assert training.Recipe.load(path).make_model().networks
+
+
+def test_a_second_run_in_the_same_folder_is_refused_at_its_start(recipe_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "make_models", lambda recipe: pytest.fail("too late"))
+    with (
+        disk.in_use(tmp_path / "run"),
+        pytest.raises(BlockingIOError, match=r"run' is in use by another process. Wait until it ends"),
+    ):
+        training.train(training.Recipe.load(recipe_file), tmp_path / "run", resume=True, verbose=0)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(recipe_file, tmp_path, toy_mnist):
