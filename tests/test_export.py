@@ -108,6 +108,7 @@ def test_signatures_name_their_inputs_and_types(exported):
     assert described == {"generate": generate, "serving_default": generate, "sample": sample}
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_process_with_tensorflow_alone_gives_the_models_images(gan, exported, tmp_path):
     latents = draw_latents(4)

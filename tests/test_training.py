@@ -249,6 +249,7 @@ prior = { num_components = 2 }
 """
 
 
+@pytest.mark.slow
 def test_a_stage_begins_with_the_networks_of_the_stage_before(recipe_file, tmp_path, toy_mnist, monkeypatch):
     recipe_file.write_text(STAGED_RECIPE)
     recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"

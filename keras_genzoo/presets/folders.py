@@ -28,7 +28,8 @@ def reading(name: str | os.PathLike, file: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        # Keras' errors repeat the whole config in their later lines.
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:500]
         raise PresetError(f"The preset {str(name)!r} cannot be used. {file}: {reason}") from error
 
 

@@ -1,5 +1,6 @@
 """What a preset may hold. All is checked before memory is allocated and before a weight is read."""
 
+import copy
 import math
 import os
 from collections import Counter
@@ -62,7 +63,8 @@ def check_size(config: dict, limit: int) -> None:
         count(variable.shape)
 
     with keras_private.variables_without_memory(count_variable):
-        model = keras.saving.deserialize_keras_object(config)
+        # Keras takes apart what it is given.
+        model = keras.saving.deserialize_keras_object(copy.deepcopy(config))
     for network in model.networks.values():
         for layer in keras_private.layers_of(network):
             for output in keras_private.outputs_of(layer):
@@ -75,7 +77,7 @@ def check_weights_file(path: Path, model: keras.Model) -> None:
     Raises:
         PresetError: If shapes differ, or the file points to another place or another file.
     """
-    found = []
+    found: list[tuple] = []
 
     def look(name, link):
         if not isinstance(link, h5py.HardLink):

@@ -63,6 +63,7 @@ class TestSampleGrid:
         with pytest.raises(ValueError, match="Only points of the plane"):
             callbacks.SampleGrid(tmp_path).set_model(gan)
 
+    @pytest.mark.slow
     def test_translations_of_the_same_images(self, tmp_path):
         sources, targets = (support.toy_images(4, (32, 32, channels)) for channels in (1, 3))
         model = models.Pix2Pix((32, 32, 3), 1, width=2)

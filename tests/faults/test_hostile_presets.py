@@ -54,13 +54,15 @@ def load_mutants(folder, numbers):
     return failures, refused
 
 
+@pytest.mark.timeout(1500)
+@pytest.mark.slow_but("0-50")
 @pytest.mark.parametrize(
-    ("first", "num"), [(0, 60), pytest.param(60, 940, marks=pytest.mark.slow)], ids=["60", "940"]
+    ("first", "num"), [(0, 50), (50, 190), (240, 190), (430, 190), (620, 190), (810, 190)]
 )
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits the memory of a process on Linux")
 def test_mutants_are_refused_by_one_error(tmp_path, first, num):
     failures, refused = support.finish(
-        support.start_process(load_mutants, tmp_path, range(first, first + num)), timeout=1500
+        support.start_process(load_mutants, tmp_path, range(first, first + num)), timeout=1400
     )
     assert not failures, "\n".join(map(str, failures[:20])) + f"\n{len(failures)} in all"
     assert refused > num / 2

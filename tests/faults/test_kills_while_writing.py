@@ -1,12 +1,16 @@
 """Files and presets are whole at every instant: a process is killed at each of its system calls in turn."""
 
+import itertools
+import json
 import os
+import random
 import signal
 import sys
+import time
 
 import pytest
 
-from keras_genzoo import disk
+from keras_genzoo import callbacks, disk, models
 from tests import support
 
 NAMES = ("config.json", "model.weights.h5")
@@ -101,6 +105,39 @@ def test_a_folder_in_use_is_refused(tmp_path):
     with disk.in_use(tmp_path / "run"):
         assert support.fresh_process(_use, tmp_path / "run") == "BlockingIOError"
     assert support.fresh_process(_use, tmp_path / "run") == "free"
+
+
+def _keep_best_for_ever(path):
+    """Overwrites a preset by two models in turn, as the best epoch so far."""
+    gans = [models.GAN((8, 8, 1), 4, width=2, seed=seed) for seed in (0, 1)]
+    keep = callbacks.KeepBest(path, monitor="value")
+    for epoch in itertools.count():
+        support.as_if_trained(gans[epoch % 2])
+        keep.set_model(gans[epoch % 2])
+        keep.on_epoch_end(epoch, {"value": -epoch})
+
+
+def _epoch_in(path):
+    return json.loads((path / "metadata.json").read_text())["best"]["epoch"] if path.exists() else 0
+
+
+@pytest.mark.slow
+def test_a_preset_that_is_overwritten_can_be_loaded_after_every_kill(tmp_path):
+    path, rng = tmp_path / "best", random.Random(0)
+    for _ in range(50):
+        epoch = _epoch_in(path)
+        process = support.start_process(_keep_best_for_ever, path)
+        # Once it has come to writing.
+        while _epoch_in(path) == epoch:
+            assert process.exitcode is None
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        process.folder.cleanup()
+        assert models.load(path).image_shape == (8, 8, 1)
+    models.load(path).save_to_preset(path, overwrite=True)
+    assert [each.name for each in tmp_path.iterdir()] == ["best"]
 
 
 def _use(folder):

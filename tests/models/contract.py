@@ -24,7 +24,17 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from families import Asked, Family, asked_where, costly, needs, of_each_base, of_players, of_the_step
+from families import (
+    Asked,
+    Family,
+    asked_where,
+    costly,
+    needs,
+    of_each_base,
+    of_players,
+    of_processes,
+    of_the_step,
+)
 from keras import ops
 
 from keras_genzoo import backends, losses, modalities, models
@@ -178,6 +188,7 @@ class Contract(Asked):
         support.check_mixed_precision(self.family.make, policy)
 
     @of_each_base
+    @of_processes
     def test_the_other_backend_trains_to_the_same_weights(self):
         support.check_other_backend(self.family.exact)
 
@@ -335,13 +346,13 @@ class Contract(Asked):
         if self.family.weight_paths:
             support.check_weight_paths(tmp_path / "model" / "model.weights.h5", self.family.weight_paths)
 
-    @costly
+    @of_processes
     def test_a_keras_file_trains_on_in_a_fresh_process(self, tmp_path):
         """With the optimizers and the noise of the model that was saved."""
         make = self.family.random
         support.check_keras_round_trip(make, toy_data(make()), tmp_path / "model.keras", output=_flat_answers)
 
-    @costly
+    @of_processes
     def test_a_preset_gives_the_same_answers_in_a_fresh_process(self, tmp_path):
         make = self.family.random
         support.check_preset_round_trip(make, tmp_path / "model", toy_data(make()), output=_flat_answers)
@@ -358,7 +369,7 @@ class Contract(Asked):
         there = support.fresh_process(_answers_of_pickle, pickle.dumps(model))
         assert_same_answers(there, expected, atol=1e-6)
 
-    @costly
+    @of_processes
     def test_a_run_that_is_killed_resumes_bit_for_bit(self, tmp_path):
         make = self.family.random
         support.check_resume(make, toy_data(make(), 16), tmp_path)
@@ -620,25 +631,25 @@ class Contract(Asked):
 
     # Several devices.
 
-    @costly
+    @of_processes
     @pytest.mark.tensorflow
     def test_two_replicas_take_the_step_of_one_device(self):
         make = partial(with_sgd, self.family.exact)
         support.check_replicas_equal_one_device(make, toy_data(make()))
 
-    @costly
+    @of_processes
     @pytest.mark.tensorflow
     @needs("sample")
     def test_the_noise_of_replicas_differs(self):
         support.check_replica_noise_differs(self.family.make)
 
-    @costly
+    @of_processes
     @pytest.mark.tensorflow
     def test_two_replicas_train_with_everything_random(self):
         make = self.family.random
         support.fresh_process(_train_and_answer_on_two_replicas, make, toy_data(make()))
 
-    @costly
+    @of_processes
     @pytest.mark.tensorflow
     def test_two_workers_end_with_the_same_weights(self):
         support.check_two_workers(self.family.exact, toy_data(self.family.exact()))

@@ -31,7 +31,8 @@ class Family:
             hold these names: where one changes, no released file loads.
         chance_level: Float, the `chance_level` of `make()`, or None.
         adversarial_log: String, the log that is the generator's loss against the discriminator alone, or None.
-        represents: `"all"` for the one family whose costly promises are asked in the default tier; `"base"` for
+        represents: `"all"` for the one family whose costly promises are asked in the default tier, but for those that
+            start processes; `"base"` for
             one of each base class, whose costly promises are asked on JAX too, and those that rest on the base
             alone; None for the others.
     """
@@ -77,6 +78,8 @@ of_players = asked_where(lambda family: players_of(family.model))
 costly = partial(_with_attributes, is_costly=True)
 # A promise of the training step itself: asked of every family on every backend.
 of_the_step = partial(_with_attributes, is_of_the_step=True)
+# A costly promise that is asked in processes of its own: in no default tier of TensorFlow.
+of_processes = partial(_with_attributes, is_costly=True, is_of_processes=True)
 # A costly promise that rests on what the families of a base class have in common.
 of_each_base = partial(_with_attributes, is_costly=True, is_of_base=True)
 
@@ -100,8 +103,9 @@ class Asked:
     def marks_of(cls, test):
         """The marks of a test by its cost, and by whether another family represents this one."""
         represents, costly_marks = cls.family.represents, []
-        if getattr(test, "is_costly", False) and represents != "all":
-            costly_marks = [pytest.mark.slow, *[pytest.mark.representative] * (represents == "base")]
+        in_default_tier = represents == "all" and not getattr(test, "is_of_processes", False)
+        if getattr(test, "is_costly", False) and not in_default_tier:
+            costly_marks = [pytest.mark.slow, *[pytest.mark.representative] * (represents is not None)]
         is_of_family = represents is None and not getattr(test, "is_of_the_step", False)
         return [*costly_marks, *[pytest.mark.per_family] * is_of_family]
 

@@ -32,6 +32,7 @@ def test_round_trip_gives_the_same_output(tmp_path):
         np.testing.assert_array_equal(output(loaded), output(gan))
 
 
+@pytest.mark.slow
 def test_round_trip_in_a_fresh_process(tmp_path):
     gan = make_toy_gan()
     gan.save_to_preset(tmp_path / "gan")
