@@ -388,9 +388,7 @@ def _check_preset(name):
     """The metadata of a preset, whose files are checked, and fetched, before Keras is imported."""
     from keras_genzoo import presets
 
-    # A download imports Keras.
-    with _command.usual_lines_dropped():
-        return presets.metadata(name)
+    return presets.metadata(name)
 
 
 def _writable_file(path):

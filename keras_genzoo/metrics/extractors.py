@@ -4,7 +4,7 @@ import hashlib
 import os
 import types
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import keras
 import numpy as np
@@ -114,7 +114,7 @@ class ClassifierExtractor(Extractor):
     gives_logits = True
 
     def __init__(self, name):
-        self._classifier: Any = models.load(name)
+        self._classifier = cast(Any, models.load(name))
         if "predict_features" not in self._classifier.abilities:
             raise ValueError(
                 f"`extractor` must be a preset that gives features, such as {' or '.join(_classifiers())}. Received: "

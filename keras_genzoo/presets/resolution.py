@@ -1,13 +1,12 @@
 """Where a preset is found: a folder, the checkout, the cache, or the web. Nothing is returned unverified."""
 
 import os
-import urllib.parse
 import warnings
 from pathlib import Path
 
 from keras_genzoo import disk
 from keras_genzoo.presets import folders, registry
-from keras_genzoo.presets.folders import CONFIG, FILES, LOADED, METADATA, WEIGHTS, PresetError
+from keras_genzoo.presets.folders import CONFIG, FILES, METADATA, WEIGHTS, PresetError
 
 
 def resolve(name_or_path: str | os.PathLike) -> Path:
@@ -106,12 +105,12 @@ def cache_folder() -> Path:
 
 def _cached(name, files, bundled):
     folder = cache_folder() / name
-    base_url = os.environ.get("KERAS_GENZOO_BASE_URL")
+    mirrors = os.environ.get("KERAS_GENZOO_BASE_URL", "").split()
     mismatch = folders.mismatch(folder, files)
     if not mismatch:
         return folder
-    if base_url:
-        return _download(name, files, base_url, folder)
+    if mirrors:
+        return _download(name, files, mirrors, folder)
     if folder.exists():
         raise ValueError(
             f"Preset {name!r}: {mismatch} Delete the folder {folder}, or set KERAS_GENZOO_BASE_URL to the "
@@ -124,27 +123,13 @@ def _cached(name, files, bundled):
     )
 
 
-def _download(name, files, base_url, folder):
-    # Names are looked up without Keras, which is slow to import.
-    import keras
+def _download(name, files, mirrors, folder):
+    # Names are looked up without a client.
+    from keras_genzoo.presets import download
 
     hint = "Set KERAS_HOME to a folder that can be written."
     with disk.unfinished_folder(folder, hint) as fresh:
-        for filename in LOADED:
-            url = f"{base_url.rstrip('/')}/{urllib.parse.quote(name)}/{filename}"
-            try:
-                keras.utils.get_file(filename, origin=url, cache_dir=str(fresh), cache_subdir="")
-            # `get_file` raises bare exceptions for what the server answers.
-            except Exception as error:
-                raise ConnectionError(
-                    f"Could not download {filename} of preset {name!r}: {error}. Check that "
-                    f"KERAS_GENZOO_BASE_URL={base_url!r} can be reached and serves the preset."
-                ) from error
-            if mismatch := folders.mismatch(fresh, {filename: files[filename]}):
-                raise ValueError(
-                    f"Preset {name!r}: {mismatch} It came from {url} and was not kept: try again, or set "
-                    "KERAS_GENZOO_BASE_URL to another server."
-                )
+        download.download(name, files, mirrors, fresh)
         try:
             os.replace(fresh, folder)
         except OSError:

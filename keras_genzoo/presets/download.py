@@ -1,0 +1,269 @@
+"""Downloads that survive bad networks, and end soon and with a reason where they cannot.
+
+Size and SHA-256 of every file are known before it comes. So a connection that breaks is taken up where it broke, no
+server can send more than it should, and each file comes from the first mirror that has the right one.
+"""
+
+import base64
+import contextlib
+import http.client
+import itertools
+import logging
+import re
+import urllib.parse
+import urllib.request
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import monotonic, sleep
+from typing import BinaryIO
+
+import urllib3
+from urllib3.exceptions import HTTPError
+from urllib3.util import Url, parse_url
+
+from keras_genzoo.presets import folders
+
+# Seconds to connect, and seconds without a byte, until an attempt has failed.
+CONNECT_TIMEOUT = 10
+READ_TIMEOUT = 20
+# Bytes per second, on average. Slower is as good as stalled.
+SLOWEST = 1000
+
+# Further attempts per file and mirror.
+RETRIES = 5
+# Seconds before the first further attempt. Each later one waits twice as long.
+BACK_OFF = 0.5
+# Seconds. A server that asks for more time (Retry-After) is not waited for.
+LONGEST_WAIT = 60
+
+REDIRECTS = 5
+_CHUNK = 1 << 16
+
+
+def download(preset: str, files: dict[str, dict], mirrors: Sequence[str], folder: Path) -> None:
+    """Downloads the files of a preset that a model is loaded from.
+
+    Args:
+        preset: String. The name of the preset, which is the name of its folder on the servers.
+        files: Dictionary from file name to `"sha256"` and `"size"`.
+        mirrors: Addresses of servers, tried in turn. They may hold a user and password, or a query with a token;
+            no message shows them.
+        folder: `pathlib.Path` of the folder to write the files to.
+
+    Raises:
+        ValueError: If every mirror sent a wrong file.
+        ConnectionError: If no mirror sent the right one for other reasons as well.
+    """
+    in_turn = list(mirrors)
+    for name in folders.LOADED:
+        failures: list[_Failure] = []
+        while len(failures) < len(in_turn):
+            if failures:
+                warnings.warn(f"{failures[-1]}. The next mirror is tried.", RuntimeWarning, stacklevel=2)
+            try:
+                _from_mirror(in_turn[0], preset, folder / name, files[name])
+                break
+            except _Failure as failure:
+                failures.append(failure)
+                # The next file begins with the mirror that had this one.
+                in_turn.append(in_turn.pop(0))
+        else:
+            # Outside of `except`: what clients raise holds whole addresses, and would be printed above this error.
+            raise _refusal(f"Could not download {name} of preset {preset!r}", failures, mirrors)
+
+
+def masked(text: str) -> str:
+    """The text with stars for users, passwords and queries of the addresses in it."""
+    return re.sub(r"[?#]\S+", "?***", re.sub(r"(\w+://)?\S*@", r"\1***@", text))
+
+
+class _Failure(Exception):
+    """Why a mirror has not sent a file."""
+
+
+class _Wrong(_Failure):
+    """It has sent something else."""
+
+
+class _Passing(_Failure):
+    """It may do so a little later, perhaps after the seconds that it has asked for."""
+
+    def __init__(self, reason: str, wait: float | None = None):
+        super().__init__(reason)
+        self.wait = wait
+
+
+def _refusal(what: str, failures: Sequence[_Failure], mirrors: Sequence[str]) -> Exception:
+    told = f"{what}: {'; '.join(map(str, failures))}"
+    if all(isinstance(failure, _Wrong) for failure in failures):
+        return ValueError(f"{told}: try again, or set KERAS_GENZOO_BASE_URL to another server.")
+    origin = masked(" ".join(mirrors))
+    return ConnectionError(
+        f"{told}. Check that KERAS_GENZOO_BASE_URL={origin!r} can be reached and serves the preset."
+    )
+
+
+def _from_mirror(mirror: str, preset: str, path: Path, expected: dict) -> None:
+    shown = masked(mirror)
+    try:
+        base = _parsed(mirror)
+        place = f"{(base.path or '').rstrip('/')}/{urllib.parse.quote(preset)}/{path.name}"
+        address = base._replace(path=place, fragment=None)
+        shown = masked(address.url)
+        headers = {"Authorization": _basic(base.auth)} if base.auth else {}
+        with _masked_logs():
+            _fetch(address._replace(auth=None), headers, path, expected["size"])
+        if mismatch := folders.mismatch(path.parent, {path.name: expected}):
+            raise _Wrong(mismatch.rstrip("."))
+    except _Wrong as failure:
+        raise _Wrong(f"{failure}. It came from {shown} and was not kept") from None
+    except _Failure as failure:
+        raise _Failure(f"{shown}: {masked(str(failure))}") from None
+
+
+def _fetch(address: Url, headers: dict[str, str], path: Path, size: int) -> None:
+    """Downloads a file, in as many attempts as it takes. Each goes on where the one before has ended."""
+    with open(path, "wb") as file:
+        for attempt in itertools.count():
+            try:
+                return _receive(address, headers, file, size)
+            except _Passing as failure:
+                wait = failure.wait or BACK_OFF * 2**attempt
+                if attempt == RETRIES or wait > LONGEST_WAIT:
+                    raise _Failure(
+                        f"{failure} (attempt {attempt + 1}, {file.tell()} of {size} bytes)"
+                    ) from None
+            sleep(wait)
+
+
+def _receive(address: Url, headers: dict[str, str], file: BinaryIO, size: int) -> None:
+    """Appends what one answer brings of a file, of which there may be a part."""
+    if offset := file.tell():
+        headers = {**headers, "Range": f"bytes={offset}-"}
+    with contextlib.closing(_answer(address, headers)) as response:
+        _check_status(response)
+        content_range = response.headers.get("Content-Range", "")
+        if response.status != 206 or not content_range.startswith(f"bytes {offset}-"):
+            # The server does not do ranges, or not this one: the file begins again.
+            offset = file.seek(0)
+            file.truncate()
+            if response.status != 200:
+                raise _Passing(f"it has not sent the part of the file that was asked for ({response.status})")
+        rest = response.length_remaining
+        _check_size(offset + (rest or 0), size, file.name)
+        started = monotonic()
+        while chunk := _read(response):
+            _check_size(file.tell() + len(chunk), size, file.name)
+            file.write(chunk)
+            if monotonic() - started > READ_TIMEOUT + (file.tell() - offset) / SLOWEST:
+                raise _Passing(f"it sends less than {SLOWEST} bytes per second")
+    if file.tell() < size and file.tell() - offset != rest:
+        raise _Passing("the connection broke")
+
+
+def _check_status(response: urllib3.BaseHTTPResponse) -> None:
+    # 416: it has nothing where the file is to go on.
+    if response.status in (200, 206, 416):
+        return
+    reason = f"{response.status} {http.client.responses.get(response.status, '')}".rstrip()
+    if response.status != 429 and response.status < 500:
+        raise _Failure(reason)
+    try:
+        wait = urllib3.Retry().get_retry_after(response)
+    except (HTTPError, ValueError, OverflowError):
+        wait = None
+    raise _Passing(f"{reason}, to be asked again after {wait:.0f} s" if wait else reason, wait)
+
+
+def _check_size(found: int, size: int, path: str) -> None:
+    if found > size:
+        raise _Wrong(f"{path} is damaged: expected {size} bytes, found more")
+
+
+def _answer(address: Url, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    """The answer to a request, and to those that it is redirected to; its body is still to be read."""
+    for _ in range(REDIRECTS + 1):
+        with _told():
+            response = _client(address).request(
+                "GET",
+                address.url,
+                headers=headers,
+                # Not by the client, which would read the body of a redirection, however long.
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            )
+            location = response.get_redirect_location()
+            if not location:
+                return response
+            response.close()
+            target = _parsed(urllib.parse.urljoin(address.url, location))._replace(auth=None, fragment=None)
+            if (target.scheme, target.netloc) != (address.scheme, address.netloc):
+                headers = {name: value for name, value in headers.items() if name != "Authorization"}
+            address = target
+    raise _Failure(f"it redirects more than {REDIRECTS} times")
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+    """What has come, without waiting for more than a byte: a slow server cannot hide between two timeouts."""
+    with _told():
+        return response.read1(_CHUNK)
+
+
+def _client(address: Url) -> urllib3.PoolManager:
+    """A client that uses the proxy of the environment or system, if there is one for the address."""
+    proxy = urllib.request.getproxies().get(address.scheme or "")
+    if not proxy or urllib.request.proxy_bypass(address.netloc or ""):
+        return urllib3.PoolManager()
+    proxy_address = _parsed(proxy if "://" in proxy else f"http://{proxy}")
+    headers = {"Proxy-Authorization": _basic(proxy_address.auth)} if proxy_address.auth else None
+    return urllib3.ProxyManager(proxy_address._replace(auth=None).url, proxy_headers=headers)
+
+
+def _parsed(address: str) -> Url:
+    with _told():
+        parsed = parse_url(address)
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise _Failure("an address must begin with http:// or https:// and a host")
+    return parsed
+
+
+def _basic(auth: str) -> str:
+    """The header for what an address has before the @."""
+    user, _, password = auth.partition(":")
+    pair = f"{urllib.parse.unquote(user)}:{urllib.parse.unquote(password)}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Inside, what the client raises becomes a failure with a short reason."""
+    try:
+        yield
+    # An address that is none, given here or by a redirection.
+    except ValueError as error:
+        raise _Failure(str(error)) from None
+    except HTTPError as error:
+        # Behind the text, or the connection, stands the cause.
+        raise _Passing(str(error.args[-1] if error.args else error)) from None
+
+
+@contextlib.contextmanager
+def _masked_logs() -> Iterator[None]:
+    """Inside, the client logs no credentials: a malformed answer makes it warn with the whole address."""
+
+    def mask(record: logging.LogRecord) -> bool:
+        record.msg, record.args = masked(record.getMessage()), None
+        return True
+
+    loggers = [logging.getLogger(f"urllib3.{name}") for name in ("connection", "connectionpool")]
+    for logger in loggers:
+        logger.addFilter(mask)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(mask)
