@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from keras_genzoo import disk
+from keras_genzoo import arguments, disk
 from keras_genzoo.backends import keras_private
 
 
@@ -21,7 +21,7 @@ def export_saved_model(model, filepath, verbose=False):
     | signature | inputs | output |
     | --- | --- | --- |
     | `generate`, also `serving_default` | `latents` float32 `(batch, latent_dim)` | `images` float32 in [-1, 1] |
-    | `sample` | `num` int32 scalar, `seed` int64 scalar | `images` uint8 in [0, 255] |
+    | `sample` | `num` int32 scalar from 1 to 1024, `seed` int64 scalar | `images` uint8 in [0, 255] |
     | `encode` | `images` float32 in [-1, 1] | `latents` float32 `(batch, latent_dim)` |
     | `reconstruct` | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
 
@@ -29,8 +29,8 @@ def export_saved_model(model, filepath, verbose=False):
 
     A conditional model takes one input more: `generate` takes `labels`, int32 `(batch,)`, and `sample` takes
     `label`, an int32 scalar: the class of all its images. The batch size is free; `sample` makes its images
-    in one batch. The same `seed`, from 0 to 2**32 - 1, gives the images of `model.sample(num, seed)`. Seeds
-    and labels out of range are refused when the signature runs.
+    in one batch. The same `seed`, from 0 to 2**32 - 1, gives the images of `model.sample(num, seed)`. A `num`,
+    a seed or a label out of range is refused when the signature runs, with a message that names it.
 
     The network exported is the one that samples: the averaged one where an average is kept.
 
@@ -78,7 +78,7 @@ def export_saved_model(model, filepath, verbose=False):
     images = signatures["sample"](num=16, seed=0)["images"]
     ```
     """
-    target = _free_target(filepath)
+    target = _free_target(arguments.path("filepath", filepath))
     if importlib.util.find_spec("tensorflow") is None:
         raise ImportError("A SavedModel is written by TensorFlow. Install it with `pip install tensorflow`.")
     write = _write if keras.backend.backend() == "tensorflow" else _write_in_tensorflow_process
@@ -119,7 +119,8 @@ def export_network(network, filepath, format, verbose=False):
     export_network(gan.sampling_network, "generator.onnx", "onnx")
     ```
     """
-    if format not in _PACKAGES:
+    arguments.path("filepath", filepath)
+    if not isinstance(format, str) or format not in _PACKAGES:
         raise ValueError(f"`format` must be one of {['tf_saved_model', *_PACKAGES]}. Received: {format!r}")
     if any(getattr(layer, "sampling", False) for layer in keras_private.layers_of(network)):
         raise ValueError(

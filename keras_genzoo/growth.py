@@ -80,7 +80,7 @@ class GrowthSchedule:
         learning_rate=None,
         steps_per_execution=1,
     ):
-        self.num_levels = arguments.integer("num_levels", num_levels, at_least=1)
+        self.num_levels = arguments.integer("num_levels", num_levels, at_least=1, below=32)
         arguments.integer("steps_per_execution", steps_per_execution, at_least=1)
         self.fading_images = fading_images
         self.stabilizing_images = stabilizing_images

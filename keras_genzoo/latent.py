@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_genzoo import arguments
+
 
 @dataclasses.dataclass(frozen=True)
 class Normal:
@@ -94,8 +96,7 @@ class Uniform(Normal):
 
 def check_seed(seed):
     """Raises ValueError unless the seed is an integer from 0 to 2**32 - 1."""
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
-        raise ValueError(f"`seed` must be an integer from 0 to 2**32 - 1. Received: seed={seed}")
+    arguments.seed("seed", seed)
 
 
 def fresh_seed():
@@ -149,8 +150,11 @@ def uniform(num, latent_dim, seed):
 
 def _uniform_pairs(num, latent_dim, seed):
     """Two independent tensors of uniform values `(num, half of latent_dim, rounded up)`."""
-    if isinstance(seed, int | np.integer):
+    if not ops.is_tensor(seed):
         check_seed(seed)
+    if not ops.is_tensor(num):
+        arguments.integer("num", num, at_least=0)
+    arguments.integer("latent_dim", latent_dim, at_least=1)
     pairs = -(-latent_dim // 2)
     row = ops.cast(ops.arange(num, dtype="int32"), "uint32")[:, None]
     column = ops.cast(ops.arange(pairs, dtype="int32"), "uint32")[None, :]
@@ -206,7 +210,15 @@ def slerp(start, end, num):
 
     Source: White 2016, "Sampling generative networks", section 2.1.
     """
-    start, end = np.asarray(start), np.asarray(end)
+    start, end = arguments.array("start", start), arguments.array("end", end)
+    for argument, given in (("start", start), ("end", end)):
+        if given.ndim != 1 or not given.size:
+            raise ValueError(
+                f"`{argument}` must be one latent, shape (latent_dim,). Received: shape {given.shape}"
+            )
+    if start.shape != end.shape:
+        raise ValueError(f"`start` and `end` must be as long. Received: {len(start)} and {len(end)}")
+    arguments.integer("num", num, at_least=1)
     cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     position = np.linspace(0.0, 1.0, num)[:, None]

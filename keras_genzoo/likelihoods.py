@@ -88,9 +88,9 @@ def get(identifier):
     """
     if isinstance(identifier, Likelihood):
         return identifier
-    if isinstance(identifier, dict):
+    if isinstance(identifier, dict) and identifier:
         return keras.saving.deserialize_keras_object(identifier)
-    if identifier not in _LIKELIHOODS:
+    if not isinstance(identifier, str) or identifier not in _LIKELIHOODS:
         raise ValueError(
             f"`likelihood` must be one of {sorted(_LIKELIHOODS)} or a `Likelihood`. Received: {identifier!r}"
         )

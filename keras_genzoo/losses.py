@@ -191,9 +191,9 @@ def get(identifier):
     """
     if isinstance(identifier, AdversarialLoss):
         return identifier
-    if isinstance(identifier, dict):
+    if isinstance(identifier, dict) and identifier:
         return keras.saving.deserialize_keras_object(identifier)
-    if identifier not in _LOSSES:
+    if not isinstance(identifier, str) or identifier not in _LOSSES:
         raise ValueError(
             f"`loss` must be one of {sorted(_LOSSES)} or an `AdversarialLoss`. Received: {identifier!r}"
         )

@@ -1,10 +1,23 @@
 """Adam on the backend's fused kernel, and the learning rate of CycleGAN."""
 
+from typing import Annotated
+
 import keras
 from keras import ops
 
 from keras_genzoo import arguments, backends
+from keras_genzoo.arguments import Check, Positive, Share
 from keras_genzoo.backends import keras_private
+
+
+def _learning_rate(argument, value):
+    if callable(value) or isinstance(value, dict) or keras.ops.is_tensor(value):
+        return value
+    return arguments.number(argument, value, at_least=0)
+
+
+# A number, or what gives one at each step.
+LearningRate = Annotated[float, Check(_learning_rate)]
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -25,7 +38,16 @@ class Adam(keras.optimizers.Adam):
     al. 2015, section 4.
     """
 
-    def __init__(self, learning_rate=2e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8, name="adam", **kwargs):
+    @arguments.checked
+    def __init__(
+        self,
+        learning_rate: LearningRate = 2e-4,
+        beta_1: Share = 0.5,
+        beta_2: Share = 0.999,
+        epsilon: Positive = 1e-8,
+        name="adam",
+        **kwargs,
+    ):
         super().__init__(
             learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name, **kwargs
         )

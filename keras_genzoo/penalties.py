@@ -178,7 +178,7 @@ def get(identifier):
     """
     if identifier is None or isinstance(identifier, GradientPenalty):
         return identifier
-    if isinstance(identifier, dict):
+    if isinstance(identifier, dict) and identifier:
         return keras.saving.deserialize_keras_object(identifier)
     if not isinstance(identifier, str) or identifier not in _PENALTIES:
         raise ValueError(

@@ -3,11 +3,19 @@
 import numpy as np
 from keras import ops
 
+from keras_genzoo.arguments import NonNegativeInt, OptionalPositiveInt, Path, PositiveInt, checked
 from keras_genzoo.images import pictures, pixels
 from keras_genzoo.images.grids import image_grid
 
 
-def save_grid(images, path, columns=None, padding=2, scale=1):
+@checked
+def save_grid(
+    images,
+    path: Path,
+    columns: OptionalPositiveInt = None,
+    padding: NonNegativeInt = 2,
+    scale: PositiveInt = 1,
+):
     """Writes a grid of images as a picture file.
 
     Args:
@@ -31,7 +39,10 @@ def save_grid(images, path, columns=None, padding=2, scale=1):
     pictures.write(grid.repeat(scale, axis=0).repeat(scale, axis=1), path)
 
 
-def translation_grid(model, sources, targets=None, direction=None, padding=2, scale=1):
+@checked
+def translation_grid(
+    model, sources, targets=None, direction=None, padding: NonNegativeInt = 2, scale: PositiveInt = 1
+):
     """Lays out images and their translations, one row per image.
 
     The columns are source, translation and, where there are targets, target. Of a model of several directions and
@@ -84,7 +95,16 @@ def translation_grid(model, sources, targets=None, direction=None, padding=2, sc
     return grid.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def save_translations(model, sources, path, targets=None, direction=None, padding=2, scale=1):
+@checked
+def save_translations(
+    model,
+    sources,
+    path: Path,
+    targets=None,
+    direction=None,
+    padding: NonNegativeInt = 2,
+    scale: PositiveInt = 1,
+):
     """Writes the picture of `translation_grid` as a file.
 
     Args:

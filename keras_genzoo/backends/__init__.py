@@ -7,7 +7,7 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
   Keras variables.
 - `apply_gradients`: an optimizer's update, loss scaling included.
 - `batch_normalization`, `instance_normalization`, `fused_adam`: the fused kernel where the backend has one.
-- `graph_function`, `checked_below`: what an exported signature is made of.
+- `graph_function`, `checked_within`: what an exported signature is made of.
 - `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `LOST_WORKER`, `SeedGenerator`: data
   parallel training.
 - `Compiled`: a function of tensors, compiled for inference on arrays.
@@ -41,7 +41,7 @@ strategy_scope = _backend.strategy_scope
 gather_from_workers = _backend.gather_from_workers
 LOST_WORKER = _backend.LOST_WORKER
 graph_function = _backend.graph_function
-checked_below = _backend.checked_below
+checked_within = _backend.checked_within
 state_kept = _backend.state_kept
 Compiled = _backend.Compiled
 

@@ -211,8 +211,8 @@ def state_kept(model):
         raise
 
 
-def checked_below(limit, values, name):
-    """See `tensorflow_backend.checked_below`."""
+def checked_within(lowest, highest, values, name):
+    """See `tensorflow_backend.checked_within`."""
     return values
 
 

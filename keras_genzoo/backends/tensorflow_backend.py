@@ -248,13 +248,13 @@ def state_kept(model):
     return contextlib.nullcontext()
 
 
-def checked_below(limit, values, name):
-    """Integer values, which an exported graph refuses to go on with unless they lie from 0 to `limit - 1`.
+def checked_within(lowest, highest, values, name):
+    """Integer values, which an exported graph refuses to go on with unless they lie from `lowest` to `highest`.
 
     Nothing reads them before the check: TensorFlow orders a lookup and an assertion beside it by chance.
     """
-    in_range = tf.reduce_all((values >= 0) & (values < limit))
-    message = f"`{name}` must lie from 0 to {limit - 1}. Received:"
+    in_range = tf.reduce_all((values >= lowest) & (values <= highest))
+    message = f"`{name}` must lie from {lowest} to {highest}. Received:"
     with tf.control_dependencies([tf.debugging.Assert(in_range, [message, values])]):
         return tf.identity(values)
 

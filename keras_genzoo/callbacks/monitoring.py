@@ -1,6 +1,5 @@
 """Callbacks that look at a model while it trains."""
 
-import inspect
 import json
 import math
 import os
@@ -12,7 +11,10 @@ import keras
 import numpy as np
 
 from keras_genzoo import disk, metrics
+from keras_genzoo.arguments import OptionalPositiveInt, PositiveInt, Seed, check_call, checked
+from keras_genzoo.arguments import Path as FilePath
 from keras_genzoo.images import pictures
+from keras_genzoo.metrics.evaluation import check_what
 from keras_genzoo.presets import folders
 
 
@@ -40,7 +42,8 @@ class SampleGrid(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, directory, examples=None, num=None, seed=0):
+    @checked
+    def __init__(self, directory: FilePath, examples=None, num: OptionalPositiveInt = None, seed: Seed = 0):
         super().__init__()
         self.directory = Path(directory)
         self.examples = examples
@@ -68,10 +71,14 @@ class Evaluate(keras.callbacks.Callback):
         **arguments: As for `keras_genzoo.metrics.evaluate`, without the model.
     """
 
-    def __init__(self, every=1, **arguments):
+    @checked
+    def __init__(self, every: PositiveInt = 1, **arguments):
         super().__init__()
         # A misspelt argument is refused now, not after the first epoch.
-        inspect.signature(metrics.evaluate).bind(None, **arguments)
+        check_call(metrics.evaluate, None, **arguments)
+        check_what(
+            **{name: arguments[name] for name in ("dataset", "measures", "split") if name in arguments}
+        )
         self.every = every
         self.arguments = arguments
 
@@ -97,9 +104,12 @@ class KeepBest(keras.callbacks.Callback):
         mode: `"min"` or `"max"`.
     """
 
-    def __init__(self, path, monitor, mode="min"):
+    @checked
+    def __init__(self, path: FilePath, monitor, mode="min"):
         super().__init__()
-        if mode not in ("min", "max"):
+        if not isinstance(monitor, str):
+            raise ValueError(f"`monitor` must be the name of a logged value. Received: monitor={monitor!r}")
+        if not isinstance(mode, str) or mode not in ("min", "max"):
             raise ValueError(f"`mode` must be 'min' or 'max'. Received: {mode!r}")
         self.path = Path(path)
         self.monitor = monitor
@@ -143,7 +153,8 @@ class JSONLines(keras.callbacks.Callback):
         path: String or path of the file.
     """
 
-    def __init__(self, path):
+    @checked
+    def __init__(self, path: FilePath):
         super().__init__()
         self.path = Path(path)
 

@@ -2,20 +2,30 @@
 
 import numpy as np
 
+from keras_genzoo.arguments import (
+    Flag,
+    Int64,
+    OptionalFloatRange,
+    OptionalNonNegativeInt,
+    PositiveInt,
+    array,
+    checked,
+)
 from keras_genzoo.datasets import pipeline
 from keras_genzoo.images import pixels
 
 
+@checked
 def from_arrays(
     images,
     labels=None,
-    batch_size=64,
-    value_range=None,
+    batch_size: PositiveInt = 64,
+    value_range: OptionalFloatRange = None,
     image_size=None,
-    flip=False,
-    shuffle=True,
-    seed=0,
-    initial_step=None,
+    flip: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
 ):
     """Batches of the images of an array, float32 in [-1, 1], or of its points, float32.
 
@@ -52,17 +62,17 @@ def from_arrays(
     >>> len(dataset)
     5
     """
-    images = np.asarray(images)
+    images = array("images", images)
     if images.ndim == 2 and images.dtype != np.uint8:
         _check_points(images, value_range=value_range, image_size=image_size, flip=flip)
         images = images.astype("float32", copy=False)
     else:
-        value_range = tuple(map(float, value_range or (-1, 1)))
+        value_range = value_range or (-1.0, 1.0)
         _check_images(images, value_range)
         if images.dtype == np.uint8:
             value_range = (0.0, 255.0)
     if labels is not None:
-        labels = _check_labels(np.asarray(labels), len(images))
+        labels = _check_labels(array("labels", labels), len(images))
     if image_size is not None:
         image_size = pipeline.height_and_width(image_size)
 

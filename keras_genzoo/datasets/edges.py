@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 
+from keras_genzoo.arguments import NonNegative, Positive, array, checked
 from keras_genzoo.datasets import pipeline
 from keras_genzoo.images import pixels
 
 
-def edges(images, sigma=0.8, threshold=0.05):
+@checked
+def edges(images, sigma: Positive = 0.8, threshold: NonNegative = 0.05):
     """Draws the edges of images: black lines, one pixel wide, on white.
 
     A variant of Canny's detector for colour images, as a TensorFlow graph. The images are smoothed. There is a line
@@ -45,11 +47,9 @@ def edges(images, sigma=0.8, threshold=0.05):
     Source: Canny, A Computational Approach to Edge Detection, 1986; Di Zenzo, A Note on the Gradient of a
     Multi-Image, 1986. Isola et al. 2017 train on the lines of a network, thinned.
     """
-    if sigma <= 0:
-        raise ValueError(f"`sigma` must be greater than 0. Received: sigma={sigma}")
     tf = pipeline.require("tensorflow")
     if not tf.is_tensor(images):
-        images = np.asarray(images)
+        images = array("images", images)
         pixels.check_range(images, "images", value_range=(-1.0, 1.0 + 1e-6))
         with tf.device("CPU"):
             return edges(tf.constant(images), sigma, threshold).numpy()

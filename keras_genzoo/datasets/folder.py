@@ -5,21 +5,23 @@ import pathlib
 
 import numpy as np
 
+from keras_genzoo.arguments import Flag, Int64, OptionalNonNegativeInt, Path, PositiveInt, checked
 from keras_genzoo.datasets import pipeline, prepared
 from keras_genzoo.images import pictures
 
 
+@checked
 def image_folder(
-    path,
+    path: Path,
     image_size,
-    batch_size=64,
-    channels=3,
+    batch_size: PositiveInt = 64,
+    channels: PositiveInt = 3,
     crop="center",
     labels=None,
-    flip=False,
-    shuffle=True,
-    seed=0,
-    initial_step=None,
+    flip: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
     """Batches of the pictures in a folder and its sub-folders, float32 in [-1, 1].

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from keras_genzoo.arguments import Flag, Int64, OptionalNonNegativeInt, OptionalPath, PositiveInt, checked
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives, pipeline
 from keras_genzoo.datasets.arrays import from_arrays
@@ -14,16 +15,17 @@ from keras_genzoo.datasets.pairs import from_pairs, prepared_size
 from keras_genzoo.modalities import Images, Points
 
 
+@checked
 def load(
     name,
     split="train",
-    batch_size=64,
+    batch_size: PositiveInt = 64,
     image_size=None,
-    data_dir=None,
-    shuffle=True,
-    seed=0,
-    initial_step=None,
-    augment=False,
+    data_dir: OptionalPath = None,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
+    augment: Flag = False,
 ):
     """Batches of images and labels, or of pairs of images, of a named data set.
 
@@ -63,8 +65,8 @@ def load(
         points `(batch_size, 2)`, float32, and labels `(batch_size,)`, int32; or of source and target images.
 
     Raises:
-        ValueError: If the name or the split is unknown, `data_dir` does not hold the files, or points are to
-            be resized, or anything but pairs augmented.
+        ValueError: If the name or the split is unknown, the batch is larger than the data set, `data_dir` does not
+            hold the files, or points are to be resized, or anything but pairs augmented.
 
     Example:
 
@@ -78,6 +80,11 @@ def load(
     ```
     """
     dataset = info(name)
+    # All that can be refused is, before anything is prepared.
+    _check_split(dataset, split)
+    pipeline.check_batch_size(batch_size, dataset.splits[split])
+    if image_size is not None:
+        image_size = pipeline.height_and_width(image_size)
     if dataset.source_modality is not None:
         size = _height_and_width(dataset, image_size)
         sources, targets = arrays(name, split, data_dir, prepared_size(size, augment))
@@ -99,7 +106,8 @@ def load(
     )
 
 
-def arrays(name, split="train", data_dir=None, image_size=None):
+@checked
+def arrays(name, split="train", data_dir: OptionalPath = None, image_size=None):
     """A named data set as a whole, as NumPy arrays.
 
     Args:
@@ -127,10 +135,7 @@ def arrays(name, split="train", data_dir=None, image_size=None):
     ```
     """
     dataset = info(name)
-    if split not in dataset.splits:
-        raise ValueError(
-            f"`split` of {name!r} must be one of {list(dataset.splits)}. Received split={split!r}."
-        )
+    _check_split(dataset, split)
     if dataset.any_size:
         image_size = _height_and_width(dataset, image_size)
     elif image_size is not None:
@@ -160,10 +165,17 @@ def info(name):
     >>> info("ring").modes.stddev
     0.01
     """
-    if name not in _DATASETS:
+    return known("name", name)
+
+
+def known(argument, name):
+    """As `info`; `argument` is what the message calls the name."""
+    if not isinstance(name, str) or name not in _DATASETS:
         nearest = difflib.get_close_matches(str(name), _DATASETS, n=1)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"`name` must be one of {sorted(_DATASETS)}. Received name={name!r}.{hint}")
+        raise ValueError(
+            f"`{argument}` must be one of {sorted(_DATASETS)}. Received {argument}={name!r}.{hint}"
+        )
     return _DATASETS[name]
 
 
@@ -255,6 +267,13 @@ def register(dataset):
 
 # Name -> `Info`. The files of `keras_genzoo.datasets.sets` fill it.
 _DATASETS = {}
+
+
+def _check_split(dataset, split):
+    if not isinstance(split, str) or split not in dataset.splits:
+        raise ValueError(
+            f"`split` of {dataset.name!r} must be one of {list(dataset.splits)}. Received split={split!r}."
+        )
 
 
 def _height_and_width(dataset, image_size):

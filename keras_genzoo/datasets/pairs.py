@@ -3,22 +3,33 @@
 import dataclasses
 import pathlib
 
+from keras_genzoo.arguments import (
+    Flag,
+    Int64,
+    OptionalNonNegativeInt,
+    OptionalPath,
+    OptionalPositiveInt,
+    Path,
+    PositiveInt,
+    checked,
+)
 from keras_genzoo.datasets import folder, pipeline, prepared
 from keras_genzoo.images import pictures
 
 
+@checked
 def paired_folder(
-    path,
+    path: Path,
     image_size,
-    target_path=None,
+    target_path: OptionalPath = None,
     source="left",
-    batch_size=1,
-    channels=3,
-    source_channels=None,
-    augment=False,
-    shuffle=True,
-    seed=0,
-    initial_step=None,
+    batch_size: PositiveInt = 1,
+    channels: PositiveInt = 3,
+    source_channels: OptionalPositiveInt = None,
+    augment: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
     """Batches of pairs of pictures that belong together, float32 in [-1, 1].
@@ -92,16 +103,17 @@ def paired_folder(
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
 
+@checked
 def unpaired_folders(
-    path_a,
-    path_b,
+    path_a: Path,
+    path_b: Path,
     image_size,
-    batch_size=1,
-    channels=3,
-    augment=False,
-    shuffle=True,
-    seed=0,
-    initial_step=None,
+    batch_size: PositiveInt = 1,
+    channels: PositiveInt = 3,
+    augment: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
     """Batches of pictures of two folders that do not belong together, float32 in [-1, 1].

@@ -2,8 +2,9 @@
 
 import functools
 import importlib
-import operator
 from typing import Any, NamedTuple
+
+from keras_genzoo import arguments
 
 
 class Choice(NamedTuple):
@@ -36,16 +37,8 @@ def batches(sizes, fetch, batch_size, shuffle, seed, initial_step):
     Returns:
         `tf.data.Dataset` of what `fetch` returns.
     """
-    batch_size = whole_number("batch_size", batch_size, minimum=1)
-    seed = whole_number("seed", seed)
-    if initial_step is not None:
-        initial_step = whole_number("initial_step", initial_step, minimum=0)
     size = max(sizes) if all(sizes) else 0
-    if size < batch_size:
-        raise ValueError(
-            f"`batch_size` must not exceed the number of images, {size}: the last partial batch is dropped "
-            f"and nothing would remain. Received batch_size={batch_size}. Pass a smaller one or more images."
-        )
+    check_batch_size(batch_size, size)
     tf = require("tensorflow")
     steps_per_epoch = size // batch_size
 
@@ -93,6 +86,15 @@ def batches(sizes, fetch, batch_size, shuffle, seed, initial_step):
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
+def check_batch_size(batch_size, size):
+    """Refuses batches larger than the `size` images that there are."""
+    if size < batch_size:
+        raise ValueError(
+            f"`batch_size` must not exceed the number of images, {size}: the last partial batch is dropped "
+            f"and nothing would remain. Received batch_size={batch_size}. Pass a smaller one or more images."
+        )
+
+
 def scale(images, value_range):
     """Images of a range, or points where that is None, as float32, images in [-1, 1].
 
@@ -136,18 +138,6 @@ def require(package):
         ) from error
 
 
-def whole_number(argument, value, minimum=None):
-    """The value as a Python integer, or a ValueError that names the argument."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or (minimum is not None and number < minimum):
-        bound = "" if minimum is None else f" of at least {minimum}"
-        raise ValueError(f"`{argument}` must be an integer{bound}. Received {argument}={value!r}.")
-    return number
-
-
 def height_and_width(image_size):
     """The image size, an integer or a pair, as a pair of Python integers."""
     pair = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
@@ -155,4 +145,4 @@ def height_and_width(image_size):
         raise ValueError(
             f"`image_size` must be an integer or a pair (height, width). Received image_size={image_size!r}."
         )
-    return tuple(whole_number("image_size", side, minimum=1) for side in pair)
+    return tuple(arguments.integer("image_size", side, at_least=1) for side in pair)

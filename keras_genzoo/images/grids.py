@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 
+from keras_genzoo.arguments import NonNegativeInt, OptionalPositiveInt, array, checked
 from keras_genzoo.images import pixels
 
 
-def image_grid(images, columns=None, padding=2):
+@checked
+def image_grid(images, columns: OptionalPositiveInt = None, padding: NonNegativeInt = 2):
     """Lays images out in a grid.
 
     Args:
@@ -21,7 +23,7 @@ def image_grid(images, columns=None, padding=2):
     Raises:
         ValueError: If `images` has another shape or no image.
     """
-    images = pixels.to_uint8(images)
+    images = pixels.to_uint8(array("images", images))
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:
         raise ValueError(
             "`images` must have the shape (num, height, width, 1 or 3) with at least one image. "

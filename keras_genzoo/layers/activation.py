@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_genzoo.arguments import NonNegative, checked
+
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class LeakyReLU(keras.layers.Layer):
@@ -16,7 +18,8 @@ class LeakyReLU(keras.layers.Layer):
         negative_slope: Float, slope for negative values; 0 makes it a ReLU.
     """
 
-    def __init__(self, negative_slope=0.2, **kwargs):
+    @checked
+    def __init__(self, negative_slope: NonNegative = 0.2, **kwargs):
         super().__init__(**kwargs)
         self.negative_slope = negative_slope
         self.supports_masking = True

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_genzoo.arguments import PositiveInt, checked
+
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
@@ -46,7 +48,8 @@ class ResizeConv2D(keras.layers.Conv2D):
 
     _FIXED = frozenset({"kernel_size", "padding", "data_format", "strides", "dilation_rate", "groups"})
 
-    def __init__(self, filters, **kwargs):
+    @checked
+    def __init__(self, filters: PositiveInt, **kwargs):
         if given := sorted(kwargs.keys() & self._FIXED):
             raise ValueError(f"{given} cannot be given: the layer is upsampling and a plain 3x3 convolution.")
         super().__init__(filters, 3, padding="same", data_format="channels_last", **kwargs)

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
+from keras_genzoo.arguments import Flag, OptionalSeed, Share, checked
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -22,10 +23,9 @@ class Dropout(keras.layers.Layer):
     Source: Srivastava et al. 2014, section 4.
     """
 
-    def __init__(self, rate, seed=None, sampling=False, **kwargs):
+    @checked
+    def __init__(self, rate: Share, seed: OptionalSeed = None, sampling: Flag = False, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"`rate` must be in [0, 1). Received: rate={rate}")
         self.rate = rate
         self.seed = seed
         self.sampling = sampling

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
+from keras_genzoo.arguments import OptionalSeed, PositiveInt, Probability, checked
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -29,10 +30,11 @@ class ImageHistory(keras.layers.Layer):
     Source: Shrivastava et al. 2017, section 2.3; with the constants 50 and 0.5 Zhu et al. 2017, section 4.
     """
 
-    def __init__(self, size, replacement=0.5, seed=None, **kwargs):
+    @checked
+    def __init__(
+        self, size: PositiveInt, replacement: Probability = 0.5, seed: OptionalSeed = None, **kwargs
+    ):
         super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
-        if size < 1:
-            raise ValueError(f"`size` must be at least 1. Received: size={size}")
         self.size = size
         self.replacement = replacement
         self.seed = seed

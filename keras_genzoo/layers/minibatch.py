@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_genzoo.arguments import PositiveInt, checked
+
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Pack(keras.layers.Layer):
@@ -20,10 +22,9 @@ class Pack(keras.layers.Layer):
     Source: Lin et al. 2018 (PacGAN), section 2.
     """
 
-    def __init__(self, num, **kwargs):
+    @checked
+    def __init__(self, num: PositiveInt, **kwargs):
         super().__init__(**kwargs)
-        if num < 1:
-            raise ValueError(f"`num` must be at least 1. Received: num={num}")
         self.num = num
 
     def call(self, samples):
@@ -63,10 +64,9 @@ class MinibatchStandardDeviation(keras.layers.Layer):
     Source: Karras et al. 2018, section 3; groups, and 1e-8 under the root, as in the authors' code.
     """
 
-    def __init__(self, group_size=4, **kwargs):
+    @checked
+    def __init__(self, group_size: PositiveInt = 4, **kwargs):
         super().__init__(**kwargs)
-        if group_size < 1:
-            raise ValueError(f"`group_size` must be at least 1. Received: group_size={group_size}")
         self.group_size = group_size
 
     def call(self, inputs):

@@ -5,7 +5,8 @@ import importlib.util
 import keras
 import numpy as np
 
-from keras_genzoo import arguments, latent
+from keras_genzoo import latent
+from keras_genzoo.arguments import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -27,8 +28,8 @@ class GaussianMixture(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, num_components, dim, **kwargs):
-        num_components = arguments.integer("num_components", num_components, at_least=1)
+    @checked
+    def __init__(self, num_components: PositiveInt, dim: PositiveInt, **kwargs):
         # Half precision would move the components.
         super().__init__(**{**kwargs, "dtype": "float32", "trainable": False})
         self.num_components = num_components

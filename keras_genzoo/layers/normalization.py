@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
+from keras_genzoo.arguments import Positive, Probability, checked
 from keras_genzoo.backends import keras_private
 
 
@@ -23,7 +24,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Source: Ioffe & Szegedy 2015, algorithm 1.
     """
 
-    def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):
+    @checked
+    def __init__(self, momentum: Probability = 0.9, epsilon: Positive = 1e-5, **kwargs):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
@@ -61,7 +63,8 @@ class InstanceNormalization(keras.layers.Layer):
     Source: Ulyanov et al. 2016, equation 4.
     """
 
-    def __init__(self, epsilon=1e-5, **kwargs):
+    @checked
+    def __init__(self, epsilon: Positive = 1e-5, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
@@ -88,7 +91,8 @@ class PixelNormalization(keras.layers.Layer):
     Source: Karras et al. 2018, section 4.2.
     """
 
-    def __init__(self, epsilon=1e-8, **kwargs):
+    @checked
+    def __init__(self, epsilon: Positive = 1e-8, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from keras_genzoo import datasets
+from keras_genzoo.arguments import OptionalPath, PositiveInt, Seed, checked
+from keras_genzoo.datasets import named
 from keras_genzoo.metrics.extractors import Extractor
 from keras_genzoo.metrics.extractors import extractor as load_extractor
 from keras_genzoo.metrics.measures import MEASURES, an_extractor
@@ -13,16 +15,17 @@ from keras_genzoo.models.zoo_model import ZooModel
 from keras_genzoo.presets import registry
 
 
+@checked
 def evaluate(
     model: ZooModel,
     dataset: str,
     extractor: str | os.PathLike | Extractor | None = None,
     measures: Sequence[str] | None = None,
-    num_samples: int = 10_000,
-    seed: int = 0,
+    num_samples: PositiveInt = 10_000,
+    seed: Seed = 0,
     split: str = "test",
-    data_dir: str | os.PathLike | None = None,
-    importance_samples: int = 5000,
+    data_dir: OptionalPath = None,
+    importance_samples: PositiveInt = 5000,
     prior: str | None = None,
 ) -> list[dict]:
     """Measures a model against a data set.
@@ -66,11 +69,10 @@ def evaluate(
     )
     ```
     """
-    if isinstance(measures, str):
-        raise ValueError(
-            f"`measures` must be a sequence of names. Received: {measures!r}. Write [{measures!r}]."
-        )
-    if prior not in (None, *model.priors):
+    if not isinstance(model, ZooModel):
+        raise ValueError(f"`model` must be a model of `keras_genzoo.models`. Received: model={model!r}")
+    check_what(dataset, measures, split)
+    if prior is not None and str(prior) not in model.priors:
         raise ValueError(
             f"`prior` must be one of {list(model.priors)}, what this model can sample from. Received: prior={prior!r}"
         )
@@ -78,9 +80,6 @@ def evaluate(
     if prior not in (None, *model.priors[:1]):
         subject = subject.with_prior(prior)
     names = subject.default_measures if measures is None else measures
-    for name in names:
-        if name not in MEASURES:
-            raise ValueError(f"Unknown measure {name!r} in `measures`. {_hint(name)}")
     chosen = [MEASURES[name] for name in names]
     # All of what is needed is checked before anything is computed.
     for each in chosen:
@@ -92,6 +91,29 @@ def evaluate(
         of_samples = [each for each in chosen if each.ability == "sample"]
         results += [result for each in of_samples for result in each.function(sampling)]
     return results
+
+
+def check_what(dataset: str, measures: Sequence[str] | None = None, split: str = "test") -> None:
+    """Refuses a data set, a split or measures that there are not.
+
+    Args:
+        dataset, measures, split: As for `evaluate`.
+
+    Raises:
+        ValueError: If one of them is unknown.
+    """
+    splits = named.known("dataset", dataset).splits
+    if split not in list(splits):
+        raise ValueError(f"`split` of {dataset!r} must be one of {list(splits)}. Received: split={split!r}")
+    if isinstance(measures, str):
+        raise ValueError(
+            f"`measures` must be a sequence of names. Received: {measures!r}. Write [{measures!r}]."
+        )
+    if measures is not None and not isinstance(measures, list | tuple):
+        raise ValueError(f"`measures` must be a list of names. Received: measures={measures!r}")
+    for name in measures or ():
+        if not isinstance(name, str) or name not in MEASURES:
+            raise ValueError(f"Unknown measure {name!r} in `measures`. {_hint(name)}")
 
 
 class Subject:

@@ -7,6 +7,15 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, likelihoods
+from keras_genzoo.arguments import (
+    Network,
+    OptionalPositiveInt,
+    OptionalSeed,
+    PositiveInt,
+    Seed,
+    array,
+    checked,
+)
 from keras_genzoo.backends import keras_private
 from keras_genzoo.images import pixels
 from keras_genzoo.layers import GaussianMixture
@@ -64,8 +73,16 @@ class Autoencoder(LatentModel):
     # Whether the default encoder gives a mean and a log variance.
     stochastic_encoder = False
 
+    @checked
     def __init__(
-        self, image_shape=None, latent_dim=None, *, encoder=None, decoder=None, num_components=None, **kwargs
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        encoder: Network = None,
+        decoder: Network = None,
+        num_components: OptionalPositiveInt = None,
+        **kwargs,
     ):
         image_shape = argument_or_own("image_shape", image_shape, encoder, lambda: encoder.input_shape[1:])
         latent_dim = argument_or_own(
@@ -131,7 +148,8 @@ class Autoencoder(LatentModel):
 
     # The fitted prior.
 
-    def fit_prior(self, images, num_components=50, seed=0):
+    @checked
+    def fit_prior(self, images, num_components: PositiveInt = 50, seed: Seed = 0):
         """Fits a density to the latents of images, which `sample` draws from afterwards.
 
         A mixture of Gaussians with full covariances, fitted by scikit-learn. It is part of the model: presets,
@@ -198,7 +216,16 @@ class Autoencoder(LatentModel):
 
     # Using a trained model.
 
-    def sample(self, num=None, seed=None, latents=None, labels=None, batch_size=64, prior=None):
+    @checked
+    def sample(
+        self,
+        num: OptionalPositiveInt = None,
+        seed: OptionalSeed = None,
+        latents=None,
+        labels=None,
+        batch_size: PositiveInt = 64,
+        prior=None,
+    ):
         """Draws images.
 
         Args:
@@ -220,7 +247,7 @@ class Autoencoder(LatentModel):
         """
         if prior is not None and latents is not None:
             raise ValueError("Give either `latents` or `prior`, which draws latents, not both.")
-        if prior not in (None, *self.known_priors):
+        if prior is not None and str(prior) not in self.known_priors:
             raise ValueError(f"`prior` must be one of {list(self.known_priors)}. Received: prior={prior!r}")
         if prior not in (None, *self.priors):
             raise ValueError(
@@ -246,7 +273,8 @@ class Autoencoder(LatentModel):
         """Images in [-1, 1] of a tensor of latents, float32: twice the logistic function of the logits, less 1."""
         return ops.tanh(0.5 * ops.cast(self.decoder(latents, training=False), "float32"))
 
-    def encode(self, images, batch_size=64):
+    @checked
+    def encode(self, images, batch_size: PositiveInt = 64):
         """Computes the latents of images, of a stochastic encoder the means.
 
         Args:
@@ -261,11 +289,13 @@ class Autoencoder(LatentModel):
         """
         return self.in_batches(self._latents_of_any, [self._checked(images)], batch_size)
 
-    def decode(self, latents, batch_size=64):
+    @checked
+    def decode(self, latents, batch_size: PositiveInt = 64):
         """Computes the images of latents: as `sample(latents=latents)`."""
-        return self.sample(latents=latents, batch_size=batch_size)
+        return self.sample(latents=array("latents", latents, "float32"), batch_size=batch_size)
 
-    def reconstruct(self, images, batch_size=64):
+    @checked
+    def reconstruct(self, images, batch_size: PositiveInt = 64):
         """Encodes and decodes images.
 
         Args:
@@ -281,7 +311,7 @@ class Autoencoder(LatentModel):
         return self.in_batches(self.call, [self._checked(images)], batch_size)
 
     def _checked(self, images):
-        images = ops.convert_to_numpy(images)
+        images = array("images", images)
         if images.ndim != 4 or images.shape[1:] != self.image_shape or not len(images):
             raise ValueError(
                 f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "

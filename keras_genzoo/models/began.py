@@ -6,6 +6,7 @@ import keras
 from keras import layers, ops
 
 from keras_genzoo import backends, latent
+from keras_genzoo.arguments import Network, NonNegative, Positive, PositiveInt, PositiveInts, checked
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import (
     argument_or_own,
@@ -13,7 +14,7 @@ from keras_genzoo.models.network_checks import (
     shape_and_latent_dim,
     without_labels,
 )
-from keras_genzoo.models.options import NonNegative, Positive, checked_options
+from keras_genzoo.models.options import checked_options
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.dcgan import side_and_doublings
 from keras_genzoo.optimizers import Adam
@@ -66,9 +67,9 @@ class BEGAN(LatentModel):
         image_shape=None,
         latent_dim=None,
         *,
-        generator=None,
-        encoder=None,
-        decoder=None,
+        generator: Network = None,
+        encoder: Network = None,
+        decoder: Network = None,
         width=64,
         diversity_ratio: Positive = 0.5,
         balance_rate: NonNegative = 0.001,
@@ -190,7 +191,10 @@ class BEGANEncoder(ConfigurableNetwork):
     Source: Berthelot et al. 2017, section 3.5 and figure 1.
     """
 
-    def __init__(self, image_shape, latent_dim=64, width=64, name="encoder"):
+    @checked
+    def __init__(
+        self, image_shape: PositiveInts, latent_dim: PositiveInt = 64, width: PositiveInt = 64, name="encoder"
+    ):
         _, num_scales = _side_and_scales(image_shape)
         images = keras.Input(tuple(image_shape), name="images")
         x = _convolution(width)(images)
@@ -222,7 +226,10 @@ class BEGANDecoder(ConfigurableNetwork):
     Source: Berthelot et al. 2017, section 3.5 and figure 1.
     """
 
-    def __init__(self, image_shape, latent_dim=64, width=64, name="decoder"):
+    @checked
+    def __init__(
+        self, image_shape: PositiveInts, latent_dim: PositiveInt = 64, width: PositiveInt = 64, name="decoder"
+    ):
         side, num_scales = _side_and_scales(image_shape)
         latents = keras.Input((latent_dim,), name="latents")
         x = layers.Dense(side * side * width, name="initial_map")(latents)

@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from keras_genzoo import backends, modalities
+from keras_genzoo.arguments import PositiveInt, PositiveInts, array, checked
 from keras_genzoo.backends import keras_private
 from keras_genzoo.images import pixels
 from keras_genzoo.layers import Dropout
@@ -47,7 +47,15 @@ class Classifier(ZooModel):
         "shell": "genzoo evaluate {name}",
     }
 
-    def __init__(self, image_shape, num_classes, filters=(32, 64, 128), feature_dim=128, **kwargs):
+    @checked
+    def __init__(
+        self,
+        image_shape,
+        num_classes: PositiveInt,
+        filters: PositiveInts = (32, 64, 128),
+        feature_dim: PositiveInt = 128,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.image_shape = modalities.of_shape(image_shape).shape
         self.num_classes = num_classes
@@ -99,7 +107,8 @@ class Classifier(ZooModel):
         """Dict of the one optimizer of a compiled model."""
         return {"optimizer": self.optimizer}
 
-    def predict_features(self, images, batch_size=500):
+    @checked
+    def predict_features(self, images, batch_size: PositiveInt = 500):
         """Computes features and logits.
 
         Args:
@@ -109,7 +118,7 @@ class Classifier(ZooModel):
         Returns:
             Tuple of float32 NumPy arrays `(num, feature_dim)` and `(num, num_classes)`.
         """
-        images = np.asarray(images)
+        images = array("images", images)
         if images.shape[1:] != self.image_shape or not len(images):
             raise ValueError(
                 f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "

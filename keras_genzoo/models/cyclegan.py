@@ -6,8 +6,9 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, layers, modalities
+from keras_genzoo.arguments import Network, NonNegative, NonNegativeInt
 from keras_genzoo.models.network_checks import argument_or_own, check_history, has_batch_normalization
-from keras_genzoo.models.options import Loss, NonNegative, NonNegativeInt, checked_options
+from keras_genzoo.models.options import Loss, checked_options
 from keras_genzoo.models.translation_model import Task, TranslationModel, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator
 from keras_genzoo.optimizers import Adam
@@ -65,10 +66,10 @@ class CycleGAN(TranslationModel):
         self,
         image_shape,
         *,
-        generator_a_to_b=None,
-        generator_b_to_a=None,
-        discriminator_a=None,
-        discriminator_b=None,
+        generator_a_to_b: Network = None,
+        generator_b_to_a: Network = None,
+        discriminator_a: Network = None,
+        discriminator_b: Network = None,
         width=64,
         num_blocks=None,
         loss: Loss = "mean_squared_error",

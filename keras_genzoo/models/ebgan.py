@@ -6,6 +6,7 @@ import keras
 from keras import initializers, layers, ops
 
 from keras_genzoo import backends
+from keras_genzoo.arguments import Flag, Network, NonNegative, Positive, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import BatchNormalization
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import (
@@ -14,7 +15,7 @@ from keras_genzoo.models.network_checks import (
     shape_and_latent_dim,
     without_labels,
 )
-from keras_genzoo.models.options import NonNegative, Positive, checked_options
+from keras_genzoo.models.options import checked_options
 from keras_genzoo.networks import DCGANGenerator
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.optimizers import Adam
@@ -66,9 +67,9 @@ class EBGAN(LatentModel):
         image_shape=None,
         latent_dim=None,
         *,
-        generator=None,
-        encoder=None,
-        decoder=None,
+        generator: Network = None,
+        encoder: Network = None,
+        decoder: Network = None,
         width=64,
         margin: Positive = 10.0,
         pull_away_weight: NonNegative = 0.1,
@@ -194,7 +195,10 @@ class EBGANEncoder(ConfigurableNetwork):
     Source: Zhao et al. 2016, appendix, "(64)4c2s-(128)4c2s-(256)4c2s"; initialization as in `DCGANDiscriminator`.
     """
 
-    def __init__(self, image_shape, width=64, synchronized=False, name="encoder"):
+    @checked
+    def __init__(
+        self, image_shape: PositiveInts, width: PositiveInt = 64, synchronized: Flag = False, name="encoder"
+    ):
         images = x = keras.Input(tuple(image_shape), name="images")
         for level in range(_depth(image_shape)):
             x = layers.Conv2D(width * 2**level, 4, 2, "same", kernel_initializer=_normal())(x)
@@ -222,7 +226,10 @@ class EBGANDecoder(ConfigurableNetwork):
     Source: as for `EBGANEncoder`, "(128)4c2s-(64)4c2s-(3)4c2s".
     """
 
-    def __init__(self, image_shape, width=64, synchronized=False, name="decoder"):
+    @checked
+    def __init__(
+        self, image_shape: PositiveInts, width: PositiveInt = 64, synchronized: Flag = False, name="decoder"
+    ):
         depth = _depth(image_shape)
         height, breadth, channels = image_shape
         codes = x = keras.Input((height >> depth, breadth >> depth, width << (depth - 1)), name="codes")

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, layers
+from keras_genzoo.arguments import Flag, Network, NonNegative, NonNegativeInt, PositiveInt, Share
 from keras_genzoo.models.discriminator_inputs import Targets, with_noise
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import (
@@ -19,16 +20,7 @@ from keras_genzoo.models.network_checks import (
     join,
     shape_and_latent_dim,
 )
-from keras_genzoo.models.options import (
-    Interval,
-    Loss,
-    NonNegative,
-    NonNegativeInt,
-    Penalty,
-    PositiveInt,
-    Share,
-    checked_options,
-)
+from keras_genzoo.models.options import Interval, Loss, Penalty, checked_options
 from keras_genzoo.networks import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -92,14 +84,14 @@ class GAN(LatentModel):
         image_shape=None,
         latent_dim=None,
         *,
-        generator=None,
-        discriminator=None,
+        generator: Network = None,
+        discriminator: Network = None,
         width=64,
         num_classes=None,
         loss: Loss = "non_saturating",
         penalty: Penalty = None,
         discriminator_steps: PositiveInt = 1,
-        separate_batches: bool = True,
+        separate_batches: Flag = True,
         real_targets: Interval = 1.0,
         fake_targets: Interval = 0.0,
         label_flip_probability: Share = 0.0,
@@ -122,7 +114,7 @@ class GAN(LatentModel):
         self.image_history = None
         if history_size:
             # Another stream than that of the noise.
-            seed = None if self.seed is None else self.seed + 1
+            seed = None if self.seed is None else (self.seed + 1) % 2**32
             self.image_history = layers.ImageHistory(history_size, seed=seed, name="image_history")
             self.image_history.build((None, *self.image_shape))
         self._check_options(generator, discriminator)

@@ -8,15 +8,9 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
+from keras_genzoo.arguments import NumClasses, OptionalPositive, OptionalSeed, OptionalShare
 from keras_genzoo.backends import keras_private
-from keras_genzoo.models.options import (
-    NumClasses,
-    OptionalPositive,
-    OptionalShare,
-    Shape,
-    checked_options,
-    config_of,
-)
+from keras_genzoo.models.options import Shape, checked_options, config_of
 from keras_genzoo.models.zoo_model import ZooModel
 
 
@@ -74,7 +68,7 @@ class GenerativeModel(ZooModel):
         num_classes: NumClasses = None,
         average_decay: OptionalShare = None,
         average_half_life: OptionalPositive = None,
-        seed: int | None = None,
+        seed: OptionalSeed = None,
         **kwargs,
     ):
         super().__init__(**kwargs)

@@ -5,9 +5,13 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends, latent
+from keras_genzoo.arguments import OptionalPositiveInt, OptionalSeed, PositiveInt, Seed, array, checked
 from keras_genzoo.modalities import Summary
 from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.models.options import PositiveInt, checked_options
+from keras_genzoo.models.options import checked_options
+
+# The most samples that one request to an exported model may ask for.
+MAX_SERVED = 1024
 
 
 class LatentModel(GenerativeModel):
@@ -94,7 +98,15 @@ class LatentModel(GenerativeModel):
         """
         return self.latent.from_seed(num, seed)
 
-    def sample(self, num=None, seed=None, latents=None, labels=None, batch_size=64):
+    @checked
+    def sample(
+        self,
+        num: OptionalPositiveInt = None,
+        seed: OptionalSeed = None,
+        latents=None,
+        labels=None,
+        batch_size: PositiveInt = 64,
+    ):
         """Draws images.
 
         Args:
@@ -133,7 +145,8 @@ class LatentModel(GenerativeModel):
     def preview_samples(self, num, seed):
         return self.sample(num, seed=seed, labels=self.condition and self.condition.in_turn(num))
 
-    def preview(self, examples=None, seed=0, num=None):
+    @checked
+    def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
         """As for `ZooModel`: samples, the classes in turn, so that each column holds one."""
         num = num or self.modality.num_shown
         columns = self.condition and self.condition.columns(num)
@@ -146,7 +159,7 @@ class LatentModel(GenerativeModel):
         return self.modality.default_measures(self.condition)
 
     def _checked_labels(self, labels, num):
-        labels = None if labels is None else np.asarray(labels)
+        labels = None if labels is None else array("labels", labels)
         self.condition.check(Summary.of(labels), "labels")
         if len(labels) != num:
             raise ValueError(f"`labels` must hold {num}, one for each image. Received: {len(labels)}")
@@ -158,17 +171,14 @@ class LatentModel(GenerativeModel):
         Further arguments are those of `latents_from_seed`.
         """
         if latents is not None:
-            latents = np.asarray(latents, "float32")
+            latents = array("latents", latents, "float32")
             self.latent.check(latents)
         if num is None:
             if latents is None:
                 raise ValueError("`num` is missing: give the number of images, for example `sample(16)`.")
             num = len(latents)
-        if num < 1:
-            raise ValueError(f"`num` must be at least 1. Received: num={num}")
         if latents is None:
             seed = latent.fresh_seed() if seed is None else seed
-            latent.check_seed(seed)
             rows = np.empty((num, 0), "float32")
             latents = self.inference(self, self._drawn, [rows], seed=np.uint32(seed), **drawing)
         elif len(latents) != num:
@@ -184,13 +194,14 @@ class LatentModel(GenerativeModel):
 
         def generate(latents, labels=None):
             if labels is not None:
-                labels = backends.checked_below(self.num_classes, labels, "labels")
+                labels = backends.checked_within(0, self.num_classes - 1, labels, "labels")
             return {"images": self.images_from_latents(latents, labels)}
 
         generate = backends.graph_function(generate)
 
         def sample(num, seed, label=None):
-            latents = self.latents_from_seed(num, backends.checked_below(2**32, seed, "seed"))
+            num = backends.checked_within(1, MAX_SERVED, num, "num")
+            latents = self.latents_from_seed(num, backends.checked_within(0, 2**32 - 1, seed, "seed"))
             labels = [] if label is None else [ops.broadcast_to(label, (num,))]
             images = generate(latents, *labels)["images"]
             return {"images": self.modality.serve(images)}

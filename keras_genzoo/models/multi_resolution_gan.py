@@ -7,9 +7,10 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import arguments, backends
+from keras_genzoo.arguments import NonNegative
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import argument_or_own, without_labels
-from keras_genzoo.models.options import Loss, NonNegative, Penalty, checked_options
+from keras_genzoo.models.options import Loss, Penalty, checked_options
 from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
 
 

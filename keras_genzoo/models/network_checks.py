@@ -1,6 +1,7 @@
 """What families check of the networks that they are given."""
 
 import keras
+import numpy as np
 
 from keras_genzoo.backends import keras_private
 from keras_genzoo.layers import Pack
@@ -109,4 +110,4 @@ def shape_and_latent_dim(image_shape, latent_dim, generator, default_latent_dim)
 
 
 def _comparable(value):
-    return tuple(value) if isinstance(value, tuple | list) else value
+    return tuple(value) if isinstance(value, tuple | list | np.ndarray) else value

@@ -1,6 +1,7 @@
 """Options of a model: constructor arguments that are checked, kept as attributes, and part of the model's config.
 
-An argument with an annotation is an option; networks, and what only shapes the default ones, have none:
+An argument with an annotation is an option. Networks (`Network`) are checked but are none, and what only shapes the
+default ones has no annotation:
 
 ```python
 @checked_options
@@ -11,33 +12,14 @@ def __init__(self, image_shape=None, *, generator=None, loss: Loss = "hinge", st
 When the body runs, `steps` and `self.steps` hold the checked value, and `get_config` returns it.
 """
 
-import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from typing import Annotated
 
 import keras
 
 from keras_genzoo import arguments, likelihoods, losses, modalities, penalties
-
-
-@dataclasses.dataclass(frozen=True)
-class Check:
-    """How an annotated argument is checked and kept.
-
-    Args:
-        function: Callable from the argument's name and value to the value that is kept; it raises a ValueError that
-            names the argument where the value cannot be used.
-        attribute: String, name of the attribute, or None for the argument's own.
-    """
-
-    function: Callable[[str, Any], Any]
-    attribute: str | None = None
-
-
-def _optional(function):
-    return lambda argument, value: None if value is None else function(argument, value)
+from keras_genzoo.arguments import Check
 
 
 def _interval(argument, value):
@@ -49,22 +31,11 @@ def _interval(argument, value):
 
 
 def _positive_scales(argument, value):
-    if not value:
-        raise ValueError(f"`{argument}` must hold positive floats. Received: {value}")
+    if not (isinstance(value, list | tuple) and value):
+        raise ValueError(f"`{argument}` must be a tuple of positive floats. Received: {argument}={value!r}")
     return tuple(arguments.number(argument, scale, above=0) for scale in value)
 
 
-_integer, _number = arguments.integer, arguments.number
-
-PositiveInt = Annotated[int, Check(functools.partial(_integer, at_least=1))]
-NonNegativeInt = Annotated[int, Check(functools.partial(_integer, at_least=0))]
-NumClasses = Annotated[int | None, Check(_optional(functools.partial(_integer, at_least=2)))]
-Positive = Annotated[float, Check(functools.partial(_number, above=0))]
-NonNegative = Annotated[float, Check(functools.partial(_number, at_least=0))]
-# From 0 on, below 1.
-Share = Annotated[float, Check(functools.partial(_number, at_least=0, below=1))]
-OptionalShare = Annotated[float | None, Check(_optional(functools.partial(_number, at_least=0, below=1)))]
-OptionalPositive = Annotated[float | None, Check(_optional(functools.partial(_number, above=0)))]
 # A float, or a pair (low, high); kept as a pair.
 Interval = Annotated[float | tuple, Check(_interval)]
 PositiveScales = Annotated[tuple, Check(_positive_scales)]
@@ -82,20 +53,22 @@ Likelihood = Annotated[likelihoods.Likelihood | str, Check(lambda argument, valu
 def checked_options(init):
     """Decorates a constructor whose annotated arguments are options; see this module."""
     signature = inspect.signature(init)
-    options = {
-        name: _check_of(parameter.annotation)
+    annotated = [
+        name
         for name, parameter in signature.parameters.items()
         if parameter.annotation is not inspect.Parameter.empty
-    }
+    ]
+    checks = dict.fromkeys(annotated, Check(lambda argument, value: value)) | arguments.checks_of(signature)
+    options = {name: check for name, check in checks.items() if check.kept}
 
     @functools.wraps(init)
     def checked_init(self, *args, **kwargs):
         given = signature.bind(self, *args, **kwargs)
         given.apply_defaults()
+        for name, check in checks.items():
+            given.arguments[name] = check.function(name, given.arguments[name])
         for name, check in options.items():
-            value = check.function(name, given.arguments[name])
-            given.arguments[name] = value
-            setattr(self, check.attribute or name, value)
+            setattr(self, check.attribute or name, given.arguments[name])
         init(*given.args, **given.kwargs)
 
     # Keras asks for the arguments of what stands in the class.
@@ -109,11 +82,6 @@ def config_of(model):
     inits = [vars(cls).get("__init__") for cls in type(model).__mro__]
     options = {name: check for init in inits for name, check in getattr(init, "options", {}).items()}
     return {name: _serialized(getattr(model, check.attribute or name)) for name, check in options.items()}
-
-
-def _check_of(annotation):
-    found = [entry for entry in get_args(annotation) if isinstance(entry, Check)]
-    return found[0] if found else Check(lambda argument, value: value)
 
 
 def _serialized(value):

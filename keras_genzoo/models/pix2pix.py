@@ -6,8 +6,9 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, modalities
+from keras_genzoo.arguments import Network, NonNegative, OptionalPositiveInt
 from keras_genzoo.models.network_checks import argument_or_own
-from keras_genzoo.models.options import Loss, NonNegative, checked_options
+from keras_genzoo.models.options import Loss, checked_options
 from keras_genzoo.models.translation_model import Task, TranslationModel, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
 from keras_genzoo.optimizers import Adam
@@ -60,10 +61,10 @@ class Pix2Pix(TranslationModel):
     def __init__(
         self,
         image_shape,
-        source_channels: int | None = None,
+        source_channels: OptionalPositiveInt = None,
         *,
-        generator=None,
-        discriminator=None,
+        generator: Network = None,
+        discriminator: Network = None,
         width=64,
         loss: Loss = "non_saturating",
         l1_weight: NonNegative = 100.0,

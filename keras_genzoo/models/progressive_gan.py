@@ -1,9 +1,12 @@
 """Progressive growing of GANs (Karras et al. 2018)."""
 
+from typing import Annotated
+
 import keras
 from keras import ops
 
 from keras_genzoo import arguments, backends
+from keras_genzoo.arguments import Check
 from keras_genzoo.growth import GrowthSchedule
 from keras_genzoo.models.data_checks import has_fixed_batches
 from keras_genzoo.models.growing import Growing, restart
@@ -11,6 +14,17 @@ from keras_genzoo.models.multi_resolution_gan import MultiResolutionGAN
 from keras_genzoo.models.options import checked_options
 from keras_genzoo.networks.progressive import ProgressiveDiscriminator, blend, enlarge, num_levels_of, shrink
 from keras_genzoo.optimizers import Adam
+
+
+def _schedule(argument, value):
+    if value is None or isinstance(value, GrowthSchedule):
+        return value
+    raise ValueError(
+        f"`{argument}` must be a `keras_genzoo.growth.GrowthSchedule`. Received: {argument}={value!r}"
+    )
+
+
+Schedule = Annotated[GrowthSchedule | None, Check(_schedule)]
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -54,7 +68,7 @@ class ProgressiveGAN(MultiResolutionGAN):
         image_shape=None,
         latent_dim=None,
         *,
-        schedule: GrowthSchedule | None = None,
+        schedule: Schedule = None,
         images_seen=0,
         **kwargs,
     ):

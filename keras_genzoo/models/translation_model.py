@@ -9,6 +9,7 @@ from keras import ops
 from PIL import Image
 
 from keras_genzoo import backends, latent, modalities, visualization
+from keras_genzoo.arguments import OptionalSeed, PositiveInt, array, checked
 from keras_genzoo.backends import keras_private
 from keras_genzoo.images import pictures, pixels
 from keras_genzoo.layers import sampling_seeds
@@ -175,7 +176,7 @@ class TranslationModel(GenerativeModel):
             ValueError: If the model has no such direction.
         """
         direction = next(iter(self.tasks)) if direction is None else direction
-        if direction not in self.tasks:
+        if str(direction) not in self.tasks:
             raise ValueError(f"`direction` must be one of {list(self.tasks)}. Received: {direction!r}")
         return self.tasks[direction]
 
@@ -196,7 +197,10 @@ class TranslationModel(GenerativeModel):
         """Translations of float images in [-1, 1], as a float32 tensor in [-1, 1]."""
         return ops.cast(self.translator(direction)(images, training=False), "float32")
 
-    def translate(self, images, direction=None, fit=None, batch_size=8, seed=None):
+    @checked
+    def translate(
+        self, images, direction=None, fit=None, batch_size: PositiveInt = 8, seed: OptionalSeed = None
+    ):
         """Translates images, or pictures.
 
         Args:
@@ -246,9 +250,7 @@ class TranslationModel(GenerativeModel):
                 f"picture: a path or a `PIL.Image.Image`. Received: {given.shape}"
             )
         pixels.check_range(images, "images", may_be_bright=True)
-        if seed is not None:
-            latent.check_seed(seed)
-        if fit not in (None, "pad", "resize"):
+        if fit is not None and str(fit) not in ("pad", "resize"):
             raise ValueError(f"`fit` must be None, 'pad' or 'resize'. Received: fit={fit!r}")
         # A network of one's own that takes any size need not say so.
         size, multiple = images.shape[1:3], getattr(network, "size_multiple", 1)
@@ -370,7 +372,7 @@ def _array_of(images, channels):
         return pictures.from_pil(images, channels)
     if _is_picture(images):
         return pictures.read(images, channels)
-    return ops.convert_to_numpy(images)
+    return array("images", images)
 
 
 def _check_size(network, images):

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import arguments, likelihoods
+from keras_genzoo import likelihoods
+from keras_genzoo.arguments import Flag, NonNegative, PositiveInt, Seed, checked
 from keras_genzoo.images import pixels
 from keras_genzoo.models.autoencoder import Autoencoder
-from keras_genzoo.models.options import Likelihood, NonNegative, PositiveInt, checked_options
+from keras_genzoo.models.options import Likelihood, checked_options
 from keras_genzoo.networks import ConvDecoder, ConvEncoder
 
 
@@ -64,7 +65,7 @@ class VAE(Autoencoder):
         beta: NonNegative = 1.0,
         kl_floor: NonNegative = 0.0,
         importance_samples: PositiveInt = 1,
-        binarize: bool = False,
+        binarize: Flag = False,
         **kwargs,
     ):
         super().__init__(image_shape, latent_dim, **kwargs)
@@ -157,7 +158,10 @@ class VAE(Autoencoder):
     def latents_of(self, images):
         return self.encoded(images)[0]
 
-    def log_likelihood(self, images, num_samples=5000, seed=0, samples_at_once=5000):
+    @checked
+    def log_likelihood(
+        self, images, num_samples: PositiveInt = 5000, seed: Seed = 0, samples_at_once: PositiveInt = 5000
+    ):
         """Estimates log p(x) of images by importance sampling from the posterior.
 
         The estimate is a lower bound that grows with `num_samples`. A model of binary images (`binarize`) wants
@@ -178,7 +182,6 @@ class VAE(Autoencoder):
         Source: Burda et al. 2015, section 5 (k = 5,000).
         """
         images = self._checked(images)
-        arguments.integer("num_samples", num_samples, at_least=1)
         noise = keras.random.SeedGenerator(seed)
         samples = min(num_samples, samples_at_once)
         at_once = max(1, samples_at_once // samples)

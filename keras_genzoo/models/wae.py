@@ -6,9 +6,10 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, likelihoods, losses
+from keras_genzoo.arguments import Network, NonNegative, Positive, checked
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.network_checks import argument_or_own
-from keras_genzoo.models.options import NonNegative, Positive, PositiveScales, checked_options
+from keras_genzoo.models.options import PositiveScales, checked_options
 from keras_genzoo.networks import MLPDiscriminator
 from keras_genzoo.optimizers import Adam
 
@@ -143,7 +144,8 @@ class WAEGAN(WAE):
     loss_names = ("loss", "reconstruction_loss", "penalty", "discriminator_loss")
     adversarial_log = "penalty"
 
-    def __init__(self, image_shape=None, latent_dim=None, *, discriminator=None, **kwargs):
+    @checked
+    def __init__(self, image_shape=None, latent_dim=None, *, discriminator: Network = None, **kwargs):
         super().__init__(image_shape, latent_dim, **kwargs)
         discriminator = discriminator or MLPDiscriminator((self.latent_dim,), hidden=(512, 512, 512, 512))
         argument_or_own("latent_dim", self.latent_dim, discriminator, lambda: discriminator.input_shape[-1])

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends, losses, penalties
+from keras_genzoo.arguments import Flag, Network, Positive, PositiveInt
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import (
     argument_or_own,
@@ -16,7 +17,7 @@ from keras_genzoo.models.network_checks import (
     join,
     shape_and_latent_dim,
 )
-from keras_genzoo.models.options import Penalty, Positive, PositiveInt, checked_options
+from keras_genzoo.models.options import Penalty, checked_options
 from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic, UpsamplingGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -53,12 +54,12 @@ class WassersteinGAN(LatentModel):
         image_shape=None,
         latent_dim=None,
         *,
-        generator=None,
-        critic=None,
+        generator: Network = None,
+        critic: Network = None,
         width=64,
         num_classes=None,
         critic_steps: PositiveInt = 5,
-        split_batches: bool = False,
+        split_batches: Flag = False,
         **kwargs,
     ):
         image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 128)

@@ -9,6 +9,17 @@ import math
 import keras
 from keras import initializers, layers
 
+from keras_genzoo.arguments import (
+    Activation,
+    Flag,
+    FloatRange,
+    OptionalPositiveInts,
+    Padding,
+    PositiveInt,
+    PositiveIntOrInts,
+    PositiveInts,
+    checked,
+)
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.dcgan import side_and_doublings
 
@@ -35,14 +46,15 @@ class MLPEncoder(ConfigurableNetwork):
     Source: Kingma & Welling 2013, appendix C; the defaults are those of PyTorch's VAE example.
     """
 
+    @checked
     def __init__(
         self,
-        image_shape,
-        latent_dim=20,
-        hidden=(400,),
-        activation="relu",
-        stochastic=True,
-        value_range=(-1.0, 1.0),
+        image_shape: PositiveInts,
+        latent_dim: PositiveInt = 20,
+        hidden: PositiveInts = (400,),
+        activation: Activation = "relu",
+        stochastic: Flag = True,
+        value_range: FloatRange = (-1.0, 1.0),
         name="encoder",
     ):
         images = keras.Input(tuple(image_shape), name="images")
@@ -74,12 +86,13 @@ class MLPDecoder(ConfigurableNetwork):
         Float32 logits of images.
     """
 
+    @checked
     def __init__(
         self,
-        latent_dim,
-        image_shape,
-        hidden=(400,),
-        activation="relu",
+        latent_dim: PositiveInt,
+        image_shape: PositiveInts,
+        hidden: PositiveInts = (400,),
+        activation: Activation = "relu",
         output_bias=0.0,
         name="decoder",
     ):
@@ -123,16 +136,17 @@ class ConvEncoder(ConfigurableNetwork):
     69076
     """
 
+    @checked
     def __init__(
         self,
-        image_shape,
-        latent_dim=20,
-        filters=None,
-        hidden=(256,),
-        kernel_size=3,
-        padding="same",
-        activation="relu",
-        stochastic=True,
+        image_shape: PositiveInts,
+        latent_dim: PositiveInt = 20,
+        filters: OptionalPositiveInts = None,
+        hidden: PositiveInts = (256,),
+        kernel_size: PositiveIntOrInts = 3,
+        padding: Padding = "same",
+        activation: Activation = "relu",
+        stochastic: Flag = True,
         name="encoder",
     ):
         images = keras.Input(tuple(image_shape), name="images")
@@ -174,17 +188,18 @@ class ConvDecoder(ConfigurableNetwork):
     65089
     """
 
+    @checked
     def __init__(
         self,
-        latent_dim,
-        image_shape,
-        initial_shape=None,
-        filters=None,
-        strides=None,
-        kernel_sizes=3,
-        padding="same",
-        activation="relu",
-        initial_activation="relu",
+        latent_dim: PositiveInt,
+        image_shape: PositiveInts,
+        initial_shape: OptionalPositiveInts = None,
+        filters: OptionalPositiveInts = None,
+        strides: OptionalPositiveInts = None,
+        kernel_sizes: PositiveIntOrInts = 3,
+        padding: Padding = "same",
+        activation: Activation = "relu",
+        initial_activation: Activation = "relu",
         name="decoder",
     ):
         if filters is None:

@@ -5,6 +5,18 @@ import math
 import keras
 from keras import layers
 
+from keras_genzoo.arguments import (
+    Activation,
+    Flag,
+    ImageShape,
+    NumClasses,
+    OptionalProbability,
+    PositiveInt,
+    PositiveIntOrInts,
+    PositiveInts,
+    Share,
+    checked,
+)
 from keras_genzoo.layers import BatchNormalization, Dropout
 from keras_genzoo.networks.conditioning import image_inputs, label_projection, latent_inputs
 from keras_genzoo.networks.configurable import ConfigurableNetwork
@@ -40,19 +52,20 @@ class ConvGenerator(ConfigurableNetwork):
     844161
     """
 
+    @checked
     def __init__(
         self,
-        latent_dim=100,
-        initial_shape=(7, 7, 64),
-        filters=(128, 64, 64, 1),
-        upsample=(2, 2, 1, 1),
-        kernel_size=5,
-        activation="relu",
-        batch_norm_momentum=0.9,
-        num_classes=None,
+        latent_dim: PositiveInt = 100,
+        initial_shape: ImageShape = (7, 7, 64),
+        filters: PositiveInts = (128, 64, 64, 1),
+        upsample: PositiveInts = (2, 2, 1, 1),
+        kernel_size: PositiveIntOrInts = 5,
+        activation: Activation = "relu",
+        batch_norm_momentum: OptionalProbability = 0.9,
+        num_classes: NumClasses = None,
         label_encoding="embedding",
-        embedding_dim=50,
-        synchronized=False,
+        embedding_dim: PositiveInt = 50,
+        synchronized: Flag = False,
         name="generator",
     ):
         _check_same_length("upsample", upsample, filters)
@@ -102,15 +115,16 @@ class ConvDiscriminator(ConfigurableNetwork):
     720833
     """
 
+    @checked
     def __init__(
         self,
-        image_shape,
-        filters=(64, 64, 128, 128),
-        strides=(2, 2, 2, 1),
-        kernel_size=5,
-        activation="relu",
-        dropout=0.4,
-        num_classes=None,
+        image_shape: ImageShape,
+        filters: PositiveInts = (64, 64, 128, 128),
+        strides: PositiveInts = (2, 2, 2, 1),
+        kernel_size: PositiveIntOrInts = 5,
+        activation: Activation = "relu",
+        dropout: Share = 0.4,
+        num_classes: NumClasses = None,
         conditioning="concatenation",
         name="discriminator",
     ):

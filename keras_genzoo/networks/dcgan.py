@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers
 
+from keras_genzoo.arguments import Flag, NumClasses, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import BatchNormalization, Pack
 from keras_genzoo.networks.conditioning import image_inputs, label_projection, latent_inputs
 from keras_genzoo.networks.configurable import ConfigurableNetwork
@@ -36,15 +37,16 @@ class DCGANGenerator(ConfigurableNetwork):
     normalisation's scale normal(1, 0.02) as in the authors' code.
     """
 
+    @checked
     def __init__(
         self,
-        image_shape,
-        latent_dim=100,
-        width=64,
-        num_classes=None,
+        image_shape: PositiveInts,
+        latent_dim: PositiveInt = 100,
+        width: PositiveInt = 64,
+        num_classes: NumClasses = None,
         label_encoding="embedding",
-        embedding_dim=50,
-        synchronized=False,
+        embedding_dim: PositiveInt = 50,
+        synchronized: Flag = False,
         name="generator",
     ):
         initial_side, doublings = side_and_doublings(image_shape)
@@ -90,14 +92,15 @@ class DCGANDiscriminator(ConfigurableNetwork):
     Source: as for `DCGANGenerator`.
     """
 
+    @checked
     def __init__(
         self,
-        image_shape,
-        width=64,
-        num_classes=None,
+        image_shape: PositiveInts,
+        width: PositiveInt = 64,
+        num_classes: NumClasses = None,
         conditioning="concatenation",
-        synchronized=False,
-        packing=1,
+        synchronized: Flag = False,
+        packing: PositiveInt = 1,
         name="discriminator",
     ):
         _, doublings = side_and_doublings(image_shape)

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from keras_genzoo.arguments import Activation, Flag, OptionalProbability, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import BatchNormalization, Pack
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 
@@ -38,14 +39,15 @@ class MLPGenerator(ConfigurableNetwork):
     Source: Srivastava et al. 2017 (VEEGAN) and Lin et al. 2018 (PacGAN), experiments on synthetic data.
     """
 
+    @checked
     def __init__(
         self,
-        latent_dim=2,
-        image_shape=(2,),
-        hidden=(128, 128),
-        activation="relu",
-        batch_norm_momentum=None,
-        synchronized=False,
+        latent_dim: PositiveInt = 2,
+        image_shape: PositiveInts = (2,),
+        hidden: PositiveInts = (128, 128),
+        activation: Activation = "relu",
+        batch_norm_momentum: OptionalProbability = None,
+        synchronized: Flag = False,
         name="generator",
     ):
         _check_shape(image_shape)
@@ -91,8 +93,14 @@ class MLPDiscriminator(ConfigurableNetwork):
     Source: Lin et al. 2018 (PacGAN), section 2.
     """
 
+    @checked
     def __init__(
-        self, image_shape=(2,), hidden=(128, 128), activation="relu", packing=1, name="discriminator"
+        self,
+        image_shape: PositiveInts = (2,),
+        hidden: PositiveInts = (128, 128),
+        activation: Activation = "relu",
+        packing: PositiveInt = 1,
+        name="discriminator",
     ):
         _check_shape(image_shape)
         if packing < 1:

@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers
 
+from keras_genzoo.arguments import Flag, NonNegativeInt, PositiveInt, checked
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
 
@@ -45,13 +46,14 @@ class PatchGANDiscriminator(ConfigurableNetwork):
     biases follow the authors' PyTorch code.
     """
 
+    @checked
     def __init__(
         self,
-        channels,
-        width=64,
-        num_layers=3,
+        channels: PositiveInt,
+        width: PositiveInt = 64,
+        num_layers: NonNegativeInt = 3,
         normalization="batch",
-        synchronized=False,
+        synchronized: Flag = False,
         name="discriminator",
     ):
         check_normalization(normalization)

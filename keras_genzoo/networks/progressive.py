@@ -9,6 +9,7 @@ import itertools
 import keras
 from keras import ops
 
+from keras_genzoo.arguments import Flag, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import (
     EqualizedConv2D,
     EqualizedDense,
@@ -104,13 +105,14 @@ class ProgressiveGenerator(_GrowingNetwork):
     Source: Karras et al. 2018, table 2 and section 4.
     """
 
+    @checked
     def __init__(
         self,
-        image_shape=(1024, 1024, 3),
-        latent_dim=512,
-        fmap_base=8192,
-        fmap_max=512,
-        pixel_bias=False,
+        image_shape: PositiveInts = (1024, 1024, 3),
+        latent_dim: PositiveInt = 512,
+        fmap_base: PositiveInt = 8192,
+        fmap_max: PositiveInt = 512,
+        pixel_bias: Flag = False,
         name="generator",
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)
@@ -196,12 +198,13 @@ class ProgressiveDiscriminator(_LevelledDiscriminator, _GrowingNetwork):
     Source: Karras et al. 2018, table 2 and sections 2 and 3.
     """
 
+    @checked
     def __init__(
         self,
-        image_shape=(1024, 1024, 3),
-        fmap_base=8192,
-        fmap_max=512,
-        group_size=4,
+        image_shape: PositiveInts = (1024, 1024, 3),
+        fmap_base: PositiveInt = 8192,
+        fmap_max: PositiveInt = 512,
+        group_size: PositiveInt = 4,
         name="discriminator",
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)
@@ -266,12 +269,13 @@ class MultiScaleDiscriminator(_LevelledDiscriminator):
     Source: Karnewar & Wang 2020, section 2 and table 7; the channels are those of Karras et al. 2018.
     """
 
+    @checked
     def __init__(
         self,
-        image_shape=(1024, 1024, 3),
-        fmap_base=8192,
-        fmap_max=512,
-        group_size=4,
+        image_shape: PositiveInts = (1024, 1024, 3),
+        fmap_base: PositiveInt = 8192,
+        fmap_max: PositiveInt = 512,
+        group_size: PositiveInt = 4,
         name="discriminator",
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)

@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers
 
+from keras_genzoo.arguments import Flag, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import BatchNormalization, LeakyReLU
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 
@@ -35,8 +36,14 @@ class ResNetGenerator(ConfigurableNetwork):
     Unlike the code, which normalises by the batch in sampling too, images are sampled with moving statistics.
     """
 
+    @checked
     def __init__(
-        self, image_shape=(32, 32, 3), latent_dim=128, width=128, synchronized=False, name="generator"
+        self,
+        image_shape: PositiveInts = (32, 32, 3),
+        latent_dim: PositiveInt = 128,
+        width: PositiveInt = 128,
+        synchronized: Flag = False,
+        name="generator",
     ):
         doublings = _doublings(image_shape)
 
@@ -86,7 +93,8 @@ class ResNetCritic(ConfigurableNetwork):
     follows the code.
     """
 
-    def __init__(self, image_shape=(32, 32, 3), width=128, name="critic"):
+    @checked
+    def __init__(self, image_shape: PositiveInts = (32, 32, 3), width: PositiveInt = 128, name="critic"):
         halvings = _doublings(image_shape) - 1
         images = keras.Input(tuple(image_shape), name="images")
         x = images

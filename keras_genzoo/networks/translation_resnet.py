@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers
 
+from keras_genzoo.arguments import Flag, NonNegativeInt, OptionalPositiveInt, PositiveInt, Share, checked
 from keras_genzoo.layers import Cropping2D, Dropout, ReflectionPadding2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
@@ -42,16 +43,17 @@ class ResNetTranslator(ConfigurableNetwork):
     Initialisation normal(0, 0.02).
     """
 
+    @checked
     def __init__(
         self,
-        channels,
-        output_channels=None,
-        width=64,
-        num_blocks=9,
+        channels: PositiveInt,
+        output_channels: OptionalPositiveInt = None,
+        width: PositiveInt = 64,
+        num_blocks: NonNegativeInt = 9,
         normalization="instance",
-        dropout=0.0,
-        sampling_dropout=False,
-        synchronized=False,
+        dropout: Share = 0.0,
+        sampling_dropout: Flag = False,
+        synchronized: Flag = False,
         name="generator",
     ):
         check_normalization(normalization)

@@ -3,6 +3,7 @@
 import keras
 from keras import initializers, layers
 
+from keras_genzoo.arguments import Flag, OptionalPositiveInt, PositiveInt, PositiveInts, Share, checked
 from keras_genzoo.layers import Conv2DTranspose, Dropout, ResizeConv2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
@@ -49,16 +50,17 @@ class UNetGenerator(ConfigurableNetwork):
     normal(0, 0.02), batch normalisation's scale normal(1, 0.02).
     """
 
+    @checked
     def __init__(
         self,
-        image_shape,
-        output_channels=None,
-        width=64,
+        image_shape: PositiveInts,
+        output_channels: OptionalPositiveInt = None,
+        width: PositiveInt = 64,
         normalization="batch",
-        dropout=0.5,
+        dropout: Share = 0.5,
         dropout_blocks="paper",
-        sampling_dropout=False,
-        synchronized=False,
+        sampling_dropout: Flag = False,
+        synchronized: Flag = False,
         upsampling="transposed",
         name="generator",
     ):

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import layers
 
+from keras_genzoo.arguments import Flag, PositiveInt, PositiveInts, Share, checked
 from keras_genzoo.layers import BatchNormalization, Dropout, LeakyReLU
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 
@@ -37,7 +38,15 @@ class UpsamplingGenerator(ConfigurableNetwork):
     Source: Gulrajani et al. 2017 with the networks that Keras' WGAN-GP example made common.
     """
 
-    def __init__(self, image_shape, latent_dim=128, width=64, synchronized=False, name="generator"):
+    @checked
+    def __init__(
+        self,
+        image_shape: PositiveInts,
+        latent_dim: PositiveInt = 128,
+        width: PositiveInt = 64,
+        synchronized: Flag = False,
+        name="generator",
+    ):
         side, channels, doublings = _side_channels_doublings(image_shape)
         latents = keras.Input((latent_dim,), name="latents")
         x = layers.Dense(4 * 4 * width * 2 ** (doublings - 1), use_bias=False, name="initial_map")(latents)
@@ -82,7 +91,15 @@ class StridedCritic(ConfigurableNetwork):
     Source: Gulrajani et al. 2017 with the networks that Keras' WGAN-GP example made common.
     """
 
-    def __init__(self, image_shape, width=64, dropout=0.3, final_dropout=0.2, name="critic"):
+    @checked
+    def __init__(
+        self,
+        image_shape: PositiveInts,
+        width: PositiveInt = 64,
+        dropout: Share = 0.3,
+        final_dropout: Share = 0.2,
+        name="critic",
+    ):
         side, _, doublings = _side_channels_doublings(image_shape)
         images = keras.Input(tuple(image_shape), name="images")
         x = layers.ZeroPadding2D(_margins(side, doublings))(images)

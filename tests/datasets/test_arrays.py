@@ -138,13 +138,13 @@ def test_points_come_as_they_are(dtype):
 IMAGES = np.zeros((6, 4, 4, 1), "uint8")
 POINTS = np.zeros((6, 2), "float32")
 BAD = {
-    "batch_size zero": ({"batch_size": 0}, "`batch_size` must be an integer of at least 1.*batch_size=0"),
+    "batch_size zero": ({"batch_size": 0}, "`batch_size` must be at least 1.*batch_size=0"),
     "batch_size float": ({"batch_size": 2.5}, "`batch_size` must be an integer.*2.5"),
     "batch_size above n": ({"batch_size": 7}, "number of images, 6.*batch_size=7.*smaller"),
-    "initial_step": ({"initial_step": -1}, "`initial_step` must be an integer of at least 0.*-1"),
+    "initial_step": ({"initial_step": -1}, "`initial_step` must be at least 0.*-1"),
     "seed": ({"seed": "x"}, "`seed` must be an integer.*'x'"),
     "image_size": ({"image_size": (4, 4, 1)}, "`image_size` must be an integer or a pair"),
-    "image_size zero": ({"image_size": 0}, "`image_size` must be an integer of at least 1"),
+    "image_size zero": ({"image_size": 0}, "`image_size` must be at least 1"),
     "empty": ({"images": IMAGES[:0]}, "`images` is empty"),
     "no channel axis": ({"images": IMAGES[..., 0]}, r"images\[\.\.\., None\]"),
     "one image": ({"images": IMAGES[0, 0]}, r"shape \(n, height, width, channels\).*\(4, 1\)"),

@@ -329,7 +329,7 @@ BAD = {
         "on_error": ({"on_error": None}, "`on_error` must be 'raise' or 'skip'"),
         "path_a": ({"path_a": "no/such/folder"}, "`path_a` must be an existing folder.*no/such/folder"),
         "path_b": ({"path_b": pathlib.Path("no/such")}, "`path_b` must be an existing folder.*no/such"),
-        "initial_step": ({"initial_step": -1}, "`initial_step` must be an integer of at least 0"),
+        "initial_step": ({"initial_step": -1}, "`initial_step` must be at least 0"),
     },
 }
 

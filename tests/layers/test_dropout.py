@@ -32,7 +32,7 @@ class TestDropout:
 
     @pytest.mark.parametrize("rate", [-0.1, 1.0])
     def test_rate_outside_its_range_is_refused(self, rate):
-        with pytest.raises(ValueError, match=rf"`rate` must be in \[0, 1\). Received: rate={rate}"):
+        with pytest.raises(ValueError, match=f"`rate` must be at least 0 and below 1. Received: rate={rate}"):
             layers.Dropout(rate)
 
     def test_config(self):

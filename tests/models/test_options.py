@@ -7,17 +7,9 @@ import numpy as np
 import pytest
 
 from keras_genzoo import losses, models
+from keras_genzoo.arguments import NonNegative, PositiveInt, Share
 from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.models.options import (
-    Interval,
-    Loss,
-    NonNegative,
-    Penalty,
-    PositiveInt,
-    Share,
-    checked_options,
-    config_of,
-)
+from keras_genzoo.models.options import Interval, Loss, Penalty, checked_options, config_of
 
 
 class _Base(GenerativeModel):
