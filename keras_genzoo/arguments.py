@@ -253,8 +253,9 @@ def checks_of(signature):
 
 def _check(given, checks):
     # A default is as the author wants it.
-    for name in checks.keys() & given.arguments.keys():
-        given.arguments[name] = checks[name].function(name, given.arguments[name])
+    for name, check in checks.items():
+        if name in given.arguments:
+            given.arguments[name] = check.function(name, given.arguments[name])
 
 
 def _checked(argument, value, is_of_kind, kind, at_least, above, below):

@@ -34,7 +34,8 @@ def main():
     parser.add_argument("--data-dir", help="folder with the data set's original files")
     parser.add_argument("--output", default="runs/drill", help="folder of the runs (default runs/drill)")
     options = parser.parse_args()
-    return drill(options, Path(options.output), random.Random(options.seed))
+    # It draws when to kill.
+    return drill(options, Path(options.output), random.Random(options.seed))  # nosec B311
 
 
 def drill(options, output, rng):

@@ -84,7 +84,7 @@ def load(
     _check_split(dataset, split)
     pipeline.check_batch_size(batch_size, dataset.splits[split])
     if image_size is not None:
-        image_size = pipeline.height_and_width(image_size)
+        pipeline.height_and_width(image_size)
     if dataset.source_modality is not None:
         size = _height_and_width(dataset, image_size)
         sources, targets = arrays(name, split, data_dir, prepared_size(size, augment))
@@ -165,17 +165,10 @@ def info(name):
     >>> info("ring").modes.stddev
     0.01
     """
-    return known("name", name)
-
-
-def known(argument, name):
-    """As `info`; `argument` is what the message calls the name."""
     if not isinstance(name, str) or name not in _DATASETS:
         nearest = difflib.get_close_matches(str(name), _DATASETS, n=1)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(
-            f"`{argument}` must be one of {sorted(_DATASETS)}. Received {argument}={name!r}.{hint}"
-        )
+        raise ValueError(f"`name` must be one of {sorted(_DATASETS)}. Received name={name!r}.{hint}")
     return _DATASETS[name]
 
 

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from keras_genzoo import datasets
 from keras_genzoo.arguments import OptionalPath, PositiveInt, Seed, checked
-from keras_genzoo.datasets import named
 from keras_genzoo.metrics.extractors import Extractor
 from keras_genzoo.metrics.extractors import extractor as load_extractor
 from keras_genzoo.metrics.measures import MEASURES, an_extractor
@@ -69,7 +68,7 @@ def evaluate(
     )
     ```
     """
-    if not isinstance(model, ZooModel):
+    if not hasattr(model, "abilities"):
         raise ValueError(f"`model` must be a model of `keras_genzoo.models`. Received: model={model!r}")
     check_what(dataset, measures, split)
     if prior is not None and str(prior) not in model.priors:
@@ -102,7 +101,10 @@ def check_what(dataset: str, measures: Sequence[str] | None = None, split: str =
     Raises:
         ValueError: If one of them is unknown.
     """
-    splits = named.known("dataset", dataset).splits
+    try:
+        splits = datasets.info(dataset).splits
+    except ValueError as error:
+        raise ValueError(f"`dataset`: {error}") from None
     if split not in list(splits):
         raise ValueError(f"`split` of {dataset!r} must be one of {list(splits)}. Received: split={split!r}")
     if isinstance(measures, str):

@@ -90,9 +90,9 @@ class TestEvaluate:
             return [{"metric": "distance", "value": 10.0 * len(calls), "protocol": {}}]
 
         monkeypatch.setattr(metrics, "evaluate", evaluate)
-        watcher = callbacks.Evaluate(every=2, dataset="toy")
+        watcher = callbacks.Evaluate(every=2, dataset="ring")
         history = _gan().fit(support.toy_images(8), epochs=4, callbacks=[watcher], verbose=0).history
-        assert calls == [{"dataset": "toy"}] * 2
+        assert calls == [{"dataset": "ring"}] * 2
         assert history["distance"] == [10.0, 20.0]
 
     def test_misspelt_argument_is_refused_before_training(self):

@@ -157,7 +157,10 @@ BAD = {
     "NaN points": ({"images": POINTS * np.nan}, "NaN or infinite"),
     "flipped points": ({"images": POINTS, "flip": True}, "`flip` is for images.*flip=True.*points"),
     "resized points": ({"images": POINTS, "image_size": 8}, "`image_size` is for images.*image_size=8"),
-    "range of points": ({"images": POINTS, "value_range": (0, 1)}, r"`value_range` is for images.*\(0, 1\)"),
+    "range of points": (
+        {"images": POINTS, "value_range": (0, 1)},
+        r"`value_range` is for images.*\(0.0, 1.0\)",
+    ),
     "labels short": ({"labels": np.zeros(5, int)}, r"`labels`.*shape \(6,\).*\(5,\)"),
     "labels one-hot": ({"labels": np.zeros((6, 10), int)}, r"`labels`.*\(6, 10\)"),
     "labels float": ({"labels": np.zeros(6)}, r"`labels` must be integers.*float64.*astype"),

@@ -135,7 +135,7 @@ BAD = {
     "dtype": ({"images": np.zeros((20, 20, 3), "int64")}, "`images` must hold uint8.*int64"),
     "sigma": (
         {"images": np.zeros((20, 20, 3), "uint8"), "sigma": 0},
-        "`sigma` must be greater than 0.*sigma=0",
+        "`sigma` must be above 0.*sigma=0",
     ),
 }
 

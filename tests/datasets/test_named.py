@@ -439,7 +439,7 @@ class TestPairs:
             r"KERAS_GENZOO_DATA_DIR,.*facades/facades_500\.zip.*None.*not downloaded.*GAN-Facades at commit"
         )
         with pytest.raises(ValueError, match=message):
-            datasets.load("facades")
+            datasets.load("facades", batch_size=1)
         with pytest.raises(ValueError, match=r"^`data_dir` must.*emoji_noto_twemoji_112\.zip.*'/nowhere'"):
             datasets.arrays("edges_to_emoji", data_dir="/nowhere")
 
