@@ -226,6 +226,8 @@ def checked(function):
         try:
             given = signature.bind(*args, **kwargs)
         except TypeError:
+            given = None
+        if given is None:
             # Python says what is missing or unknown.
             return function(*args, **kwargs)
         _check(given, checks)

@@ -33,6 +33,7 @@ ANY_BACKEND = (
     "test_cli.py",
     "test_convert_progressive_gan.py",
     "test_convert_pytorch_cyclegan.py",
+    "test_inputs.py",
     "test_packaging.py",
     "test_pictures.py",
     "test_tiers.py",

@@ -192,19 +192,24 @@ def test_a_mixed_bfloat16_model_exports_float32_images(tmp_path):
 
 
 @pytest.mark.tensorflow
-def test_seeds_and_labels_out_of_range_are_refused_when_served(tmp_path):
+def test_numbers_seeds_and_labels_out_of_range_are_refused_when_served(tmp_path):
     import tensorflow as tf
 
     make_gan(num_classes=NUM_CLASSES).export(tmp_path / "gan")
     signatures = signatures_of(tmp_path / "gan")
-    for seed, label, message in (
-        (-1, 0, "`seed` must lie from 0 to 4294967295"),
-        (2**32, 0, "`seed` must lie from 0 to 4294967295"),
-        (0, NUM_CLASSES, "`labels` must lie from 0 to 2"),
-        (0, -1, "`labels` must lie from 0 to 2"),
+    for num, seed, label, message in (
+        (2, -1, 0, "`seed` must lie from 0 to 4294967295"),
+        (2, 2**32, 0, "`seed` must lie from 0 to 4294967295"),
+        (2, 0, NUM_CLASSES, "`labels` must lie from 0 to 2"),
+        (2, 0, -1, "`labels` must lie from 0 to 2"),
+        (0, 0, 0, "`num` must lie from 1 to 1024. Received:.*0"),
+        (-3, 0, 0, "`num` must lie from 1 to 1024. Received:.*-3"),
+        (1025, 0, 0, "`num` must lie from 1 to 1024. Received:.*1025"),
+        (2**31 - 1, 0, 0, "`num` must lie from 1 to 1024. Received:.*2147483647"),
     ):
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-            signatures["sample"](num=2, seed=seed, label=label)
+            signatures["sample"](num=num, seed=seed, label=label)
+    assert signatures["sample"](num=1024, seed=0, label=0)["images"].shape[0] == 1024
 
 
 def test_an_existing_target_is_refused_and_kept(gan, tmp_path):
