@@ -151,9 +151,10 @@ def uniform(num, latent_dim, seed):
 
 def _uniform_pairs(num, latent_dim, seed):
     """Two independent tensors of uniform values `(num, half of latent_dim, rounded up)`."""
-    if not ops.is_tensor(seed):
+    # Functions that run eagerly get arrays.
+    if not (ops.is_tensor(seed) or isinstance(seed, np.ndarray)):
         check_seed(seed)
-    if not ops.is_tensor(num):
+    if not (ops.is_tensor(num) or isinstance(num, np.ndarray)):
         arguments.integer("num", num, at_least=0)
     arguments.integer("latent_dim", latent_dim, at_least=1)
     pairs = -(-latent_dim // 2)

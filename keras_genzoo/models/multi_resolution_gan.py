@@ -7,7 +7,14 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import arguments, backends
-from keras_genzoo.arguments import NonNegative
+from keras_genzoo.arguments import (
+    NonNegative,
+    OptionalNonNegativeInt,
+    OptionalPositiveInt,
+    OptionalSeed,
+    PositiveInt,
+    checked,
+)
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import argument_or_own, without_labels
 from keras_genzoo.models.options import Loss, Penalty, checked_options
@@ -155,8 +162,16 @@ class MultiResolutionGAN(LatentModel):
         """Tuple of the level that training has come to, and alpha of its fade-in or None."""
         return self.num_levels - 1, None
 
+    @checked
     def sample(
-        self, num=None, seed=None, latents=None, labels=None, batch_size=64, level=None, truncation=1.0
+        self,
+        num: OptionalPositiveInt = None,
+        seed: OptionalSeed = None,
+        latents=None,
+        labels=None,
+        batch_size: PositiveInt = 64,
+        level: OptionalNonNegativeInt = None,
+        truncation: NonNegative = 1.0,
     ):
         """Draws images.
 

@@ -299,7 +299,7 @@ def test_options_and_networks_that_do_not_fit_are_refused(family):
 
 @pytest.mark.parametrize("scales", [(), (1.0, 0.0), (-1.0,)])
 def test_kernel_scales_that_are_not_positive_are_refused(scales):
-    with pytest.raises(ValueError, match=r"`kernel_scales` must (be above 0|hold positive floats)"):
+    with pytest.raises(ValueError, match=r"`kernel_scales` must be (above 0|a tuple of positive floats)"):
         make_autoencoder("WAEMMD", kernel_scales=scales)
 
 
