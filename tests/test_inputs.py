@@ -51,6 +51,7 @@ def made():
         "sample of a class": (conditional.sample, {"num": 2, "labels": 0}),
         "preview": (gan.preview, {}),
         "export": (gan.export, {"filepath": "unused"}),
+        "save_to_preset": (gan.save_to_preset, {"path": "unused"}),
         "encode": (vae.encode, {"images": IMAGES}),
         "decode": (vae.decode, {"latents": np.zeros((2, vae.latent_dim))}),
         "reconstruct": (vae.reconstruct, {"images": IMAGES}),
@@ -66,6 +67,7 @@ MODELS = {
     "sample of a class": {"labels": ["three", {}, True, NAN, -1, 3, HUGE, object()]},
     "preview": {"num": OPTIONAL_COUNT, "seed": SEED},
     "export": {"filepath": PATH, "format": NAME},
+    "save_to_preset": {"path": PATH},
     "encode": {"images": ARRAY, "batch_size": COUNT},
     "decode": {"latents": ARRAY, "batch_size": COUNT},
     "reconstruct": {"images": ARRAY, "batch_size": COUNT},
@@ -233,6 +235,7 @@ FUNCTIONS = [
         {"images": ARRAY, "sigma": [*NUMBER_FROM_0, 0], "threshold": NUMBER_FROM_0},
     ),
     (callbacks.SampleGrid, {"directory": "unused"}, {"directory": PATH, "num": OPTIONAL_COUNT, "seed": SEED}),
+    (callbacks.Backup, {"directory": "unused"}, {"directory": PATH, "every": COUNT}),
     (
         callbacks.Evaluate,
         {"dataset": "ring"},

@@ -81,7 +81,7 @@ class Backup(keras.callbacks.Callback):
 
     def __init__(self, directory, every=500):
         super().__init__()
-        self.directory = Path(directory)
+        self.directory = Path(arguments.path("directory", directory))
         self.every = arguments.integer("every", every, at_least=1)
         self.step = 0
         self._saved_step = 0

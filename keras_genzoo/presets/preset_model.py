@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import keras
 import numpy as np
 
-from keras_genzoo import disk
+from keras_genzoo import arguments, disk
 from keras_genzoo._version import __version__
 from keras_genzoo.presets import card, folders, limits
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
@@ -165,7 +165,7 @@ class PresetModel:
         gan.save_to_preset("my_gan", metadata={"description": "A GAN trained on my cat."})
         ```
         """
-        target = Path(path).resolve()
+        target = Path(arguments.path("path", path)).resolve()
         _check_target(target, path, overwrite)
         _check_metadata(metadata)
         if samples is not None and not Path(samples).is_file():
