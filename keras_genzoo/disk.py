@@ -96,12 +96,14 @@ def unfinished_folder(target: Path, hint: str) -> Iterator[Path]:
         lock = _lock_of(folder)
         lock.acquire()
     except OSError as error:
-        raise OSError(f"Cannot write the folder {target}: {error}. {hint}") from error
+        raise OSError(
+            error.errno, f"Cannot write the folder: {error.strerror}. {hint}", str(target)
+        ) from error
     try:
         with no_room_told(target):
             folder.mkdir()
             yield folder
-        _remove_unfinished(target)
+        _remove_unfinished_of(target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         _release(lock)
@@ -133,18 +135,25 @@ def sync(path: Path) -> None:
     """Waits until a file, or the names in a folder, are on the disk."""
     if os.name == "nt" and path.is_dir():
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows syncs only what may be written to.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems of a network cannot sync folders.
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
     finally:
         os.close(descriptor)
 
 
-def remove_unfinished_files(folder: Path) -> None:
-    """Deletes the temporary files that killed processes left in a folder which no other process writes to."""
+def remove_unfinished(folder: Path) -> None:
+    """Deletes what killed processes left in a folder that no other process writes to."""
     for path in folder.glob(f"{UNFINISHED}*"):
-        if path.is_file():
-            path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -181,7 +190,7 @@ def _release(lock):
     lock.release()
 
 
-def _remove_unfinished(target):
+def _remove_unfinished_of(target):
     for path in target.parent.glob(f"{UNFINISHED}*-{glob.escape(target.name)}{_LOCK}"):
         folder = path.with_name(path.name.removesuffix(_LOCK))
         lock = _lock_of(folder)

@@ -82,7 +82,8 @@ def _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose):
     # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
     for stage in recipe.stages:
         stage.source.load(data_dir)
-    disk.remove_unfinished_files(output)
+    for folder in (output, output / "samples", *output.glob("stage-*"), *output.glob("stage-*/samples")):
+        disk.remove_unfinished(folder)
     folders.write_json(output / "recipe.json", recipe.as_json())
     recipe.save(output / "recipe.toml")
     for number, stage in enumerate(recipe.stages[:-1], start=1):
@@ -251,8 +252,11 @@ def strategy_scope(name):
 
 
 def _worker():
-    """The index of this worker, as `MultiWorkerMirroredStrategy` reads it."""
-    return json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {}).get("index", 0)
+    """The number of this worker in its cluster, the chief's 0, as `MultiWorkerMirroredStrategy` counts them."""
+    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    task = config.get("task", {})
+    after_the_chief = task.get("type") == "worker" and "chief" in config.get("cluster", {})
+    return task.get("index", 0) + after_the_chief
 
 
 def _make_deterministic():

@@ -2,7 +2,7 @@
 
     python tools/fault_drill.py tools/recipes/ring_gan.toml --kills 30 --seconds 1800 --output runs/drill
 
-trains a recipe once undisturbed, then again and again with a signal after a random time: SIGKILL or SIGTERM. Each
+trains a recipe once undisturbed, in a new folder, then again and again with a signal after a random time: SIGKILL or SIGTERM. Each
 start goes on with the run. It ends after so many kills, or seconds, and prints a JSON line per finished run: the
 kills it survived, and whether all weights are those of the undisturbed run, bit for bit. Exits with status 1 where
 one differs or does not go on.
@@ -39,34 +39,41 @@ def main():
 
 
 def drill(options, output, rng):
-    started = time.monotonic()
-    undisturbed = output / "undisturbed"
-    shutil.rmtree(output, ignore_errors=True)
+    if output.exists():
+        sys.exit(f"--output {str(output)!r} exists. Choose another folder: the drill deletes its runs.")
+    undisturbed, begun = output / "undisturbed", time.monotonic()
     if (status := start(options, undisturbed).wait()) != 0:
         sys.exit(f"The undisturbed run ended with status {status}.")
-    length = time.monotonic() - started
+    length = time.monotonic() - begun
     expected, kills, failed, number = weights(undisturbed), 0, False, 0
+    started = time.monotonic()
     while kills < options.kills and time.monotonic() - started < options.seconds:
         run, survived, number = output / f"run-{number}", 0, number + 1
         while True:
             process = start(options, run, resume=survived > 0)
+            is_killed = kills < options.kills and time.monotonic() - started < options.seconds
             delay = rng.uniform(0.2, 1.2) * length
             asked = rng.choice([signal.SIGKILL, signal.SIGTERM])
             try:
-                status = process.wait(timeout=delay if kills < options.kills else None)
+                # One that is left alone may take ten times as long as the first, no longer.
+                status = process.wait(timeout=delay if is_killed else 10 * length)
                 break
             except subprocess.TimeoutExpired:
+                if not is_killed:
+                    process.kill()
+                    status = "does not end"
+                    break
                 process.send_signal(asked)
-                process.wait()
+                process.wait(timeout=10 * length)
                 kills, survived = kills + 1, survived + 1
         same = status == 0 and equal(weights(run), expected)
         failed |= not same
-        print(
-            json.dumps({"run": run.name, "kills": survived, "status": status, "same_weights": same}),
-            flush=True,
-        )
+        result = {"run": run.name, "kills": survived, "status": status, "same_weights": same}
+        print(json.dumps(result), flush=True)
         if same:
             shutil.rmtree(run)
+    # A drill without a kill has shown nothing.
+    failed |= kills == 0
     print(json.dumps({"kills": kills, "runs": number, "failed": failed}))
     return int(failed)
 

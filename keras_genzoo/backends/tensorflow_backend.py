@@ -217,7 +217,8 @@ def gather_from_workers(model, numbers):
         return context.all_gather(own[None], axis=0)
 
     gathered = strategy.experimental_local_results(strategy.run(gather))[0].numpy()
-    num_workers = strategy.cluster_resolver.cluster_spec().num_tasks("worker")
+    jobs = strategy.cluster_resolver.cluster_spec().as_dict()
+    num_workers = sum(len(jobs.get(job, ())) for job in ("chief", "worker")) or 1
     first_replicas = gathered[:: len(gathered) // num_workers]
     return [row[1 : 1 + row[0]].tolist() for row in first_replicas]
 

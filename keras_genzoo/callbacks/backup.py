@@ -1,5 +1,6 @@
 """A backup from which a killed run goes on as if nothing had happened."""
 
+import contextlib
 import hashlib
 import re
 import signal
@@ -15,6 +16,8 @@ from keras_genzoo import arguments, backends, disk
 # How many of the newest backups are kept: where one is damaged, or another worker has not written it, the one before.
 GENERATIONS = 2
 _NAME = re.compile(r"step-(\d{8,})-([0-9a-f]{64})\.weights\.h5")
+# A file that says that a backup has been removed, so that the run cannot begin again from the start unnoticed.
+_REMOVED = ".removed"
 # The signals that ask a process to end: Ctrl-C, a scheduler, a terminal that is closed.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -40,7 +43,9 @@ class WorkerLost(Exception):
 
     def __init__(self, step):
         super().__init__(
-            f"Another worker of this run has ended. The backup of step {step} is kept: start all workers again."
+            "Another worker of this run has ended. "
+            + (f"The backup of step {step} is kept: start" if step else "There is no backup yet: start")
+            + " all workers again."
         )
         self.step = step
 
@@ -85,6 +90,8 @@ class Backup(keras.callbacks.Callback):
         self.every = arguments.integer("every", every, at_least=1)
         self.step = 0
         self._saved_step = 0
+        # None until they have met.
+        self._num_workers = None
         self._signal = None
         self._previous_handlers = {}
 
@@ -104,10 +111,15 @@ class Backup(keras.callbacks.Callback):
             FloatingPointError: If a loss is not finite.
             ValueError: As for `restore`.
             OSError: If a backup cannot be written. The backups before it are kept.
+            BlockingIOError: If another process uses the folder.
             WorkerLost: If another worker of the run has ended.
         """
-        self.restore(model)
+        with disk.in_use(self.directory):
+            self._fit(model, make_batches, steps_per_epoch, epochs, callbacks, kwargs)
+
+    def _fit(self, model, make_batches, steps_per_epoch, epochs, callbacks, kwargs):
         try:
+            self.restore(model)
             while self.step < epochs * steps_per_epoch:
                 first_epoch, offset = divmod(self.step, steps_per_epoch)
                 model.fit(
@@ -122,6 +134,8 @@ class Backup(keras.callbacks.Callback):
                 if model.stop_training:
                     return
         except backends.LOST_WORKER as error:
+            if self._num_workers == 1:
+                raise
             raise WorkerLost(self._saved_step) from error
         finally:
             # A `model.fit` that fails does not come to `on_train_end`.
@@ -136,30 +150,33 @@ class Backup(keras.callbacks.Callback):
         Raises:
             ValueError: If there are backups and none is intact, or if the workers of a run hold no common step.
         """
-        if self.directory.is_dir():
-            disk.remove_unfinished_files(self.directory)
+        disk.remove_unfinished(self.directory)
         intact = {step: file for step, file in self._backups() if _is_intact(file)}
         # Where no backup has been removed yet, the run can begin again as well.
-        held = [*intact, *[0] * (len(self._backups()) < GENERATIONS)]
-        if not held:
+        removed = (self.directory / _REMOVED).exists() or len(self._backups()) >= GENERATIONS
+        held_by_workers = backends.gather_from_workers(model, [*intact, *[0] * (not removed)])
+        self._num_workers = len(held_by_workers)
+        if held_by_workers == [[]]:
             raise ValueError(
                 f"None of the backups in {str(self.directory)!r} is intact: the run cannot go on. Copy them again "
                 "from where they were kept, or begin again in another folder."
             )
-        self.step = self._saved_step = agreed_step(backends.gather_from_workers(model, held))
+        self.step = self._saved_step = agreed_step(held_by_workers)
         if self.step:
             model.load_weights(intact[self.step])
         for step, file in self._backups():
             # What another worker does not hold, and what is damaged, is trained again.
             if step > self.step:
-                file.unlink()
+                self._remove(file)
         return self.step
 
     def on_train_begin(self, logs=None):
         # Python answers signals in the main thread only.
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                self._previous_handlers[number] = signal.signal(number, self._remember_signal)
+                # Ignored by whoever started the process, for example `nohup`.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._previous_handlers[number] = signal.signal(number, self._remember_signal)
 
     def on_train_end(self, logs=None):
         self._restore_handlers()
@@ -200,8 +217,9 @@ class Backup(keras.callbacks.Callback):
 
     def _remember_signal(self, number, frame):
         self._signal = number
-        # A second Ctrl-C stops at once.
-        self._restore_handlers()
+        # A second Ctrl-C stops at once. A terminal that is closed may send SIGHUP twice.
+        if number == signal.SIGINT:
+            self._restore_handlers()
 
     def _restore_handlers(self):
         for number, handler in self._previous_handlers.items():
@@ -223,13 +241,25 @@ class Backup(keras.callbacks.Callback):
         earlier = [file for step, file in self._backups() if step < self.step]
         for _, file in self._backups():
             if file != target and file not in earlier[: GENERATIONS - 1]:
-                file.unlink()
+                self._remove(file)
         self._saved_step = self.step
+
+    def _remove(self, file):
+        (self.directory / _REMOVED).touch()
+        file.unlink()
 
     def _backups(self):
         """Pairs of step and file, the newest first."""
-        names = [(_NAME.fullmatch(file.name), file) for file in self.directory.glob("step-*.weights.h5")]
-        return sorted(((int(match[1]), file) for match, file in names if match), reverse=True)
+        found = []
+        for file in self.directory.glob("step-*.weights.h5"):
+            match = _NAME.fullmatch(file.name)
+            if match is None:
+                raise ValueError(
+                    f"The backup {str(file)!r} has no SHA-256 in its name, so it cannot be verified: an earlier "
+                    "version wrote it. Go on with that version, or begin again in another folder."
+                )
+            found.append((int(match[1]), file))
+        return sorted(found, reverse=True)
 
 
 def agreed_step(held_by_workers):
@@ -255,11 +285,12 @@ def agreed_step(held_by_workers):
 
 
 def _is_intact(file):
-    if _sha256(file) == _NAME.fullmatch(file.name)[2]:
-        return True
+    with contextlib.suppress(OSError):
+        if _sha256(file) == _NAME.fullmatch(file.name)[2]:
+            return True
     warnings.warn(
-        f"The backup {str(file)!r} is damaged: its SHA-256 is not the one in its name. The one before is used.",
-        stacklevel=4,
+        f"The backup {str(file)!r} is damaged: its SHA-256 is not the one in its name. It is not used.",
+        stacklevel=5,
     )
     return False
 

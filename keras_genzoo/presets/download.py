@@ -52,7 +52,7 @@ def download(preset: str, files: dict[str, dict], mirrors: Sequence[str], folder
         folder: `pathlib.Path` of the folder to write the files to.
 
     Raises:
-        ValueError: If every mirror sent a wrong file.
+        PresetError: If every mirror sent a wrong file.
         ConnectionError: If no mirror sent the right one for other reasons as well.
     """
     in_turn = list(mirrors)
@@ -97,7 +97,7 @@ class _Passing(_Failure):
 def _refusal(what: str, failures: Sequence[_Failure], mirrors: Sequence[str]) -> Exception:
     told = f"{what}: {'; '.join(map(str, failures))}"
     if all(isinstance(failure, _Wrong) for failure in failures):
-        return ValueError(f"{told}: try again, or set KERAS_GENZOO_BASE_URL to another server.")
+        return folders.PresetError(f"{told}: try again, or set KERAS_GENZOO_BASE_URL to another server.")
     origin = masked(" ".join(mirrors))
     return ConnectionError(
         f"{told}. Check that KERAS_GENZOO_BASE_URL={origin!r} can be reached and serves the preset."

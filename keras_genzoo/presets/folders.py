@@ -58,6 +58,9 @@ def mismatch(folder: Path, files: dict[str, dict]) -> str | None:
                 return f"{path} is missing."
             continue
         found = fingerprint(path)
+        if found != expected and path.is_symlink():
+            # Of what lies elsewhere nothing is told.
+            return f"{path} is damaged: it is a link to another file than the preset was saved with."
         if found != expected:
             return (
                 f"{path} is damaged: expected sha256 {expected['sha256']} and {expected['size']} bytes, "

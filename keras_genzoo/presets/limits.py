@@ -86,6 +86,9 @@ def check_weights_file(path: Path, model: keras.Model) -> None:
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 raise PresetError(f"the values of {name!r} in {path.name} lie in another file.")
+            if item.chunks is not None:
+                # A chunk is unpacked as a whole, however large it is.
+                raise PresetError(f"{name!r} in {path.name} is stored in chunks.")
             if item.dtype.kind not in "fiuV" or item.dtype.itemsize > 8:
                 raise PresetError(f"{name!r} in {path.name} holds no numbers, but {item.dtype}.")
             found.append(item.shape)

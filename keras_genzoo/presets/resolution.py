@@ -41,7 +41,7 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
     elif (folder / CONFIG).is_file() and not is_released:
         return _verified_by_its_metadata(folder)
     if folder.is_dir() and not is_released:
-        raise ValueError(f"`name_or_path` is a folder without {CONFIG}, not a preset. Received: {name!r}")
+        raise PresetError(f"`name_or_path` is a folder without {CONFIG}, not a preset. Received: {name!r}")
 
     files = registry.describe(name)["files"]
     if (bundled / CONFIG).is_file():
@@ -112,7 +112,7 @@ def _cached(name, files, bundled):
     if mirrors:
         return _download(name, files, mirrors, folder)
     if folder.exists():
-        raise ValueError(
+        raise PresetError(
             f"Preset {name!r}: {mismatch} Delete the folder {folder}, or set KERAS_GENZOO_BASE_URL to the "
             "address of a server with the presets to download it again."
         )

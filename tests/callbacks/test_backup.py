@@ -45,7 +45,7 @@ def _interrupt(batch, at=1):
 
 def _steps(folder):
     """The steps whose backups a folder holds; fails if it holds anything else."""
-    names = sorted(file.name for file in folder.iterdir())
+    names = sorted(file.name for file in folder.iterdir() if not file.name.startswith("."))
     return [int(re.fullmatch(r"step-(\d{8})-[0-9a-f]{64}\.weights\.h5", name)[1]) for name in names]
 
 
@@ -103,7 +103,7 @@ class TestDamage:
                 assert callbacks.Backup(folder).restore(fresh) == 2
             told = [str(warning.message) for warning in caught]
             assert damage is TestDamage._remove or any(f"{newer.name}' is damaged" in text for text in told)
-            assert list(folder.iterdir()) == [older]
+            assert [file for file in folder.iterdir() if file.suffix == ".h5"] == [older]
 
     def test_where_none_is_intact_the_run_ends(self, tmp_path):
         for step in (2, 4):
@@ -116,6 +116,26 @@ class TestDamage:
         ):
             callbacks.Backup(tmp_path).restore(_gan())
         assert _steps(tmp_path) == [2, 4]
+
+    def test_a_run_that_has_removed_a_backup_does_not_begin_again(self, tmp_path):
+        """The last one left is damaged too, after the run fell back to it."""
+        for step in (2, 4):
+            _save(tmp_path, step)
+        older, newer = sorted(tmp_path.iterdir())
+        os.truncate(newer, 100)
+        with pytest.warns(UserWarning, match="is damaged"):
+            assert callbacks.Backup(tmp_path).restore(_gan()) == 2
+        os.truncate(older, 100)
+        with (
+            pytest.warns(UserWarning, match="is damaged"),
+            pytest.raises(ValueError, match=r"None of the backups in .* is intact"),
+        ):
+            callbacks.Backup(tmp_path).restore(_gan())
+
+    def test_a_backup_of_an_earlier_version_is_refused(self, tmp_path):
+        _gan().save_weights(tmp_path / "step-00000003.weights.h5")
+        with pytest.raises(ValueError, match="has no SHA-256 in its name"):
+            callbacks.Backup(tmp_path).restore(_gan())
 
     def test_the_run_begins_again_where_the_first_backup_is_damaged(self, tmp_path):
         _save(tmp_path, 2)
@@ -171,6 +191,30 @@ def test_without_a_backup_training_begins_at_step_0(tmp_path):
     before = support.state_of(gan)
     assert callbacks.Backup(tmp_path / "nothing").restore(gan) == 0
     support.assert_same_state(support.state_of(gan), before)
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
+    """As `nohup` asks for."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        sender = keras_callbacks.LambdaCallback(
+            on_train_batch_begin=lambda batch, logs: os.kill(os.getpid(), signal.SIGHUP)
+        )
+        _fit(_gan(), callbacks.Backup(tmp_path), 2, sender)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert _steps(tmp_path) == [2]
+
+
+def test_a_terminal_may_send_its_signal_twice(tmp_path):
+    def send(batch, logs):
+        for _ in range(2 * (batch == 1)):
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    sender = keras_callbacks.LambdaCallback(on_train_batch_begin=send)
+    with pytest.raises(callbacks.Interrupted, match="after 2 steps"):
+        _fit(_gan(), callbacks.Backup(tmp_path), 5, sender)
+    assert _steps(tmp_path) == [2]
 
 
 @pytest.mark.parametrize("number", SIGNALS)

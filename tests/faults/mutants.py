@@ -29,11 +29,17 @@ def mutate(folder, number, canary):
         String, what was done.
     """
     rng = np.random.default_rng(number)
-    kinds = [_json("config.json"), _json("config.json"), _json("metadata.json"), _names, _bytes, _hdf5, _hdf5]
+    kinds = (
+        [_json("config.json")] * 6
+        + [_json("metadata.json")] * 3
+        + [_hdf5] * 6
+        + [_names, _bytes] * 3
+        + [_links]
+    )
     kind = kinds[rng.integers(len(kinds))]
     done = kind(folder, rng, canary)
     # As an enemy would, so that what is inside is looked at.
-    if kind is not _bytes or rng.random() < 0.5:
+    if kind not in (_bytes, _links) or rng.random() < 0.5:
         _hash_again(folder)
     return done
 
@@ -80,6 +86,16 @@ def _names(folder, rng, canary):
     return f"files[{name!r}]"
 
 
+def _links(folder, rng, canary):
+    """A file of the preset that is a link, or is missing."""
+    path = folder / ["config.json", "metadata.json", "model.weights.h5"][rng.integers(3)]
+    path.unlink()
+    target = [canary, folder / "nowhere", None][rng.integers(3)]
+    if target is not None:
+        path.symlink_to(target)
+    return f"{path.name} is {target}"
+
+
 def _bytes(folder, rng, canary):
     """A damaged disk: a bit, a cut, zeros, or other bytes."""
     path = sorted(path for path in folder.iterdir() if path.suffix != ".md")[rng.integers(3)]
@@ -106,7 +122,7 @@ def _hdf5(folder, rng, canary):
         name = names[rng.integers(len(names))]
         shape, values = file[name].shape, file[name][()]
         del file[name]
-        kind = rng.integers(9)
+        kind = rng.integers(10)
         match kind:
             case 0:
                 pass
@@ -126,6 +142,8 @@ def _hdf5(folder, rng, canary):
                 file.create_dataset(
                     name, shape, "float32", external=[(str(canary), 0, max(4, values.nbytes))]
                 )
+            case 9:
+                file.create_dataset(name, data=values, chunks=True if shape else None)
             case 8:
                 file.create_dataset(name, data=values)
                 file.create_dataset("more", (10**12,), "float32", chunks=(1024,))

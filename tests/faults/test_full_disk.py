@@ -33,7 +33,7 @@ def undisturbed(tmp_path_factory):
     """Pair of the KiB that a run takes in all, and its final weights."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "recipe.toml").write_text(RECIPE)
-    assert support.fresh_process(train_and_fall, folder / "recipe.toml", folder / "run") is None
+    assert support.fresh_process(train_and_fall, folder / "recipe.toml", folder / "run") == ("finished", 0)
     size = sum(path.stat().st_size for path in (folder / "run").rglob("*"))
     return size // 1024, weights_of_preset(folder / "run" / "preset")
 
@@ -52,12 +52,13 @@ def test_a_run_goes_on_once_there_is_room(tmp_path, disk, undisturbed, share):
     assert again[0] == "OSError" and "No space left on the disk" in again[1]
 
     resize(4 * size)
-    assert (
-        support.fresh_process(train_and_fall, tmp_path / "recipe.toml", folder / "run", resume=True) is None
-    )
+    backups = (folder / "run" / "backup").glob("step-*")
+    newest = max((int(file.name.split("-")[1]) for file in backups), default=0)
+    resumed = support.fresh_process(train_and_fall, tmp_path / "recipe.toml", folder / "run", resume=True)
+    assert resumed == ("finished", newest)
     actual = weights_of_preset(folder / "run" / "preset")
     for path, value in expected.items():
         np.testing.assert_array_equal(actual[path], value, err_msg=path)
     lines = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
-    assert not list((folder / "run").rglob(".unfinished-*")) and not list((folder / "run").rglob(".lock"))
+    assert not [path for name in (".unfinished-*", ".lock") for path in (folder / "run").rglob(name)]

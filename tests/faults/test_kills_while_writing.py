@@ -78,8 +78,11 @@ def test_a_folder_is_the_old_or_the_new_one(tmp_path):
 
 def test_a_file_is_the_old_or_the_new_one(tmp_path):
     target = tmp_path / "recipe.json"
-    seen, kills, _ = support.fresh_process(_kill_everywhere, write_file, target)
+    seen, kills, left = support.fresh_process(_kill_everywhere, write_file, target)
     assert seen == {"old", "new"} and kills > 10
+    assert {name.startswith(".unfinished-") or name == "recipe.json" for name in left} == {True}
+    disk.remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
 
 
 def test_where_folders_cannot_be_exchanged_the_old_one_comes_back_after_an_error(tmp_path, monkeypatch):

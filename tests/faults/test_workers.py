@@ -35,12 +35,13 @@ def _run(folder, stop=None, worker=None, **arguments):
     try:
         if stop is None:
             return [support.finish(process) for process in processes]
+        _, number = stop
         fallen, other = processes[worker], processes[1 - worker]
-        fallen.join(120)
+        of_fallen = support.finish(fallen, killed_by=number if number == signal.SIGKILL else None)
         ended = time.monotonic()
-        answers = [support.finish(other)]
+        of_other = support.finish(other)
         assert time.monotonic() - ended < 30
-        return answers
+        return of_fallen, of_other
     finally:
         for process in processes:
             process.kill()
@@ -50,9 +51,10 @@ def _run(folder, stop=None, worker=None, **arguments):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 def test_a_lost_worker_ends_the_other_and_both_go_on(tmp_path, undisturbed, number, worker):
     # The backups are of the steps 5, 10, 12 and 17.
-    (outcome,) = _run(tmp_path, stop=(18, number), worker=worker)
-    assert outcome == (callbacks.WorkerLost.__name__, 17)
-    _run(tmp_path, resume=True)
+    of_fallen, of_other = _run(tmp_path, stop=(18, number), worker=worker)
+    assert of_fallen == (None if number == signal.SIGKILL else (callbacks.Interrupted.__name__, 19))
+    assert of_other == (callbacks.WorkerLost.__name__, 17)
+    assert _run(tmp_path, resume=True) == [("finished", 17)] * 2
     resumed = weights_of_preset(tmp_path / "run" / "preset")
     assert resumed.keys() == undisturbed.keys()
     for name, value in undisturbed.items():

@@ -37,7 +37,8 @@ def train_and_fall(recipe_file, output, stop=None, stops=None, **arguments):
         stops: List of such pairs, one for each worker.
 
     Returns:
-        Pair of the name of the class of the exception that ended the run, and its `step` or message; or None.
+        Pair of `"finished"` and the step that the run went on from, or of the name of the exception that ended it and
+        its `step` or message.
     """
     toy_dataset.install()
     if stops is not None:
@@ -52,8 +53,11 @@ def train_and_fall(recipe_file, output, stop=None, stops=None, **arguments):
             os.kill(os.getpid(), stop[1])
 
     backup.on_train_batch_end = on_train_batch_end
+    restored, restore = [], backup.restore
+    backup.restore = lambda self, model: restored.append(restore(self, model))
     try:
         training.train(recipes.Recipe.load(recipe_file), output, verbose=0, deterministic=True, **arguments)
+        return "finished", *restored
     except Exception as error:
         return type(error).__name__, getattr(error, "step", str(error))
 
