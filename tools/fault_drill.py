@@ -2,10 +2,10 @@
 
     python tools/fault_drill.py tools/recipes/ring_gan.toml --kills 30 --seconds 1800 --output runs/drill
 
-trains a recipe once undisturbed, in a new folder, then again and again with a signal after a random time: SIGKILL or SIGTERM. Each
-start goes on with the run. It ends after so many kills, or seconds, and prints a JSON line per finished run: the
-kills it survived, and whether all weights are those of the undisturbed run, bit for bit. Exits with status 1 where
-one differs or does not go on.
+trains a recipe once undisturbed, in a new folder, then again and again with a signal after a random time: SIGKILL
+or SIGTERM. Each start goes on with the run. It ends after so many kills, or seconds, and prints a JSON line per
+finished run: the kills it survived, and whether all weights are those of the undisturbed run, bit for bit. Exits
+with status 1 where one differs or does not go on, or nothing was killed.
 """
 
 import argparse
