@@ -96,9 +96,8 @@ def unfinished_folder(target: Path, hint: str) -> Iterator[Path]:
         lock = _lock_of(folder)
         lock.acquire()
     except OSError as error:
-        raise OSError(
-            error.errno, f"Cannot write the folder: {error.strerror}. {hint}", str(target)
-        ) from error
+        reason = f"Cannot write the folder {target}: {error.strerror}. {hint}"
+        raise OSError(error.errno, reason) from error
     try:
         with no_room_told(target):
             folder.mkdir()

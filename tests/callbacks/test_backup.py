@@ -96,7 +96,7 @@ class TestDamage:
         for trial in range(25):
             folder = tmp_path / str(trial)
             shutil.copytree(tmp_path / "whole", folder)
-            older, newer = sorted(folder.iterdir())
+            older, newer = sorted(folder.glob("step-*"))
             damage(newer, int(rng.integers(8 * newer.stat().st_size)))
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -121,7 +121,7 @@ class TestDamage:
         """The last one left is damaged too, after the run fell back to it."""
         for step in (2, 4):
             _save(tmp_path, step)
-        older, newer = sorted(tmp_path.iterdir())
+        older, newer = sorted(tmp_path.glob("step-*"))
         os.truncate(newer, 100)
         with pytest.warns(UserWarning, match="is damaged"):
             assert callbacks.Backup(tmp_path).restore(_gan()) == 2

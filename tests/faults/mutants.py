@@ -161,7 +161,7 @@ def _hash_again(folder):
                     "size": len(content),
                 }
         (folder / "metadata.json").write_text(json.dumps(metadata))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
 
 
