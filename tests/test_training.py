@@ -3,12 +3,10 @@
 import functools
 import inspect
 import json
-import os
 import signal
 import textwrap
 from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from PIL import Image
 import keras_genzoo as kg
 from keras_genzoo import callbacks, disk, recipes, training
 from tests import support
+from tests.faults.toy_runs import fall_after
 from tests.support import toy_dataset, toy_pairs
 
 ROOT = Path(__file__).parent.parent
@@ -108,17 +107,7 @@ def test_best_epoch_is_kept_by_its_measure(recipe_file, tmp_path, toy_mnist):
 
 def train_toy(recipe_file, output, stop=None, **arguments):
     """Trains on the stand-in with a backup every five steps; `stop` is a step and the signal sent after it."""
-    toy_dataset.install()
-    backup = callbacks.Backup
-    backup.__init__.__defaults__ = (5,)
-    after_step = backup.on_train_batch_end
-
-    def on_train_batch_end(self, batch, logs=None):
-        after_step(self, batch, logs)
-        if stop and self.step == stop[0]:
-            os.kill(os.getpid(), stop[1])
-
-    backup.on_train_batch_end = on_train_batch_end
+    fall_after(stop)
     recipe = training.Recipe.load(recipe_file)
     try:
         training.train(recipe, output, verbose=0, deterministic=True, **arguments)
@@ -128,12 +117,7 @@ def train_toy(recipe_file, output, stop=None, **arguments):
 
 def newest_backup(output):
     path = max((output / "backup").glob("step-*.weights.h5"))
-    values = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: values.update({name: item[()]}) if hasattr(item, "dtype") else None
-        )
-    return int(path.name.split("-")[1]), values
+    return int(path.name.split("-")[1]), support.arrays_in(path)
 
 
 @pytest.fixture(scope="module")

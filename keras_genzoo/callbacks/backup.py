@@ -1,7 +1,6 @@
 """A backup from which a killed run goes on as if nothing had happened."""
 
 import contextlib
-import hashlib
 import re
 import signal
 import threading
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_genzoo import arguments, backends, disk
+from keras_genzoo.presets.folders import fingerprint
 
 # How many of the newest backups are kept: where one is damaged, or another worker has not written it, the one before.
 GENERATIONS = 2
@@ -151,9 +151,10 @@ class Backup(keras.callbacks.Callback):
             ValueError: If there are backups and none is intact, or if the workers of a run hold no common step.
         """
         disk.remove_unfinished(self.directory)
-        intact = {step: file for step, file in self._backups() if _is_intact(file)}
+        backups = self._backups()
+        intact = {step: file for step, file in backups if _is_intact(file)}
         # Where no backup has been removed yet, the run can begin again as well.
-        removed = (self.directory / _REMOVED).exists() or len(self._backups()) >= GENERATIONS
+        removed = (self.directory / _REMOVED).exists() or len(backups) >= GENERATIONS
         held_by_workers = backends.gather_from_workers(model, [*intact, *[0] * (not removed)])
         self._num_workers = len(held_by_workers)
         if held_by_workers == [[]]:
@@ -164,7 +165,7 @@ class Backup(keras.callbacks.Callback):
         self.step = self._saved_step = agreed_step(held_by_workers)
         if self.step:
             model.load_weights(intact[self.step])
-        for step, file in self._backups():
+        for step, file in backups:
             # What another worker does not hold, and what is damaged, is trained again.
             if step > self.step:
                 self._remove(file)
@@ -233,7 +234,9 @@ class Backup(keras.callbacks.Callback):
         try:
             with disk.no_room_told(self.directory):
                 self.model.save_weights(temporary, overwrite=True)
-                target = self.directory / f"step-{self.step:08d}-{_sha256(temporary)}.weights.h5"
+                target = (
+                    self.directory / f"step-{self.step:08d}-{fingerprint(temporary)['sha256']}.weights.h5"
+                )
                 disk.move(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -286,15 +289,10 @@ def agreed_step(held_by_workers):
 
 def _is_intact(file):
     with contextlib.suppress(OSError):
-        if _sha256(file) == _NAME.fullmatch(file.name)[2]:
+        if fingerprint(file)["sha256"] == _NAME.fullmatch(file.name)[2]:
             return True
     warnings.warn(
         f"The backup {str(file)!r} is damaged: its SHA-256 is not the one in its name. It is not used.",
         stacklevel=5,
     )
     return False
-
-
-def _sha256(file):
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

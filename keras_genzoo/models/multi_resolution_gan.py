@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import arguments, backends
+from keras_genzoo import backends
 from keras_genzoo.arguments import (
     NonNegative,
     OptionalNonNegativeInt,
@@ -193,7 +193,6 @@ class MultiResolutionGAN(LatentModel):
         if labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
         self._check_level(level)
-        truncation = arguments.number("truncation", truncation, at_least=0)
         latents = self.latents_to_sample(num, seed, latents)
         return self.in_batches(
             self.images_from_latents, [latents], batch_size, level=level, truncation=np.float32(truncation)

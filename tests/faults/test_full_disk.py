@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests import support
-from tests.faults.toy_runs import RECIPE, train_and_fall, weights_of_preset
+from tests.faults.toy_runs import RECIPE, train_and_fall
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def undisturbed(tmp_path_factory):
     (folder / "recipe.toml").write_text(RECIPE)
     assert support.fresh_process(train_and_fall, folder / "recipe.toml", folder / "run") == ("finished", 0)
     size = sum(path.stat().st_size for path in (folder / "run").rglob("*"))
-    return size // 1024, weights_of_preset(folder / "run" / "preset")
+    return size // 1024, support.arrays_in(folder / "run" / "preset" / "model.weights.h5")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95])
@@ -56,7 +56,7 @@ def test_a_run_goes_on_once_there_is_room(tmp_path, disk, undisturbed, share):
     newest = max((int(file.name.split("-")[1]) for file in backups), default=0)
     resumed = support.fresh_process(train_and_fall, tmp_path / "recipe.toml", folder / "run", resume=True)
     assert resumed == ("finished", newest)
-    actual = weights_of_preset(folder / "run" / "preset")
+    actual = support.arrays_in(folder / "run" / "preset" / "model.weights.h5")
     for path, value in expected.items():
         np.testing.assert_array_equal(actual[path], value, err_msg=path)
     lines = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]

@@ -8,7 +8,7 @@ import pytest
 
 from keras_genzoo import callbacks
 from tests import support
-from tests.faults.toy_runs import RECIPE, train_and_fall, weights_of_preset
+from tests.faults.toy_runs import RECIPE, train_and_fall
 
 pytestmark = [pytest.mark.slow, pytest.mark.tensorflow]
 
@@ -18,7 +18,7 @@ def undisturbed(tmp_path_factory):
     """The weights that the chief ends with when nothing happens."""
     folder = tmp_path_factory.mktemp("undisturbed")
     _run(folder)
-    return weights_of_preset(folder / "run" / "preset")
+    return support.arrays_in(folder / "run" / "preset" / "model.weights.h5")
 
 
 def _run(folder, stop=None, worker=None, **arguments):
@@ -55,7 +55,7 @@ def test_a_lost_worker_ends_the_other_and_both_go_on(tmp_path, undisturbed, numb
     assert of_fallen == (None if number == signal.SIGKILL else (callbacks.Interrupted.__name__, 19))
     assert of_other == (callbacks.WorkerLost.__name__, 17)
     assert _run(tmp_path, resume=True) == [("finished", 17)] * 2
-    resumed = weights_of_preset(tmp_path / "run" / "preset")
+    resumed = support.arrays_in(tmp_path / "run" / "preset" / "model.weights.h5")
     assert resumed.keys() == undisturbed.keys()
     for name, value in undisturbed.items():
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)

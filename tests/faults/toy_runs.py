@@ -2,8 +2,6 @@
 
 import os
 
-import h5py
-
 from keras_genzoo import callbacks, recipes, training
 from tests.support import toy_dataset
 
@@ -28,21 +26,13 @@ batch_size = 8
 """
 
 
-def train_and_fall(recipe_file, output, stop=None, stops=None, **arguments):
-    """Trains by a recipe on the stand-in of MNIST, with a backup every five steps.
+def fall_after(stop):
+    """Makes this process train on the stand-in of MNIST, with a backup every five steps.
 
     Args:
-        recipe_file, output, **arguments: As for `training.train`.
         stop: Pair of a step and the signal that the process sends itself after it, or None.
-        stops: List of such pairs, one for each worker.
-
-    Returns:
-        Pair of `"finished"` and the step that the run went on from, or of the name of the exception that ended it and
-        its `step` or message.
     """
     toy_dataset.install()
-    if stops is not None:
-        stop = stops[training._worker()]
     backup = callbacks.Backup
     backup.__init__.__defaults__ = (5,)
     after_step = backup.on_train_batch_end
@@ -53,6 +43,24 @@ def train_and_fall(recipe_file, output, stop=None, stops=None, **arguments):
             os.kill(os.getpid(), stop[1])
 
     backup.on_train_batch_end = on_train_batch_end
+
+
+def train_and_fall(recipe_file, output, stop=None, stops=None, **arguments):
+    """Trains by a recipe, as `fall_after` says.
+
+    Args:
+        recipe_file, output, **arguments: As for `training.train`.
+        stop: As for `fall_after`.
+        stops: List of such pairs, one for each worker.
+
+    Returns:
+        Pair of `"finished"` and the step that the run went on from, or of the name of the exception that ended it and
+        its `step` or message.
+    """
+    if stops is not None:
+        stop = stops[training._worker()]
+    fall_after(stop)
+    backup = callbacks.Backup
     restored, restore = [], backup.restore
     backup.restore = lambda self, model: restored.append(restore(self, model))
     try:
@@ -60,13 +68,3 @@ def train_and_fall(recipe_file, output, stop=None, stops=None, **arguments):
         return "finished", *restored
     except Exception as error:
         return type(error).__name__, getattr(error, "step", str(error))
-
-
-def weights_of_preset(preset):
-    """Dict of the arrays in a preset's file of weights, by path."""
-    values = {}
-    with h5py.File(preset / "model.weights.h5") as file:
-        file.visititems(
-            lambda name, item: values.update({name: item[()]}) if hasattr(item, "dtype") else None
-        )
-    return values

@@ -19,6 +19,7 @@ from tests.support.replicas import (
 )
 from tests.support.resume import check_resume
 from tests.support.saving import (
+    arrays_in,
     check_compile_config,
     check_keras_round_trip,
     check_preset_round_trip,
@@ -31,6 +32,7 @@ from tests.support.training import check_mixed_precision, check_training_step
 
 __all__ = [
     "ROOT",
+    "arrays_in",
     "as_if_trained",
     "assert_same_state",
     "check_compile_config",

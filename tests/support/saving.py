@@ -85,6 +85,16 @@ def check_compile_config(make_model):
         assert getattr(other, name) == getattr(model, name), name
 
 
+def arrays_in(file):
+    """Dict of the arrays in an HDF5 file, by path."""
+    values = {}
+    with h5py.File(file) as content:
+        content.visititems(
+            lambda path, item: values.update({path: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return values
+
+
 def check_weight_paths(file, golden):
     """The paths in a `.weights.h5` file are the golden ones: a renamed layer would orphan released files."""
     assert weight_paths(file) == sorted(golden)
