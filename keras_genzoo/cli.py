@@ -342,20 +342,23 @@ def _evaluate(options):
 
 
 def _export(options):
-    _check_preset(options.name)
+    metadata = _check_preset(options.name)
     _check_writable(Path(options.output))
     _command.start()
     from keras_genzoo import models
 
     model = models.load(options.name)
-    direction = {}
+    given = {}
     if options.direction is not None:
         _require(model, options.name, "translate", "--direction")
-        direction = {"direction": options.direction}
-    # Keras' exporter to ONNX asks NumPy for a name that it no longer has.
-    warnings.filterwarnings("ignore", "In the future `np.object` will be defined", FutureWarning)
+        given["direction"] = options.direction
+    for option in ("signature", "dtype", "batch_size"):
+        if getattr(options, option) is not None:
+            given[option] = getattr(options, option)
+    if options.format != "tf_saved_model":
+        given["metadata"] = {key: str(metadata[key]) for key in ("name", "license") if metadata.get(key)}
     with _command.usual_lines_dropped():
-        model.export(options.output, options.format, verbose=True, **direction)
+        model.export(options.output, options.format, verbose=True, **given)
 
 
 def _labels(model, options, num):
@@ -518,7 +521,11 @@ def _parser():
     command.add_argument("--output", required=True, help="folder of the SavedModel, or file")
     formats = ("tf_saved_model", "onnx", "litert", "openvino")
     command.add_argument("--format", choices=formats, default=formats[0], help="default tf_saved_model")
-    command.add_argument("--direction", help="direction of a translator, for the formats of one network")
+    one = command.add_argument_group("for the formats of one network: onnx, litert and openvino")
+    one.add_argument("--direction", help="direction of a translator (default: its first)")
+    one.add_argument("--signature", help="network to export, such as encode (default: the model's first)")
+    one.add_argument("--dtype", choices=("float32", "float16"), help="type of the weights (default float32)")
+    one.add_argument("--batch-size", type=_positive_int, help="fix the batch size (default: free)")
     return parser
 
 

@@ -28,6 +28,10 @@ class Normal:
         """`keras.KerasTensor` of a batch."""
         return keras.KerasTensor((None, self.dim), "float32", name="latents")
 
+    def description(self):
+        """Dict for JSON, from which latents of a seed can be drawn elsewhere."""
+        return {"distribution": "normal", "dim": self.dim}
+
     def draw(self, num, noise):
         """Draws latents for training.
 
@@ -80,6 +84,10 @@ class Uniform(Normal):
 
     low: float = -1.0
     high: float = 1.0
+
+    def description(self):
+        """As `Normal.description`."""
+        return {"distribution": "uniform", "dim": self.dim, "low": self.low, "high": self.high}
 
     def draw(self, num, noise):
         """As `Normal.draw`."""

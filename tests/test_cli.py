@@ -420,12 +420,14 @@ def test_export_of_a_direction_in_another_format(toy_translator, tmp_path, monke
     monkeypatch.setattr(
         export,
         "export_network",
-        lambda network, path, format, verbose: asked.append((network.name, path, format)),
+        lambda network, path, format, metadata, **options: asked.append(
+            (metadata["signature"], path, format)
+        ),
     )
     output = str(tmp_path / "network.onnx")
     words = ("export", toy_translator, "--output", output, "--format", "onnx", "--direction", "b_to_a")
     assert genzoo(*words) == 0
-    assert asked == [("generator_b_to_a", output, "onnx")]
+    assert asked == [("translate_b_to_a", output, "onnx")]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ np.savez(
         f"{name} {key}": function(images=tf.constant(images))["images"]
         for name, function in signatures.items()
         for key, images in given.items()
-        if (images.dtype == "float32") == name.endswith("float32")
+        if name != "serving_png" and (images.dtype == "float32") == name.endswith("float32")
     },
 )
 """
@@ -98,7 +98,7 @@ def test_signatures_name_their_inputs_and_types(tmp_path, capsys):
     make_cyclegan().export(tmp_path / "cyclegan")
     described = {
         (folder, name): [
-            (key, spec.dtype.name, spec.shape[-1])
+            (key, spec.dtype.name, spec.shape[-1] if spec.shape.rank else None)
             for specs in (function.structured_input_signature[1], function.structured_outputs)
             for key, spec in specs.items()
         ]
@@ -108,6 +108,8 @@ def test_signatures_name_their_inputs_and_types(tmp_path, capsys):
     assert described == {
         ("pix2pix", "translate"): [("images", "uint8", 1), ("images", "uint8", 3)],
         ("pix2pix", "serving_default"): [("images", "uint8", 1), ("images", "uint8", 3)],
+        ("pix2pix", "serving_png"): [("png", "string", None), ("png", "string", 1)],
+        ("cyclegan", "serving_png"): [("png", "string", None), ("png", "string", 1)],
         ("pix2pix", "translate_float32"): [("images", "float32", 1), ("images", "float32", 3)],
         **{
             ("cyclegan", f"translate_{direction}{suffix}"): [("images", dtype, 3)] * 2

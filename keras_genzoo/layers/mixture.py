@@ -45,6 +45,11 @@ class GaussianMixture(keras.layers.Layer):
         """Latents as a pure function of the seed, see `keras_genzoo.latent.mixture`."""
         return latent.mixture(num, seed, self.component_weights.value, self.means.value, self.factors.value)
 
+    def description(self):
+        """Dict of lists of floats, for JSON: `weights`, `means` and `factors`."""
+        arrays = {"weights": self.component_weights, "means": self.means, "factors": self.factors}
+        return {name: keras.ops.convert_to_numpy(array).tolist() for name, array in arrays.items()}
+
     def fit(self, latents, seed=0):
         """Fits the mixture by expectation maximisation, started from k-means, with scikit-learn.
 

@@ -328,5 +328,13 @@ class Autoencoder(LatentModel):
             "reconstruct": (lambda images: {"images": self.call(images)}, images),
         }
 
+    def serving_description(self):
+        return {**super().serving_description(), "prior": self.prior and self.prior.description()}
+
+    def exported_networks(self, batch_size=None):
+        images = keras.Input(self.image_shape, batch_size=batch_size, name="images")
+        encoder = keras.Model(images, {"latents": self.latents_of(images)})
+        return {**super().exported_networks(batch_size), "encode": encoder}
+
     def get_config(self):
         return {**super().get_config(), "num_components": self.prior and self.prior.num_components}

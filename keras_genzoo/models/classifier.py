@@ -144,9 +144,10 @@ class Classifier(ZooModel):
             for name, dtype in (("classify", "uint8"), ("classify_float32", "float32"))
         }
 
-    def exported_network(self):
-        """The network from float images in [-1, 1] to features and logits."""
-        return self.network
+    def exported_networks(self, batch_size=None):
+        images = keras.Input(self.image_shape, batch_size=batch_size, name="images")
+        features, logits = self.network(images, training=False)
+        return {"classify": keras.Model(images, {"logits": logits, "features": features})}
 
     def get_config(self):
         return {

@@ -213,7 +213,13 @@ class LatentModel(GenerativeModel):
             of_seed["label"] = keras.KerasTensor((), "int32")
         return {self.image_signature: (generate, of_latents), "sample": (sample, of_seed)}
 
-    def exported_network(self):
-        """A functional model from latents (and labels) to images."""
-        inputs = [keras.Input(x.shape[1:], dtype=x.dtype, name=x.name) for x in self.sampling_network.inputs]
-        return keras.Model(inputs if len(inputs) > 1 else inputs[0], self.images_from_latents(*inputs))
+    def exported_networks(self, batch_size=None):
+        specs = [self.latent.spec, *([self.condition.spec] if self.condition else [])]
+        inputs = [
+            keras.Input(spec.shape[1:], batch_size=batch_size, dtype=spec.dtype, name=spec.name)
+            for spec in specs
+        ]
+        images = self.images_from_latents(*inputs)
+        return {
+            self.image_signature: keras.Model(inputs if len(inputs) > 1 else inputs[0], {"images": images})
+        }

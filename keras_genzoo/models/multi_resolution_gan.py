@@ -210,7 +210,3 @@ class MultiResolutionGAN(LatentModel):
     def _check_level(self, level):
         if level is not None and not 0 <= level < self.num_levels:
             raise ValueError(f"`level` must be from 0 to {self.num_levels - 1}. Received: level={level}")
-
-    def exported_network(self):
-        latents = keras.Input((self.latent_dim,), name="latents")
-        return keras.Model(latents, self.images_from_latents(latents))

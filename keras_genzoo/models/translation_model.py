@@ -301,7 +301,7 @@ class TranslationModel(GenerativeModel):
         """As `ZooModel.signatures`: each direction, of uint8 and of float32 images of any size."""
         signatures = {}
         for direction in self.tasks:
-            name = "translate" if len(self.tasks) == 1 else f"translate_{direction}"
+            name = self._signature(direction)
             shape = (None, None, None, self.translator(direction).input_shape[-1])
             of_uint8, of_float32 = self._translating(direction)
             signatures[name] = (of_uint8, {"images": keras.KerasTensor(shape, "uint8")})
@@ -321,35 +321,58 @@ class TranslationModel(GenerativeModel):
 
         return of_uint8, of_float32
 
-    def export(self, filepath, format="tf_saved_model", direction=None, verbose=False):
-        """Exports the model for serving.
+    def serving_description(self):
+        tasks = {
+            direction: {
+                "network": self._signature(direction),
+                "source_channels": task.source.shape[-1],
+                "target_channels": task.target.shape[-1],
+                # Networks of one's own need not say it.
+                "size_multiple": getattr(self.translator(direction), "size_multiple", 1),
+                "scale": task.scale,
+                "size": max(task.source.shape[:2]),
+            }
+            for direction, task in self.tasks.items()
+        }
+        return {**super().serving_description(), "tasks": tasks}
+
+    def exported_networks(self, batch_size=None):
+        networks = {}
+        for direction in self.tasks:
+            shape = (None, None, self.translator(direction).input_shape[-1])
+            images = keras.Input(shape, batch_size=batch_size, name="images")
+            networks[self._signature(direction)] = keras.Model(
+                # ONNX allows no two names that are equal.
+                images,
+                {"translations": self.images_from_images(images, direction)},
+            )
+        return networks
+
+    def _signature(self, direction):
+        """Name of the exported signature of a direction."""
+        return "translate" if len(self.tasks) == 1 else f"translate_{direction}"
+
+    def export(self, filepath, format="tf_saved_model", direction=None, **options):
+        """As `ZooModel.export`.
 
         Args:
-            filepath: String or path of the folder or file to write.
-            format: `"tf_saved_model"`, with the signatures `translate` and `translate_float32` (see
-                `keras_genzoo.export.export_saved_model`), or `"onnx"`, `"litert"` or `"openvino"`: the network
-                of one direction alone, from float images in [-1, 1] to float images of any batch size,
-                height and width (multiples of what the network needs).
-            direction: String, the direction of `"onnx"`, `"litert"` or `"openvino"`. Defaults to the first.
-            verbose: Bool, whether to print what was written.
+            filepath, format, **options: As for `ZooModel.export`. A SavedModel holds all directions; another format
+                one, from float images in [-1, 1] to float images, height and width free (multiples of what the
+                network needs).
+            direction: String, the direction of a format of one network. Defaults to the first.
 
         Raises:
-            ValueError: If `format` or `direction` is unknown, `direction` is given for a SavedModel, which
-                holds all, or `sampling_dropout` is on for another format.
-            ImportError: If a package that the format needs is not installed.
+            ValueError: As for `ZooModel.export`; also if `direction` is unknown, or given for a SavedModel.
         """
-        # Here, not above: exporting is what few processes do, and it brings more imports.
-        from keras_genzoo import export
-
-        if format != "tf_saved_model":
-            export.export_network(self.translator(direction), filepath, format, verbose=verbose)
-        elif direction is not None:
-            raise ValueError(
-                f"`direction` is for a format of one network: a SavedModel holds all of {list(self.tasks)}. "
-                f"Received: direction={direction!r}"
-            )
-        else:
-            export.export_saved_model(self, filepath, verbose=verbose)
+        if direction is not None:
+            if format == "tf_saved_model":
+                raise ValueError(
+                    f"`direction` is for a format of one network: a SavedModel holds all of {list(self.tasks)}. "
+                    f"Received: direction={direction!r}"
+                )
+            self.task(direction)
+            options["signature"] = self._signature(direction)
+        super().export(filepath, format, **options)
 
 
 def mean_absolute_difference(images, others):

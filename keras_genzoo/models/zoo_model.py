@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends, conditions, modalities
+from keras_genzoo.arguments import OptionalPositiveInt, checked
 from keras_genzoo.backends import keras_private
 from keras_genzoo.models.data_checks import CheckedData, check_batch_sizes
 from keras_genzoo.models.inference import Inference
@@ -295,31 +296,100 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
         ]
         return joined(parts)
 
-    def exported_network(self):
-        """The `keras.Model` that the formats of one network hold."""
+    def exported_networks(self, batch_size=None):
+        """The networks that the formats of one network hold: name of a signature -> `keras.Model`, the default first.
+
+        Args:
+            batch_size: Int, or None for a free one.
+
+        Returns:
+            Dict of models with named float32 inputs (labels are int32) and a dict of named float32 outputs.
+        """
         raise NotImplementedError
 
-    def export(self, filepath, format="tf_saved_model", verbose=False):
+    def serving_description(self):
+        """What a server or a page must know to use the networks of `exported_networks`: a dict for JSON.
+
+        Returns:
+            Dict of `abilities` (list of strings), `image_shape`, `num_classes` (None without), `latent` (dict of
+            `distribution`, `dim` and its parameters, None without latents), `prior` (dict of the `weights`, `means`
+            and Cholesky `factors` of the mixture that `sample` draws from, None where it is `latent`) and `tasks`
+            (direction -> dict of `network`, `source_channels`, `target_channels`, `size_multiple`, `scale`, `size`).
+        """
+        return {
+            "abilities": sorted(self.abilities),
+            "image_shape": list(self.image_shape),
+            "num_classes": self.num_classes,
+            "latent": self.latent and self.latent.description(),
+            "prior": None,
+            "tasks": {},
+        }
+
+    @checked
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        signature=None,
+        dtype=None,
+        batch_size: OptionalPositiveInt = None,
+        metadata=None,
+        verbose=False,
+    ):
         """Exports the model for serving.
 
         Args:
             filepath: String or path of the folder or file to write.
             format: `"tf_saved_model"`, with the signatures that `keras_genzoo.export.export_saved_model` names for
-                each kind of model, or `"onnx"`, `"litert"` or `"openvino"`: `exported_network` alone, such as the
-                generator from latents to images.
+                each kind of model, or `"onnx"`, `"litert"` or `"openvino"`: one network, such as the generator from
+                latents to images (`keras_genzoo.export.export_network`).
+            signature: String, which of the networks another format than a SavedModel holds, such as `"decode"` or
+                `"encode"`. Defaults to the first of `exported_networks()`.
+            dtype: `"float32"` (default) or `"float16"`: the weights of another format than a SavedModel. Inputs and
+                outputs stay float32.
+            batch_size: Int, a fixed batch size for another format than a SavedModel, as runtimes in browsers ask for.
+                Defaults to a free one.
+            metadata: Dict of strings for the file to hold, in another format than a SavedModel, such as `name` and
+                `license`.
             verbose: Bool, whether to print what was written.
 
         Raises:
-            ValueError: If `format` is unknown.
+            ValueError: If an argument is unknown, or does not go with the format.
             ImportError: If a package that the format needs is not installed.
+            OSError: If the file or folder cannot be written.
+
+        Example:
+
+        ```python
+        vae.export("serving/vae/1")
+        vae.export("encoder.onnx", "onnx", signature="encode", dtype="float16")
+        ```
         """
         # Here, not above: exporting is what few processes do, and it brings more imports.
         from keras_genzoo import export
 
         if format == "tf_saved_model":
+            given = {"signature": signature, "dtype": dtype, "batch_size": batch_size, "metadata": metadata}
+            if given := {name: value for name, value in given.items() if value is not None}:
+                raise ValueError(
+                    f"`{next(iter(given))}` is for a format of one network, such as 'onnx': a SavedModel holds all "
+                    f"signatures, float32, of any batch size. Received: {given}"
+                )
             export.export_saved_model(self, filepath, verbose=verbose)
-        else:
-            export.export_network(self.exported_network(), filepath, format, verbose=verbose)
+            return
+        networks = self.exported_networks(batch_size)
+        signature = next(iter(networks)) if signature is None else signature
+        if signature not in networks:
+            raise ValueError(f"`signature` must be one of {list(networks)}. Received: {signature!r}")
+        described = {"class": type(self).__name__, "signature": signature, "value_range": "[-1, 1]"}
+        export.export_network(
+            networks[signature],
+            filepath,
+            format,
+            dtype="float32" if dtype is None else dtype,
+            metadata={**described, **(metadata or {})},
+            verbose=verbose,
+        )
 
     def build_from_config(self, config):
         """The constructor has built the networks."""

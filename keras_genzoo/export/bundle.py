@@ -1,0 +1,65 @@
+"""A folder for a server or a page that has none of this package: ONNX networks, and JSON that describes them."""
+
+from pathlib import Path
+
+import keras
+
+from keras_genzoo import _version, arguments, disk
+from keras_genzoo.export import networks
+from keras_genzoo.presets import folders
+
+DESCRIPTION = "model.json"
+FORMAT = 1
+
+
+def export_bundle(model, filepath, dtype="float32", metadata=None):
+    """Writes the networks of a model as ONNX files, and `model.json`, which says how they are used.
+
+    Args:
+        model: Model of `keras_genzoo.models`.
+        filepath: String or path. The folder to create; one that exists is replaced.
+        dtype: `"float32"`, or `"float16"` for files of half the size.
+        metadata: Dict of what the description says beside what the model answers: strings `name`, `license`,
+            `description`, or None.
+
+    Returns:
+        Dict, the content of `model.json`: `format`, `name`, `class`, `license`, `description`,
+        `keras_genzoo_version`, what `ZooModel.serving_description` gives, and `networks`: name -> `file`, `inputs`
+        and `outputs` (each a list of `name`, `dtype` and `shape`, free dimensions by name) and `weights_sha256`.
+
+    Raises:
+        ValueError: As for `export_network`.
+        ImportError: If a package that ONNX needs is not installed.
+        OSError: If the folder cannot be written.
+    """
+    target = Path(arguments.path("filepath", filepath)).resolve()
+    metadata = metadata or {}
+    described = {
+        "format": FORMAT,
+        "name": metadata.get("name", target.name),
+        "class": type(model).__name__,
+        "license": metadata.get("license", ""),
+        "description": metadata.get("description", ""),
+        "keras_genzoo_version": _version.__version__,
+        **model.serving_description(),
+        "networks": {},
+    }
+    with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
+        for name, network in model.exported_networks().items():
+            file = folder / f"{name}.onnx"
+            held = {"class": described["class"], "signature": name, "value_range": "[-1, 1]", **metadata}
+            networks.export_network(network, file, "onnx", dtype, held)
+            described["networks"][name] = {
+                "file": file.name,
+                "inputs": [_described(tensor.name, tensor) for tensor in network.inputs],
+                "outputs": [_described(name, network.output[name]) for name in networks.outputs_of(network)],
+                "weights_sha256": networks.fingerprint(network),
+            }
+        folders.write_json(folder / DESCRIPTION, described)
+        disk.replace_folder(target, folder)
+    return described
+
+
+def _described(name, tensor):
+    shape = [size if size is not None else networks.FREE[axis] for axis, size in enumerate(tensor.shape)]
+    return {"name": name, "dtype": keras.backend.standardize_dtype(tensor.dtype), "shape": shape}

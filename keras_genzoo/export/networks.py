@@ -1,0 +1,262 @@
+"""One network in the format of another runtime: ONNX, LiteRT, OpenVINO.
+
+Keras' exporters write the files. Here inputs, outputs and dimensions get their names, and the files their metadata.
+"""
+
+import hashlib
+import importlib.util
+import json
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_genzoo import _version, arguments, disk
+from keras_genzoo.backends import keras_private
+from keras_genzoo.export import tensorflow_process
+
+
+def export_network(network, filepath, format, dtype="float32", metadata=None, verbose=False):
+    """Writes one network in a format of another runtime.
+
+    Inputs and outputs have the names of the network's: those of a model's SavedModel (`latents`, `images`). The batch
+    size is free unless the network fixes it, and so are height and width where the network leaves them free; with
+    LiteRT they are given by `resize_tensor_input` and `allocate_tensors`. OpenVINO computes in bfloat16 on processors
+    that can, unless it is told otherwise (`INFERENCE_PRECISION_HINT`).
+
+    On the JAX backend a second process with TensorFlow writes the file.
+
+    Args:
+        network: `keras.Model` with named inputs, whose outputs are a dict of tensors by name, or one tensor.
+        filepath: String or path of the file, with the suffix of the format: `.onnx`, `.tflite` or `.xml` (with a
+            `.bin` beside it).
+        format: `"onnx"`, `"litert"` or `"openvino"`.
+        dtype: `"float32"`, or `"float16"` for weights of half the size. Inputs and outputs stay float32, and so does
+            the arithmetic, unless the runtime chooses otherwise.
+        metadata: Dict of strings that the file is to hold, or None: ONNX as `metadata_props`, OpenVINO as `rt_info`,
+            LiteRT as a buffer of JSON named `keras_genzoo`. `weights_sha256` and `keras_genzoo_version` are added.
+        verbose: Bool, whether to print where the file is.
+
+    Raises:
+        ValueError: If `format` or `dtype` is unknown, the suffix is another, or the network draws noise, which these
+            runtimes cannot.
+        ImportError: If a package that the format needs is not installed.
+        OSError: If the file cannot be written.
+        RuntimeError: If the second process cannot rebuild or export the network (JAX backend).
+
+    Example:
+
+    ```python
+    export_network(gan.exported_networks()["generate"], "generator.onnx", "onnx", dtype="float16")
+    ```
+    """
+    path = arguments.path("filepath", filepath)
+    _check(network, path, format, dtype)
+    metadata = {
+        **(metadata or {}),
+        "keras_genzoo_version": _version.__version__,
+        "weights_sha256": fingerprint(network),
+    }
+    with disk.unfinished_folder(
+        Path(path).resolve(), hint="Pass a `filepath` that can be written."
+    ) as folder:
+        file = folder / Path(path).name
+        if keras.backend.backend() == "tensorflow":
+            write(network, file, format, dtype, metadata)
+        else:
+            _write_in_tensorflow_process(network, file, format, dtype, metadata)
+        # The weights of OpenVINO first: the file that was asked for comes last.
+        for part in sorted(folder.iterdir(), key=lambda part: part == file):
+            disk.move(part, Path(path).resolve().with_name(part.name))
+    if verbose:
+        print(f"Wrote {path}: {', '.join(_names(network.inputs))} -> {', '.join(outputs_of(network))}.")
+
+
+def write(network, file, format, dtype, metadata):
+    """Writes the checked network on the TensorFlow backend."""
+    _WRITERS[format](network, file, dtype, metadata)
+
+
+def outputs_of(network):
+    """Names of a network's outputs, in the order in which exporters flatten them."""
+    outputs = network.output
+    return sorted(outputs) if isinstance(outputs, dict) else ["images"]
+
+
+# Names of the free dimensions, by axis.
+FREE = ("batch", "height", "width", "channels")
+# Format -> suffix of its file, and the modules that its exporter imports.
+_SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "openvino": ".xml"}
+_PACKAGES = {
+    "onnx": ("tf2onnx", "onnx"),
+    "litert": ("ai_edge_litert",),
+    "openvino": ("openvino",),
+}
+
+
+def _check(network, path, format, dtype):
+    if not isinstance(format, str) or format not in _PACKAGES:
+        raise ValueError(f"`format` must be one of {['tf_saved_model', *_PACKAGES]}. Received: {format!r}")
+    if dtype not in ("float32", "float16"):
+        raise ValueError(f"`dtype` must be 'float32' or 'float16'. Received: {dtype!r}")
+    if any(getattr(layer, "sampling", False) for layer in keras_private.layers_of(network)):
+        raise ValueError(
+            f"`format` {format!r} cannot hold a network with `sampling_dropout=True`: these runtimes draw no such "
+            "noise. Export a SavedModel, or make the network again with `sampling_dropout=False` and the same "
+            "weights."
+        )
+    missing = [package for package in _PACKAGES[format] if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ImportError(
+            f"`format` {format!r} needs the package {' and '.join(missing)}. Install it with "
+            '`pip install "keras_genzoo[export]"`.'
+        )
+    if Path(path).suffix != _SUFFIXES[format]:
+        raise ValueError(
+            f"`filepath` must end with {_SUFFIXES[format]!r} for `format` {format!r}. Received: {str(path)!r}"
+        )
+
+
+def _write_onnx(network, file, dtype, metadata):
+    import onnx
+
+    # Keras' exporter refuses a network that was never called, and asks NumPy for a name that it no longer has.
+    network(network.input)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "In the future `np.object` will be defined", FutureWarning)
+        network.export(str(file), format="onnx", verbose=False, input_signature=_signature(network))
+    model = onnx.load(file)
+    _rename(model.graph, outputs_of(network))
+    for value, tensor in zip(model.graph.input, network.inputs, strict=True):
+        _name_dimensions(value, tensor)
+    for value, tensor in zip(model.graph.output, _in_order(network.output), strict=True):
+        _name_dimensions(value, tensor)
+    if dtype == "float16":
+        _halve(model.graph)
+    onnx.helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model)
+    onnx.save(model, file)
+
+
+def _halve(graph):
+    """Stores the large weights of an ONNX graph as float16; the runtime casts them once, and computes in float32.
+
+    Biases and constants of normalization, which weigh little and move the outputs most, stay float32.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) >= 1024:
+            name, array = weight.name, numpy_helper.to_array(weight)
+            weight.CopyFrom(numpy_helper.from_array(array.astype("float16"), f"{name}:float16"))
+            casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _rename(graph, names):
+    """Gives the outputs of an ONNX graph their names."""
+    new = {value.name: name for value, name in zip(graph.output, names, strict=True)}
+    for value in graph.output:
+        value.name = new[value.name]
+    for node in graph.node:
+        node.input[:] = [new.get(name, name) for name in node.input]
+        node.output[:] = [new.get(name, name) for name in node.output]
+
+
+def _name_dimensions(value, tensor):
+    """Names the free dimensions of an ONNX input or output after what they are."""
+    shape = value.type.tensor_type.shape
+    del shape.dim[:]
+    for name, size in zip(FREE, tensor.shape, strict=False):
+        dimension = shape.dim.add()
+        if size is None:
+            dimension.dim_param = name
+        else:
+            dimension.dim_value = size
+
+
+def _write_litert(network, file, dtype, metadata):
+    import tensorflow as tf
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    options = {}
+    if dtype == "float16":
+        options = {
+            "optimizations": [tf.lite.Optimize.DEFAULT],
+            "target_spec": {"supported_types": [tf.float16]},
+        }
+    network.export(str(file), format="litert", verbose=False, input_signature=_signature(network), **options)
+    model = flatbuffer_utils.read_model(str(file))
+    buffer, entry = schema.BufferT(), schema.MetadataT()
+    buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
+    model.buffers.append(buffer)
+    entry.name, entry.buffer = "keras_genzoo", len(model.buffers) - 1
+    model.metadata = [*(model.metadata or []), entry]
+    flatbuffer_utils.write_model(model, str(file))
+
+
+def _write_openvino(network, file, dtype, metadata):
+    import openvino
+
+    network(network.input)
+    network.export(str(file), format="openvino", verbose=False, input_signature=_signature(network))
+    model = openvino.Core().read_model(file)
+    for output, name in zip(model.outputs, outputs_of(network), strict=True):
+        output.get_tensor().set_names({name})
+    for key, value in metadata.items():
+        model.set_rt_info(value, ["keras_genzoo", key])
+    # Not over the file of weights that is being read.
+    renamed = file.with_name(f"named-{file.name}")
+    openvino.save_model(model, renamed, compress_to_fp16=dtype == "float16")
+    del model
+    renamed.replace(file)
+    renamed.with_suffix(".bin").replace(file.with_suffix(".bin"))
+
+
+_WRITERS = {"onnx": _write_onnx, "litert": _write_litert, "openvino": _write_openvino}
+
+
+def _write_in_tensorflow_process(network, file, format, dtype, metadata):
+    code = (
+        "keras_genzoo.export.networks.write(keras.saving.load_model(sys.argv[2]), "
+        "__import__('pathlib').Path(sys.argv[3]), *sys.argv[4:6], __import__('json').loads(sys.argv[6]))"
+    )
+    with tensorflow_process.handed_over() as folder:
+        saved = folder / "network.keras"
+        network.save(saved)
+        tensorflow_process.run(
+            code, type(network).__module__, saved, file, format, dtype, json.dumps(metadata)
+        )
+
+
+def _signature(network):
+    """What Keras' exporters take: they would free a batch size that the network fixes, were they not told."""
+    return [
+        keras.tree.map_structure(
+            lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
+            network.input,
+        )
+    ]
+
+
+def fingerprint(network):
+    """SHA-256 of a network's weights: of their shapes, dtypes and values in order."""
+    digest = hashlib.sha256()
+    for weight in network.weights:
+        array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _in_order(outputs):
+    return [outputs[name] for name in sorted(outputs)] if isinstance(outputs, dict) else [outputs]
+
+
+def _names(tensors):
+    return [tensor.name for tensor in tensors]
