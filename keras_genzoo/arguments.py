@@ -14,11 +14,15 @@ import inspect
 import math
 import numbers
 import os
+import sys
 from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
-import keras
 import numpy as np
+
+# Not at run time: the server and the reader of pictures check arguments without Keras.
+if TYPE_CHECKING:
+    import keras
 
 
 def number(argument, value, at_least=None, above=None, below=None):
@@ -107,6 +111,8 @@ def integer_or_integers(argument, value):
 def activation(argument, value):
     """Returns what Keras knows as an activation, as it came."""
     try:
+        import keras
+
         keras.activations.get(value)
     except (TypeError, ValueError):
         raise ValueError(
@@ -133,6 +139,8 @@ def path(argument, value):
 
 def network(argument, value):
     """Returns a `keras.Model`."""
+    import keras
+
     if isinstance(value, keras.Model):
         return value
     raise ValueError(
@@ -153,12 +161,20 @@ def array(argument, value, dtype=None):
         ValueError: If it holds anything but numbers, or has no regular shape.
     """
     try:
-        found = keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else np.asarray(value)
+        found = value if isinstance(value, np.ndarray) else _array_of(value)
     except (TypeError, ValueError):
         found = None
     if found is None or found.dtype.kind not in "biuf":
         raise ValueError(f"`{argument}` must be an array of numbers. Received: {argument}={value!r}")
     return found if dtype is None else found.astype(dtype, copy=False)
+
+
+def _array_of(value):
+    # A tensor can come only from a program that has imported Keras.
+    if keras := sys.modules.get("keras"):
+        if keras.ops.is_tensor(value):
+            return keras.ops.convert_to_numpy(value)
+    return np.asarray(value)
 
 
 def optional(function):
@@ -213,7 +229,7 @@ Flag = Annotated[bool, Check(flag)]
 Path = Annotated[str | os.PathLike, Check(path)]
 OptionalPath = Annotated[str | os.PathLike | None, Check(optional(path))]
 # A network of one's own.
-Network = Annotated[keras.Model | None, Check(optional(network), kept=False)]
+Network = Annotated["keras.Model | None", Check(optional(network), kept=False)]
 
 
 def checked(function):

@@ -4,6 +4,7 @@ What is typed is checked first, as far as that needs no Keras: `_command.start` 
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import shlex
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from keras_genzoo import _command
 from keras_genzoo._version import __version__
+from keras_genzoo.serving.limits import Limits
 
 
 def main(arguments=None):
@@ -355,10 +357,30 @@ def _export(options):
     for option in ("signature", "dtype", "batch_size"):
         if getattr(options, option) is not None:
             given[option] = getattr(options, option)
-    if options.format != "tf_saved_model":
-        given["metadata"] = {key: str(metadata[key]) for key in ("name", "license") if metadata.get(key)}
+    told = {key: str(metadata[key]) for key in ("name", "license", "description") if metadata.get(key)}
     with _command.usual_lines_dropped():
-        model.export(options.output, options.format, verbose=True, **given)
+        if options.format == "bundle":
+            from keras_genzoo.export import export_bundle
+
+            export_bundle(model, options.output, metadata={"name": Path(options.name).name, **told}, **given)
+            print(f"Wrote the bundle {options.output}.")
+        elif options.format == "tf_saved_model":
+            model.export(options.output, verbose=True, **given)
+        else:
+            model.export(options.output, options.format, metadata=told, verbose=True, **given)
+
+
+def _serve(options):
+    from keras_genzoo.serving import bundles
+
+    bundles.check_installed()
+    token = options.token or os.environ.get("KERAS_GENZOO_TOKEN")
+    bundles.check_address(options.host, token)
+    folders = [bundles.bundle(name) for name in options.names]
+    from keras_genzoo.serving import server
+
+    limits = Limits(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)})
+    server.serve(folders, limits, options.host, options.port, token, options.threads)
 
 
 def _labels(model, options, num):
@@ -519,13 +541,34 @@ def _parser():
     command = add("export", _export, "Export a pretrained model for serving.")
     command.add_argument("name", help="name or folder of a pretrained model")
     command.add_argument("--output", required=True, help="folder of the SavedModel, or file")
-    formats = ("tf_saved_model", "onnx", "litert", "openvino")
+    formats = ("tf_saved_model", "onnx", "litert", "openvino", "bundle")
     command.add_argument("--format", choices=formats, default=formats[0], help="default tf_saved_model")
     one = command.add_argument_group("for the formats of one network: onnx, litert and openvino")
     one.add_argument("--direction", help="direction of a translator (default: its first)")
     one.add_argument("--signature", help="network to export, such as encode (default: the model's first)")
     one.add_argument("--dtype", choices=("float32", "float16"), help="type of the weights (default float32)")
     one.add_argument("--batch-size", type=_positive_int, help="fix the batch size (default: free)")
+
+    command = add("serve", _serve, "Serve pretrained models over HTTP.")
+    command.add_argument(
+        "names", nargs="+", metavar="NAME", help="name or folder of a pretrained model, or of a bundle"
+    )
+    command.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1)")
+    command.add_argument(
+        "--port", type=int, default=8000, help="port to listen at, 0 for a free one (default 8000)"
+    )
+    command.add_argument(
+        "--token", help="token that requests must bear (default: KERAS_GENZOO_TOKEN, or none)"
+    )
+    command.add_argument("--threads", type=_positive_int, help="threads that compute (default: all)")
+    limits = command.add_argument_group("limits")
+    for limit in dataclasses.fields(Limits):
+        limits.add_argument(
+            f"--{limit.name.replace('_', '-')}",
+            type=_positive_int if limit.type is int else _seconds,
+            default=limit.default,
+            help=f"{limit.metadata['help']} (default {limit.default})",
+        )
     return parser
 
 
@@ -553,6 +596,13 @@ _OWN_PICTURES = (
     "batch_size",
     "name",
 )
+
+
+def _seconds(text):
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, not {value}")
+    return value
 
 
 def _positive_int(text):

@@ -7,8 +7,9 @@ import keras
 from keras_genzoo import _version, arguments, disk
 from keras_genzoo.export import networks
 from keras_genzoo.presets import folders
+from keras_genzoo.serving import DESCRIPTION
 
-DESCRIPTION = "model.json"
+# Of `model.json`; raised where what reads it must change.
 FORMAT = 1
 
 

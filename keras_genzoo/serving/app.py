@@ -1,0 +1,157 @@
+"""The web application: pictures by URL, and the protocols of TensorFlow Serving and Open Inference."""
+
+import asyncio
+import io
+from typing import Annotated
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from PIL import Image
+
+from keras_genzoo import _version
+from keras_genzoo.images import pictures
+from keras_genzoo.images.grids import image_grid
+from keras_genzoo.serving import open_inference, tensorflow_serving
+from keras_genzoo.serving.batching import Overloaded
+from keras_genzoo.serving.guard import Guard, Metrics
+from keras_genzoo.serving.models import BadRequest
+
+# Larger pictures are encoded beside the loop, which serves others meanwhile.
+_SMALL = 2**16
+
+
+def make_app(models, limits, metrics=None, token=None, site=None):
+    """Makes the application.
+
+    Args:
+        models: Dict of `keras_genzoo.serving.models.ServedModel` by name.
+        limits: `keras_genzoo.serving.limits.Limits`.
+        metrics: `keras_genzoo.serving.guard.Metrics`, or None.
+        token: String that requests must bear, or None.
+        site: Path of a folder of static files to show at `/`, or None.
+
+    Returns:
+        ASGI application.
+    """
+    metrics = metrics or Metrics()
+    app = FastAPI(
+        title="keras_genzoo",
+        version=_version.__version__,
+        description="Generative image models: " + ", ".join(models) + ".",
+    )
+    app.state.ready = True
+
+    def find(name):
+        if name not in models:
+            raise HTTPException(404, f"There is no model {name!r}. There are: {', '.join(models)}.")
+        return models[name]
+
+    def the_model(name):
+        """The model that was named, or the only one."""
+        if name is None and len(models) > 1:
+            raise BadRequest(f"`model` is missing: name one of {', '.join(models)}.")
+        return find(next(iter(models)) if name is None else name)
+
+    @app.get("/models", tags=["Pictures"])
+    async def descriptions():
+        """What is served: the descriptions of all models, without the arrays of their priors."""
+        return [
+            {key: value for key, value in model.description.items() if key not in ("prior", "directions")}
+            for model in models.values()
+        ]
+
+    @app.get("/sample", tags=["Pictures"], response_class=Response, responses=_PNG)
+    async def sample(
+        seed: int = 0,
+        num: int = 1,
+        label: int | None = None,
+        model: str | None = None,
+    ):
+        """A PNG of samples: one image, or a grid of several. The same seed gives the images of `model.sample`."""
+        images = await the_model(model).sample(num, seed, label)
+        if images.ndim != 4:
+            raise BadRequest("This model makes points, no images: ask its signature `sample`.")
+        picture = images[0] if num == 1 else image_grid(images)
+        return Response(await _encoded(picture), media_type="image/png")
+
+    @app.post("/translate", tags=["Pictures"], response_class=Response, responses=_PNG)
+    async def translate(
+        request: Request,
+        direction: str | None = None,
+        size: Annotated[
+            int | None, Query(description="Scale the longer side to this many pixels first.")
+        ] = None,
+        model: str | None = None,
+    ):
+        """A PNG of the translation of the picture in the body: a file of any kind that Pillow reads."""
+        served = the_model(model)
+        task = served.task(direction)
+        if size is not None and not 1 <= size * size <= limits.max_pixels:
+            raise BadRequest(f"`size` must be from 1 to {int(limits.max_pixels**0.5)}. Received: {size}")
+        body = await request.body()
+        image = await asyncio.to_thread(_decoded, body, task["source_channels"], size, limits.max_pixels)
+        return Response(await _encoded(await served.translate(image, direction)), media_type="image/png")
+
+    @app.get("/metrics", tags=["Operations"], response_class=Response)
+    async def prometheus():
+        """Metrics for Prometheus."""
+        for name, served in models.items():
+            metrics.waiting.labels(name).set(served.waiting)
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    app.include_router(tensorflow_serving.routes(find))
+    app.include_router(open_inference.routes(find, models, lambda: app.state.ready))
+
+    @app.exception_handler(BadRequest)
+    @app.exception_handler(pictures.UnreadablePicture)
+    async def bad_request(request, error):
+        return JSONResponse({"error": str(error)}, 400)
+
+    @app.exception_handler(Overloaded)
+    async def overloaded(request, error):
+        return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(error.seconds)})
+
+    @app.exception_handler(HTTPException)
+    async def refused(request, error):
+        return JSONResponse({"error": error.detail}, error.status_code)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request, error):
+        found = error.errors()[0]
+        return JSONResponse(
+            {"error": f"`{found['loc'][-1]}`: {found['msg']}. Received: {found['input']!r}"}, 400
+        )
+
+    if site is not None:
+        from fastapi.staticfiles import StaticFiles
+
+        app.mount("/", StaticFiles(directory=site, html=True))
+    return Guard(app, limits, metrics, token)
+
+
+_PNG = {200: {"content": {"image/png": {}}}}
+
+
+async def _encoded(image):
+    """The bytes of a PNG of a uint8 array `(height, width, channels)`."""
+    if image.size < _SMALL:
+        return _png(image)
+    return await asyncio.to_thread(_png, image)
+
+
+def _png(image):
+    file = io.BytesIO()
+    # Light compression: these pictures are small, and a request should be answered soon.
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _decoded(body, channels, size, max_pixels):
+    """A picture file as a uint8 array; its number of pixels is looked at before it is decoded."""
+    if not body:
+        raise BadRequest("The body must be a picture file, such as a PNG.")
+    with pictures.opened(io.BytesIO(body)) as picture:
+        if (given := picture.width * picture.height) > max_pixels:
+            raise BadRequest(f"The picture must have at most {max_pixels} pixels. Received: {given}")
+        return pictures.from_pil(picture, channels, size)

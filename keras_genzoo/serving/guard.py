@@ -1,0 +1,151 @@
+"""What every request passes: the token, the size of its body, its deadline, a line of the log, the metrics."""
+
+import asyncio
+import hmac
+import json
+import logging
+import time
+
+import prometheus_client
+
+log = logging.getLogger("keras_genzoo.serving")
+
+
+class Metrics:
+    """What Prometheus is told."""
+
+    def __init__(self):
+        self.registry = prometheus_client.CollectorRegistry()
+        prometheus_client.ProcessCollector(registry=self.registry)
+        self.requests = prometheus_client.Counter(
+            "genzoo_requests",
+            "Requests by endpoint and status.",
+            ["endpoint", "status"],
+            registry=self.registry,
+        )
+        self.seconds = prometheus_client.Histogram(
+            "genzoo_request_seconds",
+            "Seconds from the head of a request to the end of its response.",
+            ["endpoint"],
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+            registry=self.registry,
+        )
+        self.batches = prometheus_client.Histogram(
+            "genzoo_batch_rows",
+            "Samples or pictures that were computed together.",
+            ["model"],
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+            registry=self.registry,
+        )
+        self.waiting = prometheus_client.Gauge(
+            "genzoo_waiting_rows",
+            "Samples or pictures that wait or are computed.",
+            ["model"],
+            registry=self.registry,
+        )
+
+    def text(self):
+        return prometheus_client.generate_latest(self.registry)
+
+
+class Guard:
+    """ASGI middleware.
+
+    Args:
+        app: ASGI application.
+        limits: `keras_genzoo.serving.limits.Limits`.
+        metrics: `Metrics`.
+        token: String that requests must bear, or None. Health is told without.
+    """
+
+    def __init__(self, app, limits, metrics, token=None):
+        self.app = app
+        self._limits = limits
+        self._metrics = metrics
+        self._authorization = None if token is None else f"Bearer {token}".encode()
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        headers = dict(scope["headers"])
+        status = 0
+
+        async def send_noting(message):
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            if refusal := self._refusal(scope, headers):
+                await _answer(send_noting, *refusal)
+                return
+            async with asyncio.timeout(self._limits.deadline):
+                await self.app(scope, self._bounded(receive), send_noting)
+        except _BodyTooLarge:
+            await _answer(send_noting, *self._too_large())
+        except TimeoutError:
+            if status:
+                raise
+            await _answer(send_noting, 504, f"There was no answer within {self._limits.deadline:g} s.")
+        finally:
+            self._note(scope, status, time.perf_counter() - begun)
+
+    def _refusal(self, scope, headers):
+        """Status and message for a request that is not let in, or None."""
+        if self._authorization is not None and not scope["path"].startswith("/v2/health/"):
+            given = headers.get(b"authorization", b"")
+            if not hmac.compare_digest(given, self._authorization):
+                return 401, "Give the token of this server: `Authorization: Bearer TOKEN`."
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._limits.max_body:
+            return self._too_large()
+        return None
+
+    def _too_large(self):
+        return 413, f"The body must have at most {self._limits.max_body} bytes."
+
+    def _bounded(self, receive):
+        """Receives a body without a declared size up to the limit."""
+        taken = 0
+
+        async def receive_bounded():
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limits.max_body:
+                raise _BodyTooLarge
+            return message
+
+        return receive_bounded
+
+    def _note(self, scope, status, seconds):
+        # Of paths that nobody serves there are endlessly many.
+        endpoint = getattr(scope.get("route"), "path", "other")
+        self._metrics.requests.labels(endpoint, status).inc()
+        self._metrics.seconds.labels(endpoint).observe(seconds)
+        if log.isEnabledFor(logging.INFO):
+            line = {
+                "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "client": (scope.get("client") or [None])[0],
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "milliseconds": round(1000 * seconds, 2),
+            }
+            log.info(json.dumps(line))
+
+
+class _BodyTooLarge(Exception):
+    pass
+
+
+async def _answer(send, status, message):
+    body = json.dumps({"error": message}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

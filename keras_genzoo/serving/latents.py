@@ -1,0 +1,82 @@
+"""The latents of a seed in NumPy: those of `keras_genzoo.latent` and so of `model.sample`, without Keras.
+
+Each row has a seed and an index of its own, so that the rows of many requests are drawn at once.
+"""
+
+import math
+
+import numpy as np
+
+
+def draw(description, seeds, rows):
+    """Draws latents as a model's `sample` does.
+
+    Args:
+        description: Dict with the `latent` and the `prior` of a bundle's `model.json`.
+        seeds: uint32 array `(num,)`, the seed of each row.
+        rows: uint32 array `(num,)`, the index of each row among the latents of its seed.
+
+    Returns:
+        Float32 array `(num, dim)`.
+    """
+    latent, prior = description["latent"], description["prior"]
+    if prior is not None:
+        return mixture(
+            seeds, rows, *(np.asarray(prior[key], "float32") for key in ("weights", "means", "factors"))
+        )
+    if latent["distribution"] == "uniform":
+        low, high = np.float32(latent["low"]), np.float32(latent["high"])
+        return low + (high - low) * uniform(seeds, rows, latent["dim"])
+    return normal(seeds, rows, latent["dim"])
+
+
+def normal(seeds, rows, dim):
+    """Standard normal latents, as `keras_genzoo.latent.normal`."""
+    first, second = _uniform_pairs(seeds, rows, dim)
+    radius, angle = np.sqrt(np.float32(-2) * np.log(first)), np.float32(2 * math.pi) * second
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :dim]
+
+
+def uniform(seeds, rows, dim):
+    """Latents uniform in (0, 1), as `keras_genzoo.latent.uniform`."""
+    return np.concatenate(_uniform_pairs(seeds, rows, dim), axis=1)[:, :dim]
+
+
+def mixture(seeds, rows, weights, means, factors):
+    """Latents of a mixture of Gaussians, as `keras_genzoo.latent.mixture`.
+
+    Args:
+        seeds, rows: As for `draw`.
+        weights: Float32 array `(num_components,)`.
+        means: Float32 array `(num_components, dim)`.
+        factors: Float32 array `(num_components, dim, dim)`, lower Cholesky factors of the covariances.
+    """
+    normals = normal(seeds, rows, means.shape[1])
+    bits, _ = _threefry_2x32((seeds, np.uint32(1)), (rows, np.zeros_like(rows)))
+    bounds = np.cumsum(weights, dtype="float32")[:-1]
+    component = np.sum(_uniform(bits)[:, None] > bounds, axis=1)
+    return means[component] + np.sum(factors[component] * normals[:, None], axis=2)
+
+
+def _uniform_pairs(seeds, rows, dim):
+    columns = np.arange(-(-dim // 2), dtype="uint32")[None]
+    counter = (rows[:, None] + np.zeros_like(columns), np.zeros_like(rows)[:, None] + columns)
+    words = _threefry_2x32((seeds[:, None], np.uint32(0)), counter)
+    return tuple(map(_uniform, words))
+
+
+def _threefry_2x32(key, counter):
+    """As `keras_genzoo.latent.threefry_2x32`: arithmetic on uint32, which wraps around."""
+    keys = [key[0], key[1], key[0] ^ key[1] ^ np.uint32(0x1BD11BDA)]
+    left, right = counter[0] + keys[0], counter[1] + keys[1]
+    for group in range(5):
+        for distance in ((13, 15, 26, 6), (17, 29, 16, 24))[group % 2]:
+            left = left + right
+            right = ((right << np.uint32(distance)) | (right >> np.uint32(32 - distance))) ^ left
+        left = left + keys[(group + 1) % 3]
+        right = right + keys[(group + 2) % 3] + np.uint32(group + 1)
+    return left, right
+
+
+def _uniform(bits):
+    return ((bits >> np.uint32(9)).astype("float32") + np.float32(0.5)) * np.float32(2**-23)

@@ -1,0 +1,352 @@
+"""A bundle (`keras_genzoo.export.export_bundle`) that answers requests: its networks run by ONNX Runtime.
+
+Its signatures are those of the model's SavedModel, by the same names.
+"""
+
+import dataclasses
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+
+from keras_genzoo.images import pixels
+from keras_genzoo.serving import DESCRIPTION, latents
+from keras_genzoo.serving.batching import Batcher
+
+
+class BadRequest(ValueError):
+    """A request that cannot be answered: the message names the argument and what it must be."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """A named input or output.
+
+    Args:
+        name: String.
+        dtype: String, a NumPy data type.
+        shape: Tuple of ints, and None for free dimensions.
+        bounds: Pair that the values lie between, or None.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple
+    bounds: tuple | None = None
+
+    def checked(self, values):
+        """Values of a request as an array of this dtype and shape.
+
+        Raises:
+            BadRequest: If they are no such array.
+        """
+        try:
+            given = np.asarray(values)
+            array = given.astype(self.dtype)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise BadRequest(f"`{self.name}` must hold {self.dtype} values of one shape: {error}") from None
+        if array.ndim != len(self.shape) and array.size == 1:
+            # Protocols without scalars send arrays of one value.
+            array, given = array.reshape([1] * len(self.shape)), given.reshape([1] * len(self.shape))
+        fits = array.ndim == len(self.shape) and all(
+            side in (None, size) for side, size in zip(self.shape, array.shape, strict=True)
+        )
+        if not fits or not array.size:
+            wanted = ", ".join("any" if side is None else str(side) for side in self.shape)
+            raise BadRequest(f"`{self.name}` must have the shape ({wanted}). Received: {given.shape}")
+        if not np.isfinite(array).all():
+            raise BadRequest(f"`{self.name}` must hold finite values.")
+        if given.dtype.kind not in "iufb" or (np.dtype(self.dtype).kind in "iu" and np.any(array != given)):
+            raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given.dtype}")
+        if self.bounds is not None:
+            low, high = self.bounds
+            if array.min() < low or array.max() > high:
+                raise BadRequest(
+                    f"`{self.name}` must lie from {low:g} to {high:g}. Received: {array.min():g} to {array.max():g}"
+                )
+        return array
+
+
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """A function that can be asked for by name.
+
+    Args:
+        inputs, outputs: Lists of `Tensor`.
+        function: Coroutine function of arrays by position that returns a list of arrays.
+    """
+
+    inputs: list[Tensor]
+    outputs: list[Tensor]
+    function: Callable[..., Awaitable[list]]
+
+    async def __call__(self, given):
+        """Answers a request.
+
+        Args:
+            given: Dict of values by name.
+
+        Returns:
+            Dict of arrays by name.
+
+        Raises:
+            BadRequest: If an input is missing, unknown or unfit.
+            Overloaded: If too many requests wait.
+        """
+        names = [tensor.name for tensor in self.inputs]
+        if strange := {*given} - {*names}:
+            raise BadRequest(f"`{min(strange)}` is no input. There are: {', '.join(names)}.")
+        if missing := [name for name in names if name not in given]:
+            raise BadRequest(f"`{missing[0]}` is missing. The inputs are: {', '.join(names)}.")
+        arrays = [tensor.checked(given[tensor.name]) for tensor in self.inputs]
+        if len({len(array) for array in arrays if array.ndim}) > 1:
+            raise BadRequest(f"{' and '.join(f'`{name}`' for name in names)} must have as many rows.")
+        results = await self.function(*arrays)
+        return dict(zip([tensor.name for tensor in self.outputs], results, strict=True))
+
+
+class ServedModel:
+    """The networks of a bundle, and the signatures that are made of them.
+
+    Args:
+        folder: Path of a bundle.
+        limits: `keras_genzoo.serving.limits.Limits`.
+        executor: `concurrent.futures.Executor` in which networks run.
+        threads: Int, threads of a network.
+        observe: Function of the model's name and the number of rows of each batch that runs.
+
+    Raises:
+        ValueError: If the folder holds no bundle.
+    """
+
+    def __init__(self, folder, limits, executor, threads=1, observe=lambda name, rows: None):
+        folder = Path(folder)
+        try:
+            self.description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+            self.name = self.description["name"]
+            networks = self.description["networks"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{folder} holds no bundle of `genzoo export --format bundle`: {error!r}"
+            ) from error
+        self.limits = limits
+        self._executor = executor
+        self._observe = observe
+        self._batchers = []
+        self._runners = {
+            name: _runner(folder / network["file"], network, threads) for name, network in networks.items()
+        }
+        self._networks = {name: self._batched(run) for name, run in self._runners.items()}
+        # What is done before and after a network is done for all rows of a batch at once, too.
+        self._of_uint8 = {
+            task["network"]: self._batched(_uint8(self._runners[task["network"]])) for task in self._tasks
+        }
+        self._sampler = self._batched(self._samples) if self.can("sample") else None
+        self.signatures = self._signatures()
+
+    @property
+    def default_signature(self):
+        """Name of the signature that is meant where none is named."""
+        return next(iter(self.signatures))
+
+    @property
+    def waiting(self):
+        """Number of rows that wait, of all networks."""
+        return sum(batcher.waiting for batcher in self._batchers)
+
+    def can(self, ability):
+        return ability in self.description["abilities"]
+
+    async def sample(self, num, seed, label=None):
+        """Samples of a seed: uint8 images, or float32 points.
+
+        Args:
+            num: Int.
+            seed: Int.
+            label: Int, or None for all classes in turn.
+
+        Raises:
+            BadRequest: If an argument is out of range, or a label is given to a model without classes.
+        """
+        self._require("sample")
+        classes = self.description["num_classes"]
+        inputs = {tensor.name: tensor for tensor in self.signatures["sample"].inputs}
+        num, seed = (int(inputs[name].checked(value)) for name, value in (("num", num), ("seed", seed)))
+        labels = []
+        if label is not None and not classes:
+            raise BadRequest(f"`label` was given, but {self.name!r} has no classes.")
+        if classes:
+            labels = [
+                np.arange(num) % classes if label is None else np.full(num, inputs["label"].checked(label))
+            ]
+        return await self._sample(num, seed, *(label.astype("int32") for label in labels))
+
+    async def translate(self, image, direction=None):
+        """Translates one picture of any size: mirrored at its edges up to what the network takes, and cropped back.
+
+        Args:
+            image: uint8 array `(height, width, channels)`, see `source_channels`.
+            direction: String, or None for the first.
+
+        Returns:
+            uint8 array `(height, width, channels)`.
+        """
+        task = self.task(direction)
+        height, width = image.shape[:2]
+        self._check_pixels(image[None])
+        multiple, scale = task["size_multiple"], task["scale"]
+        padded = np.pad(image, [(0, -height % multiple), (0, -width % multiple), (0, 0)], mode="symmetric")
+        (translated,) = await self._of_uint8[task["network"]](padded[None])
+        return translated[0, : scale * height, : scale * width]
+
+    def task(self, direction=None):
+        """Description of a translation, by default of the first direction.
+
+        Raises:
+            BadRequest: If the model has none of that name.
+        """
+        self._require("translate")
+        tasks = self.description["tasks"]
+        direction = next(iter(tasks)) if direction is None else direction
+        if direction not in tasks:
+            raise BadRequest(f"`direction` must be one of {', '.join(tasks)}. Received: {direction!r}")
+        return tasks[direction]
+
+    def _require(self, ability):
+        if not self.can(ability):
+            able = ", ".join(self.description["abilities"])
+            raise BadRequest(f"`model` {self.name!r} cannot {ability}. It can: {able}.")
+
+    def _signatures(self):
+        """Name -> `Signature`, the default first."""
+        signatures = {}
+        for name, network in self.description["networks"].items():
+            inputs = [self._input(each) for each in network["inputs"]]
+            outputs = [_tensor(each) for each in network["outputs"]]
+            if name in self._of_uint8:
+                images = [dataclasses.replace(outputs[0], name="images")]
+                of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=None)]
+                to_uint8 = [dataclasses.replace(images[0], dtype="uint8")]
+                signatures[name] = Signature(of_uint8, to_uint8, self._of_images(name, self._of_uint8[name]))
+                signatures[f"{name}_float32"] = Signature(
+                    inputs, images, self._of_images(name, self._networks[name])
+                )
+            else:
+                signatures[name] = Signature(inputs, outputs, self._networks[name])
+        if self.can("sample"):
+            first = signatures[next(iter(signatures))]
+            scalars = [
+                Tensor("num", "int32", (), (1, self.limits.max_num)),
+                Tensor("seed", "int64", (), (0, 2**32 - 1)),
+            ]
+            if self.description["num_classes"]:
+                scalars.append(Tensor("label", "int32", (), (0, self.description["num_classes"] - 1)))
+            is_image = len(first.outputs[0].shape) == 4
+            samples = [dataclasses.replace(first.outputs[0], dtype="uint8" if is_image else "float32")]
+            signatures["sample"] = Signature(scalars, samples, self._sample_signature)
+        if self.can("reconstruct"):
+            signatures["reconstruct"] = Signature(
+                signatures["encode"].inputs, signatures["decode"].outputs, self._reconstruct
+            )
+        return signatures
+
+    def _input(self, described):
+        tensor = _tensor(described)
+        if tensor.name == "images":
+            return dataclasses.replace(tensor, bounds=(-1 - pixels.SLACK, 1 + pixels.SLACK))
+        if tensor.name == "labels":
+            return dataclasses.replace(tensor, bounds=(0, self.description["num_classes"] - 1))
+        return tensor
+
+    async def _sample_signature(self, num, seed, label=None):
+        labels = [] if label is None else [np.full(int(num), label, "int32")]
+        return [await self._sample(int(num), int(seed), *labels)]
+
+    async def _sample(self, num, seed, *labels):
+        (samples,) = await self._sampler(
+            np.full(num, seed, "uint32"), np.arange(num, dtype="uint32"), *labels
+        )
+        return samples
+
+    def _samples(self, seeds, rows, *labels):
+        """The samples of rows of seeds."""
+        run = next(iter(self._runners.values()))
+        (samples,) = run(latents.draw(self.description, seeds, rows), *labels)
+        return [pixels.to_uint8(samples) if samples.ndim == 4 else samples]
+
+    def _batched(self, function):
+        limits = self.limits
+        batcher = Batcher(
+            function,
+            self._executor,
+            limits.max_batch,
+            limits.batch_delay,
+            limits.max_waiting,
+            lambda rows: self._observe(self.name, rows),
+        )
+        self._batchers.append(batcher)
+        return batcher
+
+    @property
+    def _tasks(self):
+        return self.description["tasks"].values()
+
+    def _of_images(self, name, translate):
+        """A network's function of images of any size that it takes."""
+        (multiple,) = {task["size_multiple"] for task in self._tasks if task["network"] == name}
+
+        async def checked(images):
+            self._check_pixels(images)
+            if any(side % multiple for side in images.shape[1:3]):
+                raise BadRequest(
+                    f"`images` must have a height and a width that are multiples of {multiple}. Received: "
+                    f"{images.shape}"
+                )
+            return await translate(images)
+
+        return checked
+
+    def _check_pixels(self, images):
+        if (given := int(np.prod(images.shape[:-1]))) > self.limits.max_pixels:
+            raise BadRequest(f"`images` must have at most {self.limits.max_pixels} pixels. Received: {given}")
+
+    async def _reconstruct(self, images):
+        (codes,) = await self._networks["encode"](images)
+        return await self._networks["decode"](codes)
+
+
+def _tensor(described):
+    return Tensor(
+        described["name"],
+        described["dtype"],
+        tuple(side if isinstance(side, int) else None for side in described["shape"]),
+    )
+
+
+def _runner(file, network, threads):
+    """Function of a network's inputs by position that returns its outputs, run by ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Threads that wait in a loop would take the time of the other models.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    inputs = [each["name"] for each in network["inputs"]]
+    outputs = [each["name"] for each in network["outputs"]]
+
+    def run(*arrays):
+        return session.run(outputs, dict(zip(inputs, arrays, strict=True)))
+
+    return run
+
+
+def _uint8(run):
+    """A network from float images in [-1, 1] to the same, as a function of uint8 images."""
+
+    def translate(images):
+        (translations,) = run(images.astype("float32") / np.float32(127.5) - np.float32(1))
+        return [pixels.to_uint8(translations)]
+
+    return translate

@@ -1,0 +1,77 @@
+"""The process of `genzoo serve`."""
+
+import concurrent.futures
+import logging
+import os
+import sys
+
+import uvicorn
+
+from keras_genzoo.serving.app import make_app
+from keras_genzoo.serving.guard import Metrics, log
+from keras_genzoo.serving.models import ServedModel
+
+
+def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None, site=None):
+    """Serves bundles until the process is told to end; requests that were accepted are answered first.
+
+    Args:
+        folders: Paths of bundles.
+        limits: `keras_genzoo.serving.limits.Limits`.
+        host, port: Address to listen at; port 0 chooses a free one.
+        token: String that requests must bear, or None.
+        threads: Int, threads that compute, by default those of this process.
+        site: Path of a folder of static files to show at `/`, or None.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    log.setLevel(logging.INFO)
+    metrics = Metrics()
+    threads = threads or len(os.sched_getaffinity(0))
+    # One batch at a time: each uses all threads.
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        models = [
+            ServedModel(
+                folder,
+                limits,
+                executor,
+                threads,
+                lambda name, rows: metrics.batches.labels(name).observe(rows),
+            )
+            for folder in folders
+        ]
+        by_name = {model.name: model for model in models}
+        if len(by_name) < len(models):
+            raise ValueError("Two of the models have the same name.")
+        app = make_app(by_name, limits, metrics, token, site)
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=int(limits.deadline) + 1,
+        )
+        _Server(config, app.app.state, list(by_name)).run()
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, and is not ready any more once it was told to end."""
+
+    def __init__(self, config, state, names):
+        super().__init__(config)
+        self._state = state
+        self._names = names
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        for listening in self.servers:
+            for socket in listening.sockets:
+                host, port = socket.getsockname()[:2]
+                print(f"Serving {', '.join(self._names)} at http://{host}:{port}", flush=True)
+
+    def handle_exit(self, sig, frame):
+        self._state.ready = False
+        super().handle_exit(sig, frame)

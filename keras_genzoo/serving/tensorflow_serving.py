@@ -1,0 +1,113 @@
+"""The REST interface of TensorFlow Serving: status, metadata and `:predict` of each model."""
+
+import numpy as np
+from fastapi import APIRouter, Request
+
+from keras_genzoo.serving.models import BadRequest
+
+VERSION = "1"
+# NumPy's name of a dtype -> TensorFlow's.
+_DTYPES = {"float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64", "uint8": "DT_UINT8"}
+
+
+def routes(find):
+    """The endpoints, given a function from a name to a `ServedModel`."""
+    router = APIRouter(tags=["TensorFlow Serving"])
+
+    @router.get("/v1/models/{name}")
+    @router.get("/v1/models/{name}/versions/" + VERSION)
+    async def status(name: str):
+        find(name)
+        fine = {"error_code": "OK", "error_message": ""}
+        return {"model_version_status": [{"version": VERSION, "state": "AVAILABLE", "status": fine}]}
+
+    @router.get("/v1/models/{name}/metadata")
+    @router.get("/v1/models/{name}/versions/" + VERSION + "/metadata")
+    async def metadata(name: str):
+        model = find(name)
+        signatures = {**model.signatures, "serving_default": model.signatures[model.default_signature]}
+        described = {
+            key: {
+                "inputs": {tensor.name: _described(key, tensor) for tensor in signature.inputs},
+                "outputs": {tensor.name: _described(key, tensor) for tensor in signature.outputs},
+                "method_name": "tensorflow/serving/predict",
+            }
+            for key, signature in signatures.items()
+        }
+        return {
+            "model_spec": {"name": name, "signature_name": "", "version": VERSION},
+            "metadata": {"signature_def": {"signature_def": described}},
+        }
+
+    @router.post("/v1/models/{name}:predict")
+    @router.post("/v1/models/{name}/versions/" + VERSION + ":predict")
+    async def predict(name: str, request: Request):
+        model = find(name)
+        body = await _json_object(request)
+        asked = body.get("signature_name", "serving_default")
+        asked = model.default_signature if asked == "serving_default" else asked
+        if asked not in model.signatures:
+            raise BadRequest(
+                f"`signature_name` must be one of {', '.join(model.signatures)}. Received: {asked!r}"
+            )
+        signature = model.signatures[asked]
+        in_rows = "instances" in body
+        if in_rows == ("inputs" in body):
+            raise BadRequest(
+                "Give either `instances` (a list with an entry per row) or `inputs` (arrays by name)."
+            )
+        given = _columns(body["instances"], signature) if in_rows else _by_name(body["inputs"], signature)
+        outputs = {key: array.tolist() for key, array in (await signature(given)).items()}
+        if in_rows:
+            return {"predictions": _rows(outputs)}
+        return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+
+    return router
+
+
+async def _json_object(request):
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise BadRequest(f"The body must be JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise BadRequest(f"The body must be a JSON object. Received: {type(body).__name__}")
+    return body
+
+
+def _columns(instances, signature):
+    """Rows, each a value or a dict of values by name, as arrays by name."""
+    if not isinstance(instances, list) or not instances:
+        raise BadRequest("`instances` must be a list of at least one row.")
+    if any(not tensor.shape for tensor in signature.inputs):
+        raise BadRequest("This signature takes single values: give them by name as `inputs`.")
+    if not isinstance(instances[0], dict):
+        return _by_name(instances, signature)
+    names = [tensor.name for tensor in signature.inputs]
+    if any(not isinstance(row, dict) or {*row} != {*names} for row in instances):
+        raise BadRequest(f"Each of `instances` must be an object with: {', '.join(names)}.")
+    return {name: [row[name] for row in instances] for name in names}
+
+
+def _by_name(values, signature):
+    if isinstance(values, dict):
+        return values
+    if len(signature.inputs) > 1:
+        raise BadRequest(f"Give the inputs by name: {', '.join(tensor.name for tensor in signature.inputs)}.")
+    return {signature.inputs[0].name: values}
+
+
+def _rows(outputs):
+    if len(outputs) == 1:
+        return next(iter(outputs.values()))
+    return [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]
+
+
+def _described(signature, tensor):
+    sides = [{"size": str(-1 if side is None else side), "name": ""} for side in tensor.shape]
+    shape = {"dim": sides, "unknown_rank": False}
+    return {
+        "dtype": _DTYPES[np.dtype(tensor.dtype).name],
+        "tensor_shape": shape,
+        "name": f"{signature}_{tensor.name}",
+    }

@@ -1,0 +1,421 @@
+"""`genzoo serve` as its clients see it: a process of its own, asked by libraries that others wrote."""
+
+import concurrent.futures
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import support
+from PIL import Image
+
+import keras_genzoo as kg
+from keras_genzoo.export import export_bundle
+
+requests = pytest.importorskip("requests", reason="requests is not installed")
+
+pytestmark = [pytest.mark.slow, pytest.mark.representative]
+
+LATENT_DIM = 6
+NUM_CLASSES = 3
+
+
+def make_models():
+    keras.utils.set_random_seed(0)
+    gan = kg.models.GAN(image_shape=(8, 8, 1), latent_dim=LATENT_DIM, width=4)
+    conditional = kg.models.GAN(
+        image_shape=(8, 8, 3), latent_dim=LATENT_DIM, width=4, num_classes=NUM_CLASSES
+    )
+    vae = kg.models.VAE(image_shape=(8, 8, 1), latent_dim=LATENT_DIM)
+    vae.fit_prior(np.random.default_rng(2).uniform(-1, 1, (40, 8, 8, 1)).astype("float32"), num_components=3)
+    pix2pix = kg.models.Pix2Pix(
+        (32, 32, 3), generator=kg.networks.UNetGenerator((32, 32, 1), 3, width=4), width=2
+    )
+    models = {"gan": gan, "conditional": conditional, "vae": vae, "pix2pix": pix2pix}
+    return {name: support.as_if_trained(model) for name, model in models.items()}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The models, and the folders of their bundles."""
+    folder = tmp_path_factory.mktemp("bundles")
+    models = make_models()
+    for name, model in models.items():
+        export_bundle(model, folder / name)
+    return models, [folder / name for name in models]
+
+
+class Server:
+    """A running `genzoo serve`."""
+
+    def __init__(self, folders, log, *options):
+        command = [sys.executable, "-m", "keras_genzoo", "serve", *map(str, folders), "--port", "0", *options]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        self.log = log
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log.open("w"), text=True, env=environment
+        )
+        line = self.process.stdout.readline()
+        assert " at http://" in line, log.read_text()
+        self.address = line.split()[-1]
+
+    def get(self, path, **parameters):
+        return requests.get(f"{self.address}{path}", params=parameters, timeout=30)
+
+    def post(self, path, body, **options):
+        data = body if isinstance(body, bytes) else json.dumps(body)
+        return requests.post(f"{self.address}{path}", data=data, timeout=30, **options)
+
+    def predict(self, model, **body):
+        return self.post(f"/v1/models/{model}:predict", body)
+
+    def end(self):
+        self.process.terminate()
+        return self.process.wait(40)
+
+
+@pytest.fixture(scope="module")
+def server(models, tmp_path_factory):
+    server = Server(models[1], tmp_path_factory.mktemp("server") / "log.jsonl")
+    yield server
+    server.end()
+
+
+def picture_of(response):
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "image/png"
+    image = np.asarray(Image.open(io.BytesIO(response.content)))
+    return image if image.ndim == 3 else image[..., None]
+
+
+def assert_within_a_level(found, images):
+    np.testing.assert_allclose(np.asarray(found, int), kg.pixels.to_uint8(images).astype(int), atol=1)
+
+
+def png_of(image):
+    file = io.BytesIO()
+    Image.fromarray(image.squeeze()).save(file, "PNG")
+    return file.getvalue()
+
+
+class TestPictures:
+    @pytest.mark.parametrize(("name", "label"), [("gan", None), ("conditional", 2), ("vae", None)])
+    def test_a_seed_gives_the_models_image(self, models, server, name, label):
+        options = {} if label is None else {"label": label}
+        image = picture_of(server.get("/sample", model=name, seed=7, **options))
+        expected = models[0][name].sample(1, seed=7, **({"labels": label} if options else {}))
+        assert_within_a_level(image, expected[0])
+
+    def test_several_images_are_a_grid(self, models, server):
+        grid = picture_of(server.get("/sample", model="gan", seed=1, num=5))
+        from keras_genzoo.images.grids import image_grid
+
+        assert_within_a_level(grid, image_grid(models[0]["gan"].sample(5, seed=1)))
+
+    def test_a_picture_of_any_size_is_translated(self, models, server):
+        source = np.random.default_rng(0).integers(0, 256, (37, 50, 1), "uint8")
+        image = picture_of(server.post("/translate?model=pix2pix", png_of(source)))
+        assert_within_a_level(image, models[0]["pix2pix"].translate(source, fit="pad"))
+
+    @pytest.mark.parametrize(
+        ("path", "message"),
+        [
+            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix."),
+            ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
+            ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
+            ("/sample?model=gan&seed=-1", "`seed` must lie from 0 to 4294967295. Received: -1"),
+            ("/sample?model=gan&seed=1.5", "`seed`: Input should be a valid integer"),
+            ("/sample?model=gan&label=1", "`label` was given, but 'gan' has no classes."),
+            ("/sample?model=conditional&label=3", "`label` must lie from 0 to 2. Received: 3"),
+            ("/sample?model=pix2pix", "`model` 'pix2pix' cannot sample. It can: translate."),
+        ],
+    )
+    def test_bad_requests_are_told_what_to_do(self, server, path, message):
+        response = server.get(path)
+        assert response.status_code == 400
+        assert message in response.json()["error"]
+
+    @pytest.mark.parametrize(
+        ("query", "body", "message"),
+        [
+            ("model=pix2pix", b"", "must be a picture file"),
+            ("model=pix2pix", b"no picture", "cannot identify its format"),
+            (
+                "model=pix2pix&direction=back",
+                b"x",
+                "`direction` must be one of source_to_target. Received: 'back'",
+            ),
+            ("model=gan", b"x", "'gan' cannot translate"),
+            ("model=pix2pix&size=9999", b"x", "`size` must be from 1 to 2000. Received: 9999"),
+        ],
+    )
+    def test_bad_pictures_are_told_what_to_do(self, server, query, body, message):
+        response = server.post(f"/translate?{query}", body)
+        assert response.status_code == 400
+        assert message in response.json()["error"]
+
+    def test_an_unknown_model_is_not_found(self, server):
+        response = server.get("/sample", model="gna")
+        assert response.status_code == 404
+        assert "There are: gan, conditional, vae, pix2pix." in response.json()["error"]
+
+
+class TestTensorFlowServing:
+    def test_rows_of_the_only_input(self, models, server):
+        latents = np.random.default_rng(0).standard_normal((2, LATENT_DIM)).astype("float32")
+        answer = server.predict("gan", instances=latents.tolist())
+        np.testing.assert_allclose(
+            answer.json()["predictions"], models[0]["gan"].sample(latents=latents), atol=1e-5
+        )
+
+    def test_rows_of_several_inputs_and_columns(self, models, server):
+        latents = np.random.default_rng(0).standard_normal((2, LATENT_DIM)).astype("float32")
+        rows = [
+            {"latents": row, "labels": label} for row, label in zip(latents.tolist(), [2, 0], strict=True)
+        ]
+        expected = models[0]["conditional"].sample(latents=latents, labels=[2, 0])
+        answer = server.predict("conditional", instances=rows, signature_name="serving_default")
+        np.testing.assert_allclose(answer.json()["predictions"], expected, atol=1e-5)
+        answer = server.predict("conditional", inputs={"latents": latents.tolist(), "labels": [2, 0]})
+        np.testing.assert_allclose(answer.json()["outputs"], expected, atol=1e-5)
+
+    def test_other_signatures(self, models, server):
+        vae = models[0]["vae"]
+        sampled = server.predict("vae", signature_name="sample", inputs={"num": 3, "seed": 5}).json()[
+            "outputs"
+        ]
+        assert_within_a_level(sampled, vae.sample(3, seed=5))
+        images = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 1)).astype("float32")
+        for signature in ("encode", "reconstruct"):
+            answer = server.predict("vae", signature_name=signature, instances=images.tolist()).json()
+            np.testing.assert_allclose(answer["predictions"], getattr(vae, signature)(images), atol=1e-4)
+
+    def test_status_and_metadata(self, server):
+        (version,) = server.get("/v1/models/vae").json()["model_version_status"]
+        assert version["state"] == "AVAILABLE"
+        described = server.get("/v1/models/vae/metadata").json()["metadata"]["signature_def"]["signature_def"]
+        assert {*described} == {"decode", "encode", "reconstruct", "sample", "serving_default"}
+        assert described["sample"]["inputs"]["seed"]["dtype"] == "DT_INT64"
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ({}, "Give either `instances`"),
+            ({"instances": []}, "`instances` must be a list of at least one row"),
+            ({"instances": [[1.0]]}, r"`latents` must have the shape (any, 6). Received: (1, 1)"),
+            ({"instances": [["a"] * 6]}, "`latents` must hold float32 values"),
+            ({"instances": [[1.0] * 5 + [float("nan")]]}, "`latents` must hold finite values"),
+            ({"instances": [[1.0], [1.0, 2.0]]}, "`latents` must hold float32 values of one shape"),
+            ({"inputs": {"z": [1.0]}}, "`z` is no input. There are: latents."),
+            ({"inputs": {}}, "`latents` is missing"),
+            (
+                {"signature_name": "encode", "instances": [[1.0]]},
+                "`signature_name` must be one of generate, sample",
+            ),
+            ({"signature_name": "sample", "inputs": {"num": 1.5, "seed": 0}}, "`num` must hold int32 values"),
+            (
+                {"signature_name": "sample", "inputs": {"num": 1000, "seed": 0}},
+                "`num` must lie from 1 to 256",
+            ),
+        ],
+    )
+    def test_bad_bodies_are_told_what_to_do(self, server, body, message):
+        response = server.predict("gan", **body)
+        assert response.status_code == 400
+        assert message in response.json()["error"]
+
+    def test_what_is_not_json_is_refused(self, server):
+        for body in (b"{", b"[1]"):
+            response = server.post("/v1/models/gan:predict", body)
+            assert response.status_code == 400 and "The body must be" in response.json()["error"]
+
+
+class TestOpenInference:
+    """The client of Triton, unchanged."""
+
+    @pytest.fixture(scope="class")
+    def client(self, server):
+        http = pytest.importorskip("tritonclient.http", reason="tritonclient[http] is not installed")
+        with http.InferenceServerClient(server.address.removeprefix("http://")) as client:
+            yield client, http
+
+    def test_health_metadata_and_index(self, client):
+        client, _ = client
+        assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("gan")
+        described = client.get_model_metadata("conditional")
+        assert described["inputs"] == [
+            {"name": "latents", "datatype": "FP32", "shape": [-1, LATENT_DIM]},
+            {"name": "labels", "datatype": "INT32", "shape": [-1]},
+        ]
+        assert "vae.encode" in [entry["name"] for entry in client.get_model_repository_index()]
+
+    @pytest.mark.parametrize("binary", [True, False])
+    def test_inference(self, models, client, binary):
+        client, http = client
+        latents = np.random.default_rng(0).standard_normal((3, LATENT_DIM)).astype("float32")
+        labels = np.int32([0, 2, 1])
+        given = http.InferInput("latents", [3, LATENT_DIM], "FP32"), http.InferInput("labels", [3], "INT32")
+        for tensor, array in zip(given, (latents, labels), strict=True):
+            tensor.set_data_from_numpy(array, binary_data=binary)
+        outputs = [http.InferRequestedOutput("images", binary_data=binary)]
+        result = client.infer("conditional", list(given), outputs=outputs, request_id="mine")
+        expected = models[0]["conditional"].sample(latents=latents, labels=labels)
+        np.testing.assert_allclose(result.as_numpy("images"), expected, atol=1e-5)
+        assert result.get_response()["id"] == "mine"
+
+    def test_samples_of_a_seed(self, models, client):
+        client, http = client
+        given = []
+        for name, value, datatype in (("num", np.int32([4]), "INT32"), ("seed", np.int64([9]), "INT64")):
+            given.append(http.InferInput(name, [1], datatype))
+            given[-1].set_data_from_numpy(value)
+        sampled = client.infer("gan.sample", given).as_numpy("images")
+        assert sampled.dtype == np.uint8
+        assert_within_a_level(sampled, models[0]["gan"].sample(4, seed=9))
+
+    def test_bad_requests_are_told_what_to_do(self, client):
+        client, http = client
+        from tritonclient.utils import InferenceServerException
+
+        wrong = http.InferInput("latents", [1, 2], "FP32")
+        wrong.set_data_from_numpy(np.ones((1, 2), "float32"))
+        with pytest.raises(InferenceServerException, match=r"`latents` must have the shape \(any, 6\)"):
+            client.infer("gan", [wrong])
+
+
+class TestLoad:
+    def test_every_client_gets_the_image_of_its_own_seed(self, models, server):
+        expected = kg.pixels.to_uint8(
+            models[0]["gan"].sample(latents=latents_of_seeds(models[0]["gan"], 1000))
+        )
+        session = threading.local()
+
+        def ask(seed):
+            if not hasattr(session, "value"):
+                session.value = requests.Session()
+            response = session.value.get(f"{server.address}/sample?model=gan&seed={seed}", timeout=60)
+            return np.asarray(Image.open(io.BytesIO(response.content)), int)
+
+        with concurrent.futures.ThreadPoolExecutor(64) as clients:
+            images = list(clients.map(ask, range(1000)))
+        assert np.abs(np.array(images) - expected[..., 0]).max() <= 1
+        # The images of different seeds are different.
+        assert len({image.tobytes() for image in images}) > 990
+        rows = server.get("/metrics").text
+        total = float(
+            next(
+                line for line in rows.splitlines() if line.startswith('genzoo_batch_rows_sum{model="gan"')
+            ).split()[-1]
+        )
+        batches = float(
+            next(
+                line for line in rows.splitlines() if line.startswith('genzoo_batch_rows_count{model="gan"')
+            ).split()[-1]
+        )
+        assert total >= 1000 and batches < total / 2
+
+    def test_beyond_the_limit_429_and_the_rest_answered(self, models, tmp_path):
+        server = Server(
+            models[1][:1], tmp_path / "log", "--max-waiting", "4", "--max-batch", "1", "--max-num", "64"
+        )
+        with concurrent.futures.ThreadPoolExecutor(64) as clients:
+            answers = list(clients.map(lambda seed: server.get("/sample", seed=seed, num=64), range(300)))
+        codes = [answer.status_code for answer in answers]
+        assert {*codes} == {200, 429}
+        assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 429)
+        assert server.get("/sample", seed=0).status_code == 200
+        assert server.end() == 0
+
+    def test_sigterm_answers_what_was_accepted(self, models, tmp_path):
+        server = Server(models[1][:1], tmp_path / "log", "--max-batch", "8")
+        statuses, ended = [], threading.Event()
+
+        def ask(seed):
+            while not ended.is_set():
+                try:
+                    statuses.append(
+                        requests.get(f"{server.address}/sample?seed={seed}&num=8", timeout=30).status_code
+                    )
+                except requests.exceptions.ConnectionError as error:
+                    # Refused: the server no longer listens. Anything else would be a lost request.
+                    assert "refused" in str(error) or "reset" in str(error), error
+                    return
+
+        with concurrent.futures.ThreadPoolExecutor(16) as clients:
+            asking = [clients.submit(ask, seed) for seed in range(16)]
+            time.sleep(1.0)
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(30) == 0
+            ended.set()
+            for each in asking:
+                each.result()
+        assert len(statuses) > 16 and {*statuses} == {200}
+
+
+class TestOperations:
+    def test_neither_keras_nor_tensorflow_is_loaded(self, server):
+        mapped = Path(f"/proc/{server.process.pid}/maps")
+        if not mapped.exists():
+            pytest.skip("needs /proc")
+        libraries = mapped.read_text()
+        assert "onnxruntime" in libraries and "tensorflow" not in libraries and "jaxlib" not in libraries
+
+    def test_the_log_is_a_json_object_per_request(self, server):
+        server.get("/sample", model="gan", seed=12345)
+        lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+        assert {"method": "GET", "path": "/sample", "status": 200}.items() <= lines[-1].items()
+        assert lines[-1]["milliseconds"] > 0
+
+    def test_the_interface_is_described(self, server):
+        paths = server.get("/openapi.json").json()["paths"]
+        assert {"/sample", "/translate", "/v1/models/{name}:predict", "/v2/models/{name}/infer"} <= {*paths}
+        assert server.get("/docs").status_code == 200
+
+    def test_a_token_is_asked_for_and_health_told_without(self, models, tmp_path):
+        server = Server(models[1][:1], tmp_path / "log", "--token", "secret")
+        assert server.get("/sample").status_code == 401
+        assert (
+            requests.get(f"{server.address}/sample", headers={"Authorization": "Bearer wrong"}).status_code
+            == 401
+        )
+        right = requests.get(f"{server.address}/sample", headers={"Authorization": "Bearer secret"})
+        assert right.status_code == 200
+        assert server.get("/v2/health/ready").status_code == 200
+        assert "secret" not in server.log.read_text()
+        assert server.end() == 0
+
+    def test_bodies_beyond_the_limit_are_refused(self, models, tmp_path):
+        server = Server(models[1][:1], tmp_path / "log", "--max-body", "1000")
+        for body in (b"x" * 2000, iter([b"x" * 600, b"x" * 600])):
+            response = requests.post(f"{server.address}/v1/models/gan:predict", data=body, timeout=30)
+            assert response.status_code == 413, response.text
+        assert server.end() == 0
+
+    def test_a_request_that_takes_too_long_is_given_up(self, models, tmp_path):
+        server = Server(models[1][:1], tmp_path / "log", "--deadline", "0.05", "--batch-delay", "1")
+        response = server.get("/sample")
+        assert response.status_code == 504 and "no answer within 0.05 s" in response.json()["error"]
+        assert server.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("gan", "--host", "0.0.0.0"), "give a --token"),
+        (("no_such_model",), "Unknown preset 'no_such_model'"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_at_once(models, words, message):
+    words = [str(models[1][0]) if word == "gan" else word for word in words]
+    process = subprocess.run(
+        [sys.executable, "-m", "keras_genzoo", "serve", *words], capture_output=True, text=True, timeout=60
+    )
+    assert process.returncode == 1 and message in process.stderr
