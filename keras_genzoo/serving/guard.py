@@ -7,6 +7,7 @@ import logging
 import time
 
 import prometheus_client
+from fastapi import HTTPException
 
 log = logging.getLogger("keras_genzoo.serving")
 
@@ -84,8 +85,6 @@ class Guard:
                 return
             async with asyncio.timeout(self._limits.deadline):
                 await self.app(scope, self._bounded(receive), send_noting)
-        except _BodyTooLarge:
-            await _answer(send_noting, *self._too_large())
         except TimeoutError:
             if status:
                 raise
@@ -116,7 +115,8 @@ class Guard:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limits.max_body:
-                raise _BodyTooLarge
+                # In the endpoint, which reads: the application answers with it.
+                raise HTTPException(*self._too_large())
             return message
 
         return receive_bounded
@@ -136,10 +136,6 @@ class Guard:
                 "milliseconds": round(1000 * seconds, 2),
             }
             log.info(json.dumps(line))
-
-
-class _BodyTooLarge(Exception):
-    pass
 
 
 async def _answer(send, status, message):

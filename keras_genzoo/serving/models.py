@@ -62,9 +62,8 @@ class Tensor:
         if self.bounds is not None:
             low, high = self.bounds
             if array.min() < low or array.max() > high:
-                raise BadRequest(
-                    f"`{self.name}` must lie from {low:g} to {high:g}. Received: {array.min():g} to {array.max():g}"
-                )
+                given = array.min() if array.size == 1 else f"{array.min()} to {array.max()}"
+                raise BadRequest(f"`{self.name}` must lie from {low} to {high}. Received: {given}")
         return array
 
 

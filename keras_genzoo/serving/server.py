@@ -3,6 +3,7 @@
 import concurrent.futures
 import logging
 import os
+import signal
 import sys
 
 import uvicorn
@@ -54,6 +55,8 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
             server_header=False,
             timeout_graceful_shutdown=int(limits.deadline) + 1,
         )
+        # Uvicorn raises the signal that ended it again: answering all and ending is what was asked for.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, app.app.state, list(by_name)).run()
 
 
