@@ -344,30 +344,46 @@ def _evaluate(options):
 
 
 def _export(options):
+    given = {
+        option: getattr(options, option)
+        for option in ("signature", "dtype", "batch_size")
+        if getattr(options, option) is not None
+    }
+    if options.format in _FOLDERS:
+        takes_dtype = options.format != "tensorflow_serving"
+        for option in [*given, *(["direction"] if options.direction else [])]:
+            if option != "dtype" or not takes_dtype:
+                raise ValueError(f"--{option.replace('_', '-')} is not for --format {options.format}.")
     metadata = _check_preset(options.name)
     _check_writable(Path(options.output))
     _command.start()
     from keras_genzoo import models
 
     model = models.load(options.name)
-    given = {}
     if options.direction is not None:
         _require(model, options.name, "translate", "--direction")
         given["direction"] = options.direction
-    for option in ("signature", "dtype", "batch_size"):
-        if getattr(options, option) is not None:
-            given[option] = getattr(options, option)
     told = {key: str(metadata[key]) for key in ("name", "license", "description") if metadata.get(key)}
     with _command.usual_lines_dropped():
-        if options.format == "bundle":
-            from keras_genzoo.export import export_bundle
+        if folder := _FOLDERS.get(options.format):
+            from keras_genzoo import export
 
-            export_bundle(model, options.output, metadata={"name": Path(options.name).name, **told}, **given)
-            print(f"Wrote the bundle {options.output}.")
+            getattr(export, folder)(
+                model, options.output, metadata={"name": Path(options.name).name, **told}, **given
+            )
+            print(f"Wrote the folder {options.output}.")
         elif options.format == "tf_saved_model":
             model.export(options.output, verbose=True, **given)
         else:
             model.export(options.output, options.format, metadata=told, verbose=True, **given)
+
+
+# Format -> the function of `keras_genzoo.export` that writes its folder.
+_FOLDERS = {
+    "bundle": "export_bundle",
+    "triton": "export_triton",
+    "tensorflow_serving": "export_tensorflow_serving",
+}
 
 
 def _serve(options):
@@ -541,7 +557,7 @@ def _parser():
     command = add("export", _export, "Export a pretrained model for serving.")
     command.add_argument("name", help="name or folder of a pretrained model")
     command.add_argument("--output", required=True, help="folder of the SavedModel, or file")
-    formats = ("tf_saved_model", "onnx", "litert", "openvino", "bundle")
+    formats = ("tf_saved_model", "onnx", "litert", "openvino", *_FOLDERS)
     command.add_argument("--format", choices=formats, default=formats[0], help="default tf_saved_model")
     one = command.add_argument_group("for the formats of one network: onnx, litert and openvino")
     one.add_argument("--direction", help="direction of a translator (default: its first)")

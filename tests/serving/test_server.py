@@ -44,7 +44,7 @@ def make_models():
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
     for variable in gan.generator.trainable_variables:
-        variable.assign(4 * variable)
+        variable.assign(2 * variable)
     return models
 
 
@@ -312,8 +312,9 @@ class TestLoad:
         with concurrent.futures.ThreadPoolExecutor(64) as clients:
             images = list(clients.map(ask, range(1000)))
         assert np.abs(np.array(images) - expected[..., 0]).max() <= 1
-        # The images of different seeds are different.
-        assert len({image.tobytes() for image in images}) > 990
+        # It would have been noticed, had two neighbours been exchanged.
+        exchanged = np.abs(np.array(images) - np.roll(expected[..., 0], 1, axis=0)).max(axis=(1, 2))
+        assert np.mean(exchanged > 1) > 0.95
         told = server.get("/metrics").text
         rows, batches = (
             float(re.search(rf'genzoo_batch_rows_{key}{{model="gan"}} (.*)', told)[1])
