@@ -146,6 +146,26 @@ def test_tensorflow_hub_gives_the_images_of_a_conditional_model(tmp_path):
     assert np.abs(gan.sample(5, seed=7, labels=2) - gan.sample(5, seed=7, labels=1)).max() > 0.1
 
 
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_a_saved_model_is_a_layer_of_keras_and_of_tensorflow_hub(gan, exported, tmp_path):
+    pytest.importorskip("tensorflow_hub", reason="tensorflow_hub of the extra `hub` is not installed")
+    latents = draw_latents(3)
+    np.save(tmp_path / "latents.npy", latents)
+    code = """
+import sys
+sys.modules["keras_genzoo"] = None
+import keras, numpy as np, tensorflow_hub as hub
+folder, latents, results = sys.argv[1:]
+latents = np.load(latents)
+in_keras = keras.layers.TFSMLayer(folder, call_endpoint="serving_default")(latents)["images"]
+np.savez(results, keras=in_keras, hub=hub.KerasLayer(folder)(latents))
+"""
+    run_python(code, exported, tmp_path / "latents.npy", tmp_path / "results.npz")
+    for images in np.load(tmp_path / "results.npz").values():
+        np.testing.assert_allclose(images, gan.sample(latents=latents), atol=1e-5)
+
+
 @pytest.mark.tensorflow
 def test_png_files_hold_the_samples(exported):
     import tensorflow as tf
