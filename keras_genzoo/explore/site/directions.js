@@ -1,0 +1,98 @@
+// Sliders over the leading directions of the latent, and towards the typical latents of a fitted prior.
+
+import { button, element, slider, thumbnail } from "./dom.js";
+import { dot } from "./latent.js";
+import { show } from "./pixels.js";
+
+const SHOWN_COMPONENTS = 16;
+
+export function directionsView(model, stage) {
+  const view = { title: "Directions" };
+  const { vectors, scales } = model.directions;
+  const place = (i) => dot(stage.latent, vectors[i]) / scales[i];
+  const sliders = vectors.map((vector, i) => {
+    const range = { min: -3, max: 3, step: 0.05, value: 0, format: (value) => value.toFixed(2) };
+    return slider(`Direction ${i + 1}`, range, (value) => {
+      stage.set(model.moved(stage.latent, vector, (value - place(i)) * scales[i]), { by: view });
+    });
+  });
+  const follow = () => sliders.forEach((each, i) => (each.value = place(i)));
+  const towards = model.prior ? componentsOf(model, stage) : null;
+  stage.addEventListener("change", (event) => {
+    if (event.detail !== view) follow();
+    if (event.detail !== towards) towards?.forget();
+  });
+  view.element = element(
+    "div",
+    {},
+    element(
+      "p",
+      { class: "hint" },
+      "The directions of the latent that change the images most, the strongest first, in standard deviations. ",
+      "They are of the model, not of a label: see what each does to this picture.",
+    ),
+    element("div", { class: "sliders" }, ...sliders.map((each) => each.element)),
+    element(
+      "div",
+      { class: "row" },
+      button("All to 0", () => {
+        const latent = vectors.reduce((moved, vector, i) => model.moved(moved, vector, -place(i) * scales[i]), stage.latent);
+        stage.set(latent);
+      }),
+    ),
+    ...(towards ? [towards.element] : []),
+  );
+  view.start = () => towards?.start();
+  return view;
+}
+
+/** Sliders towards the means of the fitted prior's largest components. */
+function componentsOf(model, stage) {
+  const { weights, means } = model.prior;
+  const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, SHOWN_COMPONENTS);
+  const latents = order.map((component) => Float32Array.from(means[component]));
+  // What is moved, and towards what.
+  let from = null;
+  let target = null;
+  const amount = slider(
+    "Amount",
+    { min: 0, max: 1, step: 0.01, value: 0, format: (value) => `${Math.round(100 * value)} %` },
+    (value) => {
+      if (target === null) return;
+      from ??= stage.latent;
+      stage.set(model.between(from, latents[target], value), { by: towards });
+    },
+  );
+  const choose = (chosen) => {
+    if (from && target !== null && target !== chosen) from = stage.latent;
+    target = chosen;
+    thumbnails.forEach((each, i) => each.element.setAttribute("aria-pressed", i === chosen));
+    amount.value = 0;
+    from = null;
+  };
+  const thumbnails = latents.map((_, i) => thumbnail(`Typical image ${i + 1}`, () => choose(i)));
+  const towards = {
+    element: element(
+      "section",
+      { class: "towards" },
+      element("h3", {}, "Towards a typical image"),
+      element(
+        "p",
+        { class: "hint" },
+        "The middles of the largest clusters of the training images' latents. Choose one, and move this picture towards it.",
+      ),
+      element("div", { class: "grid", style: "--columns: 8" }, ...thumbnails.map((each) => each.element)),
+      amount.element,
+    ),
+    start: async () => {
+      const images = await model.generate(latents);
+      images.forEach((image, i) => show(thumbnails[i].canvas, image));
+    },
+    forget: () => {
+      from = null;
+      amount.value = 0;
+    },
+  };
+  choose(0);
+  return towards;
+}
