@@ -538,7 +538,9 @@ def _parser():
     one.add_argument("--dtype", choices=("float32", "float16"), help="type of the weights (default float32)")
     one.add_argument("--batch-size", type=_positive_int, help="fix the batch size (default: free)")
 
-    command = add("explore", _explore, "Write a page that runs pretrained models in the browser, without a server.")
+    command = add(
+        "explore", _explore, "Write a page that runs pretrained models in the browser, without a server."
+    )
     command.add_argument("names", nargs="+", metavar="NAME", help="name or folder of a pretrained model")
     command.add_argument("--output", required=True, help="folder to write, for any file server")
     command.add_argument(

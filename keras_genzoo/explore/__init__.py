@@ -17,8 +17,8 @@ def build(names, output, cdn=False, verbose=False):
     """Writes a page that runs models in the browser.
 
     The folder is static: any file server shows it, and `python -m http.server`, without a network. It has the page,
-    ONNX Runtime for browsers, and a bundle of each model in `models/`. Beside what `keras_genzoo.export.export_bundle` writes, the
-    `model.json` of a model with latents has its `principal_directions`.
+    ONNX Runtime for browsers, and in `models/` what `keras_genzoo.export.export_bundle` writes of each model, with
+    `directions` in the `model.json` of those with latents (`principal_directions`).
 
     The runtime, the package `onnxruntime-web` of npm, is fetched by npm once and kept in Keras' home folder, or taken
     from the installed distribution `keras-genzoo-checkpoints`.
@@ -64,7 +64,8 @@ def _free_folder(output):
     target = Path(output).resolve()
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise FileExistsError(
-            f"`output` already exists. Received: output={str(output)!r}. Choose another folder, or remove what is there."
+            f"`output` already exists. Received: output={str(output)!r}. Choose another folder, or remove what is "
+            "there."
         )
     return target
 

@@ -51,9 +51,9 @@ def find():
     if installed is not None:
         return installed
     raise RuntimeError(
-        f"The page runs its models by {NAME} {VERSION}, which is not on this machine: {reason}. Install Node.js, whose "
-        f"npm fetches it once, or copy {', '.join(FILES.values())} of that package into {folder}, or let the page load "
-        "it from a server when it is opened (`--cdn`, in Python `cdn=True`)."
+        f"The page runs its models by {NAME} {VERSION}, which is not on this machine: {reason}. Install Node.js, "
+        f"whose npm fetches it once, or copy {', '.join(FILES.values())} of that package into {folder}, or let the "
+        "page load it from a server when it is opened (`--cdn`, in Python `cdn=True`)."
     )
 
 

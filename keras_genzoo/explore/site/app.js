@@ -39,7 +39,7 @@ async function openModel(name) {
   main.replaceChildren(element("p", { class: "status", role: "status" }, `Loading ${name} …`));
   const model = await loadModel(name);
   document.title = `${name} – keras_genzoo`;
-  await Promise.all(Object.keys(model.networks).map((network) => model.prepare(network)));
+  await model.prepare();
   const opened = model.latent ? await openLatentModel(model) : openTranslator(model);
   // Another may have been chosen meanwhile.
   if (main.dataset.model !== name) return;

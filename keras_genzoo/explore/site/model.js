@@ -81,14 +81,19 @@ class Model {
     return image;
   }
 
-  /** Loads a network before it is asked for. */
-  async prepare(network = this.imageNetwork) {
+  /** Loads the networks that the page uses, before they are asked for. */
+  prepare() {
+    const used = Object.keys(this.networks).filter((name) => name !== "reconstruct");
+    return Promise.all(used.map((network) => this.#session(network)));
+  }
+
+  #session(network) {
     this.#sessions[network] ??= ort.InferenceSession.create(`${this.#folder}/${this.networks[network].file}`);
     return this.#sessions[network];
   }
 
   async #run(network, inputs, num) {
-    const session = await this.prepare(network);
+    const session = await this.#session(network);
     const { inputs: specs, outputs } = this.networks[network];
     const feeds = {};
     for (const { name, dtype } of specs) {

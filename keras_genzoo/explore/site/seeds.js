@@ -34,7 +34,7 @@ export function seedsView(model, stage) {
     images.forEach((image, i) => show(thumbnails[i].canvas, image));
     grid.dataset.seed = drawn;
   });
-  const show_seed = async (value) => {
+  const jumpTo = async (value) => {
     walk.stop();
     play.refresh();
     position = 0;
@@ -66,9 +66,9 @@ export function seedsView(model, stage) {
 
   input.addEventListener("change", () => {
     const value = Math.round(input.valueAsNumber);
-    show_seed(Number.isFinite(value) ? Math.min(LARGEST, Math.max(0, value)) : seed);
+    jumpTo(Number.isFinite(value) ? Math.min(LARGEST, Math.max(0, value)) : seed);
   });
-  const step = (by) => show_seed((seed + by + 2 ** 32) % 2 ** 32);
+  const step = (by) => jumpTo((seed + by + 2 ** 32) % 2 ** 32);
   return {
     title: "Seeds",
     element: element(
@@ -92,7 +92,7 @@ export function seedsView(model, stage) {
       ),
       grid,
     ),
-    start: () => show_seed(0),
+    start: () => jumpTo(0),
     leave: () => {
       walk.stop();
       play.refresh();
