@@ -1,6 +1,6 @@
 // Sliders over the leading directions of the latent, and towards the typical latents of a fitted prior.
 
-import { button, element, slider, thumbnail } from "./dom.js";
+import { button, element, mark, slider, thumbnail } from "./dom.js";
 import { dot } from "./latent.js";
 import { show } from "./pixels.js";
 
@@ -64,11 +64,9 @@ function componentsOf(model, stage) {
     },
   );
   const choose = (chosen) => {
-    if (from && target !== null && target !== chosen) from = stage.latent;
     target = chosen;
-    thumbnails.forEach((each, i) => each.element.setAttribute("aria-pressed", i === chosen));
-    amount.value = 0;
-    from = null;
+    mark(thumbnails, chosen);
+    towards.forget();
   };
   const thumbnails = latents.map((_, i) => thumbnail(`Typical image ${i + 1}`, () => choose(i)));
   const towards = {

@@ -18,7 +18,7 @@ export function button(text, onclick, properties = {}) {
 
 /** A labelled slider. `onInput` gets its number. */
 export function slider(text, { min, max, step, value, format = String }, onInput) {
-  const input = element("input", { type: "range", min, max, step, value });
+  const input = element("input", { type: "range", min, max, step, value, "aria-label": text });
   const output = element("output", {}, format(Number(value)));
   const refresh = () => {
     output.textContent = format(input.valueAsNumber);
@@ -66,6 +66,11 @@ choice.count = 0;
 export function thumbnail(label, onclick) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   return { canvas, element: button(canvas, onclick, { class: "thumbnail", "aria-label": label }) };
+}
+
+/** Marks one of some thumbnails as chosen; of -1 none. */
+export function mark(thumbnails, chosen) {
+  thumbnails.forEach((each, i) => each.element.setAttribute("aria-pressed", i === chosen));
 }
 
 /** Wraps an async function: of calls during a call only the last is made, after it. */

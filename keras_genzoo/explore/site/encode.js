@@ -34,7 +34,8 @@ export async function encodeView(model, stage) {
         "Draw, or drop a picture. The encoder finds its latent, and what the decoder makes of that is the picture on ",
         "the stage: change it by the directions, or make it a parent.",
       ),
-      sketch.element,
+      sketch.paper,
+      sketch.tools,
     ),
     enter: () => encode(),
   };

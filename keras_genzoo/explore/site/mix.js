@@ -1,6 +1,6 @@
 // Children of two parents: between them on the great circle, each a little different.
 
-import { button, element, latest, slider, thumbnail } from "./dom.js";
+import { button, element, latest, mark, slider, thumbnail } from "./dom.js";
 import { show } from "./pixels.js";
 
 const NUM_CHILDREN = 8;
@@ -16,7 +16,7 @@ export function mixView(model, stage, parents) {
   const thumbnails = Array.from({ length: NUM_CHILDREN }, (_, i) =>
     thumbnail(`Child ${i + 1}`, () => choose(i)),
   );
-  const choose = (i) => stage.set(children[i], { title: `child ${i + 1}`, by: view });
+  const choose = (i) => stage.set(children[i], { title: `child ${i + 1}`, by: view }).then(() => mark(thumbnails, i));
   const draw = latest(async () => {
     const images = await model.generate(children, children.map(() => stage.label));
     images.forEach((image, i) => show(thumbnails[i].canvas, image));

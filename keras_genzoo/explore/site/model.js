@@ -27,13 +27,17 @@ class Model {
   #folder;
   #sessions = {};
   #last = Promise.resolve();
+  #times = [];
 
   constructor(folder, description) {
     this.#folder = folder;
     Object.assign(this, description);
     this.imageNetwork = ["generate", "decode"].find((name) => name in this.networks);
-    // Milliseconds that the last image took.
-    this.timePerImage = null;
+  }
+
+  /** Milliseconds that one image took, the median of the last ones. */
+  get timePerImage() {
+    return this.#times.toSorted((a, b) => a - b)[Math.floor((this.#times.length - 1) / 2)];
   }
 
   get canEncode() {
@@ -82,9 +86,9 @@ class Model {
   }
 
   /** Loads the networks that the page uses, before they are asked for. */
-  prepare() {
+  async prepare() {
     const used = Object.keys(this.networks).filter((name) => name !== "reconstruct");
-    return Promise.all(used.map((network) => this.#session(network)));
+    await Promise.all(used.map((network) => this.#session(network)));
   }
 
   #session(network) {
@@ -104,7 +108,8 @@ class Model {
     const turn = this.#last.then(async () => {
       const start = performance.now();
       const found = await session.run(feeds);
-      this.timePerImage = (performance.now() - start) / num;
+      // Of the one image on the stage, as it is moved.
+      if (num === 1) this.#times = [...this.#times.slice(-8), performance.now() - start];
       return found[outputs[0].name];
     });
     this.#last = turn.catch(() => {});

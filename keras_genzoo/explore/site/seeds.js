@@ -1,6 +1,6 @@
 // The images of a seed, those that `model.sample(num, seed)` gives, and a walk from seed to seed.
 
-import { Animation, button, element, latest, playButton, thumbnail } from "./dom.js";
+import { Animation, button, element, latest, mark, playButton, thumbnail } from "./dom.js";
 import { show } from "./pixels.js";
 
 const LARGEST = 2 ** 32 - 1;
@@ -8,6 +8,7 @@ const LARGEST = 2 ** 32 - 1;
 const PACE = 2.5;
 
 export function seedsView(model, stage) {
+  const view = { title: "Seeds" };
   const num = model.num_classes ? 2 * Math.min(model.num_classes, 12) : 24;
   const labels = Array.from({ length: num }, (_, i) => i % (model.num_classes ?? 1));
   let seed = 0;
@@ -25,7 +26,8 @@ export function seedsView(model, stage) {
 
   const choose = (i) => {
     const title = position ? `between the seeds ${seed} and ${next()}, image ${i + 1}` : `seed ${seed}, image ${i + 1}`;
-    stage.set(latents[i], { title, label: labels[i] });
+    stage.set(latents[i], { title, label: labels[i], by: view });
+    mark(thumbnails, i);
   };
   const next = () => (seed < LARGEST ? seed + 1 : 0);
   const draw = latest(async () => {
@@ -69,8 +71,8 @@ export function seedsView(model, stage) {
     jumpTo(Number.isFinite(value) ? Math.min(LARGEST, Math.max(0, value)) : seed);
   });
   const step = (by) => jumpTo((seed + by + 2 ** 32) % 2 ** 32);
-  return {
-    title: "Seeds",
+  stage.addEventListener("change", (event) => event.detail !== view && mark(thumbnails, -1));
+  return Object.assign(view, {
     element: element(
       "div",
       {},
@@ -98,5 +100,5 @@ export function seedsView(model, stage) {
       play.refresh();
     },
     keys: { ArrowLeft: () => step(-1), ArrowRight: () => step(1), " ": () => play.element.click() },
-  };
+  });
 }

@@ -33,12 +33,8 @@ export class Sketch {
         `Drawing of ${width} by ${height} pixels. Arrow keys move the pen, with Shift they draw, Delete undoes.`,
     });
     this.marker = element("span", { class: "marker", hidden: true });
-    this.element = element(
-      "div",
-      { class: "sketching" },
-      element("div", { class: "paper" }, this.canvas, this.marker),
-      this.#tools(),
-    );
+    this.paper = element("div", { class: "paper" }, this.canvas, this.marker);
+    this.tools = this.#tools();
     this.#listen();
     this.#paint();
   }
@@ -150,7 +146,7 @@ export class Sketch {
     for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (this.#current = null));
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => (this.marker.hidden = true));
-    const paper = canvas.parentElement;
+    const { paper } = this;
     paper.addEventListener("dragover", (event) => {
       event.preventDefault();
       paper.classList.add("dropping");

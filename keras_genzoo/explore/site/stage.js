@@ -11,7 +11,7 @@ export class Stage extends EventTarget {
     this.label = 0;
     this.title = "";
     this.canvas = element("canvas", { class: "picture", role: "img" });
-    this.caption = element("p", { class: "caption", "aria-live": "polite" });
+    this.caption = element("p", { class: "caption" });
     this.timing = element("p", { class: "timing" });
     this.labels = model.num_classes ? this.#labelChoice() : null;
     this.element = element(

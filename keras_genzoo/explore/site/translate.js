@@ -45,20 +45,28 @@ export function translateView(model) {
       element(
         "div",
         { class: "sides" },
-        sketch.element,
+        sketch.paper,
         element("span", { class: "arrow", "aria-hidden": "true" }, "→"),
+        canvas,
+      ),
+      element(
+        "div",
+        { class: "under" },
+        sketch.tools,
         element(
           "div",
-          { class: "result" },
-          canvas,
+          { class: "row" },
+          button("Download PNG", () => download(canvas, `${model.name} ${direction}`)),
           timing,
-          element("div", { class: "row" }, button("Download PNG", () => download(canvas, `${model.name} ${direction}`))),
         ),
       ),
     ),
-    start: () => {
+    start: async () => {
       if (channels === 1) smiley(size).forEach((points) => sketch.stroke(points));
       else paintSmiley(sketch, size);
+      // The browser compiles what runs often.
+      for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, sketch.image));
+      await translate();
     },
   };
 }
