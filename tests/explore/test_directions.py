@@ -28,7 +28,9 @@ def test_directions_are_those_of_the_matrix_in_the_order_of_their_strength():
     directions, _ = np.linalg.qr(generator.normal(size=(4, 4)))
     pixels, _ = np.linalg.qr(generator.normal(size=(6, 4)))
     matrix = directions @ np.diag([8.0, 4.0, 2.0, 1.0]) @ pixels.T
-    latents = generator.normal(size=(2000, 4)) * [0.5, 1, 1, 2] + 7
+    latents = generator.normal(size=(2000, 4))
+    # Of the same deviation in each value.
+    latents = 2 * latents / latents.std(axis=0) + 7
     for num_classes in (None, 5):
         found = principal_directions(linear_model(matrix, latents, num_classes), num_directions=3)
         similarity = found["vectors"] @ directions
@@ -36,3 +38,13 @@ def test_directions_are_those_of_the_matrix_in_the_order_of_their_strength():
         np.testing.assert_allclose(found["scales"], (latents @ found["vectors"].T).std(axis=0), rtol=1e-4)
         # Of the two unit vectors of a direction always the same.
         assert (found["vectors"].max(axis=1) == np.abs(found["vectors"]).max(axis=1)).all()
+
+
+def test_a_value_that_hardly_varies_is_no_leading_direction():
+    generator = np.random.default_rng(0)
+    latents = generator.normal(size=(2000, 3)) * [1, 1e-3, 1]
+    matrix = np.zeros((3, 6))
+    matrix[0, :3], matrix[1, 3], matrix[2, 4] = 1, 5, 0.5
+    found = principal_directions(linear_model(matrix, latents))
+    np.testing.assert_allclose(found["vectors"], np.eye(3)[[0, 2, 1]], atol=1e-2)
+    np.testing.assert_allclose(found["scales"], [1, 1, 1e-3], rtol=0.05)

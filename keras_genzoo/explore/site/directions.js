@@ -1,26 +1,46 @@
 // Sliders over the leading directions of the latent, and towards the typical latents of a fitted prior.
 
-import { button, element, mark, slider, thumbnail } from "./dom.js";
+import { button, element, latest, mark, slider, thumbnail } from "./dom.js";
 import { dot } from "./latent.js";
 import { show } from "./pixels.js";
 
 const SHOWN_COMPONENTS = 16;
+// In standard deviations.
+const FARTHEST = 3;
+// Milliseconds without a change, after which the ends of the sliders are drawn.
+const PAUSE = 150;
 
 export function directionsView(model, stage) {
   const view = { title: "Directions" };
   const { vectors, scales } = model.directions;
   const place = (i) => dot(stage.latent, vectors[i]) / scales[i];
-  const sliders = vectors.map((vector, i) => {
-    const range = { min: -3, max: 3, step: 0.05, value: 0, format: (value) => value.toFixed(2) };
-    return slider(`Direction ${i + 1}`, range, (value) => {
-      stage.set(model.moved(stage.latent, vector, (value - place(i)) * scales[i]), { by: view });
-    });
+  const movedTo = (i, value) => model.moved(stage.latent, vectors[i], (value - place(i)) * scales[i]);
+  const ends = vectors.map(() => [0, 1].map(() => element("canvas", { class: "end", "aria-hidden": "true" })));
+  const sliders = vectors.map((_, i) => {
+    const range = {
+      min: -FARTHEST,
+      max: FARTHEST,
+      step: 0.05,
+      value: 0,
+      format: (value) => value.toFixed(2),
+      ends: ends[i],
+      shown: String(i + 1),
+    };
+    return slider(`Direction ${i + 1}`, range, (value) => stage.set(movedTo(i, value), { by: view }));
   });
+  const drawEnds = latest(async () => {
+    const latents = vectors.flatMap((_, i) => [movedTo(i, -FARTHEST), movedTo(i, FARTHEST)]);
+    const images = await model.generate(latents, latents.map(() => stage.label));
+    images.forEach((image, i) => show(ends.flat()[i], image));
+  });
+  let timer = null;
   const follow = () => sliders.forEach((each, i) => (each.value = place(i)));
   const towards = model.prior ? componentsOf(model, stage) : null;
   stage.addEventListener("change", (event) => {
     if (event.detail !== view) follow();
     if (event.detail !== towards) towards?.forget();
+    clearTimeout(timer);
+    if (view.isShown) timer = setTimeout(drawEnds, PAUSE);
   });
   view.element = element(
     "div",
@@ -29,20 +49,20 @@ export function directionsView(model, stage) {
       "p",
       { class: "hint" },
       "The directions of the latent that change the images most, the strongest first, in standard deviations. ",
-      "They are of the model, not of a label: see what each does to this picture.",
+      "At the ends is what becomes of this picture.",
     ),
     element("div", { class: "sliders" }, ...sliders.map((each) => each.element)),
     element(
       "div",
       { class: "row" },
       button("All to 0", () => {
-        const latent = vectors.reduce((moved, vector, i) => model.moved(moved, vector, -place(i) * scales[i]), stage.latent);
-        stage.set(latent);
+        stage.set(vectors.reduce((latent, vector, i) => model.moved(latent, vector, -place(i) * scales[i]), stage.latent));
       }),
     ),
     ...(towards ? [towards.element] : []),
   );
   view.start = () => towards?.start();
+  view.enter = drawEnds;
   return view;
 }
 

@@ -16,8 +16,8 @@ export function button(text, onclick, properties = {}) {
   return element("button", { type: "button", onclick, ...properties }, text);
 }
 
-/** A labelled slider. `onInput` gets its number. */
-export function slider(text, { min, max, step, value, format = String }, onInput) {
+/** A labelled slider, with two elements at its `ends` or none. `onInput` gets its number. */
+export function slider(text, { min, max, step, value, format = String, ends = null, shown = text }, onInput) {
   const input = element("input", { type: "range", min, max, step, value, "aria-label": text });
   const output = element("output", {}, format(Number(value)));
   const refresh = () => {
@@ -29,7 +29,15 @@ export function slider(text, { min, max, step, value, format = String }, onInput
     onInput(input.valueAsNumber);
   });
   return {
-    element: element("label", { class: "slider" }, element("span", {}, text), input, output),
+    element: element(
+      "label",
+      { class: ends ? "slider with-ends" : "slider" },
+      element("span", {}, shown),
+      ends?.[0] ?? null,
+      input,
+      ends?.[1] ?? null,
+      output,
+    ),
     get value() {
       return input.valueAsNumber;
     },
