@@ -10,6 +10,7 @@ if not _command.is_this_process():
     from keras_genzoo import (
         callbacks,
         datasets,
+        explore,
         growth,
         latent,
         layers,
@@ -29,6 +30,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "explore",
     "growth",
     "latent",
     "layers",

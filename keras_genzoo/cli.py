@@ -399,6 +399,17 @@ def _serve(options):
     server.serve(folders, limits, options.host, options.port, token, options.threads)
 
 
+def _explore(options):
+    for name in options.names:
+        _check_preset(name)
+    _check_writable(Path(options.output))
+    _command.start()
+    from keras_genzoo import explore
+
+    with _command.usual_lines_dropped():
+        explore.build(options.names, options.output, cdn=options.cdn, verbose=True)
+
+
 def _labels(model, options, num):
     """The label asked for, or all in turn; None for a model without classes."""
     if model.condition is None:
@@ -585,6 +596,17 @@ def _parser():
             default=limit.default,
             help=f"{limit.metadata['help']} (default {limit.default})",
         )
+
+    command = add(
+        "explore", _explore, "Write a page that runs pretrained models in the browser, without a server."
+    )
+    command.add_argument("names", nargs="+", metavar="NAME", help="name or folder of a pretrained model")
+    command.add_argument("--output", required=True, help="folder to write, for any file server")
+    command.add_argument(
+        "--cdn",
+        action="store_true",
+        help="let the page load ONNX Runtime from a public server, in the place of a copy in the folder",
+    )
     return parser
 
 

@@ -19,6 +19,7 @@ BACKEND = keras.backend.backend()
 # Files and folders whose tests do not depend on the Keras backend: each test has the marker `any_backend`.
 ANY_BACKEND = (
     "datasets",
+    "explore",
     "metrics/test_frechet.py",
     "metrics/test_inception_score.py",
     "metrics/test_kernel_distance.py",

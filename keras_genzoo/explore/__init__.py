@@ -1,0 +1,106 @@
+"""A page to play with models in a browser, without a server: `genzoo explore`."""
+
+import shutil
+from pathlib import Path
+
+from keras_genzoo import arguments, disk, presets
+from keras_genzoo.explore import runtime
+from keras_genzoo.explore.directions import principal_directions
+from keras_genzoo.presets import folders
+
+__all__ = ["build", "principal_directions"]
+
+SITE = Path(__file__).parent / "site"
+
+
+def build(names, output, cdn=False, verbose=False):
+    """Writes a page that runs models in the browser.
+
+    The folder is static: any file server shows it, and `python -m http.server`, without a network. It has the page,
+    ONNX Runtime for browsers, and in `models/` what `keras_genzoo.export.export_bundle` writes of each model, with
+    `directions` in the `model.json` of those with latents (`principal_directions`).
+
+    The runtime, the package `onnxruntime-web` of npm, is fetched by npm once and kept in Keras' home folder, or taken
+    from the installed distribution `keras-genzoo-checkpoints`.
+
+    Args:
+        names: List of names or folders of presets. Models that sample images or translate them.
+        output: String or path. The folder to create; it may exist if it is empty. It appears complete or not at all.
+        cdn: Bool, whether the page loads the runtime from a public server instead, and so needs a network.
+        verbose: Bool, whether to print what is done.
+
+    Raises:
+        ValueError: If there are no names, two are the same, or a model neither samples images nor translates.
+        OSError: If `output` is not an empty folder, or cannot be written.
+        RuntimeError: If the runtime is not to be had.
+
+    Example:
+
+    ```python
+    keras_genzoo.explore.build(["dcgan_fashion_mnist", "vae_mnist"], "site")
+    ```
+    """
+    arguments.flag("cdn", cdn)
+    names = [names] if isinstance(names, str) else [*names]
+    named = {Path(name).resolve().name: name for name in names}
+    if not names or len(named) < len(names):
+        raise ValueError(f"`names` must be names of presets, each once. Received: names={names}")
+    target = _free_folder(arguments.path("output", output))
+    source = None if cdn else runtime.find()
+    with disk.unfinished_folder(target, hint="Choose another `output`.") as folder:
+        shutil.copytree(SITE, folder, dirs_exist_ok=True)
+        if source is None:
+            _link_runtime(folder)
+        else:
+            shutil.copytree(source, folder / "runtime")
+        index = [_add_model(name, folder / "models" / key, verbose) for key, name in named.items()]
+        folders.write_json(folder / "models" / "index.json", index)
+        disk.replace_folder(target, folder)
+    if verbose:
+        print(f"Wrote {target}. Look at it:\n  python -m http.server --directory {target}")
+
+
+def _free_folder(output):
+    target = Path(output).resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(
+            f"`output` already exists. Received: output={str(output)!r}. Choose another folder, or remove what is "
+            "there."
+        )
+    return target
+
+
+def _link_runtime(folder):
+    disk.write_text(folder / "runtime.js", f'export * from "{runtime.CDN}ort.wasm.min.mjs";\n')
+    page = folder / "index.html"
+    host = "/".join(runtime.CDN.split("/")[:3])
+    text = page.read_text(encoding="utf-8")
+    # The page may load from its own host alone unless its policy says otherwise.
+    text = text.replace("script-src 'self'", f"script-src 'self' {host} blob:")
+    disk.write_text(page, text.replace("connect-src 'self'", f"connect-src 'self' {host}"))
+
+
+def _add_model(name, folder, verbose):
+    """Writes a model's bundle; returns its line of the index."""
+    from keras_genzoo import export, models
+
+    if verbose:
+        print(f"Adding {name} ...")
+    model = models.load(name)
+    _check(model, name)
+    found = presets.metadata(name)
+    metadata = {key: str(found[key]) for key in ("license", "description") if found.get(key)}
+    described = export.export_bundle(model, folder, metadata={"name": folder.name, **metadata})
+    if described["latent"] is not None:
+        directions = principal_directions(model)
+        described["directions"] = {key: values.tolist() for key, values in directions.items()}
+        folders.write_json(folder / "model.json", described)
+    return {key: described[key] for key in ("name", "class", "description", "abilities")}
+
+
+def _check(model, name):
+    if model.abilities.isdisjoint({"sample", "translate"}) or len(model.image_shape) != 3:
+        raise ValueError(
+            f"{name!r} is a {type(model).__name__} that makes no images: the page has nothing to show. Leave it out."
+        )
+    model.check_drawable()

@@ -1,0 +1,109 @@
+"""Where the page's ONNX Runtime comes from: npm, an installed package, or an address."""
+
+import base64
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from keras_genzoo import disk
+from keras_genzoo.presets.resolution import cache_folder
+
+NAME, VERSION = "onnxruntime-web", "1.30.0"
+# Of the archive, as npm's registry and its lock files write it.
+INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+# The backend for CPUs, by WebAssembly: file in the archive -> file in the page's folder.
+FILES = {
+    "package/dist/ort.wasm.min.mjs": "ort.wasm.min.mjs",
+    "package/dist/ort-wasm-simd-threaded.mjs": "ort-wasm-simd-threaded.mjs",
+    "package/dist/ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm",
+}
+CDN = f"https://cdn.jsdelivr.net/npm/{NAME}@{VERSION}/dist/"
+# A Python package that may hold the files, in a folder of this name and version.
+DATA_PACKAGE = "keras_genzoo_checkpoints"
+
+
+def find():
+    """The folder with the runtime's files: of the cache, fetched by npm, or of an installed package.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        RuntimeError: If there is none, with what can be done.
+        OSError: If the cache cannot be written.
+    """
+    folder = cache_folder() / f"{NAME}-{VERSION}"
+    if _is_complete(folder):
+        return folder
+    installed = _installed()
+    reason = "npm is not on the PATH"
+    if npm := shutil.which("npm"):
+        try:
+            _fetch(npm, folder)
+            return folder
+        except _Failed as failure:
+            reason = str(failure)
+    if installed is not None:
+        return installed
+    raise RuntimeError(
+        f"The page runs its models by {NAME} {VERSION}, which is not on this machine: {reason}. Install Node.js, "
+        f"whose npm fetches it once, or copy {', '.join(FILES.values())} of that package into {folder}, or let the "
+        "page load it from a server when it is opened (`--cdn`, in Python `cdn=True`)."
+    )
+
+
+class _Failed(Exception):
+    """npm did not give the archive."""
+
+
+def _is_complete(folder):
+    return all((folder / name).is_file() for name in FILES.values())
+
+
+def _installed():
+    spec = importlib.util.find_spec(DATA_PACKAGE)
+    for place in (spec and spec.submodule_search_locations) or ():
+        if _is_complete(folder := Path(place) / f"{NAME}-{VERSION}"):
+            return folder
+    return None
+
+
+def _fetch(npm, folder):
+    """Writes the files that the page needs to a folder, from the archive that npm downloads."""
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        disk.unfinished_folder(folder, "Set KERAS_HOME to a folder that can be written.") as fresh,
+    ):
+        archive = _downloaded(npm, Path(temporary))
+        with tarfile.open(archive) as package:
+            for member, name in FILES.items():
+                (fresh / name).write_bytes(package.extractfile(member).read())
+        disk.replace_folder(folder, fresh)
+
+
+def _downloaded(npm, folder):
+    command = [npm, "pack", "--json", "--ignore-scripts", f"{NAME}@{VERSION}"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    except subprocess.TimeoutExpired:
+        raise _Failed("npm did not answer within 5 minutes") from None
+    if done.returncode:
+        raise _Failed(f"`npm pack` failed: {_message(done)}")
+    [archive] = folder.glob("*.tgz")
+    found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if found != INTEGRITY:
+        raise _Failed(f"npm's archive has the hash {found}, but {INTEGRITY} is expected")
+    return archive
+
+
+def _message(done):
+    """What npm says went wrong, in one line."""
+    try:
+        return json.loads(done.stdout)["error"]["summary"].strip().splitlines()[0]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return (done.stderr.strip().splitlines() or ["no message"])[0]

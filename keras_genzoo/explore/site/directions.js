@@ -1,0 +1,116 @@
+// Sliders over the leading directions of the latent, and towards the typical latents of a fitted prior.
+
+import { button, element, latest, mark, slider, thumbnail } from "./dom.js";
+import { dot } from "./latent.js";
+import { show } from "./pixels.js";
+
+const SHOWN_COMPONENTS = 16;
+// In standard deviations.
+const FARTHEST = 3;
+// Milliseconds without a change, after which the ends of the sliders are drawn.
+const PAUSE = 150;
+
+export function directionsView(model, stage) {
+  const view = { title: "Directions" };
+  const { vectors, scales } = model.directions;
+  const place = (i) => dot(stage.latent, vectors[i]) / scales[i];
+  const movedTo = (i, value) => model.moved(stage.latent, vectors[i], (value - place(i)) * scales[i]);
+  const ends = vectors.map(() => [0, 1].map(() => element("canvas", { class: "end", "aria-hidden": "true" })));
+  const sliders = vectors.map((_, i) => {
+    const range = {
+      min: -FARTHEST,
+      max: FARTHEST,
+      step: 0.05,
+      value: 0,
+      format: (value) => value.toFixed(2),
+      ends: ends[i],
+      shown: String(i + 1),
+    };
+    return slider(`Direction ${i + 1}`, range, (value) => stage.set(movedTo(i, value), { by: view }));
+  });
+  const drawEnds = latest(async () => {
+    const latents = vectors.flatMap((_, i) => [movedTo(i, -FARTHEST), movedTo(i, FARTHEST)]);
+    const images = await model.generate(latents, latents.map(() => stage.label));
+    images.forEach((image, i) => show(ends.flat()[i], image));
+  });
+  let timer = null;
+  const follow = () => sliders.forEach((each, i) => (each.value = place(i)));
+  const towards = model.prior ? componentsOf(model, stage) : null;
+  stage.addEventListener("change", (event) => {
+    if (event.detail !== view) follow();
+    if (event.detail !== towards) towards?.forget();
+    clearTimeout(timer);
+    if (view.isShown) timer = setTimeout(drawEnds, PAUSE);
+  });
+  view.element = element(
+    "div",
+    {},
+    element(
+      "p",
+      { class: "hint" },
+      "The directions of the latent that change the images most, the strongest first, in standard deviations. ",
+      "At the ends is what becomes of this picture.",
+    ),
+    element("div", { class: "sliders" }, ...sliders.map((each) => each.element)),
+    element(
+      "div",
+      { class: "row" },
+      button("All to 0", () => {
+        stage.set(vectors.reduce((latent, vector, i) => model.moved(latent, vector, -place(i) * scales[i]), stage.latent));
+      }),
+    ),
+    ...(towards ? [towards.element] : []),
+  );
+  view.start = () => towards?.start();
+  view.enter = drawEnds;
+  return view;
+}
+
+/** Sliders towards the means of the fitted prior's largest components. */
+function componentsOf(model, stage) {
+  const { weights, means } = model.prior;
+  const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, SHOWN_COMPONENTS);
+  const latents = order.map((component) => Float32Array.from(means[component]));
+  // What is moved, and towards what.
+  let from = null;
+  let target = null;
+  const amount = slider(
+    "Amount",
+    { min: 0, max: 1, step: 0.01, value: 0, format: (value) => `${Math.round(100 * value)} %` },
+    (value) => {
+      if (target === null) return;
+      from ??= stage.latent;
+      stage.set(model.between(from, latents[target], value), { by: towards });
+    },
+  );
+  const choose = (chosen) => {
+    target = chosen;
+    mark(thumbnails, chosen);
+    towards.forget();
+  };
+  const thumbnails = latents.map((_, i) => thumbnail(`Typical image ${i + 1}`, () => choose(i)));
+  const towards = {
+    element: element(
+      "section",
+      { class: "towards" },
+      element("h3", {}, "Towards a typical image"),
+      element(
+        "p",
+        { class: "hint" },
+        "The middles of the largest clusters of the training images' latents. Choose one, and move this picture towards it.",
+      ),
+      element("div", { class: "grid", style: "--columns: 8" }, ...thumbnails.map((each) => each.element)),
+      amount.element,
+    ),
+    start: async () => {
+      const images = await model.generate(latents);
+      images.forEach((image, i) => show(thumbnails[i].canvas, image));
+    },
+    forget: () => {
+      from = null;
+      amount.value = 0;
+    },
+  };
+  choose(0);
+  return towards;
+}

@@ -1,0 +1,119 @@
+// Latents that a seed determines, and ways between them: keras_genzoo/latent.py in JavaScript.
+//
+// The library computes in float32. Each operation here is rounded as there; only `log`, `cos` and `sin` may differ
+// from a library's by a rounding error.
+
+const { fround } = Math;
+const ROUNDS = [[13, 15, 26, 6], [17, 29, 16, 24]];
+const TWO_PI = fround(2 * Math.PI);
+
+/** The Threefry-2x32 block cipher with 20 rounds, of pairs of uint32 numbers. */
+export function threefry2x32(key, counter) {
+  const keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1bd11bda];
+  let left = (counter[0] + keys[0]) | 0;
+  let right = (counter[1] + keys[1]) | 0;
+  for (let group = 0; group < 5; group++) {
+    for (const distance of ROUNDS[group % 2]) {
+      left = (left + right) | 0;
+      right = ((right << distance) | (right >>> (32 - distance))) ^ left;
+    }
+    left = (left + keys[(group + 1) % 3]) | 0;
+    right = (right + keys[(group + 2) % 3] + group + 1) | 0;
+  }
+  return [left >>> 0, right >>> 0];
+}
+
+/** `num` rows of numbers in (0, 1), one after another in a Float32Array. */
+export function uniform(num, dim, seed) {
+  return rows(num, dim, seed, (first, second) => [first, second]);
+}
+
+/** `num` rows of standard normal numbers. */
+export function normal(num, dim, seed) {
+  return rows(num, dim, seed, (first, second) => {
+    const radius = fround(Math.sqrt(-2 * fround(Math.log(first))));
+    const angle = fround(TWO_PI * second);
+    return [radius * fround(Math.cos(angle)), radius * fround(Math.sin(angle))];
+  });
+}
+
+/** `num` rows of a mixture of Gaussians: `{weights, means, factors}`, the factors lower triangular. */
+export function mixture(num, seed, { weights, means, factors }) {
+  const dim = means[0].length;
+  const found = normal(num, dim, seed);
+  for (let row = 0; row < num; row++) {
+    const [bits] = threefry2x32([seed >>> 0, 1], [row, 0]);
+    const component = componentAt(weights, toUniform(bits));
+    const normals = found.slice(row * dim, (row + 1) * dim);
+    for (let i = 0; i < dim; i++) {
+      let scaled = 0;
+      for (let j = 0; j <= i; j++) scaled += fround(fround(factors[component][i][j]) * normals[j]);
+      found[row * dim + i] = fround(means[component][i]) + fround(scaled);
+    }
+  }
+  return found;
+}
+
+/** The latents that a model draws for a seed, by what its model.json says. */
+export function draw({ latent, prior }, num, seed) {
+  if (prior) return mixture(num, seed, prior);
+  if (latent.distribution === "normal") return normal(num, latent.dim, seed);
+  const { low, high } = latent;
+  return uniform(num, latent.dim, seed).map((value) => low + fround((high - low) * value));
+}
+
+/** The latent at `position`, from 0 to 1, of the way between two: a great circle, or a line between uniform ones. */
+export function between(latent, start, end, position) {
+  if (latent.distribution === "uniform") return combined(start, 1 - position, end, position);
+  const cosine = dot(start, end) / Math.sqrt(dot(start, start) * dot(end, end));
+  const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
+  // Latents that are 0, or on one line.
+  if (!(Math.sin(angle) >= 1e-6)) return combined(start, 1 - position, end, position);
+  const [a, b] = [1 - position, position].map((part) => Math.sin(part * angle) / Math.sin(angle));
+  return combined(start, a, end, b);
+}
+
+/** A latent moved along a unit vector, and kept within the bounds of a uniform one. */
+export function moved(latent, start, vector, amount) {
+  const end = combined(start, 1, vector, amount);
+  return latent.distribution === "uniform"
+    ? end.map((value) => Math.min(latent.high, Math.max(latent.low, value)))
+    : end;
+}
+
+export function dot(a, b) {
+  return a.reduce((sum, value, i) => sum + value * b[i], 0);
+}
+
+function combined(a, weight, b, other) {
+  return Float32Array.from(a, (value, i) => weight * value + other * b[i]);
+}
+
+/** Rows of pairs of numbers: the first halves of the pairs, then the second. */
+function rows(num, dim, seed, pairOf) {
+  const pairs = Math.ceil(dim / 2);
+  const values = new Float32Array(num * dim);
+  for (let row = 0; row < num; row++) {
+    for (let column = 0; column < pairs; column++) {
+      const words = threefry2x32([seed >>> 0, 0], [row, column]);
+      const [first, second] = pairOf(...words.map(toUniform));
+      values[row * dim + column] = first;
+      if (pairs + column < dim) values[row * dim + pairs + column] = second;
+    }
+  }
+  return values;
+}
+
+function toUniform(bits) {
+  return ((bits >>> 9) + 0.5) / 2 ** 23;
+}
+
+function componentAt(weights, position) {
+  let bound = 0;
+  let component = 0;
+  for (const weight of weights.slice(0, -1)) {
+    bound += weight;
+    component += position > bound;
+  }
+  return component;
+}

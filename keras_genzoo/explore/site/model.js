@@ -1,0 +1,129 @@
+// A model of the zoo: its description, and its networks in ONNX Runtime.
+
+import * as ort from "./runtime.js";
+import { between, draw, moved } from "./latent.js";
+
+// More threads need headers that a plain file server does not send.
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+export async function listModels() {
+  return (await fetched("models/index.json")).json();
+}
+
+export async function loadModel(name) {
+  const folder = `models/${encodeURIComponent(name)}`;
+  const description = await (await fetched(`${folder}/model.json`)).json();
+  return new Model(folder, description);
+}
+
+async function fetched(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${response.statusText}`);
+  return response;
+}
+
+class Model {
+  #folder;
+  #sessions = {};
+  #last = Promise.resolve();
+  #times = [];
+
+  constructor(folder, description) {
+    this.#folder = folder;
+    Object.assign(this, description);
+    this.imageNetwork = ["generate", "decode"].find((name) => name in this.networks);
+  }
+
+  /** Milliseconds that one image took, the median of the last ones. */
+  get timePerImage() {
+    return this.#times.toSorted((a, b) => a - b)[Math.floor((this.#times.length - 1) / 2)];
+  }
+
+  get canEncode() {
+    return "encode" in this.networks;
+  }
+
+  // Latents.
+
+  draw(num, seed) {
+    const { dim } = this.latent;
+    const rows = draw(this, num, seed);
+    return Array.from({ length: num }, (_, row) => rows.slice(row * dim, (row + 1) * dim));
+  }
+
+  between(start, end, position) {
+    return between(this.latent, start, end, position);
+  }
+
+  moved(start, vector, amount) {
+    return moved(this.latent, start, vector, amount);
+  }
+
+  // Networks.
+
+  /** Images of latents, and of a label each where the model has classes. */
+  async generate(latents, labels) {
+    const { dim } = this.latent;
+    const rows = new Float32Array(latents.length * dim);
+    latents.forEach((latent, row) => rows.set(latent, row * dim));
+    const inputs = { latents: [rows, [latents.length, dim]] };
+    if (this.num_classes) inputs.labels = [Int32Array.from(labels), [latents.length]];
+    return this.#images(await this.#run(this.imageNetwork, inputs, latents.length));
+  }
+
+  /** The latent of an image. */
+  async encode({ data, height, width, channels }) {
+    const output = await this.#run("encode", { images: [data, [1, height, width, channels]] }, 1);
+    return Float32Array.from(output.data);
+  }
+
+  /** The translation of an image, in one of the directions of `tasks`. */
+  async translate(direction, { data, height, width, channels }) {
+    const inputs = { images: [data, [1, height, width, channels]] };
+    const [image] = this.#images(await this.#run(this.tasks[direction].network, inputs, 1));
+    return image;
+  }
+
+  /** Loads the networks that the page uses, before they are asked for. */
+  async prepare() {
+    const used = Object.keys(this.networks).filter((name) => name !== "reconstruct");
+    await Promise.all(used.map((network) => this.#session(network)));
+  }
+
+  #session(network) {
+    this.#sessions[network] ??= ort.InferenceSession.create(`${this.#folder}/${this.networks[network].file}`);
+    return this.#sessions[network];
+  }
+
+  async #run(network, inputs, num) {
+    const session = await this.#session(network);
+    const { inputs: specs, outputs } = this.networks[network];
+    const feeds = {};
+    for (const { name, dtype } of specs) {
+      const [data, shape] = inputs[specs.length > 1 ? name : Object.keys(inputs)[0]];
+      feeds[name] = new ort.Tensor(dtype, data, shape);
+    }
+    // A session takes one call after another.
+    const turn = this.#last.then(async () => {
+      const start = performance.now();
+      const found = await session.run(feeds);
+      // Of the one image on the stage, as it is moved.
+      if (num === 1) this.#times = [...this.#times.slice(-8), performance.now() - start];
+      return found[outputs[0].name];
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  #images({ data, dims }) {
+    const [num, height, width, channels] = dims;
+    const size = height * width * channels;
+    return Array.from({ length: num }, (_, i) => ({
+      data: data.slice(i * size, (i + 1) * size),
+      height,
+      width,
+      channels,
+    }));
+  }
+}

@@ -1,0 +1,62 @@
+// The picture that all views of a model with latents work on.
+
+import { button, choice, element, latest } from "./dom.js";
+import { download, show } from "./pixels.js";
+
+export class Stage extends EventTarget {
+  constructor(model) {
+    super();
+    this.model = model;
+    this.latent = model.draw(1, 0)[0];
+    this.label = 0;
+    this.title = "";
+    this.canvas = element("canvas", { class: "picture", role: "img" });
+    this.caption = element("p", { class: "caption" });
+    this.timing = element("p", { class: "timing" });
+    this.labels = model.num_classes ? this.#labelChoice() : null;
+    this.element = element(
+      "section",
+      { class: "stage", "aria-label": "The picture" },
+      this.canvas,
+      element(
+        "div",
+        { class: "below" },
+        this.caption,
+        this.timing,
+        this.labels?.element ?? null,
+        element(
+          "div",
+          { class: "row" },
+          button("Random", () => this.randomize()),
+          button("Download PNG", () => download(this.canvas, `${model.name} ${this.title}`)),
+        ),
+      ),
+    );
+    this.draw = latest(async () => {
+      const [image] = await model.generate([this.latent], [this.label]);
+      show(this.canvas, image);
+      this.timing.textContent = `${model.timePerImage.toFixed(1)} ms per image`;
+      this.timing.dataset.milliseconds = model.timePerImage;
+    });
+  }
+
+  /** Puts another latent on the stage. Views hear the event "change", with themselves as `detail` if they caused it. */
+  set(latent, { title = "edited", label = this.label, by = null } = {}) {
+    Object.assign(this, { latent, title, label });
+    this.caption.textContent = title;
+    this.canvas.setAttribute("aria-label", `Picture: ${title}`);
+    if (this.labels) this.labels.value = label;
+    this.dispatchEvent(new CustomEvent("change", { detail: by }));
+    return this.draw();
+  }
+
+  randomize() {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    return this.set(this.model.draw(1, seed)[0], { title: `seed ${seed}, image 1` });
+  }
+
+  #labelChoice() {
+    const options = Array.from({ length: this.model.num_classes }, (_, label) => [label, String(label)]);
+    return choice("Class", options, 0, (label) => this.set(this.latent, { title: this.title, label }));
+  }
+}
