@@ -51,6 +51,7 @@ def test_weight_paths_are_those_released(name):
     check_weight_paths(weights_file(name), golden[name])
 
 
+@pytest.mark.slow_but("dcgan_fashion_mnist")
 @pytest.mark.any_backend
 @pytest.mark.parametrize("name", NAMES)
 def test_the_released_file_holds_networks_only_and_is_small(name):
@@ -106,6 +107,7 @@ def test_the_first_command_of_the_readme_draws_all_ten_classes():
     assert set(seen) == set(range(10))
 
 
+@pytest.mark.slow_but("wae_mnist")
 @pytest.mark.parametrize("name", ["vae_mnist", "wae_mnist"])
 def test_a_reconstructed_digit_is_read_as_the_digit_it_was(name):
     data_dir = require_original_files("mnist")

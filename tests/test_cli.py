@@ -343,6 +343,7 @@ def test_a_seed_repeats_a_translation_by_dropout(tmp_path):
     assert written[0] == written[1] != written[2]
 
 
+@pytest.mark.slow
 def test_translate_names_and_skips_what_it_cannot_read(toy_translator, tmp_path, capsys):
     whole, torn = save_picture(tmp_path / "whole.png"), save_picture(tmp_path / "torn.png", (64, 64))
     torn.write_bytes(torn.read_bytes()[:200])
@@ -359,6 +360,7 @@ def test_translate_names_and_skips_what_it_cannot_read(toy_translator, tmp_path,
     )
 
 
+@pytest.mark.slow
 def test_translate_shows_a_bar_on_a_terminal(toy_translator, tmp_path, capsys, monkeypatch):
     whole, odd = save_picture(tmp_path / "whole.png"), save_picture(tmp_path / "odd.png", (15, 16))
     words = ("translate", toy_translator, odd, whole, "--output", tmp_path / "out", "--fit", "none")
@@ -480,6 +482,7 @@ def test_bad_input_ends_with_one_line_and_status_1(
     assert line.startswith(f"genzoo {arguments[0]}: ") and message in line
 
 
+@pytest.mark.slow
 def test_a_command_writes_what_it_says_and_nothing_else(start_genzoo, toy_preset, tmp_path):
     finished = start_genzoo("sample", toy_preset, "--output", tmp_path / "a.png", capture_output=True)
     assert finished.stdout == f"Wrote 64 samples of {toy_preset} to {tmp_path / 'a.png'}.\n"

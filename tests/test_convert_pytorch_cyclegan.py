@@ -323,6 +323,7 @@ class TestKeys:
 
 
 class TestPresets:
+    @pytest.mark.slow
     def test_pix2pix(self, tool, tmp_path):
         generator = with_random_weights(torch_unet(7, "batch", dropout=True))
         discriminator = with_random_weights(torch_patchgan(3, "batch"), seed=1)

@@ -190,6 +190,7 @@ def test_a_loaded_saved_model_can_be_called(gan, exported, tmp_path):
     np.testing.assert_allclose(images, conditional.sample(latents=latents, labels=labels), atol=1e-5)
 
 
+@pytest.mark.slow_but("3")
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("num", [1, 3, 64])
 def test_batch_size_is_free(gan, exported, num):

@@ -200,6 +200,7 @@ RUNTIMES = {
 }
 
 
+@pytest.mark.slow_but("onnx")
 @pytest.mark.parametrize("format", RUNTIMES)
 def test_noise_that_another_runtime_cannot_draw_is_refused(format, tmp_path):
     with pytest.raises(ValueError, match=f"`format` '{format}' cannot hold .*`sampling_dropout=True`"):

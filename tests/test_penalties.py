@@ -207,6 +207,7 @@ class TestPrecision:
         value = PENALTIES[name]()(_half_square, real, fake, backends.SeedGenerator(0))
         assert float(value) == pytest.approx(float(_penalty(PENALTIES[name](), _half_square)), rel=0.02)
 
+    @pytest.mark.slow_but("r2")
     @pytest.mark.parametrize("name", [name for name in PENALTIES if name != "one_sided"])
     def test_of_a_critic_of_mixed_precision(self, name):
         full = networks.StridedCritic((8, 8, 1), 2)

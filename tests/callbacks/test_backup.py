@@ -217,6 +217,7 @@ def test_a_terminal_may_send_its_signal_twice(tmp_path):
     assert _steps(tmp_path) == [2]
 
 
+@pytest.mark.slow_but("15")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_is_answered_after_the_step_with_everything_saved(tmp_path, number):
     handlers = [signal.getsignal(n) for n in SIGNALS]
@@ -265,6 +266,7 @@ def test_every_must_be_positive(tmp_path):
         callbacks.Backup(tmp_path, every=0)
 
 
+@pytest.mark.slow_but("mid_epoch")
 @pytest.mark.parametrize(
     ("saved_step", "asked_for", "epochs_ended"),
     [(None, [0], [0, 1]), (1, [1, 2], [0, 1]), (2, [2], [1]), (4, [], [])],
@@ -316,6 +318,7 @@ def test_a_signal_at_the_last_batch_of_an_epoch_waits_for_the_other_callbacks(tm
     assert _steps(tmp_path) == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_backup_can_go_on_after_it_interrupted(tmp_path):
     gan, backup = _gan(), callbacks.Backup(tmp_path)
     sender = keras_callbacks.LambdaCallback(on_train_batch_begin=lambda batch, logs: _interrupt(batch))

@@ -217,6 +217,7 @@ class TestNotFinite:
         gan, copies = _fit_until_broken(step=5, snapshot_every=2)
         support.assert_same_state(_weights(gan), copies[2])
 
+    @pytest.mark.slow
     def test_before_the_first_snapshot_the_weights_of_the_start_are_back(self):
         gan, copies = _fit_until_broken(step=1, snapshot_every=2)
         support.assert_same_state(_weights(gan), copies[0])
@@ -235,6 +236,7 @@ class TestNotFinite:
         ):
             _fit(toy_gans.make_gan(), callbacks.TrainingHealth(snapshot_every=2), broken_step=6)
 
+    @pytest.mark.slow
     def test_the_step_of_an_execution_is_its_last(self):
         gan = toy_gans.make_gan({"steps_per_execution": 4})
         with pytest.warns(UserWarning, match=r"became nan at step 8 .*weights of step 0 are put back"):
@@ -259,12 +261,14 @@ class TestNotFinite:
         assert watcher.model.stop_training
         np.testing.assert_array_equal(watcher.model.get_weights()[0], good[0])
 
+    @pytest.mark.slow
     def test_a_classifier_is_stopped_too(self):
         classifier, watcher = _classifier(), callbacks.TrainingHealth(snapshot_every=1)
         with pytest.warns(UserWarning, match=r" at step 3 .*weights of step [12] are put back"):
             classifier.fit(_batches(3, labels=True), steps_per_epoch=6, callbacks=[watcher], verbose=0)
         assert all(np.isfinite(weight).all() for weight in classifier.get_weights())
 
+    @pytest.mark.slow_but("False")
     @pytest.mark.parametrize("health_first", [True, False])
     def test_with_a_backup_in_either_order(self, tmp_path, health_first):
         """The backup ends the training by its own error, and holds nothing that is not finite."""
@@ -283,6 +287,7 @@ class TestNotFinite:
         callbacks.Backup(tmp_path).restore(loaded)
         support.assert_same_state(_weights(loaded), copies[4])
 
+    @pytest.mark.slow
     def test_with_a_backup_that_is_due_at_the_broken_step(self, tmp_path):
         gan, copies = toy_gans.make_gan(), {}
         watchers = [

@@ -31,6 +31,7 @@ class TestSampleGrid:
         first = np.rint((gan.sample(1, seed=5)[0, :, :, 0] + 1) * 127.5)
         np.testing.assert_allclose(shown[2:10, 2:10], first, atol=1)
 
+    @pytest.mark.slow
     def test_a_column_a_class(self, tmp_path):
         gan = _gan(num_classes=3)
         grid = callbacks.SampleGrid(tmp_path, num=6)

@@ -30,6 +30,7 @@ def take(dataset, count=None):
 
 @pytest.mark.slow_but("4", "30")
 # 23 images in batches of 5 are 4 steps an epoch: steps inside the first epoch, on an edge and far beyond.
+@pytest.mark.slow_but("4")
 @pytest.mark.parametrize("step", [0, 1, 4, 6, 30])
 def test_resumed_dataset_yields_the_batches_of_the_undisturbed_one(step):
     images, labels = numbered()
@@ -123,6 +124,7 @@ def test_image_size_resizes_with_antialiasing():
     np.testing.assert_allclose(batch.numpy(), 1.0, atol=1e-6)
 
 
+@pytest.mark.slow_but("float32")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_points_come_as_they_are(dtype):
     points = np.array([[1e3, 0.25, 3.0], [-40.0, 0.5, 2.0], [0.0, 0.75, 1.0]], dtype)

@@ -78,7 +78,7 @@ class TestPicturesAreThoseOfTheReader:
     def test_every_suffix_is_checked(self):
         assert {f".{suffix.lower()}" for suffix in MODES} == set(pictures.SUFFIXES)
 
-    @pytest.mark.slow_but("png", "jpg")
+    @pytest.mark.slow_but("jpg")
     @pytest.mark.parametrize("suffix", MODES)
     def test_formats_and_modes(self, tmp_path, suffix):
         if suffix == "avif" and not features.check("avif"):
@@ -89,7 +89,7 @@ class TestPicturesAreThoseOfTheReader:
             drawing(mode).save(file)
             self.check(file, 5, 7)
 
-    @pytest.mark.slow_but("jpg")
+    @pytest.mark.slow
     @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
     def test_every_rotation_of_a_camera(self, tmp_path, suffix):
         upright = np.kron([[0, 80, 160], [240, 200, 120]], np.ones((8, 8))).astype("uint8")

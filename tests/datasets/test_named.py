@@ -373,7 +373,7 @@ class TestPairs:
             assert (len(summer), len(winter)) == sizes
             assert summer.max() < 100 <= winter.min()
 
-    @pytest.mark.slow_but("False-noto_to_twemoji", "True-noto_twemoji_unpaired")
+    @pytest.mark.slow_but("False-noto_to_twemoji")
     @pytest.mark.parametrize("name", toy_pairs.SPLITS)
     @pytest.mark.parametrize("augment", [False, True])
     def test_load_gives_batches_that_resume(self, folder, name, augment):

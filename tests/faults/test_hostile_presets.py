@@ -77,9 +77,9 @@ def load_mutants(folder, numbers):
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.slow_but("0-50")
+@pytest.mark.slow_but("0-20")
 @pytest.mark.parametrize(
-    ("first", "num"), [(0, 50), (50, 190), (240, 190), (430, 190), (620, 190), (810, 190)]
+    ("first", "num"), [(0, 20), (20, 196), (216, 196), (412, 196), (608, 196), (804, 196)]
 )
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits the memory of a process on Linux")
 def test_mutants_are_refused_by_one_error(tmp_path, first, num):

@@ -301,6 +301,7 @@ class TestRegistration:
 
 
 class TestMeasuresOfFeatures:
+    @pytest.mark.slow
     def test_each_is_the_function_of_its_name(self, judge):
         names = ["kernel_distance", "inception_score", "precision_recall", "density_coverage"]
         model = gan()
@@ -369,6 +370,7 @@ class TestMeasuresOfFeatures:
 
 
 class TestPriors:
+    @pytest.mark.slow
     def test_both_are_measured_and_named_the_other_than_the_default_by_its_suffix(self, judge):
         vae = models.VAE(image_shape=(8, 8, 1), latent_dim=2, num_components=2)
         vae.prior.set_weights(

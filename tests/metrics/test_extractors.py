@@ -69,6 +69,7 @@ def inception_folder(tmp_path, monkeypatch):
 
 
 class TestInception:
+    @pytest.mark.slow
     def test_images_arrive_at_299_pixels_in_colour(self, inception_folder):
         images = support.toy_images(3, (299, 299, 3))
         images[..., 1] *= 0.5
@@ -153,6 +154,7 @@ class TestInception:
 
 
 class TestKerasApplications:
+    @pytest.mark.slow
     def test_features_are_the_networks_pooled_output(self, monkeypatch):
         # A smaller size than VGG16's own, for a fast test.
         monkeypatch.setitem(extractors._IMAGE_SIZES, "VGG16", 32)

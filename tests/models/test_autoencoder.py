@@ -170,6 +170,7 @@ class TestPrecision:
         assert own["decoder"].output.dtype == "bfloat16"
         _assert_trains_and_gives_float32(make_autoencoder(family, **own))
 
+    @pytest.mark.slow
     def test_log_likelihood_of_bfloat16_is_float64(self):
         keras.config.set_dtype_policy("mixed_bfloat16")
         try:

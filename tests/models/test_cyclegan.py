@@ -161,6 +161,7 @@ class TestHistories:
                 ops.convert_to_numpy(history.pool.value)[:2], translated[direction], atol=1e-5
             )
 
+    @pytest.mark.slow
     def test_a_full_history_shows_the_discriminators_older_images(self):
         seen = {}
         for size in (0, 2):

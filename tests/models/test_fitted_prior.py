@@ -136,6 +136,7 @@ class TestKeeping:
         np.testing.assert_allclose(loaded, draw(model), atol=1e-6)
         np.testing.assert_allclose(standard, model.sample(20, seed=3, prior="standard"), atol=1e-6)
 
+    @pytest.mark.slow
     def test_weights_are_loaded_by_a_model_with_room_for_them(self, tmp_path):
         model = make_fitted()
         model.save_weights(tmp_path / "model.weights.h5")
@@ -158,6 +159,7 @@ class TestKeeping:
         ]
         assert models.load(tmp_path / "without").priors == ("standard",)
 
+    @pytest.mark.slow
     def test_another_number_of_components_replaces_the_first(self, tmp_path):
         model = make_fitted(num_components=3)
         model.fit_prior(IMAGES, num_components=2)

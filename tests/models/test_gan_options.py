@@ -105,6 +105,7 @@ class TestOptions:
         values = [ops.convert_to_numpy(alone(x.reshape(4, 4))).mean() for x in (real, fake)]
         assert float(gan.discriminator_loss(real, fake)) == pytest.approx(values[1] - values[0], abs=1e-6)
 
+    @pytest.mark.slow
     def test_labels_in_the_data_are_ignored_without_classes(self):
         with_labels, without = make_gan(), make_gan()
         with_labels.fit(*LABELLED, shuffle=False, verbose=0)
@@ -174,6 +175,7 @@ def test_networks_that_do_not_fit_are_refused():
         models.GAN(generator=generator, latent_dim=5)
 
 
+@pytest.mark.slow_but("array")
 @pytest.mark.parametrize("kind", ["array", "dataset"])
 def test_batch_larger_than_the_history_is_refused(kind):
     gan = make_gan(history_size=4)
@@ -188,6 +190,7 @@ def test_batch_larger_than_the_history_is_refused(kind):
     gan.evaluate(data, verbose=0, **arguments)  # which shows no history
 
 
+@pytest.mark.slow_but("10-4-2")
 @pytest.mark.parametrize(("num", "batch_size", "size"), [(8, 5, "[35]"), (10, 4, "2"), (3, None, "3")])
 def test_batches_that_packs_do_not_fill_are_refused(num, batch_size, size):
     gan = make_packed_gan((2,), 4)

@@ -24,6 +24,7 @@ def test_one_label_stands_for_all():
 class TestAverage:
     """`averaged += (1 - decay) (trained - averaged)` after every step; buffers are copied."""
 
+    @pytest.mark.slow_but("decay")
     @pytest.mark.parametrize(
         ("arguments", "decay"),
         [({"average_decay": 0.9}, 0.9), ({"average_half_life": 20.0}, 0.5 ** (8 / 20))],
@@ -217,6 +218,7 @@ class TestGradientNorms:
             norms = [step[name] for step in steps]
             assert history[name] == pytest.approx([max(norms[:3]), max(norms[3:])], rel=1e-3)
 
+    @pytest.mark.slow
     def test_on_a_model_that_has_been_fitted(self):
         gan, images = make_gan(), support.toy_images(8)
         names = {f"{player}_gradient_norm" for player in self.players}
@@ -225,12 +227,14 @@ class TestGradientNorms:
         gan.track_gradient_norms()  # changes nothing more
         assert names < set(gan.fit(images, verbose=0).history)
 
+    @pytest.mark.slow
     def test_evaluation_has_none(self):
         gan, images = make_gan(), support.toy_images(8)
         gan.track_gradient_norms()
         gan.fit(images, validation_data=images, verbose=0)
         assert set(gan.evaluate(images, verbose=0, return_dict=True)) == set(gan.loss_names)
 
+    @pytest.mark.slow
     def test_changes_no_weight(self):
         tracked, plain = make_gan(), make_gan()
         tracked.track_gradient_norms()
@@ -240,6 +244,7 @@ class TestGradientNorms:
             for actual, expected in zip(weights, plain.networks[player].get_weights(), strict=True):
                 np.testing.assert_allclose(actual, expected, atol=1e-6)
 
+    @pytest.mark.slow
     def test_loss_scaling_is_taken_out(self):
         plain, wrapped = make_plain_gan("sgd", 0.1), make_plain_gan("sgd", 0.1)
         wrapped.compile(*(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)) for _ in range(2)))
@@ -286,6 +291,7 @@ class TestMixedPrecision:
         yield
         keras.config.set_dtype_policy("float32")
 
+    @pytest.mark.slow
     def test_loss_scaling_leaves_the_step_as_it_is(self):
         """In networks of float32, the scaled loss and the unscaled gradients cancel."""
         plain, wrapped = make_plain_gan("sgd", 0.1), make_plain_gan("sgd", 0.1)
@@ -354,6 +360,7 @@ class TestDatasets:
         gan.fit(batches, steps_per_epoch=2, verbose=0)
         assert int(gan.optimizer.iterations) == 2
 
+    @pytest.mark.slow_but("generator")
     @pytest.mark.parametrize("kind", kinds_of_data())
     def test_later_labels_of_uint8_are_checked(self, kind):
         images, labels = support.toy_images(4), np.uint8([0, 1, 2, 0])

@@ -106,6 +106,7 @@ class TestDropoutOfSampling:
             for seed, images in zip(seeds, made, strict=True):
                 np.testing.assert_allclose(images, expected[seed], atol=1e-6)
 
+    @pytest.mark.slow
     def test_batches_and_calls_without_a_seed_draw_anew_and_leave_the_training_alone(self):
         model = self._model()
         before = support.state_of(model)

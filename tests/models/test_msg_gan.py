@@ -89,6 +89,7 @@ class TestStep:
         assert float(logs["gradient_penalty"]) == pytest.approx(penalty, rel=1e-4)
         assert float(loss) == pytest.approx(expected, rel=1e-4)
 
+    @pytest.mark.slow
     def test_gradients_reach_every_level_of_the_generator_directly(self):
         """The 4x4 image's own layer learns from it, although the 8x8 image does not pass through that layer."""
         gan = make_msg_gan()

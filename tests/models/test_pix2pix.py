@@ -140,6 +140,7 @@ class TestDropout:
         assert np.abs(first - other).max() > 0.01
         support.assert_same_state(support.state_of(model), before)
 
+    @pytest.mark.slow
     def test_training_draws_anew(self):
         model = support.as_if_trained(make_pix2pix_of_the_paper())
         images = support.toy_images(1, (32, 32, 2))
@@ -152,6 +153,7 @@ class TestTranslate:
         model = make_pix2pix_of_the_paper()
         assert model.translate(support.toy_images(2, (64, 96, 2))).shape == (2, 64, 96, 1)
 
+    @pytest.mark.slow_but("size0-pad", "size0-resize")
     @pytest.mark.parametrize("fit", ["pad", "resize"])
     @pytest.mark.parametrize("size", [(20, 33), (70, 64), (5, 7)])
     def test_sizes_that_do_not_fit_are_made_to(self, fit, size):

@@ -22,6 +22,7 @@ RATE = 0.3
 
 @FAMILIES
 class TestAverages:
+    @pytest.mark.slow_but("pix2pix")
     def test_every_network_that_translates_is_averaged(self, make_model, data):
         model = make_model("sgd", RATE, average_decay=0.9)
         names = list(model.image_networks)

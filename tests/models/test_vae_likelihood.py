@@ -85,6 +85,7 @@ class TestImportanceWeightedBound:
         assert error < 0.05
         assert drawn.mean() == pytest.approx(-float(logs["loss"]), abs=4 * error + 0.01)
 
+    @pytest.mark.slow
     def test_grows_with_the_number_of_samples(self):
         images = np.repeat(_one_image(), 4000, axis=0)
         losses = {

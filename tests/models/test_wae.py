@@ -198,6 +198,7 @@ class TestNumbersOfThePaper:
 
 
 class TestLosses:
+    @pytest.mark.slow_but("10.0-0.05")
     @pytest.mark.parametrize(("penalty_weight", "reconstruction_weight"), [(10.0, 0.05), (0.5, 2.0)])
     def test_of_the_wae_mmd(self, penalty_weight, reconstruction_weight):
         wae = make_autoencoder(
@@ -316,6 +317,7 @@ def test_a_discriminator_of_other_latents_is_refused():
         make_autoencoder("WAEGAN", discriminator=discriminator)
 
 
+@pytest.mark.slow_but("fit")
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
 def test_a_batch_of_one_image_has_no_discrepancy_and_is_refused(method):
     wae = make_autoencoder("WAEMMD")

@@ -96,6 +96,7 @@ class TestAlgorithm:
 
     rate = 0.05
 
+    @pytest.mark.slow_but("WGANGP-True", "WGAN-True")
     @pytest.mark.parametrize("split_batches", [False, True])
     @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
     def test_step_is_that_of_the_paper(self, family, split_batches):
@@ -173,7 +174,7 @@ class TestAlgorithm:
         gan.fit(self._numbered_images(), batch_size=15, shuffle=False, verbose=0)
         return seen
 
-    @pytest.mark.slow_but("WGAN")
+    @pytest.mark.slow
     @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
     def test_split_batches_equal_their_parts_one_after_another(self, family):
         make = partial(
@@ -203,6 +204,7 @@ class TestAlgorithm:
         )
 
 
+@pytest.mark.slow_but("make_linear_wgan")
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("make_model", [make_plain_wgan, make_plain_wgan_gp, make_linear_wgan])
 def test_no_weight_is_updated_while_it_may_still_be_read(make_model):
@@ -244,7 +246,7 @@ def _all_before(name, nodes):
     return found
 
 
-@pytest.mark.slow_but("wgan")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make_model", "data", "offset"),
     [

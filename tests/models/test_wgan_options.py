@@ -169,7 +169,7 @@ def make_linear_generator_of_points(*place):
 
 
 class TestEvaluate:
-    @pytest.mark.slow_but("WGAN")
+    @pytest.mark.slow
     @pytest.mark.parametrize("family", [models.WGAN, models.WGANGP])
     def test_losses_are_those_of_the_sampling_network_in_inference(self, family):
         penalty = {"penalty": R1} if family is models.WGANGP else {}

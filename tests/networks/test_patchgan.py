@@ -69,6 +69,7 @@ class TestPatches:
             logits = support.output_of(network, support.toy_images(2, (height, width, 3)))
             assert logits.shape == (2, height // 8 - 2, width // 8 - 2, 1)
 
+    @pytest.mark.slow_but("2-34-64")
     @pytest.mark.parametrize(
         ("num_layers", "side", "image_side"),
         [(0, 1, 8), (1, 16, 32), (2, 34, 64), (3, 70, 128), (5, 286, 512)],

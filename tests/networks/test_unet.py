@@ -126,6 +126,7 @@ def test_the_encoder_s_map_comes_first_in_a_skip():
 
 
 class TestDropout:
+    @pytest.mark.slow_but("64-reference-levels7")
     @pytest.mark.parametrize(
         ("side", "blocks", "levels"),
         [
@@ -170,6 +171,7 @@ class TestDropout:
         alone = ops.convert_to_numpy(encoder(images[:1])[0])
         np.testing.assert_allclose(ops.convert_to_numpy(encoder(images)[0])[:1], alone, atol=1e-6)
 
+    @pytest.mark.slow_but("batch")
     @pytest.mark.parametrize("normalization", ["batch", "instance"])
     def test_without_it_in_sampling_an_image_does_not_know_its_neighbours(self, normalization):
         network = UNetGenerator((32, 32, 1), width=2, normalization=normalization)
@@ -201,6 +203,7 @@ def test_unknown_upsampling_is_refused():
         UNetGenerator((32, 32, 1), upsampling="bilinear")
 
 
+@pytest.mark.slow_but("transposed-batch")
 @pytest.mark.parametrize("normalization", ["batch", "instance"])
 @pytest.mark.parametrize("upsampling", ["transposed", "resize"])
 def test_output_is_float32_under_mixed_precision(normalization, upsampling):

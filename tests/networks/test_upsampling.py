@@ -56,6 +56,7 @@ class TestNumbers:
 
 
 class TestSizes:
+    @pytest.mark.slow_but("33-4-1")
     @pytest.mark.parametrize(
         ("side", "doublings", "channels"),
         [(8, 1, 1), (9, 2, 3), (20, 3, 1), (28, 3, 1), (32, 3, 3), (33, 4, 1), (64, 4, 3)],

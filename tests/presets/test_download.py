@@ -541,6 +541,7 @@ def test_the_files_of_a_faster_process_are_kept(server, released, cache):
     assert [path.name for path in cache.iterdir()] == ["toy_gan"]
 
 
+@pytest.mark.slow
 def test_two_processes_may_download_at_once(server, cache):
     # The server answers no request before the other process has sent the same.
     both = threading.Barrier(2, timeout=100)
