@@ -187,6 +187,8 @@ class Contract(Asked):
     def test_mixed_precision(self, policy):
         support.check_mixed_precision(self.family.make, policy)
 
+    # Asked once: it compares the same two backends from either side.
+    @pytest.mark.tensorflow
     @of_each_base
     @of_processes
     def test_the_other_backend_trains_to_the_same_weights(self):
