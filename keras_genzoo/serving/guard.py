@@ -45,6 +45,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._by_endpoint = {}
+
+    def note(self, endpoint, status, seconds):
+        """Counts a request that was answered."""
+        if (endpoint, status) not in self._by_endpoint:
+            # Looked up once: there are few, and many requests.
+            metrics = self.requests.labels(endpoint, status), self.seconds.labels(endpoint)
+            self._by_endpoint[endpoint, status] = metrics
+        requests, histogram = self._by_endpoint[endpoint, status]
+        requests.inc()
+        histogram.observe(seconds)
+
     def text(self):
         return prometheus_client.generate_latest(self.registry)
 
@@ -124,8 +136,7 @@ class Guard:
     def _note(self, scope, status, seconds):
         # Of paths that nobody serves there are endlessly many.
         endpoint = getattr(scope.get("route"), "path", "other")
-        self._metrics.requests.labels(endpoint, status).inc()
-        self._metrics.seconds.labels(endpoint).observe(seconds)
+        self._metrics.note(endpoint, status, seconds)
         if log.isEnabledFor(logging.INFO):
             line = {
                 "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -169,17 +169,17 @@ class ServedModel:
             BadRequest: If an argument is out of range, or a label is given to a model without classes.
         """
         self._require("sample")
+        given = {"num": num, "seed": seed, "label": label}
+        for tensor in self.signatures["sample"].inputs:
+            if given[tensor.name] is not None:
+                _check_within(tensor.name, *tensor.bounds, given[tensor.name])
         classes = self.description["num_classes"]
-        inputs = {tensor.name: tensor for tensor in self.signatures["sample"].inputs}
-        num, seed = (int(inputs[name].checked(value)) for name, value in (("num", num), ("seed", seed)))
-        labels = []
         if label is not None and not classes:
             raise BadRequest(f"`label` was given, but {self.name!r} has no classes.")
-        if classes:
-            labels = [
-                np.arange(num) % classes if label is None else np.full(num, inputs["label"].checked(label))
-            ]
-        return await self._sample(num, seed, *(label.astype("int32") for label in labels))
+        if not classes:
+            return await self._sample(num, seed)
+        labels = np.arange(num) % classes if label is None else np.full(num, label)
+        return await self._sample(num, seed, labels.astype("int32"))
 
     async def translate(self, image, direction=None):
         """Translates one picture of any size: mirrored at its edges up to what the network takes, and cropped back.
@@ -313,6 +313,11 @@ class ServedModel:
     async def _reconstruct(self, images):
         (codes,) = await self._networks["encode"](images)
         return await self._networks["decode"](codes)
+
+
+def _check_within(name, low, high, value):
+    if not low <= value <= high:
+        raise BadRequest(f"`{name}` must lie from {low} to {high}. Received: {value}")
 
 
 def _tensor(described):
