@@ -11,7 +11,9 @@ import threading
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+from PIL import Image
 
 import keras_genzoo as kg
 from tests import support
@@ -76,6 +78,45 @@ def test_a_wheel_without_an_origin_says_what_to_set(installed, tmp_path):
     finished = run_installed(installed, code, KERAS_HOME=str(tmp_path), KERAS_GENZOO_BASE_URL="")
     assert finished.returncode != 0
     assert "KERAS_GENZOO_BASE_URL" in finished.stderr
+
+
+@pytest.mark.slow
+def test_both_wheels_in_a_fresh_environment_draw_without_a_checkout_or_a_network(installed, tmp_path):
+    build = [sys.executable, ROOT / "tools" / "build_checkpoints.py", "--output", tmp_path / "dist"]
+    subprocess.run(build, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    wheels = [*installed.parent.glob("*.whl"), *(tmp_path / "dist").glob("*.whl")]
+    assert len(wheels) == 2 and wheels[1].stat().st_size < 60e6
+
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    (site,) = environment.glob("lib/python*/site-packages")
+    # TensorFlow, where the tests have it; what is in the environment itself comes before.
+    (site / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", *wheels], check=True)
+
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("KERAS_GENZOO", "PYTHON"))
+    }
+    finished = subprocess.run(
+        [environment / "bin" / "genzoo", "sample", "dcgan_fashion_mnist", "--output", "samples.png"],
+        cwd=tmp_path,
+        env={**variables, "KERAS_HOME": str(tmp_path / "keras")},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    kg.visualization.save_grid(
+        kg.models.load("dcgan_fashion_mnist").sample(64, seed=0), tmp_path / "expected.png", scale=2
+    )
+    drawn, expected = (
+        np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("samples.png", "expected.png")
+    )
+    assert np.abs(drawn - expected).max() <= 1
+    where = "import keras_genzoo as kg; print(kg.__file__, kg.presets.metadata('vae_mnist')['stored'])"
+    told = subprocess.run([python, "-c", where], cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert told.stdout.startswith(str(site)), told.stderr
+    assert "'networks': ['encoder', 'decoder', 'prior']" in told.stdout
 
 
 @pytest.mark.slow

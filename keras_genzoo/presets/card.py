@@ -18,6 +18,7 @@ def render(metadata: dict) -> str:
         f"![Samples of {metadata['name']}]({SAMPLES})" if SAMPLES in metadata["files"] else None,
         _usage(metadata),
         _section("Parameters", _table(_parameters(metadata["parameters"]))),
+        _stored(metadata["stored"]) if "stored" in metadata else None,
         _section("Data set and license", _items(_data(metadata))),
         _section("Training", _items(_training(metadata))),
         _section("Results", _table(metadata.get("results"))),
@@ -44,6 +45,18 @@ model = kg.models.load("{name}")
 
 def _parameters(parameters):
     return [{"network": network, "parameters": f"{count:,}"} for network, count in parameters.items()]
+
+
+def _stored(stored):
+    """What the files hold of a preset that was made smaller."""
+    float16_from = stored.get("float16_from")
+    rounded = (
+        f" Arrays of {float16_from:,} numbers or more are rounded to float16, which moves pictures by less than half "
+        "a grey level; the results below are of the weights as they were trained."
+        if float16_from
+        else ""
+    )
+    return f"Stored are the weights of {', '.join(stored['networks'])}; others begin untrained.{rounded}"
 
 
 def _data(metadata):

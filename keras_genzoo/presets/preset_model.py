@@ -65,6 +65,9 @@ class PresetModel:
 
     networks: dict[str, keras.Model]
 
+    # Names of the networks that the preset has left out, which only training needs, until `fit` begins.
+    untrained_networks: frozenset[str] = frozenset()
+
     # What the card tells a reader to type once the preset is loaded as `model`.
     preset_usage: ClassVar = {
         "python": "images = model.sample(16, seed=0)",
@@ -75,6 +78,11 @@ class PresetModel:
     def preset_networks(self) -> dict[str, keras.Model]:
         """Dictionary from names to the networks whose weights a preset stores, by default `networks`."""
         return self.networks
+
+    @property
+    def inference_networks(self) -> dict[str, keras.Model]:
+        """Dictionary of those of `preset_networks` that a trained model is used by, by default all."""
+        return self.preset_networks
 
     def preset_weights_loaded(self) -> None:
         """Called when `preset_networks` have got a preset's weights; may set networks that it leaves out."""
@@ -172,10 +180,11 @@ class PresetModel:
             raise ValueError(f"`samples` must be the path of a PNG file. Received: samples={str(samples)!r}")
         config = _config(self)
         networks = _Networks(self.preset_networks)
+        stored = [name for name in self.preset_networks if name not in self.untrained_networks]
 
         with disk.unfinished_folder(target, hint="Pass a `path` that can be written.") as folder:
             folders.write_json(folder / CONFIG, config)
-            networks.save_weights(folder / WEIGHTS)
+            networks.only(stored).save_weights(folder / WEIGHTS)
             if samples is not None:
                 shutil.copyfile(samples, folder / SAMPLES)
             metadata = {
@@ -184,6 +193,7 @@ class PresetModel:
                 "class": type(self).__name__,
                 "usage": self.preset_usage,
                 "parameters": networks.parameters(),
+                **({"stored": {"networks": stored}} if self.untrained_networks else {}),
                 "files": folders.fingerprints(folder),
             }
             folders.write_json(folder / METADATA, metadata)
@@ -211,6 +221,9 @@ class _Networks(keras.Model):
         # Keras walks the attributes by name and takes each network at its first; without this, one that sorts
         # after `layers` would be stored as `layers/functional`.
         return []
+
+    def only(self, names):
+        return _Networks({name: getattr(self, name) for name in names})
 
     def parameters(self):
         counts = {name: getattr(self, name).count_params() for name in self._names}
@@ -258,10 +271,17 @@ def _registered_class(config, folder):
 def _load_weights(model, folder, config):
     networks = _Networks(model.preset_networks)
     try:
-        saved, built = folders.read_json(folder / METADATA)["parameters"], networks.parameters()
+        metadata = folders.read_json(folder / METADATA)
+        saved, built = metadata["parameters"], networks.parameters()
         # Keras skips weights that have no layer any more, so their number is compared first.
         if saved != built:
             raise ValueError(f"{METADATA} counts the parameters {saved}, the networks have {built}.")
+        if "stored" in metadata:
+            stored = metadata["stored"]["networks"]
+            if not {*model.inference_networks} <= {*stored} <= {*model.preset_networks}:
+                raise ValueError(f"{METADATA} says that the networks {stored} are stored.")
+            networks = networks.only(stored)
+            model.untrained_networks = frozenset(model.preset_networks) - {*stored}
         limits.check_weights_file(folder / WEIGHTS, networks)
         networks.load_weights(folder / WEIGHTS)
     except (OSError, KeyError, ValueError) as error:
@@ -298,7 +318,7 @@ def _check_metadata(metadata):
         return
     if not isinstance(metadata, dict):
         raise ValueError(f"`metadata` must be a dictionary. Received: metadata={metadata!r}")
-    for key in ("class", "usage", "parameters", "files"):
+    for key in ("class", "usage", "parameters", "stored", "files"):
         if key in metadata:
             raise ValueError(f"`metadata[{key!r}]` is computed from the model. Remove it from `metadata`.")
     dataset = metadata.get("dataset", {"name": ""})

@@ -1,10 +1,12 @@
-"""Where a preset is found: a folder, the checkout, the cache, or the web. Nothing is returned unverified."""
+"""Where a preset is found: a folder, the checkout, what pip installed, the cache, or the web; never unverified."""
 
+import importlib.metadata
 import os
 import warnings
 from pathlib import Path
 
 from keras_genzoo import disk
+from keras_genzoo._version import __version__
 from keras_genzoo.presets import folders, registry
 from keras_genzoo.presets.folders import CONFIG, FILES, METADATA, WEIGHTS, PresetError
 
@@ -50,7 +52,7 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
                 f"Preset {name!r}: {mismatch} Restore the folder, for example with `git checkout`."
             )
         return bundled
-    return _cached(name, files, bundled)
+    return _installed(name, files) or _cached(name, files, bundled)
 
 
 def metadata(name_or_path: str | os.PathLike) -> dict:
@@ -75,6 +77,37 @@ def checkpoints_folder() -> Path:
     """The folder of the checkpoints that come with a checkout; a package installed from a wheel has none."""
     beside_the_package = Path(__file__).resolve().parents[2] / "checkpoints"
     return Path(os.environ.get("KERAS_GENZOO_CHECKPOINTS") or beside_the_package)
+
+
+# Built by `tools/build_checkpoints.py`. Its name, and that of the folder in it.
+DISTRIBUTION = "keras-genzoo-checkpoints"
+PACKAGE = "keras_genzoo_checkpoints"
+
+
+def _installed(name, files):
+    """The folder of a preset in the installed distribution of checkpoints, or None.
+
+    Its files are smaller than the released ones. Its own registry has their hashes, and which weights they are from.
+    """
+    try:
+        found = importlib.metadata.distribution(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    package = Path(str(found.locate_file(PACKAGE)))
+    entries = folders.read_json(package / registry.PATH.name)
+    if name not in entries:
+        return None
+    mismatch = folders.mismatch(package / name, entries[name]["files"])
+    if entries[name]["weights"] != files[WEIGHTS]["sha256"]:
+        mismatch = (
+            f"{DISTRIBUTION} {found.version} holds other weights than this version of keras_genzoo releases."
+        )
+    if mismatch:
+        raise PresetError(
+            f"Preset {name!r}: {mismatch} Install the distribution of this version again: `pip install "
+            f"--force-reinstall --no-deps {DISTRIBUTION}=={__version__}`."
+        )
+    return package / name
 
 
 def _verified_by_its_metadata(folder):
@@ -117,9 +150,11 @@ def _cached(name, files, bundled):
             "address of a server with the presets to download it again."
         )
     raise FileNotFoundError(
-        f"Preset {name!r} is not on this machine. Looked for the folders {name}, {bundled} and {folder}. Set "
-        "KERAS_GENZOO_BASE_URL to the address of a server with the presets, or KERAS_GENZOO_CHECKPOINTS to a "
-        "folder that holds them."
+        f"Preset {name!r} is not on this machine. Looked for the folders {name}, {bundled} and {folder}, and for "
+        f"the distribution {DISTRIBUTION}. One of these helps: work in a checkout of the repository, which holds the "
+        f"presets; `pip install {DISTRIBUTION}`; set KERAS_GENZOO_CHECKPOINTS to a folder that holds them, or "
+        "KERAS_GENZOO_BASE_URL to the address of a server with them; or give an address, hf://OWNER/REPOSITORY or "
+        f"https://HOST/PATH/{name}, in the place of the name."
     )
 
 
