@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -22,8 +23,9 @@ def load(
     """Loads a preset of any model class.
 
     Args:
-        name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or a
-            folder written by `save_to_preset`.
+        name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), a folder
+            written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, also with `@REVISION`, or
+            `https://HOST/PATH/NAME`.
         load_weights: Boolean. If `False`, the networks keep their random initial weights.
         max_bytes: Integer, see `PresetModel.from_preset`.
 
@@ -39,6 +41,7 @@ def load(
 
     ```python
     model = keras_genzoo.models.load("dcgan_fashion_mnist")
+    model = keras_genzoo.models.load("hf://owner/my_gan@main")
     ```
     """
     return PresetModel.from_preset(name_or_path, load_weights, max_bytes)
@@ -93,15 +96,19 @@ class PresetModel:
     ) -> Self:
         """Loads a model from a preset, checking the hash of every file first.
 
-        A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), then in
-        the cache `keras_genzoo` in Keras' home folder, then downloaded from `KERAS_GENZOO_BASE_URL`.
+        A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), in the
+        distribution `keras-genzoo-checkpoints`, then in the cache `keras_genzoo` in Keras' home folder, then
+        downloaded from `KERAS_GENZOO_BASE_URL`.
 
         Args:
-            name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or
-                a folder written by `save_to_preset`.
+            name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), a
+                folder written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, also with `@REVISION`
+                (a model repository of the Hugging Face Hub; needs `huggingface_hub`), or
+                `https://HOST/PATH/NAME` (a folder of a static host).
             load_weights: Boolean. If `False`, the networks keep their random initial weights.
-            max_bytes: Integer, the most that the float32 parameters, and the activations of one sample, may take.
-                A larger model is refused before it takes memory. Defaults to the environment variable
+            max_bytes: Integer, the most that the float32 parameters, and the activations of one sample, may take, and
+                the most that the files at an address may have. A larger model is refused before it takes memory.
+                Defaults to the environment variable
                 `KERAS_GENZOO_MAX_BYTES`, or 2**30.
 
         Returns:
@@ -119,8 +126,8 @@ class PresetModel:
         gan = GAN.from_preset("dcgan_fashion_mnist")
         ```
         """
-        limit = limits.max_bytes(max_bytes)
-        folder = resolve(name_or_path)
+        limit = folders.max_bytes(max_bytes)
+        folder = resolve(name_or_path, limit)
         with folders.reading(name_or_path, folder / CONFIG):
             config = folders.read_json(folder / CONFIG)
             saved_class = _registered_class(config, folder)
@@ -199,6 +206,46 @@ class PresetModel:
             folders.write_json(folder / METADATA, metadata)
             disk.write_text(folder / CARD, card.render(metadata))
             disk.replace_folder(target, folder)
+
+    def push_to_hub(
+        self,
+        address: str,
+        metadata: dict | None = None,
+        samples: str | os.PathLike | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Saves the model as a preset to a model repository of the Hugging Face Hub.
+
+        The card gets the metadata that the Hub reads: license, library, task, data set and results.
+
+        Args:
+            address: String, `hf://OWNER/REPOSITORY`. The repository is made if there is none.
+            metadata, samples: As for `save_to_preset`.
+            private: Boolean, whether a new repository is private. Defaults to the owner's setting.
+            token: String, a token with the right to write. Defaults to that of `hf auth login` or `HF_TOKEN`.
+
+        Returns:
+            String, the address with the revision that was made, for `from_preset`.
+
+        Raises:
+            ValueError: If `address` is none, or as for `save_to_preset`.
+            ImportError: If `huggingface_hub` is not installed (`pip install "keras_genzoo[hub]"`).
+            OSError: If the Hub cannot be reached, or refuses.
+
+        Example:
+
+        ```python
+        gan.push_to_hub("hf://owner/my_gan", metadata={"license": "MIT"}, private=True)
+        ```
+        """
+        from keras_genzoo.presets import hub
+
+        repository, _ = hub.parsed(address)
+        with tempfile.TemporaryDirectory() as folder:
+            preset = Path(folder) / repository.split("/")[1]
+            self.save_to_preset(preset, metadata, samples)
+            return hub.push(preset, address, getattr(self, "abilities", ()), private, token)
 
 
 class _Networks(keras.Model):
