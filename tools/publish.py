@@ -9,9 +9,9 @@ Usage:
     python tools/publish.py check --evaluate  also measures all checkpoints again, as their cards say
 
 What others download is laid out in an empty folder, to be copied where it is served (docs/weights.md):
-    python tools/publish.py static --output DIR            for a static host: DIR/NAME/FILE
-    python tools/publish.py assets --output DIR            for the files of a release, which have no folders: DIR/NAME.FILE
-    python tools/publish.py hub --owner OWNER --output DIR for the Hugging Face Hub: a repository's files in DIR/NAME
+    python tools/publish.py static --output DIR             for a static host: DIR/NAME/FILE
+    python tools/publish.py assets --output DIR             for the files of a release, without folders: DIR/NAME.FILE
+    python tools/publish.py hub --owner OWNER --output DIR  for the Hub: the files of the repository NAME in DIR/NAME
 """
 
 import argparse
