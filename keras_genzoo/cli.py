@@ -502,7 +502,7 @@ def _parser():
     command.add_argument("--steps", type=_positive_int, default=10, help="images per path (default 10)")
 
     command = add("translate", _translate, "Translate pictures, each into a png file of its name.")
-    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
     command.add_argument("--output", required=True, help="folder for the translations")
     command.add_argument("--direction", help="direction of the translation (default: the model's first)")
@@ -558,7 +558,7 @@ def _parser():
     command = add(
         "evaluate", _evaluate, "Measure a pretrained model as its card does, one JSON line per result."
     )
-    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
     command.add_argument("--num-samples", type=_positive_int, help="number of samples instead of the card's")
     command.add_argument("--dataset", help="data set instead of the card's")
     command.add_argument("--extractor", help="network that gives features, instead of the card's")
@@ -566,7 +566,7 @@ def _parser():
     command.add_argument("--data-dir", help="folder with the data set's original files")
 
     command = add("export", _export, "Export a pretrained model for serving.")
-    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
     command.add_argument("--output", required=True, help="folder of the SavedModel, or file")
     formats = ("tf_saved_model", "onnx", "litert", "openvino", *_FOLDERS)
     command.add_argument("--format", choices=formats, default=formats[0], help="default tf_saved_model")
@@ -611,7 +611,7 @@ def _parser():
 
 
 def _add_picture_options(command, output):
-    command.add_argument("name", help="name or folder of a pretrained model")
+    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
     command.add_argument("--output", default=output, help=f"png, jpg or webp file (default {output})")
     command.add_argument("--seed", type=int, default=0, help="seed of the latents (default 0)")
     command.add_argument("--label", type=int, help="class to draw (default: all in turn)")

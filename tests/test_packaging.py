@@ -5,16 +5,22 @@ import functools
 import http.server
 import inspect
 import os
+import re
 import subprocess
 import sys
+import tarfile
 import threading
+import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+from PIL import Image
 
 import keras_genzoo as kg
 from tests import support
+from tools import build_package
 
 ROOT = Path(__file__).parent.parent
 
@@ -76,6 +82,92 @@ def test_a_wheel_without_an_origin_says_what_to_set(installed, tmp_path):
     finished = run_installed(installed, code, KERAS_HOME=str(tmp_path), KERAS_GENZOO_BASE_URL="")
     assert finished.returncode != 0
     assert "KERAS_GENZOO_BASE_URL" in finished.stderr
+
+
+@pytest.mark.slow
+def test_both_wheels_in_a_fresh_environment_draw_without_a_checkout_or_a_network(installed, tmp_path):
+    build = [sys.executable, ROOT / "tools" / "build_checkpoints.py", "--output", tmp_path / "dist"]
+    subprocess.run(build, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    wheels = [*installed.parent.glob("*.whl"), *(tmp_path / "dist").glob("*.whl")]
+    assert len(wheels) == 2 and wheels[1].stat().st_size < 60e6
+
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    (site,) = environment.glob("lib/python*/site-packages")
+    # TensorFlow, where the tests have it; what is in the environment itself comes before.
+    (site / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+    python = environment / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", *wheels], check=True)
+
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("KERAS_GENZOO", "PYTHON"))
+    }
+    finished = subprocess.run(
+        [environment / "bin" / "genzoo", "sample", "dcgan_fashion_mnist", "--output", "samples.png"],
+        cwd=tmp_path,
+        env={**variables, "KERAS_HOME": str(tmp_path / "keras")},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    kg.visualization.save_grid(
+        kg.models.load("dcgan_fashion_mnist").sample(64, seed=0), tmp_path / "expected.png", scale=2
+    )
+    drawn, expected = (
+        np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("samples.png", "expected.png")
+    )
+    assert np.abs(drawn - expected).max() <= 1
+    where = "import keras_genzoo as kg; print(kg.__file__, kg.presets.metadata('vae_mnist')['stored'])"
+    told = subprocess.run([python, "-c", where], cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert told.stdout.startswith(str(site)), told.stderr
+    assert "'networks': ['encoder', 'decoder', 'prior']" in told.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Folder of the sdist and the wheel that are released."""
+    pytest.importorskip("build")
+    folder = tmp_path_factory.mktemp("built")
+    program = [sys.executable, ROOT / "tools" / "build_package.py", "--output", folder]
+    subprocess.run(program, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_sdist_is_complete_and_its_tests_are_found(built, tmp_path):
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert [name for name in tracked.splitlines() if not (unpacked / name).is_file()] == []
+    environment = {**os.environ, "PYTHONPATH": str(unpacked)}
+    command = [sys.executable, "-m", "pytest", "--all", "--collect-only", "-p", "no:cacheprovider"]
+    finished = subprocess.run(command, cwd=unpacked, env=environment, capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stdout[-3000:]
+
+
+@pytest.mark.slow
+def test_an_index_can_show_what_is_released(built):
+    pytest.importorskip("twine", reason="twine, of the extra `check`, is not installed")
+    files = [*built.iterdir()]
+    checked = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *files], capture_output=True
+    )
+    assert checked.returncode == 0, checked.stdout
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        shown = archive.read(name).decode()
+    assert "docs/weights.md" in shown and "genzoo sample dcgan_fashion_mnist" in shown
+    # What is left of links and pictures is elsewhere on the web.
+    assert all(target.startswith("https://") for target in re.findall(r"\]\(([^)]*)\)", shown))
+
+
+def test_readme_without_a_checkout_keeps_its_words():
+    text = "# Title\n\n![Samples](checkpoints/a.png)\n\nSee [the guide](docs/guide.md#top) and [Keras](https://keras.io).\n"
+    expected = "# Title\n\nSee the guide and [Keras](https://keras.io).\n"
+    assert build_package.for_index(text) == expected
 
 
 @pytest.mark.slow

@@ -7,6 +7,11 @@ Usage:
     python tools/publish.py registry          after adding or removing a checkpoint
     python tools/publish.py check             exits 1 and says what is out of step
     python tools/publish.py check --evaluate  also measures all checkpoints again, as their cards say
+
+What others download is laid out in an empty folder, to be copied where it is served (docs/weights.md):
+    python tools/publish.py static --output DIR             for a static host: DIR/NAME/FILE
+    python tools/publish.py assets --output DIR             for the files of a release, without folders: DIR/NAME.FILE
+    python tools/publish.py hub --owner OWNER --output DIR  for the Hub: the files of the repository NAME in DIR/NAME
 """
 
 import argparse
@@ -18,7 +23,7 @@ import tomllib
 from pathlib import Path
 
 from keras_genzoo import disk, metrics, models, presets
-from keras_genzoo.presets import card, folders, registry
+from keras_genzoo.presets import card, folders, hub, registry
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
 from keras_genzoo.presets.resolution import checkpoints_folder
 
@@ -48,9 +53,16 @@ def main(arguments=None):
     expected_command.add_argument("names", metavar="NAME", nargs="+")
     for command in (update_command, check_command, expected_command):
         command.add_argument("--data-dir", help="folder with the data sets' original files")
+    layouts = {"static": lay_out_folders, "assets": lay_out_assets, "hub": lay_out_repositories}
+    for name in layouts:
+        layout_command = commands.add_parser(name, help="lay out what others download; see above")
+        layout_command.add_argument("--output", required=True, type=Path, help="folder to be filled")
+    layout_command.add_argument("--owner", required=True, help="user or organization of the repositories")
     options = parser.parse_args(arguments)
 
-    if options.command == "card":
+    if options.command in layouts:
+        problems = check() or lay_out(layouts[options.command], options)
+    elif options.command == "card":
         problems = write_card(checkpoints_folder() / options.name) or write_registry()
     elif options.command == "update":
         problems = [
@@ -163,6 +175,36 @@ def measure_by_few_samples(name, data_dir=None):
     evaluation["num_samples"] = min(evaluation.get("num_samples", EXPECTED_SAMPLES), EXPECTED_SAMPLES)
     results = metrics.evaluate(models.load(name), **evaluation, data_dir=data_dir)
     return {result["metric"]: result["value"] for result in results}
+
+
+def lay_out(layout, options):
+    """Fills a new folder with the files of all checkpoints."""
+    if options.output.exists() and any(options.output.iterdir()):
+        return [f"--output {str(options.output)!r} is not empty. Choose another folder."]
+    options.output.mkdir(parents=True, exist_ok=True)
+    for checkpoint in checkpoints():
+        layout(checkpoint, options)
+    return []
+
+
+def lay_out_folders(checkpoint, options):
+    folder = options.output / checkpoint.name
+    folder.mkdir()
+    for name in folders.fingerprints(checkpoint, folders.FILES):
+        shutil.copyfile(checkpoint / name, folder / name)
+
+
+def lay_out_assets(checkpoint, options):
+    for name in folders.fingerprints(checkpoint, folders.FILES):
+        shutil.copyfile(checkpoint / name, options.output / f"{checkpoint.name}.{name}")
+
+
+def lay_out_repositories(checkpoint, options):
+    lay_out_folders(checkpoint, options)
+    abilities = getattr(models, presets.metadata(checkpoint)["class"]).abilities
+    hub.write_card(
+        options.output / checkpoint.name, f"{hub.PREFIX}{options.owner}/{checkpoint.name}", abilities
+    )
 
 
 def checkpoints():

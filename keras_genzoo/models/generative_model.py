@@ -121,6 +121,17 @@ class GenerativeModel(ZooModel):
         """Dict of the networks that a preset stores: averages in the place of what they average."""
         return {**self.networks, **self.averages}
 
+    @property
+    def inference_networks(self):
+        """Dict of those of `preset_networks` that the first player trains, or none, as a fitted prior."""
+        _, *others = self.players.values()
+        only_trained_against = {name for names in others for name in names}
+        return {
+            name: network
+            for name, network in self.preset_networks.items()
+            if name not in only_trained_against
+        }
+
     def preset_weights_loaded(self):
         """Starts the trained networks from the averages that a preset has loaded."""
         for name, average in self.averages.items():

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import warnings
 
 import keras
 import numpy as np
@@ -202,6 +203,14 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
 
     def training_begins(self):
         """Called by `fit` once its arguments are accepted."""
+        if self.untrained_networks:
+            warnings.warn(
+                f"The preset that this model was loaded from holds no weights of {sorted(self.untrained_networks)}, "
+                "which begin untrained. To train further, load a preset with all networks, such as those of a "
+                "checkout: see docs/weights.md.",
+                stacklevel=3,
+            )
+            self.untrained_networks = frozenset()
 
     # What the data must be. Families add to it.
 
@@ -401,9 +410,16 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
             store[f"seed_{index}"] = ops.convert_to_numpy(seed)
 
     def load_own_variables(self, store):
+        seeds = keras_private.seed_states(self)
+        if seeds and "seed_0" not in store.keys():
+            raise ValueError(
+                "These are the weights of a preset, which holds networks and not the whole state of a model as a "
+                "`.keras` file does. Load its folder, name, `hf://` or `https://` address by "
+                "`keras_genzoo.models.load(...)`, which also checks the files."
+            )
         rest = {name: store[name] for name in store.keys() if not name.startswith("seed_")}
         super().load_own_variables(rest)
-        for index, seed in enumerate(keras_private.seed_states(self)):
+        for index, seed in enumerate(seeds):
             seed.assign(store[f"seed_{index}"])
 
 

@@ -3,11 +3,12 @@
 from keras_genzoo.presets.folders import SAMPLES
 
 
-def render(metadata: dict) -> str:
+def render(metadata: dict, address: str | None = None) -> str:
     """Writes the card of a preset.
 
     Args:
         metadata: Dictionary, the content of `metadata.json`. The card depends on nothing else.
+        address: Optional string, where a reader loads the preset from. Defaults to its name.
 
     Returns:
         String of Markdown.
@@ -16,8 +17,9 @@ def render(metadata: dict) -> str:
         f"# {metadata['name']}",
         metadata.get("description"),
         f"![Samples of {metadata['name']}]({SAMPLES})" if SAMPLES in metadata["files"] else None,
-        _usage(metadata),
+        _usage(metadata, address or metadata["name"]),
         _section("Parameters", _table(_parameters(metadata["parameters"]))),
+        _stored(metadata["stored"]) if "stored" in metadata else None,
         _section("Data set and license", _items(_data(metadata))),
         _section("Training", _items(_training(metadata))),
         _section("Results", _table(metadata.get("results"))),
@@ -26,9 +28,9 @@ def render(metadata: dict) -> str:
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
-def _usage(metadata):
-    name, usage = metadata["name"], metadata["usage"]
-    return f"""## Use
+def _usage(metadata, name):
+    usage = metadata["usage"]
+    text = f"""## Use
 
 ```python
 import keras_genzoo as kg
@@ -40,10 +42,28 @@ model = kg.models.load("{name}")
 ```
 {usage["shell"].format(name=name)}
 ```"""
+    if name == metadata["name"]:
+        return text
+    return f"""{text}
+
+This needs `keras_genzoo`, and for `hf://` its extra `hub`. `keras.saving.load_model` reads what Keras has saved,
+and no presets."""
 
 
 def _parameters(parameters):
     return [{"network": network, "parameters": f"{count:,}"} for network, count in parameters.items()]
+
+
+def _stored(stored):
+    """What the files hold of a preset that was made smaller."""
+    float16_from = stored.get("float16_from")
+    rounded = (
+        f" Arrays of {float16_from:,} numbers or more are rounded to float16, which moves pictures by less than half "
+        "a grey level; the results below are of the weights as they were trained."
+        if float16_from
+        else ""
+    )
+    return f"Stored are the weights of {', '.join(stored['networks'])}; others begin untrained.{rounded}"
 
 
 def _data(metadata):

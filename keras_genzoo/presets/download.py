@@ -41,28 +41,39 @@ REDIRECTS = 5
 _CHUNK = 1 << 16
 
 
-def download(preset: str, files: dict[str, dict], mirrors: Sequence[str], folder: Path) -> None:
-    """Downloads the files of a preset that a model is loaded from.
+def download(
+    preset: str,
+    files: dict[str, dict],
+    mirrors: Sequence[str],
+    folder: Path,
+    given_by: str = "KERAS_GENZOO_BASE_URL",
+    retries: int | None = None,
+) -> None:
+    """Downloads the files of a preset, in most cases those that a model is loaded from.
 
     Args:
         preset: String. The name of the preset, which is the name of its folder on the servers.
-        files: Dictionary from file name to `"sha256"` and `"size"`.
+        files: Dictionary from file name to `"sha256"` and `"size"`, or to `"most"`, the most bytes of a file that
+            is not known.
         mirrors: Addresses of servers, tried in turn. They may hold a user and password, or a query with a token;
-            no message shows them.
+            no message shows them. Where files have no folders, an address holds `{name}` and `{file}`.
         folder: `pathlib.Path` of the folder to write the files to.
+        given_by: String, the variable or argument that the mirrors are from, for messages.
+        retries: Integer, further attempts per file and mirror. Defaults to `RETRIES`.
 
     Raises:
         PresetError: If every mirror sent a wrong file.
         ConnectionError: If no mirror sent the right one for other reasons as well.
     """
     in_turn = list(mirrors)
-    for name in folders.LOADED:
+    retries = RETRIES if retries is None else retries
+    for name in files:
         failures: list[_Failure] = []
         while len(failures) < len(in_turn):
             if failures:
                 warnings.warn(f"{failures[-1]}. The next mirror is tried.", RuntimeWarning, stacklevel=2)
             try:
-                _from_mirror(in_turn[0], preset, folder / name, files[name])
+                _from_mirror(in_turn[0], preset, folder / name, files[name], retries)
                 break
             except _Failure as failure:
                 failures.append(failure)
@@ -70,7 +81,7 @@ def download(preset: str, files: dict[str, dict], mirrors: Sequence[str], folder
                 in_turn.append(in_turn.pop(0))
         else:
             # Outside of `except`: what clients raise holds whole addresses, and would be printed above this error.
-            raise _refusal(f"Could not download {name} of preset {preset!r}", failures, mirrors)
+            raise _refusal(f"Could not download {name} of preset {preset!r}", failures, mirrors, given_by)
 
 
 def masked(text: str) -> str:
@@ -94,27 +105,25 @@ class _Passing(_Failure):
         self.wait = wait
 
 
-def _refusal(what: str, failures: Sequence[_Failure], mirrors: Sequence[str]) -> Exception:
+def _refusal(what: str, failures: Sequence[_Failure], mirrors: Sequence[str], given_by: str) -> Exception:
     told = f"{what}: {'; '.join(map(str, failures))}"
     if all(isinstance(failure, _Wrong) for failure in failures):
-        return folders.PresetError(f"{told}: try again, or set KERAS_GENZOO_BASE_URL to another server.")
+        return folders.PresetError(f"{told}: try again, or give another server by {given_by}.")
     origin = masked(" ".join(mirrors))
-    return ConnectionError(
-        f"{told}. Check that KERAS_GENZOO_BASE_URL={origin!r} can be reached and serves the preset."
-    )
+    return ConnectionError(f"{told}. Check that {given_by}={origin!r} can be reached and serves the preset.")
 
 
-def _from_mirror(mirror: str, preset: str, path: Path, expected: dict) -> None:
+def _from_mirror(mirror: str, preset: str, path: Path, expected: dict, retries: int) -> None:
     shown = masked(mirror)
     try:
-        base = _parsed(mirror)
-        place = f"{(base.path or '').rstrip('/')}/{urllib.parse.quote(preset)}/{path.name}"
-        address = base._replace(path=place, fragment=None)
+        address = _place(mirror, preset, path.name)
         shown = masked(address.url)
-        headers = {"Authorization": _basic(base.auth)} if base.auth else {}
+        headers = {"Authorization": _basic(address.auth)} if address.auth else {}
+        known = "size" in expected
+        size = expected["size" if known else "most"]
         with _masked_logs():
-            _fetch(address._replace(auth=None), headers, path, expected["size"])
-        if mismatch := folders.mismatch(path.parent, {path.name: expected}):
+            _fetch(address._replace(auth=None), headers, path, size, known, retries)
+        if known and (mismatch := folders.mismatch(path.parent, {path.name: expected})):
             raise _Wrong(mismatch.rstrip("."))
     except _Wrong as failure:
         raise _Wrong(f"{failure}. It came from {shown} and was not kept") from None
@@ -122,22 +131,34 @@ def _from_mirror(mirror: str, preset: str, path: Path, expected: dict) -> None:
         raise _Failure(f"{shown}: {masked(str(failure))}") from None
 
 
-def _fetch(address: Url, headers: dict[str, str], path: Path, size: int) -> None:
-    """Downloads a file, in as many attempts as it takes. Each goes on where the one before has ended."""
+def _place(mirror: str, preset: str, file: str) -> Url:
+    """The address of a preset's file on a mirror."""
+    name = urllib.parse.quote(preset)
+    if "{file}" in mirror:
+        return _parsed(mirror.replace("{name}", name).replace("{file}", file))._replace(fragment=None)
+    base = _parsed(mirror)
+    return base._replace(path=f"{(base.path or '').rstrip('/')}/{name}/{file}", fragment=None)
+
+
+def _fetch(address: Url, headers: dict[str, str], path: Path, size: int, known: bool, retries: int) -> None:
+    """Downloads a file, in as many attempts as it takes. Each goes on where the one before has ended.
+
+    `size` is that of the file, or where that is not `known` the most that it may have.
+    """
     with open(path, "wb") as file:
         for attempt in itertools.count():
             try:
-                return _receive(address, headers, file, size)
+                return _receive(address, headers, file, size, known)
             except _Passing as failure:
                 wait = failure.wait or BACK_OFF * 2**attempt
-                if attempt == RETRIES or wait > LONGEST_WAIT:
+                if attempt == retries or wait > LONGEST_WAIT:
                     raise _Failure(
                         f"{failure} (attempt {attempt + 1}, {file.tell()} of {size} bytes)"
                     ) from None
             sleep(wait)
 
 
-def _receive(address: Url, headers: dict[str, str], file: BinaryIO, size: int) -> None:
+def _receive(address: Url, headers: dict[str, str], file: BinaryIO, size: int, known: bool) -> None:
     """Appends what one answer brings of a file, of which there may be a part."""
     if offset := file.tell():
         headers = {**headers, "Range": f"bytes={offset}-"}
@@ -158,7 +179,8 @@ def _receive(address: Url, headers: dict[str, str], file: BinaryIO, size: int) -
             file.write(chunk)
             if monotonic() - started > READ_TIMEOUT + (file.tell() - offset) / SLOWEST:
                 raise _Passing(f"it sends less than {SLOWEST} bytes per second")
-    if file.tell() < size and file.tell() - offset != rest:
+    # A length that nobody has told is taken from the answer.
+    if file.tell() < size and file.tell() - offset != rest and (known or rest is not None):
         raise _Passing("the connection broke")
 
 
@@ -201,6 +223,8 @@ def _answer(address: Url, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
                 return response
             response.close()
             target = _parsed(urllib.parse.urljoin(address.url, location))._replace(auth=None, fragment=None)
+            if (address.scheme, target.scheme) == ("https", "http"):
+                raise _Failure("it redirects from https to http")
             if (target.scheme, target.netloc) != (address.scheme, address.netloc):
                 headers = {name: value for name, value in headers.items() if name != "Authorization"}
             address = target

@@ -34,10 +34,29 @@ def reading(name: str | os.PathLike, file: Path) -> Iterator[None]:
 
 
 MAX_JSON_BYTES = 2**24
+# Of parameters and activations together, and of files to download, where nothing else is said.
+DEFAULT_MAX_BYTES = 2**30
+MAX_BYTES_VARIABLE = "KERAS_GENZOO_MAX_BYTES"
 
 # What a model is loaded from, and so what is downloaded; the rest is for people.
 LOADED = (CONFIG, METADATA, WEIGHTS)
 FILES = {*LOADED, CARD, SAMPLES}
+
+
+def max_bytes(given: int | None) -> int:
+    """The limit that an argument, the environment variable or else the default sets, in bytes."""
+    if given is None:
+        given = os.environ.get(MAX_BYTES_VARIABLE) or DEFAULT_MAX_BYTES
+    try:
+        limit = int(given)
+        if limit < 1:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`max_bytes`, or the variable {MAX_BYTES_VARIABLE}, must be a number of bytes, at least 1. Received: "
+            f"{given!r}"
+        ) from None
+    return limit
 
 
 def mismatch(folder: Path, files: dict[str, dict]) -> str | None:

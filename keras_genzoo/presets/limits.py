@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -10,28 +9,10 @@ import h5py
 import keras
 
 from keras_genzoo.backends import keras_private
-from keras_genzoo.presets.folders import PresetError
+from keras_genzoo.presets.folders import MAX_BYTES_VARIABLE, PresetError
 
-# Of parameters and activations together, where neither an argument nor the variable says otherwise.
-DEFAULT_MAX_BYTES = 2**30
-VARIABLE = "KERAS_GENZOO_MAX_BYTES"
 # More than any network of the zoo has by far.
 MAX_VARIABLES = 20_000
-
-
-def max_bytes(given: int | None) -> int:
-    """The limit that an argument, the environment variable or else the default sets, in bytes."""
-    if given is None:
-        given = os.environ.get(VARIABLE) or DEFAULT_MAX_BYTES
-    try:
-        limit = int(given)
-        if limit < 1:
-            raise ValueError
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"`max_bytes`, or the variable {VARIABLE}, must be a number of bytes, at least 1. Received: {given!r}"
-        ) from None
-    return limit
 
 
 def check_size(config: dict, limit: int) -> None:
@@ -50,7 +31,7 @@ def check_size(config: dict, limit: int) -> None:
         if counted > limit:
             raise PresetError(
                 f"its parameters, and the activations of one sample, take more than {limit:,} bytes. If you trust "
-                f"the preset, raise the limit by `max_bytes` or the variable {VARIABLE}."
+                f"the preset, raise the limit by `max_bytes` or the variable {MAX_BYTES_VARIABLE}."
             )
 
     num_variables = 0

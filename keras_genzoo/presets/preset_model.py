@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -22,8 +23,9 @@ def load(
     """Loads a preset of any model class.
 
     Args:
-        name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or a
-            folder written by `save_to_preset`.
+        name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), a folder
+            written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, also with `@REVISION`, or
+            `https://HOST/PATH/NAME`.
         load_weights: Boolean. If `False`, the networks keep their random initial weights.
         max_bytes: Integer, see `PresetModel.from_preset`.
 
@@ -39,6 +41,7 @@ def load(
 
     ```python
     model = keras_genzoo.models.load("dcgan_fashion_mnist")
+    model = keras_genzoo.models.load("hf://owner/my_gan@main")
     ```
     """
     return PresetModel.from_preset(name_or_path, load_weights, max_bytes)
@@ -65,6 +68,9 @@ class PresetModel:
 
     networks: dict[str, keras.Model]
 
+    # Names of the networks that the preset has left out, which only training needs, until `fit` begins.
+    untrained_networks: frozenset[str] = frozenset()
+
     # What the card tells a reader to type once the preset is loaded as `model`.
     preset_usage: ClassVar = {
         "python": "images = model.sample(16, seed=0)",
@@ -76,6 +82,11 @@ class PresetModel:
         """Dictionary from names to the networks whose weights a preset stores, by default `networks`."""
         return self.networks
 
+    @property
+    def inference_networks(self) -> dict[str, keras.Model]:
+        """Dictionary of those of `preset_networks` that a trained model is used by, by default all."""
+        return self.preset_networks
+
     def preset_weights_loaded(self) -> None:
         """Called when `preset_networks` have got a preset's weights; may set networks that it leaves out."""
 
@@ -85,15 +96,19 @@ class PresetModel:
     ) -> Self:
         """Loads a model from a preset, checking the hash of every file first.
 
-        A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), then in
-        the cache `keras_genzoo` in Keras' home folder, then downloaded from `KERAS_GENZOO_BASE_URL`.
+        A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), in the
+        distribution `keras-genzoo-checkpoints`, then in the cache `keras_genzoo` in Keras' home folder, then
+        downloaded from `KERAS_GENZOO_BASE_URL`.
 
         Args:
-            name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), or
-                a folder written by `save_to_preset`.
+            name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), a
+                folder written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, also with `@REVISION`
+                (a model repository of the Hugging Face Hub; needs `huggingface_hub`), or
+                `https://HOST/PATH/NAME` (a folder of a static host).
             load_weights: Boolean. If `False`, the networks keep their random initial weights.
-            max_bytes: Integer, the most that the float32 parameters, and the activations of one sample, may take.
-                A larger model is refused before it takes memory. Defaults to the environment variable
+            max_bytes: Integer, the most that the float32 parameters, and the activations of one sample, may take, and
+                the most that the files at an address may have. A larger model is refused before it takes memory.
+                Defaults to the environment variable
                 `KERAS_GENZOO_MAX_BYTES`, or 2**30.
 
         Returns:
@@ -111,8 +126,8 @@ class PresetModel:
         gan = GAN.from_preset("dcgan_fashion_mnist")
         ```
         """
-        limit = limits.max_bytes(max_bytes)
-        folder = resolve(name_or_path)
+        limit = folders.max_bytes(max_bytes)
+        folder = resolve(name_or_path, limit)
         with folders.reading(name_or_path, folder / CONFIG):
             config = folders.read_json(folder / CONFIG)
             saved_class = _registered_class(config, folder)
@@ -172,10 +187,11 @@ class PresetModel:
             raise ValueError(f"`samples` must be the path of a PNG file. Received: samples={str(samples)!r}")
         config = _config(self)
         networks = _Networks(self.preset_networks)
+        stored = [name for name in self.preset_networks if name not in self.untrained_networks]
 
         with disk.unfinished_folder(target, hint="Pass a `path` that can be written.") as folder:
             folders.write_json(folder / CONFIG, config)
-            networks.save_weights(folder / WEIGHTS)
+            networks.only(stored).save_weights(folder / WEIGHTS)
             if samples is not None:
                 shutil.copyfile(samples, folder / SAMPLES)
             metadata = {
@@ -184,11 +200,52 @@ class PresetModel:
                 "class": type(self).__name__,
                 "usage": self.preset_usage,
                 "parameters": networks.parameters(),
+                **({"stored": {"networks": stored}} if self.untrained_networks else {}),
                 "files": folders.fingerprints(folder),
             }
             folders.write_json(folder / METADATA, metadata)
             disk.write_text(folder / CARD, card.render(metadata))
             disk.replace_folder(target, folder)
+
+    def push_to_hub(
+        self,
+        address: str,
+        metadata: dict | None = None,
+        samples: str | os.PathLike | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Saves the model as a preset to a model repository of the Hugging Face Hub.
+
+        The card gets the metadata that the Hub reads: license, library, task, data set and results.
+
+        Args:
+            address: String, `hf://OWNER/REPOSITORY`. The repository is made if there is none.
+            metadata, samples: As for `save_to_preset`.
+            private: Boolean, whether a new repository is private. Defaults to the owner's setting.
+            token: String, a token with the right to write. Defaults to that of `hf auth login` or `HF_TOKEN`.
+
+        Returns:
+            String, the address with the revision that was made, for `from_preset`.
+
+        Raises:
+            ValueError: If `address` is none, or as for `save_to_preset`.
+            ImportError: If `huggingface_hub` is not installed (`pip install "keras_genzoo[hub]"`).
+            OSError: If the Hub cannot be reached, or refuses.
+
+        Example:
+
+        ```python
+        gan.push_to_hub("hf://owner/my_gan", metadata={"license": "MIT"}, private=True)
+        ```
+        """
+        from keras_genzoo.presets import hub
+
+        repository, _ = hub.parsed(address)
+        with tempfile.TemporaryDirectory() as folder:
+            preset = Path(folder) / repository.split("/")[1]
+            self.save_to_preset(preset, metadata, samples)
+            return hub.push(preset, address, getattr(self, "abilities", ()), private, token)
 
 
 class _Networks(keras.Model):
@@ -211,6 +268,9 @@ class _Networks(keras.Model):
         # Keras walks the attributes by name and takes each network at its first; without this, one that sorts
         # after `layers` would be stored as `layers/functional`.
         return []
+
+    def only(self, names):
+        return _Networks({name: getattr(self, name) for name in names})
 
     def parameters(self):
         counts = {name: getattr(self, name).count_params() for name in self._names}
@@ -258,10 +318,17 @@ def _registered_class(config, folder):
 def _load_weights(model, folder, config):
     networks = _Networks(model.preset_networks)
     try:
-        saved, built = folders.read_json(folder / METADATA)["parameters"], networks.parameters()
+        metadata = folders.read_json(folder / METADATA)
+        saved, built = metadata["parameters"], networks.parameters()
         # Keras skips weights that have no layer any more, so their number is compared first.
         if saved != built:
             raise ValueError(f"{METADATA} counts the parameters {saved}, the networks have {built}.")
+        if "stored" in metadata:
+            stored = metadata["stored"]["networks"]
+            if not {*model.inference_networks} <= {*stored} <= {*model.preset_networks}:
+                raise ValueError(f"{METADATA} says that the networks {stored} are stored.")
+            networks = networks.only(stored)
+            model.untrained_networks = frozenset(model.preset_networks) - {*stored}
         limits.check_weights_file(folder / WEIGHTS, networks)
         networks.load_weights(folder / WEIGHTS)
     except (OSError, KeyError, ValueError) as error:
@@ -298,7 +365,7 @@ def _check_metadata(metadata):
         return
     if not isinstance(metadata, dict):
         raise ValueError(f"`metadata` must be a dictionary. Received: metadata={metadata!r}")
-    for key in ("class", "usage", "parameters", "files"):
+    for key in ("class", "usage", "parameters", "stored", "files"):
         if key in metadata:
             raise ValueError(f"`metadata[{key!r}]` is computed from the model. Remove it from `metadata`.")
     dataset = metadata.get("dataset", {"name": ""})

@@ -1,22 +1,30 @@
-"""Where a preset is found: a folder, the checkout, the cache, or the web. Nothing is returned unverified."""
+"""Where a preset is found: a folder, the checkout, what pip installed, the cache, or the web; never unverified."""
 
+import hashlib
+import importlib.metadata
 import os
+import re
+import tempfile
+import urllib.parse
 import warnings
 from pathlib import Path
 
 from keras_genzoo import disk
+from keras_genzoo._version import __version__
 from keras_genzoo.presets import folders, registry
-from keras_genzoo.presets.folders import CONFIG, FILES, METADATA, WEIGHTS, PresetError
+from keras_genzoo.presets.folders import CONFIG, FILES, LOADED, METADATA, WEIGHTS, PresetError
 
 
-def resolve(name_or_path: str | os.PathLike) -> Path:
+def resolve(name_or_path: str | os.PathLike, max_bytes: int | None = None) -> Path:
     """Finds the folder of a preset and verifies its files.
 
-    A folder that holds a preset is taken as it is and verified against its own metadata. Anything else must
-    be a name in the registry, whose hashes hold wherever the files come from.
+    A folder that holds a preset is taken as it is and verified against its own metadata, and so is what comes from an
+    address. Anything else must be a name in the registry, whose hashes hold wherever the files come from.
 
     Args:
-        name_or_path: String or path. Name of a released preset, or a folder written by `save_to_preset`.
+        name_or_path: String or path. Name of a released preset, a folder written by `save_to_preset`, or an address:
+            `hf://OWNER/REPOSITORY`, also with `@REVISION`, or `https://HOST/PATH/NAME`.
+        max_bytes: Integer, the most that the files at an address may have together. Defaults as for `from_preset`.
 
     Returns:
         `pathlib.Path` of a folder in which every file that a model is loaded from is intact.
@@ -30,6 +38,8 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
         raise ValueError(
             f"`name_or_path` must be the name of a preset or the path of a folder. Received: {name_or_path!r}"
         )
+    if isinstance(name_or_path, str) and "://" in name_or_path:
+        return _from_address(name_or_path, folders.max_bytes(max_bytes))
     name, folder = str(name_or_path), Path(name_or_path)
     is_released, bundled = name in registry.names(), checkpoints_folder() / name
     if is_released and (folder / CONFIG).is_file() and folder.resolve() != bundled.resolve():
@@ -50,14 +60,14 @@ def resolve(name_or_path: str | os.PathLike) -> Path:
                 f"Preset {name!r}: {mismatch} Restore the folder, for example with `git checkout`."
             )
         return bundled
-    return _cached(name, files, bundled)
+    return _installed(name, files) or _cached(name, files, bundled)
 
 
 def metadata(name_or_path: str | os.PathLike) -> dict:
     """Returns the content of a preset's `metadata.json`, after the checks of `from_preset`.
 
     Args:
-        name_or_path: String or path. Name of a released preset, or a folder written by `save_to_preset`.
+        name_or_path: String or path, see `keras_genzoo.models.load`.
 
     Returns:
         Dictionary, as described for `save_to_preset`.
@@ -77,24 +87,125 @@ def checkpoints_folder() -> Path:
     return Path(os.environ.get("KERAS_GENZOO_CHECKPOINTS") or beside_the_package)
 
 
+# Built by `tools/build_checkpoints.py`. Its name, and that of the folder in it.
+DISTRIBUTION = "keras-genzoo-checkpoints"
+PACKAGE = "keras_genzoo_checkpoints"
+
+
+def _installed(name, files):
+    """The folder of a preset in the installed distribution of checkpoints, or None.
+
+    Its files are smaller than the released ones. Its own registry has their hashes, and which weights they are from.
+    """
+    try:
+        found = importlib.metadata.distribution(DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    package = Path(str(found.locate_file(PACKAGE)))
+    entries = folders.read_json(package / registry.PATH.name)
+    if name not in entries:
+        return None
+    mismatch = folders.mismatch(package / name, entries[name]["files"])
+    if entries[name]["weights"] != files[WEIGHTS]["sha256"]:
+        mismatch = (
+            f"{DISTRIBUTION} {found.version} holds other weights than this version of keras_genzoo releases."
+        )
+    if mismatch:
+        raise PresetError(
+            f"Preset {name!r}: {mismatch} Install the distribution of this version again: `pip install "
+            f"--force-reinstall --no-deps {DISTRIBUTION}=={__version__}`."
+        )
+    return package / name
+
+
 def _verified_by_its_metadata(folder):
+    if mismatch := folders.mismatch(folder, _files_told(folder)):
+        raise PresetError(f"{mismatch} Copy or save the preset again.")
+    return folder
+
+
+def _files_told(folder):
+    """The fingerprints that the metadata of a preset tell of its files."""
     if not (folder / METADATA).is_file():
         raise PresetError(
             f"The folder {folder} has no {METADATA}, so its files cannot be verified. Copy the whole folder "
             "that `save_to_preset` wrote."
         )
     try:
-        files = folders.read_json(folder / METADATA)["files"]
+        told = folders.read_json(folder / METADATA)
+        if "keras_version" in told and "files" not in told:
+            raise ValueError("Keras itself has saved this model: load it by `keras.saving.load_model`")
+        files = told["files"]
         if strange := {*files} - FILES:
             raise ValueError(f"it names {sorted(map(str, strange))}, which no preset holds")
-        mismatch = folders.mismatch(folder, {name: files[name] for name in (CONFIG, WEIGHTS, *files)})
+        files = {name: files[name] for name in (CONFIG, WEIGHTS, *files)}
+        if not all(isinstance(of["size"], int) and isinstance(of["sha256"], str) for of in files.values()):
+            raise ValueError("sizes must be integers and hashes strings")
+        return files
     except Exception as error:
         raise PresetError(
             f"{folder / METADATA} is damaged ({error!r}). Copy or save the preset again."
         ) from error
-    if mismatch:
-        raise PresetError(f"{mismatch} Copy or save the preset again.")
-    return folder
+
+
+def _from_address(address, max_bytes):
+    if address.startswith("hf://"):
+        from keras_genzoo.presets import hub
+
+        return _verified_by_its_metadata(hub.fetch(address, max_bytes))
+    parts = urllib.parse.urlsplit(address)
+    path, _, name = parts.path.rstrip("/").rpartition("/")
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    if not (is_safe and parts.hostname and name) or parts.query or parts.fragment or "@" in parts.netloc:
+        # Not the address, which may hold a password.
+        raise ValueError(
+            f"`name_or_path` must be hf://OWNER/REPOSITORY or https://HOST/PATH/NAME, without a user or a query "
+            f"(http:// only of {' or '.join(LOOPBACK)}). Received an address of {parts.scheme}://{parts.hostname}. "
+            "For a server that asks for a password set KERAS_GENZOO_BASE_URL."
+        )
+    base = f"{parts.scheme}://{parts.netloc}{path}"
+    return _from_web(base, urllib.parse.unquote(name), max_bytes)
+
+
+# Of plain http, which others could change on its way.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _from_web(base, name, max_bytes):
+    """The folder of a preset at an address, downloaded where the cache does not hold what is there now."""
+    from keras_genzoo.presets import download
+
+    digest = hashlib.sha256(f"{base}/{name}".encode()).hexdigest()[:16]
+    folder = cache_folder() / "addresses" / f"{re.sub('[^A-Za-z0-9_-]', '_', name)}-{digest}"
+    is_cached = (folder / METADATA).is_file()
+
+    def load(files, target):
+        # What is cached need not be waited for.
+        download.download(name, files, [base], target, "name_or_path", retries=0 if is_cached else None)
+
+    with tempfile.TemporaryDirectory() as temporary:
+        told = Path(temporary)
+        try:
+            load({METADATA: {"most": folders.MAX_JSON_BYTES}}, told)
+        except ConnectionError as error:
+            if not is_cached:
+                raise
+            warnings.warn(f"{error} The files of the last download are used.", RuntimeWarning, stacklevel=4)
+            return _verified_by_its_metadata(folder)
+        files = _files_told(told)
+        files = {
+            CONFIG: files[CONFIG],
+            METADATA: folders.fingerprint(told / METADATA),
+            WEIGHTS: files[WEIGHTS],
+        }
+    if not folders.mismatch(folder, files):
+        return folder
+    if (size := sum(of["size"] for of in files.values())) > max_bytes:
+        raise PresetError(
+            f"{base}/{name} has {size:,} bytes, more than {max_bytes:,}. If you trust it, raise the limit by "
+            f"`max_bytes` or the variable {folders.MAX_BYTES_VARIABLE}."
+        )
+    return _replaced(folder, files, load)
 
 
 def cache_folder() -> Path:
@@ -117,9 +228,11 @@ def _cached(name, files, bundled):
             "address of a server with the presets to download it again."
         )
     raise FileNotFoundError(
-        f"Preset {name!r} is not on this machine. Looked for the folders {name}, {bundled} and {folder}. Set "
-        "KERAS_GENZOO_BASE_URL to the address of a server with the presets, or KERAS_GENZOO_CHECKPOINTS to a "
-        "folder that holds them."
+        f"Preset {name!r} is not on this machine. Looked for the folders {name}, {bundled} and {folder}, and for "
+        f"the distribution {DISTRIBUTION}. One of these helps: work in a checkout of the repository, which holds the "
+        f"presets; `pip install {DISTRIBUTION}`; set KERAS_GENZOO_CHECKPOINTS to a folder that holds them, or "
+        "KERAS_GENZOO_BASE_URL to the address of a server with them; or give an address, hf://OWNER/REPOSITORY or "
+        f"https://HOST/PATH/{name}, in the place of the name."
     )
 
 
@@ -127,13 +240,19 @@ def _download(name, files, mirrors, folder):
     # Names are looked up without a client.
     from keras_genzoo.presets import download
 
+    files = {each: files[each] for each in LOADED}
+    return _replaced(folder, files, lambda files, fresh: download.download(name, files, mirrors, fresh))
+
+
+def _replaced(folder, files, load):
+    """A folder of the cache, once `load(files, fresh)` has written its files to a fresh one."""
     hint = "Set KERAS_HOME to a folder that can be written."
     with disk.unfinished_folder(folder, hint) as fresh:
-        download.download(name, files, mirrors, fresh)
+        load(files, fresh)
         try:
             os.replace(fresh, folder)
         except OSError:
-            # Either the damaged copy is in the way, or the intact one of a process that was faster.
+            # Either an older or damaged copy is in the way, or the intact one of a process that was faster.
             if folders.mismatch(folder, files):
                 disk.replace_folder(folder, fresh)
     return folder

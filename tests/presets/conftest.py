@@ -1,7 +1,7 @@
 import pytest
 from toy_presets import RELEASED_METADATA, make_toy_gan
 
-from keras_genzoo.presets import folders, registry
+from keras_genzoo.presets import folders, registry, resolution
 
 
 @pytest.fixture
@@ -12,6 +12,7 @@ def isolated(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.delenv("KERAS_GENZOO_BASE_URL", raising=False)
     monkeypatch.setattr(registry, "PATH", tmp_path / "registry.json")
+    monkeypatch.setattr(resolution, "DISTRIBUTION", "toy-presets")
     monkeypatch.chdir(tmp_path)
     folders.write_json(registry.PATH, {})
 

@@ -405,7 +405,7 @@ def test_a_file_that_is_not_there_is_not_asked_for_again(server, released):
 
 def test_an_origin_of_spaces_is_none(released, monkeypatch):
     set_origin(monkeypatch, " ", " ")
-    with pytest.raises(FileNotFoundError, match="Set KERAS_GENZOO_BASE_URL"):
+    with pytest.raises(FileNotFoundError, match="or KERAS_GENZOO_BASE_URL to the address"):
         resolve("toy_gan")
 
 

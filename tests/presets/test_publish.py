@@ -1,10 +1,14 @@
+import functools
 import importlib.util
 import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from toy_presets import RELEASED_METADATA, ToyGAN, flip_byte, make_toy_gan
 
+from keras_genzoo import models
 from keras_genzoo.presets import folders, registry
 
 ROOT = Path(__file__).parents[2]
@@ -186,3 +190,55 @@ def test_a_folder_that_is_no_checkpoint_is_named(publish, checkpoints, capsys):
     problems = capsys.readouterr().err
     assert "Bad-Name: a name must be" in problems and "empty: metadata.json is missing" in problems
     assert publish(["card", "absent"]) == 1
+
+
+class TestLayouts:
+    """What is laid out for others is complete, and loads from where it is served."""
+
+    @pytest.fixture
+    def gan(self, publish, checkpoints):
+        """Folder of a released model of the library."""
+        model = models.GAN((8, 8, 1), 4, width=2)
+        model.save_to_preset(checkpoints / "tiny_gan", metadata=RELEASED_METADATA)
+        assert publish(["registry"]) == 0
+        return checkpoints / "tiny_gan"
+
+    def test_for_a_static_host(self, publish, gan, tmp_path):
+        assert publish(["static", "--output", str(tmp_path / "site")]) == 0
+        assert {path.name for path in (tmp_path / "site").iterdir()} == {"tiny_gan"}
+        laid_out = {path.name: path.read_bytes() for path in (tmp_path / "site" / "tiny_gan").iterdir()}
+        assert laid_out == {path.name: path.read_bytes() for path in gan.iterdir()}
+
+    def test_as_files_of_a_release(self, publish, gan, tmp_path, monkeypatch):
+        assert publish(["assets", "--output", str(tmp_path / "assets")]) == 0
+        assert {path.name for path in (tmp_path / "assets").iterdir()} == {
+            f"tiny_gan.{name}" for name in ("config.json", "metadata.json", "model.weights.h5", "README.md")
+        }
+        shutil.rmtree(gan)
+        handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "assets"))
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            address = f"http://127.0.0.1:{server.server_port}/{{name}}.{{file}}"
+            monkeypatch.setenv("KERAS_GENZOO_BASE_URL", address)
+            assert models.load("tiny_gan").latent_dim == 4
+            server.shutdown()
+
+    def test_for_the_hub(self, publish, gan, tmp_path):
+        hub = pytest.importorskip("huggingface_hub")
+        assert publish(["hub", "--owner", "me", "--output", str(tmp_path / "hub")]) == 0
+        card = hub.ModelCard.load(tmp_path / "hub" / "tiny_gan" / "README.md")
+        assert card.data.pipeline_tag == "unconditional-image-generation"
+        assert card.data.license == "apache-2.0" and 'load("hf://me/tiny_gan")' in card.text
+        assert models.load(tmp_path / "hub" / "tiny_gan").latent_dim == 4
+
+    def test_not_over_other_files(self, publish, gan, tmp_path, capsys):
+        (tmp_path / "full").mkdir()
+        (tmp_path / "full" / "mine").write_text("keep")
+        assert publish(["static", "--output", str(tmp_path / "full")]) == 1
+        assert "is not empty" in capsys.readouterr().err
+        assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine"]
+
+    def test_nothing_that_is_damaged(self, publish, gan, tmp_path):
+        flip_byte(gan / "model.weights.h5")
+        assert publish(["static", "--output", str(tmp_path / "site")]) == 1
+        assert not (tmp_path / "site").exists()

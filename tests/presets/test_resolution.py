@@ -3,7 +3,7 @@ import shutil
 import pytest
 from toy_presets import flip_byte, make_toy_gan
 
-from keras_genzoo.presets import folders, registry
+from keras_genzoo.presets import PresetError, folders, registry, resolution
 from keras_genzoo.presets.resolution import checkpoints_folder, resolve
 
 
@@ -38,10 +38,56 @@ def test_a_local_folder_needs_weights_and_metadata(tmp_path):
         resolve("gan")
 
 
-def test_the_checkout_comes_before_the_cache(released, checkpoints, cache):
-    for found_first in (cache / "toy_gan", checkpoints / "toy_gan"):
-        shutil.copytree(released, found_first)
-        assert resolve("toy_gan").resolve() == found_first
+@pytest.fixture
+def install(isolated, tmp_path, monkeypatch):
+    """Installs, as pip does, a distribution of checkpoints that holds a preset; returns its folder there."""
+
+    def install(preset, weights=None):
+        site, name = tmp_path / "site", preset.name
+        folder = site / resolution.PACKAGE / name
+        shutil.copytree(preset, folder)
+        files = folders.fingerprints(folder, folders.FILES)
+        weights = weights or files["model.weights.h5"]["sha256"]
+        folders.write_json(folder.parent / "registry.json", {name: {"weights": weights, "files": files}})
+        information = site / f"{resolution.DISTRIBUTION.replace('-', '_')}-0.1.0.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(f"Name: {resolution.DISTRIBUTION}\nVersion: 0.1.0\n")
+        monkeypatch.syspath_prepend(site)
+        return folder
+
+    return install
+
+
+def test_the_checkout_comes_before_what_is_installed_and_that_before_the_cache(
+    released, checkpoints, cache, install
+):
+    shutil.copytree(released, cache / "toy_gan")
+    assert resolve("toy_gan") == cache / "toy_gan"
+    installed = install(released)
+    assert resolve("toy_gan") == installed
+    shutil.copytree(released, checkpoints / "toy_gan")
+    assert resolve("toy_gan") == checkpoints / "toy_gan"
+
+
+@pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.h5", "README.md"])
+def test_what_is_installed_is_held_to_its_own_registry(released, install, name):
+    flip_byte(install(released) / name)
+    with pytest.raises(
+        PresetError, match=rf"'toy_gan': .*{name} is damaged: .*pip install --force-reinstall"
+    ):
+        resolve("toy_gan")
+
+
+def test_what_is_installed_of_other_weights_is_refused(released, install):
+    install(released, weights="0" * 64)
+    with pytest.raises(PresetError, match=r"toy-presets 0\.1\.0 holds other weights than this"):
+        resolve("toy_gan")
+
+
+def test_what_is_not_installed_is_looked_for_in_the_cache(released, cache, install):
+    folders.write_json(install(released).parent / "registry.json", {})
+    shutil.copytree(released, cache / "toy_gan")
+    assert resolve("toy_gan") == cache / "toy_gan"
 
 
 @pytest.mark.parametrize("place", ["checkpoints", "cache"])
@@ -72,8 +118,12 @@ def test_without_an_origin_every_place_tried_is_named(released, checkpoints, cac
     for part in (
         checkpoints / "toy_gan",
         cache / "toy_gan",
+        "a checkout",
+        "pip install toy-presets",
         "KERAS_GENZOO_BASE_URL",
         "KERAS_GENZOO_CHECKPOINTS",
+        "hf://",
+        "https://",
     ):
         assert str(part) in str(raised.value)
 

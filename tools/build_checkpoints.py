@@ -1,0 +1,199 @@
+"""Builds the distribution `keras-genzoo-checkpoints`: pretrained weights for sampling, translating and encoding.
+
+Usage:
+    python tools/build_checkpoints.py --output dist
+
+Networks that only training needs are left out. Large arrays are stored as float16 where the pictures that a model
+makes move by less than half a grey level, and the models that are loaded from them are float32.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import publish
+from PIL import Image
+
+from keras_genzoo import disk, models
+from keras_genzoo._version import __version__
+from keras_genzoo.presets import card, folders, registry
+from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
+from keras_genzoo.presets.resolution import DISTRIBUTION, PACKAGE
+
+MAX_BYTES = 60_000_000
+# Of 255: half a grey level, beyond which a pixel would be rounded to another value.
+LARGEST_MOVE = 0.5
+NUM_SAMPLES = 256
+# Arrays of at least so many numbers become float16, the first that moves pictures little enough: small arrays take
+# little room, and some of them move pictures most.
+FLOAT16_FROM = (1_000, 10_000, 50_000)
+
+PYPROJECT = f"""\
+[build-system]
+requires = ["setuptools>=77"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "{DISTRIBUTION}"
+version = "{__version__}"
+description = "The pretrained weights of keras_genzoo, for use without a download."
+readme = "{CARD}"
+requires-python = ">=3.11"
+dependencies = ["keras_genzoo=={__version__}"]
+
+[tool.setuptools]
+packages.find.include = ["{PACKAGE}*"]
+package-data = {{ "*" = ["*"] }}
+"""
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", required=True, type=Path, help="folder for the wheel")
+    options = parser.parse_args(arguments)
+
+    problems = publish.check()
+    if not problems:
+        with tempfile.TemporaryDirectory() as source:
+            write_source(Path(source))
+            wheel = build(Path(source), options.output)
+        if (size := wheel.stat().st_size) > MAX_BYTES:
+            problems = [f"{wheel} has {size:,} bytes, which is more than {MAX_BYTES:,}."]
+        else:
+            print(f"Wrote {wheel}, {size / 1e6:.1f} MB.")
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def write_source(source):
+    """Writes the source tree of the distribution."""
+    package, entries = source / PACKAGE, {}
+    for checkpoint in publish.checkpoints():
+        write_smaller(checkpoint, package / checkpoint.name)
+        entries[checkpoint.name] = {
+            # Of the released file: another version of it makes this one out of date.
+            "weights": folders.fingerprint(checkpoint / WEIGHTS)["sha256"],
+            "files": folders.fingerprints(package / checkpoint.name, (CONFIG, METADATA, WEIGHTS, CARD)),
+        }
+    folders.write_json(package / registry.PATH.name, entries)
+    disk.write_text(package / "__init__.py", f'"""{DISTRIBUTION}: read by `keras_genzoo`, by name."""\n')
+    disk.write_text(source / "pyproject.toml", PYPROJECT)
+    disk.write_text(source / CARD, readme(entries))
+
+
+def readme(names):
+    rows = [folders.read_json(publish.checkpoints_folder() / name / METADATA) for name in names]
+    table = "\n".join(f"| {row['name']} | {row['description']} | {row['license']} |" for row in rows)
+    return f"""# {DISTRIBUTION}
+
+The pretrained weights of keras_genzoo {__version__}. `keras_genzoo.models.load(NAME)` and `genzoo sample NAME` find
+them once this is installed, without a download. Networks that only training needs are left out, and large arrays are
+stored as float16: pictures differ from those of the released weights by less than half a grey level.
+
+| name | what it does | license of the weights |
+| --- | --- | --- |
+{table}
+
+The folder of each name holds a card with its data, training and results.
+"""
+
+
+def write_smaller(checkpoint, folder):
+    """Writes a preset with the networks that a checkpoint is used by."""
+    model = models.load(checkpoint)
+    expected = pictures_of(model, checkpoint)
+    # What makes no pictures measures them: its features stay as they were.
+    for float16_from in (*FLOAT16_FROM, None) if expected else (None,):
+        write_preset(checkpoint, folder, model, float16_from)
+        moved = largest_move(expected, pictures_of(models.load(folder), checkpoint))
+        if moved < LARGEST_MOVE:
+            break
+    size = (folder / WEIGHTS).stat().st_size / 1e6
+    print(
+        f"{checkpoint.name}: float16 from {float16_from} numbers, {size:.1f} MB, moved by {moved:.2f} of 255"
+    )
+
+
+def write_preset(checkpoint, folder, model, float16_from):
+    stored = list(model.inference_networks)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(checkpoint / CONFIG, folder / CONFIG)
+    metadata = folders.read_json(checkpoint / METADATA)
+    if stored == list(model.preset_networks) and not float16_from:
+        shutil.copyfile(checkpoint / WEIGHTS, folder / WEIGHTS)
+    else:
+        copy_weights(checkpoint / WEIGHTS, folder / WEIGHTS, stored, float16_from, model.networks)
+        metadata["stored"] = {"networks": stored, "float16_from": float16_from}
+    metadata["files"] = folders.fingerprints(folder, (CONFIG, WEIGHTS))
+    folders.write_json(folder / METADATA, metadata)
+    disk.write_text(folder / CARD, card.render(metadata))
+
+
+def copy_weights(source, target, stored, float16_from, may_be_rounded):
+    def copy(path, item):
+        network = path.split("/")[0]
+        if isinstance(item, h5py.Dataset) and network in stored:
+            array = item[()]
+            # A prior that is no network chooses by its weights, and a choice does not move by a little.
+            if float16_from and array.size >= float16_from and network in may_be_rounded:
+                array = array.astype("float16")
+            smaller[path] = array
+
+    with h5py.File(source) as released, h5py.File(target, "w") as smaller:
+        released.visititems(copy)
+
+
+def pictures_of(model, checkpoint):
+    """Dict of what a model makes by its abilities, float arrays in [-1, 1]; empty where it makes no pictures."""
+    made = {}
+    if "sample" in model.abilities:
+        labels = model.condition.in_turn(NUM_SAMPLES) if model.condition else None
+        for prior in model.priors or ("standard",):
+            given = {"prior": prior} if len(model.priors) > 1 else {}
+            made[f"sample {prior}"] = model.sample(NUM_SAMPLES, seed=0, labels=labels, **given)
+    if "reconstruct" in model.abilities:
+        made["reconstruct"] = model.reconstruct(made[f"sample {model.priors[0]}"])
+    if "translate" in model.abilities:
+        for name, task in model.tasks.items():
+            made[f"translate {name}"] = model.translate(tiles(checkpoint / SAMPLES, task.source.shape), name)
+    return made
+
+
+def tiles(picture, shape):
+    """The images in the picture of a card, `(num, height, width, channels)`: sources are among them."""
+    height, width, channels = shape
+    with Image.open(picture) as opened:
+        pixels = np.asarray(opened.convert("L" if channels == 1 else "RGB"))
+    pixels = pixels.reshape(*pixels.shape[:2], channels)
+    corners = [
+        (top, left)
+        for top in range(0, pixels.shape[0] - height + 1, height)
+        for left in range(0, pixels.shape[1] - width + 1, width)
+    ]
+    return np.stack([pixels[top : top + height, left : left + width] for top, left in corners])
+
+
+def largest_move(expected, found):
+    """Largest difference of a pixel, of 255; 0 where there are none."""
+    moves = [np.abs(expected[name] - found[name]).max() * 127.5 for name in expected]
+    return max(moves, default=0.0)
+
+
+def build(source, output):
+    """Builds the wheel of a source tree; returns its path."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(output.resolve())]
+    subprocess.run([*command, str(source)], check=True, stdout=subprocess.DEVNULL)
+    (wheel,) = output.glob(f"{PACKAGE}-{__version__}-*.whl")
+    return wheel
+
+
+if __name__ == "__main__":
+    sys.exit(main())
