@@ -159,7 +159,7 @@ def test_an_image_takes_less_than_20_milliseconds(open_model, name):
 
 def test_a_label_changes_the_class_of_the_picture(open_model):
     page, model = open_model("cgan_mnist"), load("cgan_mnist")
-    page.get_by_text("7", exact=True).click()
+    page.get_by_role("region", name="The picture").get_by_text("7", exact=True).click()
     settled(page)
     assert_same(shown(page, ".picture"), model.sample(1, seed=0, labels=7))
 

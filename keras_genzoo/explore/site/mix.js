@@ -21,16 +21,21 @@ export function mixView(model, stage, parents) {
     const images = await model.generate(children, children.map(() => stage.label));
     images.forEach((image, i) => show(thumbnails[i].canvas, image));
   });
-  const mix = () => {
+  const breed = () => {
     const [a, b] = shares.map((share) => share.value);
     const middle = model.between(...parents.latents, a + b ? b / (a + b) : 0.5);
     // The first child is the mixture itself. The others are on their way to a latent of their own.
     const others = model.draw(NUM_CHILDREN, litter);
     children = others.map((other, i) => (i ? model.between(middle, other, variation.value * 0.6) : middle));
-    draw();
+    mark(thumbnails, -1);
+    return draw();
+  };
+  const mix = () => {
+    breed();
     return choose(0);
   };
-  parents.addEventListener("change", () => view.isShown && mix());
+  // The picture stays what it is, so that it can become a parent.
+  parents.addEventListener("change", () => view.isShown && breed());
   stage.addEventListener("change", (event) => view.isShown && event.detail !== view && draw());
   view.element = element(
     "div",

@@ -29,7 +29,7 @@ export class Parents extends EventTarget {
           {},
           element("strong", {}, `Parent ${name}`),
           button("Use the picture", () => this.set(i, this.stage.latent)),
-          button("Another", () => this.set(i, this.model.draw(1, Math.floor(Math.random() * 2 ** 32))[0])),
+          button("Random", () => this.set(i, this.model.draw(1, Math.floor(Math.random() * 2 ** 32))[0])),
         ),
       );
     });

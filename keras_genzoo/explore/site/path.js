@@ -31,11 +31,7 @@ export function pathView(model, stage, parents) {
     return go(time < 1 ? time : 2 - time);
   });
   const play = playButton(animation, "Play", "Stop", { title: "Play (space)" });
-  const refresh = () => {
-    draw();
-    return go(position.value);
-  };
-  parents.addEventListener("change", () => view.isShown && refresh());
+  parents.addEventListener("change", () => view.isShown && draw());
   stage.addEventListener("change", (event) => view.isShown && event.detail !== view && draw());
   view.element = element(
     "div",
