@@ -5,10 +5,10 @@ from pathlib import Path
 
 from keras_genzoo import arguments, disk, presets
 from keras_genzoo.explore import runtime
-from keras_genzoo.explore.directions import principal_directions
 from keras_genzoo.presets import folders
+from keras_genzoo.serving import DESCRIPTION
 
-__all__ = ["build", "principal_directions"]
+__all__ = ["build", "write_page"]
 
 SITE = Path(__file__).parent / "site"
 
@@ -17,8 +17,7 @@ def build(names, output, cdn=False, verbose=False):
     """Writes a page that runs models in the browser.
 
     The folder is static: any file server shows it, and `python -m http.server`, without a network. It has the page,
-    ONNX Runtime for browsers, and in `models/` what `keras_genzoo.export.export_bundle` writes of each model, with
-    `directions` in the `model.json` of those with latents (`principal_directions`).
+    ONNX Runtime for browsers, and in `models/` what `keras_genzoo.export.export_bundle` writes of each model.
 
     The runtime, the package `onnxruntime-web` of npm, is fetched by npm once and kept in Keras' home folder, or taken
     from the installed distribution `keras-genzoo-checkpoints`.
@@ -46,18 +45,57 @@ def build(names, output, cdn=False, verbose=False):
     if not names or len(named) < len(names):
         raise ValueError(f"`names` must be names of presets, each once. Received: names={names}")
     target = _free_folder(arguments.path("output", output))
+    # Before any work.
     source = None if cdn else runtime.find()
     with disk.unfinished_folder(target, hint="Choose another `output`.") as folder:
-        shutil.copytree(SITE, folder, dirs_exist_ok=True)
-        if source is None:
-            _link_runtime(folder)
-        else:
-            shutil.copytree(source, folder / "runtime")
-        index = [_add_model(name, folder / "models" / key, verbose) for key, name in named.items()]
-        folders.write_json(folder / "models" / "index.json", index)
+        for key, name in named.items():
+            _add_model(name, folder / "models" / key, verbose)
+        _write_page(folder, source, [*named])
         disk.replace_folder(target, folder)
     if verbose:
         print(f"Wrote {target}. Look at it:\n  python -m http.server --directory {target}")
+
+
+def write_page(folder, bundles):
+    """Writes the page of bundles that exist, without Keras: what `genzoo serve` shows at `/`.
+
+    Args:
+        folder: Path of an existing folder.
+        bundles: Dict of name -> path of a folder that `keras_genzoo.export.export_bundle` wrote. Models that make no
+            images are left out.
+
+    Raises:
+        RuntimeError: If the runtime is not to be had.
+        OSError: If the folder cannot be written.
+    """
+    source = runtime.find()
+    shown = []
+    for name, bundle in bundles.items():
+        described = folders.read_json(bundle / DESCRIPTION)
+        if {"sample", "translate"} & {*described["abilities"]} and len(described["image_shape"]) == 3:
+            shutil.copytree(bundle, folder / "models" / name)
+            shown.append(name)
+    (folder / "models").mkdir(exist_ok=True)
+    _write_page(folder, source, shown)
+
+
+def _write_page(folder, source, names):
+    """Adds the page, its runtime and the index to the models in a folder."""
+    shutil.copytree(SITE, folder, dirs_exist_ok=True)
+    if source is None:
+        _link_runtime(folder)
+    else:
+        shutil.copytree(source, folder / "runtime")
+    models = [folders.read_json(folder / "models" / name / DESCRIPTION) for name in names]
+    index = [
+        {"name": name, **{key: model[key] for key in _TOLD}}
+        for name, model in zip(names, models, strict=True)
+    ]
+    folders.write_json(folder / "models" / "index.json", index)
+
+
+# Of each model, in the index.
+_TOLD = ("class", "description", "abilities")
 
 
 def _free_folder(output):
@@ -81,7 +119,7 @@ def _link_runtime(folder):
 
 
 def _add_model(name, folder, verbose):
-    """Writes a model's bundle; returns its line of the index."""
+    """Writes a model's bundle."""
     from keras_genzoo import export, models
 
     if verbose:
@@ -90,12 +128,7 @@ def _add_model(name, folder, verbose):
     _check(model, name)
     found = presets.metadata(name)
     metadata = {key: str(found[key]) for key in ("license", "description") if found.get(key)}
-    described = export.export_bundle(model, folder, metadata={"name": folder.name, **metadata})
-    if described["latent"] is not None:
-        directions = principal_directions(model)
-        described["directions"] = {key: values.tolist() for key, values in directions.items()}
-        folders.write_json(folder / "model.json", described)
-    return {key: described[key] for key in ("name", "class", "description", "abilities")}
+    export.export_bundle(model, folder, metadata={"name": folder.name, **metadata})
 
 
 def _check(model, name):

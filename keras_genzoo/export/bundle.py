@@ -6,6 +6,7 @@ import keras
 
 from keras_genzoo import _version, arguments, disk
 from keras_genzoo.export import networks
+from keras_genzoo.export.directions import principal_directions
 from keras_genzoo.presets import folders
 from keras_genzoo.serving import DESCRIPTION
 
@@ -25,8 +26,9 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
 
     Returns:
         Dict, the content of `model.json`: `format`, `name`, `class`, `license`, `description`,
-        `keras_genzoo_version`, what `ZooModel.serving_description` gives, and `networks`: name -> `file`, `inputs`
-        and `outputs` (each a list of `name`, `dtype` and `shape`, free dimensions by name) and `weights_sha256`.
+        `keras_genzoo_version`, what `ZooModel.serving_description` gives, `directions` (what `principal_directions`
+        gives, None without latents), and `networks`: name -> `file`, `inputs` and `outputs` (each a list of `name`,
+        `dtype` and `shape`, free dimensions by name) and `weights_sha256`.
 
     Raises:
         ValueError: As for `export_network`.
@@ -43,6 +45,7 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
         "description": metadata.get("description", ""),
         "keras_genzoo_version": _version.__version__,
         **model.serving_description(),
+        "directions": _directions(model),
         "networks": {},
     }
     with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
@@ -59,6 +62,12 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
         folders.write_json(folder / DESCRIPTION, described)
         disk.replace_folder(target, folder)
     return described
+
+
+def _directions(model):
+    if model.latent is None:
+        return None
+    return {key: values.tolist() for key, values in principal_directions(model).items()}
 
 
 def _described(name, tensor):

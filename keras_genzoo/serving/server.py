@@ -5,15 +5,18 @@ import logging
 import os
 import signal
 import sys
+import tempfile
+from pathlib import Path
 
 import uvicorn
 
+from keras_genzoo import explore
 from keras_genzoo.serving.app import make_app
 from keras_genzoo.serving.guard import Metrics, log
 from keras_genzoo.serving.models import ServedModel
 
 
-def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None, site=None):
+def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None):
     """Serves bundles until the process is told to end; requests that were accepted are answered first.
 
     Args:
@@ -22,14 +25,13 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
         host, port: Address to listen at; port 0 chooses a free one.
         token: String that requests must bear, or None.
         threads: Int, threads that compute, by default those of this process.
-        site: Path of a folder of static files to show at `/`, or None.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     log.setLevel(logging.INFO)
     metrics = Metrics()
     threads = threads or len(os.sched_getaffinity(0))
     # One batch at a time: each uses all threads.
-    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+    with concurrent.futures.ThreadPoolExecutor(1) as executor, tempfile.TemporaryDirectory() as temporary:
         models = [
             ServedModel(
                 folder,
@@ -43,6 +45,7 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
         by_name = {model.name: model for model in models}
         if len(by_name) < len(models):
             raise ValueError("Two of the models have the same name.")
+        site = _page(Path(temporary), dict(zip(by_name, map(Path, folders), strict=True)))
         app = make_app(by_name, limits, metrics, token, site)
         config = uvicorn.Config(
             app,
@@ -58,6 +61,16 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
         # Uvicorn raises the signal that ended it again: answering all and ending is what was asked for.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, app.app.state, list(by_name)).run()
+
+
+def _page(folder, bundles):
+    """The folder of the page of `genzoo explore`, or None where what it needs is not to be had."""
+    try:
+        explore.write_page(folder, bundles)
+        return folder
+    except RuntimeError as reason:
+        print(f"There is no page at /: {reason}", file=sys.stderr)
+        return None
 
 
 class _Server(uvicorn.Server):

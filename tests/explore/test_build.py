@@ -68,7 +68,11 @@ def test_a_site_holds_all_that_the_page_asks_for(toy_presets, cached_runtime, tm
 
 
 def test_with_cdn_the_page_may_load_the_runtime_from_one_host_more(no_runtime, tmp_path, monkeypatch):
-    monkeypatch.setattr(explore, "_add_model", lambda name, folder, verbose: folder.mkdir(parents=True))
+    def bundle(name, folder, verbose):
+        folder.mkdir(parents=True)
+        (folder / "model.json").write_text('{"class": "GAN", "description": "", "abilities": []}')
+
+    monkeypatch.setattr(explore, "_add_model", bundle)
     explore.build(["toy_gan"], tmp_path / "site", cdn=True)
     assert not (tmp_path / "site" / "runtime").exists()
     assert f"{runtime.CDN}ort.wasm.min.mjs" in (tmp_path / "site" / "runtime.js").read_text()

@@ -5,7 +5,7 @@ import types
 import numpy as np
 
 from keras_genzoo.conditions import Labels
-from keras_genzoo.explore import principal_directions
+from keras_genzoo.export import principal_directions
 
 
 def linear_model(matrix, latents, num_classes=None):
