@@ -374,6 +374,17 @@ class TestOperations:
         assert {"method": "GET", "path": "/sample", "status": 200}.items() <= lines[-1].items()
         assert lines[-1]["milliseconds"] > 0
 
+    def test_the_page_and_its_models_are_shown(self, models, server):
+        page = server.get("/")
+        if page.status_code == 404:
+            assert "There is no page at /" in server.log.read_text()
+            pytest.skip("the page's runtime is not to be had")
+        assert page.headers["content-type"].startswith("text/html") and "<script" in page.text
+        assert [model["name"] for model in server.get("/models/index.json").json()] == list(models[0])
+        described = server.get("/models/vae/model.json").json()
+        encoder = server.get(f"/models/vae/{described['networks']['encode']['file']}")
+        assert encoder.content == (models[1][2] / "encode.onnx").read_bytes()
+
     def test_the_interface_is_described(self, server):
         paths = server.get("/openapi.json").json()["paths"]
         assert {"/sample", "/translate", "/v1/models/{name}:predict", "/v2/models/{name}/infer"} <= {*paths}
