@@ -36,7 +36,7 @@ def written(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f"{UNFINISHED}{uuid.uuid4().hex[:12]}-{path.name}")
     try:
-        with no_room_told(path):
+        with no_room_told(path, temporary):
             yield temporary
             move(temporary, path)
     finally:
@@ -45,15 +45,34 @@ def written(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def no_room_told(path: str | os.PathLike) -> Iterator[None]:
-    """Inside, the errors by which libraries say that a disk is full become one `OSError` that names the path."""
+def no_room_told(path: str | os.PathLike, unfinished: Path | None = None) -> Iterator[None]:
+    """Inside, the errors by which libraries say that a disk is full become one `OSError` that names the path.
+
+    Args:
+        path: String or path of what is to be.
+        unfinished: `pathlib.Path` of the temporary file or folder that is written inside, to be deleted, or None.
+    """
     try:
         yield
     # HDF5 raises either.
     except (OSError, RuntimeError) as error:
         if is_full(error):
+            if unfinished:
+                _give_room_back(unfinished)
             raise OSError(errno.ENOSPC, "No space left on the disk", os.fspath(path)) from error
         raise
+
+
+def _give_room_back(unfinished: Path) -> None:
+    """Empties the files that were being written.
+
+    HDF5 keeps a file open whose last bytes found no room. It tries again when Python ends, and crashes where that
+    fails.
+    """
+    for file in unfinished.rglob("*") if unfinished.is_dir() else [unfinished]:
+        with contextlib.suppress(OSError):
+            if file.is_file() and not file.is_symlink():
+                os.truncate(file, 0)
 
 
 def is_full(error: BaseException) -> bool:
@@ -99,7 +118,7 @@ def unfinished_folder(target: Path, hint: str) -> Iterator[Path]:
         reason = f"Cannot write the folder {target}: {error.strerror}. {hint}"
         raise OSError(error.errno, reason) from error
     try:
-        with no_room_told(target):
+        with no_room_told(target, folder):
             folder.mkdir()
             yield folder
         _remove_unfinished_of(target)

@@ -232,7 +232,7 @@ FUNCTIONS = [
     (
         datasets.edges,
         {"images": IMAGES},
-        {"images": ARRAY, "sigma": [*NUMBER_FROM_0, 0], "threshold": NUMBER_FROM_0},
+        {"images": ARRAY, "sigma": [*NUMBER_FROM_0, 0, 10**9], "threshold": NUMBER_FROM_0},
     ),
     (callbacks.SampleGrid, {"directory": "unused"}, {"directory": PATH, "num": OPTIONAL_COUNT, "seed": SEED}),
     (callbacks.Backup, {"directory": "unused"}, {"directory": PATH, "every": COUNT}),

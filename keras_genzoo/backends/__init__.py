@@ -10,6 +10,7 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
 - `graph_function`, `checked_within`: what an exported signature is made of.
 - `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `LOST_WORKER`, `SeedGenerator`: data
   parallel training.
+- `TrainedModel`, `state_kept`: a model that is used while it trains, and after an error.
 - `Compiled`: a function of tensors, compiled for inference on arrays.
 - `JointOptimizer`: several optimizers seen as one.
 """
@@ -42,6 +43,7 @@ gather_from_workers = _backend.gather_from_workers
 LOST_WORKER = _backend.LOST_WORKER
 graph_function = _backend.graph_function
 checked_within = _backend.checked_within
+TrainedModel = _backend.TrainedModel
 state_kept = _backend.state_kept
 Compiled = _backend.Compiled
 

@@ -196,6 +196,9 @@ def graph_function(function):
     return function
 
 
+TrainedModel = keras_private.ReadBetweenSteps
+
+
 @contextlib.contextmanager
 def state_kept(model):
     """Inside, an error that ends `fit` or `evaluate` leaves a model with the values of the last step.
@@ -226,26 +229,24 @@ class Compiled:
     Arrays are filled up to a few numbers of rows, each of which is compiled once: the powers of two, and `largest`.
     """
 
-    def __init__(self, function, variables):
+    def __init__(self, function, model):
         self.function = function
-        self.variables = variables
+        self.model = model
+        self.variables = model.variables
         self.num_traces = 0
         self._jitted = jax.jit(self._pure)
 
     def __call__(self, arrays, tensors, largest=None):
-        if not all(map(keras_private.has_value, self.variables)):
-            raise RuntimeError(
-                "The model is being trained: on JAX its weights have no values until the epoch ends. Call it in "
-                "`on_epoch_end` of a callback, or after `fit`."
-            )
         num = len(arrays[0])
         rows = 1 << (num - 1).bit_length()
         if largest is not None:
             rows = max(num, min(rows, largest))
         filled = [_filled_up(array, rows) for array in arrays]
-        outputs, updates = self._jitted(_values(self.variables), filled, tensors)
-        for index, value in updates.items():
-            self.variables[index].assign(value)
+        with self.model.between_steps():
+            # Started here, it keeps the values until it has read them: a step that begins meanwhile waits for it.
+            outputs, updates = self._jitted(_values(self.variables), filled, tensors)
+            for index, value in updates.items():
+                self.variables[index].assign(value)
         return jax.tree.map(lambda output: np.asarray(output)[:num], outputs)
 
     def _pure(self, values, arrays, tensors):

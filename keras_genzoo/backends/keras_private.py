@@ -5,6 +5,7 @@ test for each, which names the assumption where another version of Keras does ot
 """
 
 import contextlib
+import threading
 
 import keras
 from keras.src import backend
@@ -20,6 +21,69 @@ class BuiltByConstructor:
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         pass
+
+
+class ReadBetweenSteps:
+    """Mixin of models whose weights other threads read while the JAX trainer has them.
+
+    The JAX trainer takes the values out of the variables by `_get_jax_state`, hands them through steps that end those
+    of the step before, and puts the last ones back by `jax_state_sync`. Of this it is assumed:
+
+    - `_jax_state` is a dict of the values to put back, which it does where `_jax_state_synced` is False.
+    - Where that is True before a step, the trainer takes the values out again: a callback may have put them back.
+    - Every step of `fit`, `evaluate`, `predict` and the like goes through what `_make_function` is given.
+
+    The trainer reads and sets `_jax_state_synced` while other threads run: `_values_are_out` alone is trusted.
+    """
+
+    _values_are_out = False
+
+    @contextlib.contextmanager
+    def between_steps(self):
+        """Context in which variables have the values of the last step, and no other begins; in any thread."""
+        with self._step_lock():
+            self.jax_state_sync()
+            yield
+
+    def _step_lock(self):
+        # Past the tracking of Keras, which may ask before its constructor has run.
+        return vars(self).setdefault("_lock_of_steps", threading.RLock())
+
+    def jax_state_sync(self):
+        with self._step_lock():
+            if self._values_are_out:
+                self._jax_state_synced = False
+                super().jax_state_sync()
+                self._values_are_out = False
+
+    def _get_jax_state(self, **groups):
+        return self._take_values_out(groups)
+
+    def _take_values_out(self, groups):
+        with self.between_steps():
+            state = super()._get_jax_state(**groups)
+            taken = [name for name in _STATE_GROUPS if groups.get(name)]
+            self._jax_state = dict(zip(taken, state, strict=True))
+            self._values_are_out, self._jax_state_synced = True, False
+            return state
+
+    def _make_function(self, step_function, *args, **kwargs):
+        def one_at_a_time(state, data):
+            with self._step_lock():
+                taken = list(self._jax_state)
+                if not self._values_are_out:
+                    # Put back by another thread after the trainer took them out.
+                    state = self._take_values_out(
+                        {**dict.fromkeys(taken, True), "purge_model_variables": True}
+                    )
+                outputs, state = step_function(state, data)
+                self._jax_state = dict(zip(taken, state, strict=True))
+                return outputs, state
+
+        return super()._make_function(one_at_a_time, *args, **kwargs)
+
+
+_STATE_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 
 
 def build_for_training(model, x, y):
@@ -75,14 +139,6 @@ def remove_layer(model, layer):
     saved. `_tracker.untrack` is assumed to take it out.
     """
     model._tracker.untrack(layer)
-
-
-def has_value(variable):
-    """Whether a variable holds a value; on JAX those of a model have none while `fit` runs.
-
-    The JAX trainer is assumed to set `_value` to None where it takes the values out.
-    """
-    return variable._value is not None
 
 
 def seed_states(model):

@@ -244,6 +244,14 @@ def graph_function(function):
     return tf.function(function, autograph=False)
 
 
+class TrainedModel:
+    """Mixin of models that other threads use while one trains."""
+
+    def between_steps(self):
+        """Context in which the variables have values, also while another thread trains: here they always do."""
+        return contextlib.nullcontext()
+
+
 def state_kept(model):
     """Context in which an error leaves a model with the values of the last step: here it always does."""
     return contextlib.nullcontext()
@@ -272,10 +280,10 @@ class Compiled:
     Args:
         function: Callable `(*tensors, **scalars)` that returns a tensor, or a tuple of them, of as many rows as
             the tensors have.
-        variables: List of `keras.Variable`s that the function may read.
+        model: `TrainedModel`, whose variables the function may read.
     """
 
-    def __init__(self, function, variables):
+    def __init__(self, function, model):
         self.function = function
         # Number of times that the function was traced.
         self.num_traces = 0

@@ -232,7 +232,7 @@ class Backup(keras.callbacks.Callback):
         # Keras asks for this suffix.
         temporary = self.directory / f"{disk.UNFINISHED}{self.step}.weights.h5"
         try:
-            with disk.no_room_told(self.directory):
+            with disk.no_room_told(self.directory, temporary):
                 self.model.save_weights(temporary, overwrite=True)
                 target = (
                     self.directory / f"step-{self.step:08d}-{fingerprint(temporary)['sha256']}.weights.h5"

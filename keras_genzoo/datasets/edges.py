@@ -1,16 +1,22 @@
 """Line drawings of images, and data sets of drawings and images."""
 
+import functools
 import math
+from typing import Annotated
 
 import numpy as np
 
-from keras_genzoo.arguments import NonNegative, Positive, array, checked
+from keras_genzoo import arguments
+from keras_genzoo.arguments import Check, NonNegative, array, checked
 from keras_genzoo.datasets import pipeline
 from keras_genzoo.images import pixels
 
+# The smoothing takes memory in proportion to it.
+_Sigma = Annotated[float, Check(functools.partial(arguments.number, above=0, below=1000))]
+
 
 @checked
-def edges(images, sigma: Positive = 0.8, threshold: NonNegative = 0.05):
+def edges(images, sigma: _Sigma = 0.8, threshold: NonNegative = 0.05):
     """Draws the edges of images: black lines, one pixel wide, on white.
 
     A variant of Canny's detector for colour images, as a TensorFlow graph. The images are smoothed. There is a line
@@ -25,8 +31,8 @@ def edges(images, sigma: Positive = 0.8, threshold: NonNegative = 0.05):
     Args:
         images: Tensor or NumPy array `(batch, height, width, channels)`, or one image `(height, width, channels)`;
             uint8 in [0, 255] or float in [-1, 1].
-        sigma: Float, standard deviation of the smoothing in pixels. Larger values leave out finer detail: 1.5 or 2
-            for photographs full of leaves and stones.
+        sigma: Float, standard deviation of the smoothing in pixels, above 0 and below 1000. Larger values leave out
+            finer detail: 1.5 or 2 for photographs full of leaves and stones.
         threshold: Float, the least gradient of a line, on the scale from 0 to 1. A step from black to white in
             all channels has up to 0.4 / sigma.
 
@@ -35,8 +41,8 @@ def edges(images, sigma: Positive = 0.8, threshold: NonNegative = 0.05):
         `Dataset.map`, a NumPy array of a NumPy array.
 
     Raises:
-        ValueError: If the images have the wrong shape, those of an array the wrong range, or `sigma` is not
-            positive.
+        ValueError: If the images have the wrong shape, those of an array the wrong range, or `sigma` is out of
+            range.
 
     Example:
 

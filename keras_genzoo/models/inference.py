@@ -15,7 +15,7 @@ class Inference:
 
     What a compiled function has read of the model, besides the values of variables, is compared at every call: its
     variables, its layers' dtype policies and `ZooModel.compiled_state`. Where one is another, all are compiled anew.
-    Any number of threads may call at once.
+    Any number of threads may call at once, while another trains the model too.
     """
 
     def __init__(self):
@@ -50,7 +50,8 @@ class Inference:
         }
         constants = {name: value for name, value in options.items() if name not in tensors}
         if model.run_eagerly:
-            outputs = function(*map(ops.convert_to_tensor, arrays), **constants, **tensors)
+            with model.between_steps():
+                outputs = function(*map(ops.convert_to_tensor, arrays), **constants, **tensors)
             return keras.tree.map_structure(ops.convert_to_numpy, outputs)
         return self._compiled(model, function, arrays, tensors, constants)(arrays, tensors, batch_size)
 
@@ -70,7 +71,7 @@ class Inference:
                 def with_constants(*tensors, **others):
                     return function(*tensors, **constants, **others)
 
-                self._functions[key] = backends.Compiled(with_constants, model.variables)
+                self._functions[key] = backends.Compiled(with_constants, model)
             return self._functions[key]
 
 

@@ -16,7 +16,7 @@ from keras_genzoo.models.inference import Inference
 from keras_genzoo.presets import PresetModel
 
 
-class ZooModel(PresetModel, keras_private.BuiltByConstructor, keras.Model):
+class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedModel, keras.Model):
     """A `keras.Model` that says what it makes, refuses bad data, and whose weight files hold its random state.
 
     A subclass sets `image_shape` and `num_classes` (None where labels are not used), and builds all its layers

@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from keras_genzoo import pictures
 from tests import support
 from tests.faults.toy_runs import RECIPE, train_and_fall
 
@@ -62,3 +64,27 @@ def test_a_run_goes_on_once_there_is_room(tmp_path, disk, undisturbed, share):
     lines = [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert not [path for name in (".unfinished-*", ".lock") for path in (folder / "run").rglob(name)]
+
+
+@pytest.mark.parametrize(
+    "kib", [1000, 2048, 9500], ids=["first backup", "end of the first backup", "second backup"]
+)
+def test_the_process_ends_with_the_message_and_does_not_crash(tmp_path, disk, kib):
+    resize, folder = disk
+    resize(kib)
+    for number, image in enumerate(support.toy_images(8, (16, 16, 3))):
+        pictures.write(image, tmp_path / f"{number}.png")
+    command = "train --model GAN --image-size 16 --batch-size 8 --epochs 3 --images".split()
+    ended = subprocess.run(
+        [sys.executable, "-m", "keras_genzoo", *command, tmp_path, "--output", folder / "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1, ended
+    assert "Traceback" not in ended.stderr
+    assert (
+        ended.stderr.rstrip()
+        .splitlines()[-1]
+        .startswith("genzoo train: [Errno 28] No space left on the disk")
+    )

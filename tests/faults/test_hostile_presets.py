@@ -35,7 +35,11 @@ def causes(error):
 
 
 def load_mutants(folder, numbers):
-    """Loads a mutant for each number. Returns those that ended in anything but a model or a `PresetError`."""
+    """Loads a mutant for each number.
+
+    Returns those that ended in anything but a model or a `PresetError`, how many were refused, and the most bytes
+    of memory that this took.
+    """
     originals = make_presets(folder / "originals")
     canary, opened = folder / "canary", []
     canary.write_text("do not look")
@@ -73,7 +77,7 @@ def load_mutants(folder, numbers):
             signal.alarm(0)
         if opened:
             failures.append((number, done, f"opened {opened.pop()}"))
-    return failures, refused
+    return failures, refused, 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 @pytest.mark.timeout(1500)
@@ -83,11 +87,12 @@ def load_mutants(folder, numbers):
 )
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="limits the memory of a process on Linux")
 def test_mutants_are_refused_by_one_error(tmp_path, first, num):
-    failures, refused = support.finish(
+    failures, refused, memory = support.finish(
         support.start_process(load_mutants, tmp_path, range(first, first + num)), timeout=1400
     )
     assert not failures, "\n".join(map(str, failures[:20])) + f"\n{len(failures)} in all"
     assert refused > num / 2
+    assert memory < 2 * GIB
 
 
 class TestLimits:

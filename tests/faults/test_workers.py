@@ -1,7 +1,9 @@
 """A run of several workers that loses one goes on to the weights of a run that lost none."""
 
+import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,10 +23,10 @@ def undisturbed(tmp_path_factory):
     return support.arrays_in(folder / "run" / "preset" / "model.weights.h5")
 
 
-def _run(folder, stop=None, worker=None, **arguments):
-    """Trains on two workers, one of which may get a signal after a step; returns what each ends with."""
+def _start(folder, stop=None, worker=None, **arguments):
+    """Two workers that train, one of which may stop after a step."""
     (folder / "recipe.toml").write_text(RECIPE)
-    processes = support.start_two_workers(
+    return support.start_two_workers(
         train_and_fall,
         folder / "recipe.toml",
         folder / "run",
@@ -32,6 +34,11 @@ def _run(folder, stop=None, worker=None, **arguments):
         strategy="multi_worker",
         **arguments,
     )
+
+
+def _run(folder, stop=None, worker=None, **arguments):
+    """What each of two workers ends with, one of which may get a signal after a step."""
+    processes = _start(folder, stop, worker, **arguments)
     try:
         if stop is None:
             return [support.finish(process) for process in processes]
@@ -59,6 +66,32 @@ def test_a_lost_worker_ends_the_other_and_both_go_on(tmp_path, undisturbed, numb
     assert resumed.keys() == undisturbed.keys()
     for name, value in undisturbed.items():
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("worker", [0, 1], ids=["chief", "worker"])
+def test_a_frozen_worker_ends_the_other_within_30_seconds_and_itself_when_it_thaws(tmp_path, worker):
+    processes = _start(tmp_path, stop=(18, signal.SIGSTOP), worker=worker)
+    frozen, other = processes[worker], processes[1 - worker]
+    try:
+        while "State:\tT" not in Path(f"/proc/{frozen.pid}/status").read_text():
+            time.sleep(0.1)
+        began = time.monotonic()
+        assert support.finish(other) == (callbacks.WorkerLost.__name__, 17)
+        assert time.monotonic() - began < 30
+        os.kill(frozen.pid, signal.SIGCONT)
+        assert support.finish(frozen) == (callbacks.WorkerLost.__name__, 17)
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def test_a_worker_that_is_slow_is_not_lost(tmp_path, undisturbed):
+    """For longer than the 10 seconds after which TensorFlow takes a worker that gives no sign for lost."""
+    processes = _start(tmp_path, stop=(18, 15), worker=1)
+    assert [support.finish(process) for process in processes] == [("finished", 0)] * 2
+    ended_with = support.arrays_in(tmp_path / "run" / "preset" / "model.weights.h5")
+    for name, value in undisturbed.items():
+        np.testing.assert_array_equal(ended_with[name], value, err_msg=name)
 
 
 def test_workers_without_a_common_backup_are_refused(tmp_path):

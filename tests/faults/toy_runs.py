@@ -1,6 +1,8 @@
 """A small run, for processes that are killed, starved and started again."""
 
+import ctypes
 import os
+import signal
 
 from keras_genzoo import callbacks, recipes, training
 from tests.support import toy_dataset
@@ -30,7 +32,8 @@ def fall_after(stop):
     """Makes this process train on the stand-in of MNIST, with a backup every five steps.
 
     Args:
-        stop: Pair of a step and the signal that the process sends itself after it, or None.
+        stop: Pair of a step and what happens after it, or None: the `signal.Signals` that the process sends itself,
+            or the int of seconds for which no thread of Python runs.
     """
     toy_dataset.install()
     backup = callbacks.Backup
@@ -40,7 +43,10 @@ def fall_after(stop):
     def on_train_batch_end(self, batch, logs=None):
         after_step(self, batch, logs)
         if stop and self.step == stop[0]:
-            os.kill(os.getpid(), stop[1])
+            if isinstance(stop[1], signal.Signals):
+                os.kill(os.getpid(), stop[1])
+            else:
+                ctypes.PyDLL(None).sleep(stop[1])  # which keeps the interpreter's lock
 
     backup.on_train_batch_end = on_train_batch_end
 
