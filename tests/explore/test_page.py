@@ -283,6 +283,17 @@ def test_keys_do_what_the_mouse_does(open_model):
     assert page.get_by_label("Direction 1", exact=True).is_visible()
 
 
+def test_another_model_can_be_chosen_at_any_time(open_model):
+    page, model = open_model("dcgan_fashion_mnist"), load("wae_mnist")
+    page.locator("body").press("Space")
+    for name in ("cyclegan_noto_twemoji", "cgan_mnist", "wae_mnist"):
+        page.select_option("#model", name)
+    page.wait_for_selector('main[data-state=ready][data-model="wae_mnist"]')
+    settled(page)
+    assert page.locator(".stage").count() == 1
+    assert_same(shown(page, ".picture"), model.sample(1, seed=0))
+
+
 @pytest.mark.parametrize("name", ["cgan_mnist", "vae_mnist", "cyclegan_noto_twemoji"])
 def test_small_screens_and_screen_readers(open_model, name):
     page = open_model(name)

@@ -28,6 +28,9 @@ async function start() {
   };
   addEventListener("hashchange", () => open().catch(fail));
   addEventListener("keydown", pressed);
+  addEventListener("unhandledrejection", (event) => fail(event.reason));
+  // A picture that is dropped beside its place does not leave the page.
+  for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
   await open();
 }
 
@@ -63,7 +66,7 @@ function aboutOf({ description, license }) {
 
 function openTranslator(model) {
   const view = translateView(model);
-  return { elements: [view.element], start: view.start, leave: () => {}, keys: () => ({}) };
+  return { elements: [view.element], start: view.start, leave: () => model.release(), keys: () => ({}) };
 }
 
 async function openLatentModel(model) {
@@ -82,7 +85,10 @@ async function openLatentModel(model) {
     start: async () => {
       for (const view of views) await view.start?.();
     },
-    leave: () => tabs.current.leave?.(),
+    leave: () => {
+      tabs.current.leave?.();
+      return model.release();
+    },
     keys: () => tabs.current.keys ?? {},
   };
 }

@@ -91,6 +91,14 @@ class Model {
     await Promise.all(used.map((network) => this.#session(network)));
   }
 
+  /** Gives the networks' memory back, after what was asked of them. */
+  async release() {
+    await this.#last;
+    const sessions = Object.values(this.#sessions);
+    this.#sessions = {};
+    for (const session of sessions) await (await session).release();
+  }
+
   #session(network) {
     this.#sessions[network] ??= ort.InferenceSession.create(`${this.#folder}/${this.networks[network].file}`);
     return this.#sessions[network];
