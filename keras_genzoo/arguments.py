@@ -14,6 +14,7 @@ import inspect
 import math
 import numbers
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -134,6 +135,16 @@ def path(argument, value):
         return value
     raise ValueError(
         f"`{argument}` must be a path, as a string or path object. Received: {argument}={value!r}"
+    )
+
+
+def name(argument, value):
+    """Returns a name that is safe as that of a file or folder, and in the configurations of servers."""
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
+        return value
+    raise ValueError(
+        f"`{argument}` must hold letters, digits, '_', '-' and '.' alone, and begin with a letter, a digit or '_'. "
+        f"Received: {argument}={value!r}"
     )
 
 

@@ -389,13 +389,13 @@ _FOLDERS = {
 def _serve(options):
     from keras_genzoo.serving import bundles
 
+    limits = Limits(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)})
     bundles.check_installed()
     token = options.token or os.environ.get("KERAS_GENZOO_TOKEN")
     bundles.check_address(options.host, token)
     folders = [bundles.bundle(name) for name in options.names]
     from keras_genzoo.serving import server
 
-    limits = Limits(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)})
     server.serve(folders, limits, options.host, options.port, token, options.threads)
 
 
@@ -570,7 +570,7 @@ def _parser():
     command.add_argument("--output", required=True, help="folder of the SavedModel, or file")
     formats = ("tf_saved_model", "onnx", "litert", "openvino", *_FOLDERS)
     command.add_argument("--format", choices=formats, default=formats[0], help="default tf_saved_model")
-    one = command.add_argument_group("for the formats of one network: onnx, litert and openvino")
+    one = command.add_argument_group("for onnx, litert and openvino, and --dtype also for bundle and triton")
     one.add_argument("--direction", help="direction of a translator (default: its first)")
     one.add_argument("--signature", help="network to export, such as encode (default: the model's first)")
     one.add_argument("--dtype", choices=("float32", "float16"), help="type of the weights (default float32)")
@@ -582,7 +582,7 @@ def _parser():
     )
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1)")
     command.add_argument(
-        "--port", type=int, default=8000, help="port to listen at, 0 for a free one (default 8000)"
+        "--port", type=_port, default=8000, help="port to listen at, 0 for a free one (default 8000)"
     )
     command.add_argument(
         "--token", help="token that requests must bear (default: KERAS_GENZOO_TOKEN, or none)"
@@ -638,8 +638,15 @@ _OWN_PICTURES = (
 
 def _seconds(text):
     value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, not {value}")
+    if not 0 <= value <= 86_400:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 86400, not {text}")
+    return value
+
+
+def _port(text):
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 65535, not {text}")
     return value
 
 

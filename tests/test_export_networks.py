@@ -187,7 +187,7 @@ def test_a_bundle_holds_the_networks_and_what_a_server_must_know(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"filepath": "gan.tflite", "format": "onnx"}, r"`filepath` must end with '.onnx'.*'gan.tflite'"),
+        ({"filepath": "gan.tflite", "format": "onnx"}, r"`filepath` must end with '.onnx'.*gan.tflite"),
         (
             {"filepath": "gan.onnx", "format": "onnx", "dtype": "int8"},
             "`dtype` must be 'float32' or 'float16'",
@@ -202,6 +202,6 @@ def test_a_bundle_holds_the_networks_and_what_a_server_must_know(tmp_path):
 )
 def test_what_cannot_be_exported_is_refused_and_nothing_written(tmp_path, arguments, message):
     arguments["filepath"] = tmp_path / arguments["filepath"]
-    with pytest.raises(ValueError, match=message.replace("'gan.tflite'", "gan.tflite")):
+    with pytest.raises(ValueError, match=message):
         make_gan().export(**arguments)
     assert list(tmp_path.iterdir()) == []

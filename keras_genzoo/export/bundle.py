@@ -8,10 +8,7 @@ from keras_genzoo import _version, arguments, disk
 from keras_genzoo.export import networks
 from keras_genzoo.export.directions import principal_directions
 from keras_genzoo.presets import folders
-from keras_genzoo.serving import DESCRIPTION
-
-# Of `model.json`; raised where what reads it must change.
-FORMAT = 1
+from keras_genzoo.serving import DESCRIPTION, FORMAT
 
 
 def export_bundle(model, filepath, dtype="float32", metadata=None):
@@ -31,7 +28,7 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
         `dtype` and `shape`, free dimensions by name) and `weights_sha256`.
 
     Raises:
-        ValueError: As for `export_network`.
+        ValueError: As for `export_network`; also if the name is no name of a file.
         ImportError: If a package that ONNX needs is not installed.
         OSError: If the folder cannot be written.
     """
@@ -39,7 +36,7 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
     metadata = metadata or {}
     described = {
         "format": FORMAT,
-        "name": metadata.get("name", target.name),
+        "name": arguments.name("name", metadata.get("name", target.name)),
         "class": type(model).__name__,
         "license": metadata.get("license", ""),
         "description": metadata.get("description", ""),

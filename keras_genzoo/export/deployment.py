@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from keras_genzoo import disk
+from keras_genzoo import arguments, disk
 from keras_genzoo.export.bundle import export_bundle
 from keras_genzoo.export.saved_model import export_saved_model
+from keras_genzoo.serving.limits import Limits
 
-# Samples that are computed at once, and microseconds that the first waits for others.
-_BATCH, _DELAY = 64, 1000
+# Samples that are computed at once, and microseconds that the first waits for others: as by `genzoo serve`.
+_BATCH, _DELAY = Limits.max_batch, round(1e6 * Limits.batch_delay)
 _TRITON_TYPES = {"float32": "TYPE_FP32", "int32": "TYPE_INT32"}
 
 
@@ -46,7 +47,8 @@ def export_tensorflow_serving(model, filepath, metadata=None):
     """Writes what TensorFlow Serving's container needs: the SavedModel as version 1, and its configuration.
 
     `models.config` and `batching.config` are the files of `--model_config_file` and `--batching_parameters_file`;
-    `compose.yaml` starts the server by `docker compose up`.
+    `compose.yaml` starts the server by `docker compose up`, without batching: with `--enable_batching` the server
+    joins all inputs, and those of `sample`, which are single numbers, cannot be joined.
 
     Args:
         model: Model of `keras_genzoo.models`.
@@ -57,7 +59,7 @@ def export_tensorflow_serving(model, filepath, metadata=None):
         ImportError, OSError, RuntimeError: As for `keras_genzoo.export.export_saved_model`.
     """
     target = Path(filepath).resolve()
-    name = (metadata or {}).get("name", target.name)
+    name = arguments.name("name", (metadata or {}).get("name", target.name))
     with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
         export_saved_model(model, folder / name / "1")
         for file, text in _TENSORFLOW_SERVING.items():
@@ -128,8 +130,7 @@ num_batch_threads {{ value: 2 }}
 FROM tensorflow/serving:2.19.1
 COPY NAME /models/NAME
 COPY models.config batching.config /models/
-CMD ["--model_config_file=/models/models.config", "--enable_batching", \\
-     "--batching_parameters_file=/models/batching.config"]
+CMD ["--model_config_file=/models/models.config"]
 """,
     "compose.yaml": """\
 services:

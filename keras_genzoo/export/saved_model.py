@@ -18,10 +18,9 @@ def export_saved_model(model, filepath, verbose=False):
     | --- | --- | --- |
     | `generate`, also `serving_default` | `latents` float32 `(batch, latent_dim)` | `images` float32 in [-1, 1] |
     | `sample` | `num` int32 scalar from 1 to 1024, `seed` int64 scalar | `images` uint8 in [0, 255] |
+    | `serving_png` | as `sample` | `png`, strings `(num,)`: the bytes of PNG files |
     | `encode` | `images` float32 in [-1, 1] | `latents` float32 `(batch, latent_dim)` |
     | `reconstruct` | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
-
-    | `serving_png` | as `sample` | `png`, strings `(num,)`: the bytes of PNG files |
 
     `encode` and `reconstruct` are an autoencoder's, whose first signature is called `decode`. Samples that are points
     are float32, and have no `serving_png`.

@@ -4,6 +4,7 @@ import asyncio
 import io
 from typing import Annotated
 
+import starlette.exceptions
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -16,19 +17,20 @@ from keras_genzoo.serving import open_inference, tensorflow_serving
 from keras_genzoo.serving.batching import Overloaded
 from keras_genzoo.serving.guard import Guard, Metrics
 from keras_genzoo.serving.models import BadRequest
+from keras_genzoo.serving.threads import beside_the_loop
 
-# Larger pictures are encoded beside the loop, which serves others meanwhile.
-_SMALL = 2**16
+# Formats that are decoded for anybody: those of cameras and of the web, whose decoders are best looked after.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 
-def make_app(models, limits, metrics=None, token=None, site=None):
+def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
     """Makes the application.
 
     Args:
         models: Dict of `keras_genzoo.serving.models.ServedModel` by name.
         limits: `keras_genzoo.serving.limits.Limits`.
         metrics: `keras_genzoo.serving.guard.Metrics`, or None.
-        token: String that requests must bear, or None.
+        token, hosts: As for `keras_genzoo.serving.guard.Guard`.
         site: Path of a folder of static files to show at `/`, or None.
 
     Returns:
@@ -40,7 +42,6 @@ def make_app(models, limits, metrics=None, token=None, site=None):
         version=_version.__version__,
         description="Generative image models: " + ", ".join(models) + ".",
     )
-    app.state.ready = True
 
     def find(name):
         if name not in models:
@@ -75,7 +76,9 @@ def make_app(models, limits, metrics=None, token=None, site=None):
         picture = images[0] if num == 1 else image_grid(images)
         return Response(await _encoded(picture), media_type="image/png")
 
-    @app.post("/translate", tags=["Pictures"], response_class=Response, responses=_PNG)
+    @app.post(
+        "/translate", tags=["Pictures"], response_class=Response, responses=_PNG, openapi_extra=_PICTURE_BODY
+    )
     async def translate(
         request: Request,
         direction: str | None = None,
@@ -84,7 +87,7 @@ def make_app(models, limits, metrics=None, token=None, site=None):
         ] = None,
         model: str | None = None,
     ):
-        """A PNG of the translation of the picture in the body: a file of any kind that Pillow reads."""
+        """A PNG of the translation of the picture in the body: PNG, JPEG, WebP, GIF, BMP or TIFF."""
         served = the_model(model)
         task = served.task(direction)
         if size is not None and not 1 <= size * size <= limits.max_pixels:
@@ -101,10 +104,9 @@ def make_app(models, limits, metrics=None, token=None, site=None):
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.include_router(tensorflow_serving.routes(find))
-    app.include_router(open_inference.routes(find, models, lambda: app.state.ready))
+    app.include_router(open_inference.routes(find, models))
 
     @app.exception_handler(BadRequest)
-    @app.exception_handler(pictures.UnreadablePicture)
     async def bad_request(request, error):
         return JSONResponse({"error": str(error)}, 400)
 
@@ -112,9 +114,13 @@ def make_app(models, limits, metrics=None, token=None, site=None):
     async def overloaded(request, error):
         return JSONResponse({"error": str(error)}, 429, {"Retry-After": str(error.seconds)})
 
-    @app.exception_handler(HTTPException)
+    @app.exception_handler(starlette.exceptions.HTTPException)
     async def refused(request, error):
-        return JSONResponse({"error": error.detail}, error.status_code)
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def failed(request, error):
+        return JSONResponse({"error": "The server failed. Its log says why."}, 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request, error):
@@ -127,17 +133,18 @@ def make_app(models, limits, metrics=None, token=None, site=None):
         from fastapi.staticfiles import StaticFiles
 
         app.mount("/", StaticFiles(directory=site, html=True))
-    return Guard(app, limits, metrics, token)
+    return Guard(app, limits, metrics, token, hosts)
 
 
 _PNG = {200: {"content": {"image/png": {}}}}
 
 
+_PICTURE_BODY = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}}
+
+
 async def _encoded(image):
     """The bytes of a PNG of a uint8 array `(height, width, channels)`."""
-    if image.size < _SMALL:
-        return _png(image)
-    return await asyncio.to_thread(_png, image)
+    return await beside_the_loop(image.nbytes, _png, image)
 
 
 def _png(image):
@@ -151,7 +158,14 @@ def _decoded(body, channels, size, max_pixels):
     """A picture file as a uint8 array; its number of pixels is looked at before it is decoded."""
     if not body:
         raise BadRequest("The body must be a picture file, such as a PNG.")
-    with pictures.opened(io.BytesIO(body)) as picture:
-        if (given := picture.width * picture.height) > max_pixels:
-            raise BadRequest(f"The picture must have at most {max_pixels} pixels. Received: {given}")
-        return pictures.from_pil(picture, channels, size)
+    try:
+        with Image.open(io.BytesIO(body), formats=_FORMATS) as picture:
+            number = picture.width * picture.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadRequest(f"The body must be a picture, a file of {', '.join(_FORMATS)}: {error}") from None
+    if number > max_pixels:
+        raise BadRequest(f"The picture must have at most {max_pixels} pixels. Received: {number}")
+    try:
+        return pictures.read(io.BytesIO(body), channels, size)
+    except pictures.UnreadablePicture as error:
+        raise BadRequest(f"The picture is damaged: {error.reason}") from None

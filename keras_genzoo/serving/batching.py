@@ -22,6 +22,7 @@ class Overloaded(Exception):
 
 class _Waiting(NamedTuple):
     arrays: tuple
+    weight: int
     future: asyncio.Future
     arrived: float
 
@@ -35,23 +36,34 @@ class Batcher:
         function: Function of NumPy arrays of equal length that returns a list of such arrays; called in `executor`,
             one batch at a time.
         executor: `concurrent.futures.Executor`.
-        max_rows: Int, rows in a batch. A caller with more has a batch of its own.
+        max_weight: Int, weight of a batch. The rows of a caller with more are computed in several.
         max_delay: Float, seconds.
-        max_waiting: Int, rows that may wait; of a caller beyond that `Overloaded` is raised.
+        max_waiting: Int, weight of the rows that wait. `Overloaded` is raised when a caller would exceed it.
+        weigh: Function of a row's arrays, without their first axis' length, that returns its weight; 1 by default.
         observe: Function of the number of rows of each batch that runs.
     """
 
-    def __init__(self, function, executor, max_rows, max_delay, max_waiting, observe=lambda rows: None):
+    def __init__(
+        self,
+        function,
+        executor,
+        max_weight,
+        max_delay,
+        max_waiting,
+        weigh=lambda *arrays: 1,
+        observe=lambda rows: None,
+    ):
         self._function = function
         self._executor = executor
-        self._max_rows = max_rows
+        self._max_weight = max_weight
+        self._weigh = weigh
         self._max_delay = max_delay
         self._max_waiting = max_waiting
         self._observe = observe
         self._queue = deque()
         self._arrived = asyncio.Event()
         self._worker = None
-        self._seconds_per_row = 0.0
+        self._seconds_per_weight = 0.0
         self.waiting = 0
 
     async def __call__(self, *arrays):
@@ -60,21 +72,29 @@ class Batcher:
         Raises:
             Overloaded: If too many rows wait.
         """
+        weight = self._weigh(*arrays)
         rows = len(arrays[0])
-        # Who asks for more than may ever wait is served when nobody waits.
-        if self.waiting and self.waiting + rows > self._max_waiting:
-            raise Overloaded(max(1, round(self.waiting * self._seconds_per_row)))
+        if self.waiting + rows * weight > self._max_waiting:
+            raise Overloaded(max(1, round(self.waiting * self._seconds_per_weight)))
+        at_once = max(1, self._max_weight // weight)
+        pieces = [[array[start : start + at_once] for array in arrays] for start in range(0, rows, at_once)]
+        self.waiting += rows * weight
+        try:
+            if len(pieces) == 1:
+                return await self._piece(arrays, weight)
+            results = await asyncio.gather(*(self._piece(piece, weight) for piece in pieces))
+            return [np.concatenate(parts) for parts in zip(*results, strict=True)]
+        finally:
+            self.waiting -= rows * weight
+
+    async def _piece(self, arrays, weight):
         loop = asyncio.get_running_loop()
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         future = loop.create_future()
-        self._queue.append(_Waiting(arrays, future, time.monotonic()))
-        self.waiting += rows
+        self._queue.append(_Waiting(arrays, len(arrays[0]) * weight, future, time.monotonic()))
         self._arrived.set()
-        try:
-            return await future
-        finally:
-            self.waiting -= rows
+        return await future
 
     async def _work(self):
         while True:
@@ -82,31 +102,31 @@ class Batcher:
                 self._arrived.clear()
                 await self._arrived.wait()
             await self._gather()
-            batch = self._next_batch()
-            if not batch:
-                continue
-            arrays = [np.concatenate(parts) for parts in zip(*(each.arrays for each in batch), strict=True)]
-            self._observe(len(arrays[0]))
-            begun = time.monotonic()
-            try:
-                loop = asyncio.get_running_loop()
-                results = await loop.run_in_executor(self._executor, self._function, *arrays)
-            except Exception as error:
-                for each in batch:
-                    if not each.future.done():
-                        each.future.set_exception(error)
-                continue
-            self._seconds_per_row = (time.monotonic() - begun) / len(arrays[0])
-            start = 0
-            for each in batch:
-                end = start + len(each.arrays[0])
-                if not each.future.done():
-                    each.future.set_result([result[start:end] for result in results])
-                start = end
+            if batch := self._next_batch():
+                try:
+                    await self._run(batch)
+                except Exception as error:
+                    for each in batch:
+                        if not each.future.done():
+                            each.future.set_exception(error)
+
+    async def _run(self, batch):
+        arrays = [np.concatenate(parts) for parts in zip(*(each.arrays for each in batch), strict=True)]
+        self._observe(len(arrays[0]))
+        begun = time.monotonic()
+        loop = asyncio.get_running_loop()
+        results = await loop.run_in_executor(self._executor, self._function, *arrays)
+        self._seconds_per_weight = (time.monotonic() - begun) / sum(each.weight for each in batch)
+        start = 0
+        for each in batch:
+            end = start + len(each.arrays[0])
+            if not each.future.done():
+                each.future.set_result([result[start:end] for result in results])
+            start = end
 
     async def _gather(self):
         """Waits until a batch is full, or its first row has waited long enough."""
-        while self._queue and sum(len(each.arrays[0]) for each in self._queue) < self._max_rows:
+        while self._queue and sum(each.weight for each in self._queue) < self._max_weight:
             left = self._queue[0].arrived + self._max_delay - time.monotonic()
             if left <= 0:
                 return
@@ -117,17 +137,16 @@ class Batcher:
                 return
 
     def _next_batch(self):
-        """Takes the first callers whose arrays can be joined; those who no longer wait are passed over."""
-        batch, rows = [], 0
+        """Takes the first of the queue whose arrays can be joined, without those that were cancelled."""
+        batch, weight = [], 0
         while self._queue:
             each = self._queue[0]
             if not each.future.done():
-                if batch and (
-                    rows + len(each.arrays[0]) > self._max_rows or _shapes(each) != _shapes(batch[0])
-                ):
+                is_full = weight + each.weight > self._max_weight
+                if batch and (is_full or _shapes(each) != _shapes(batch[0])):
                     break
                 batch.append(each)
-                rows += len(each.arrays[0])
+                weight += each.weight
             self._queue.popleft()
         return batch
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from keras_genzoo import _version, presets
 from keras_genzoo.presets.resolution import cache_folder
-from keras_genzoo.serving import DESCRIPTION
+from keras_genzoo.serving import DESCRIPTION, FORMAT
 
-_PACKAGES = ("fastapi", "uvicorn", "uvloop", "httptools", "prometheus_client", "onnxruntime")
+_PACKAGES = ("fastapi", "uvicorn", "prometheus_client", "onnxruntime")
 
 
 def check_installed():
@@ -50,7 +50,9 @@ def bundle(name):
     if (Path(name) / DESCRIPTION).is_file():
         return Path(name)
     files = presets.metadata(name)["files"]
-    key = hashlib.sha256(json.dumps([files, _version.__version__], sort_keys=True).encode()).hexdigest()[:16]
+    key = hashlib.sha256(
+        json.dumps([files, FORMAT, _version.__version__], sort_keys=True).encode()
+    ).hexdigest()[:16]
     folder = cache_folder() / "bundles" / f"{Path(name).name}-{key}"
     if not (folder / DESCRIPTION).is_file():
         command = [sys.executable, "-m", "keras_genzoo", "export", name, "--format", "bundle"]

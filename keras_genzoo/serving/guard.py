@@ -1,4 +1,4 @@
-"""What every request passes: the token, the size of its body, its deadline, a line of the log, the metrics."""
+"""ASGI middleware around all requests: token, size of the body, deadline, log and metrics."""
 
 import asyncio
 import hmac
@@ -13,7 +13,7 @@ log = logging.getLogger("keras_genzoo.serving")
 
 
 class Metrics:
-    """What Prometheus is told."""
+    """The metrics for Prometheus."""
 
     def __init__(self):
         self.registry = prometheus_client.CollectorRegistry()
@@ -58,6 +58,7 @@ class Metrics:
         histogram.observe(seconds)
 
     def text(self):
+        """What `/metrics` answers, bytes."""
         return prometheus_client.generate_latest(self.registry)
 
 
@@ -69,12 +70,15 @@ class Guard:
         limits: `keras_genzoo.serving.limits.Limits`.
         metrics: `Metrics`.
         token: String that requests must bear, or None. Health is told without.
+        hosts: Collection of names that the `Host` of a request may have, or None for any. A page of another site that
+            has its name resolved to this machine (DNS rebinding) is refused by it.
     """
 
-    def __init__(self, app, limits, metrics, token=None):
+    def __init__(self, app, limits, metrics, token=None, hosts=None):
         self.app = app
         self._limits = limits
         self._metrics = metrics
+        self._hosts = None if hosts is None else {host.encode() for host in hosts}
         self._authorization = None if token is None else f"Bearer {token}".encode()
 
     async def __call__(self, scope, receive, send):
@@ -106,10 +110,14 @@ class Guard:
 
     def _refusal(self, scope, headers):
         """Status and message for a request that is not let in, or None."""
-        if self._authorization is not None and not scope["path"].startswith("/v2/health/"):
+        if self._hosts is not None and headers.get(b"host", b"").rpartition(b":")[0] not in self._hosts:
+            return 421, "The `Host` of this request is none of this server's: it came by way of another site."
+        if self._authorization is not None and scope["path"] not in ("/v2/health/live", "/v2/health/ready"):
             given = headers.get(b"authorization", b"")
             if not hmac.compare_digest(given, self._authorization):
                 return 401, "Give the token of this server: `Authorization: Bearer TOKEN`."
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            return 415, "Send the body without compression (`Content-Encoding`)."
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._limits.max_body:
             return self._too_large()
@@ -143,6 +151,7 @@ class Guard:
                 "client": (scope.get("client") or [None])[0],
                 "method": scope["method"],
                 "path": scope["path"],
+                "query": scope["query_string"].decode("latin-1"),
                 "status": status,
                 "milliseconds": round(1000 * seconds, 2),
             }

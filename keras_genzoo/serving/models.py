@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_genzoo import arguments
 from keras_genzoo.images import pixels
-from keras_genzoo.serving import DESCRIPTION, latents
+from keras_genzoo.serving import DESCRIPTION, FORMAT, latents
 from keras_genzoo.serving.batching import Batcher
 
 
@@ -74,11 +75,13 @@ class Signature:
     Args:
         inputs, outputs: Lists of `Tensor`.
         function: Coroutine function of arrays by position that returns a list of arrays.
+        max_rows: Int, rows that may be given.
     """
 
     inputs: list[Tensor]
     outputs: list[Tensor]
     function: Callable[..., Awaitable[list]]
+    max_rows: int
 
     async def __call__(self, given):
         """Answers a request.
@@ -94,13 +97,17 @@ class Signature:
             Overloaded: If too many requests wait.
         """
         names = [tensor.name for tensor in self.inputs]
-        if strange := {*given} - {*names}:
-            raise BadRequest(f"`{min(strange)}` is no input. There are: {', '.join(names)}.")
+        if unknown := [name for name in given if name not in names]:
+            raise BadRequest(f"`{unknown[0]}` is no input. There are: {', '.join(names)}.")
         if missing := [name for name in names if name not in given]:
             raise BadRequest(f"`{missing[0]}` is missing. The inputs are: {', '.join(names)}.")
         arrays = [tensor.checked(given[tensor.name]) for tensor in self.inputs]
         if len({len(array) for array in arrays if array.ndim}) > 1:
             raise BadRequest(f"{' and '.join(f'`{name}`' for name in names)} must have as many rows.")
+        if arrays[0].ndim and len(arrays[0]) > self.max_rows:
+            raise BadRequest(
+                f"`{names[0]}` must have at most {self.max_rows} rows. Received: {len(arrays[0])}"
+            )
         results = await self.function(*arrays)
         return dict(zip([tensor.name for tensor in self.outputs], results, strict=True))
 
@@ -123,8 +130,10 @@ class ServedModel:
         folder = Path(folder)
         try:
             self.description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-            self.name = self.description["name"]
+            self.name = arguments.name("name", self.description["name"])
             networks = self.description["networks"]
+            if self.description["format"] != FORMAT:
+                raise ValueError(f"its format is {self.description['format']}, not {FORMAT}: export it again")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{folder} holds no bundle of `genzoo export --format bundle`: {error!r}"
@@ -136,11 +145,12 @@ class ServedModel:
         self._runners = {
             name: _runner(folder / network["file"], network, threads) for name, network in networks.items()
         }
-        self._networks = {name: self._batched(run) for name, run in self._runners.items()}
-        # What is done before and after a network is done for all rows of a batch at once, too.
-        self._of_uint8 = {
-            task["network"]: self._batched(_uint8(self._runners[task["network"]])) for task in self._tasks
+        takes_pictures = {task["network"] for task in self._tasks}
+        self._networks = {
+            name: self._batched(run, name in takes_pictures) for name, run in self._runners.items()
         }
+        # What is done before and after a network is done for all rows of a batch at once, too.
+        self._of_uint8 = {name: self._batched(_uint8(self._runners[name]), True) for name in takes_pictures}
         self._sampler = self._batched(self._samples) if self.can("sample") else None
         self.signatures = self._signatures()
 
@@ -151,10 +161,11 @@ class ServedModel:
 
     @property
     def waiting(self):
-        """Number of rows that wait, of all networks."""
+        """What waits for all networks: samples, of a translator pixels."""
         return sum(batcher.waiting for batcher in self._batchers)
 
     def can(self, ability):
+        """Whether the model has an ability, such as `"sample"`."""
         return ability in self.description["abilities"]
 
     async def sample(self, num, seed, label=None):
@@ -193,9 +204,11 @@ class ServedModel:
         """
         task = self.task(direction)
         height, width = image.shape[:2]
-        self._check_pixels(image[None])
         multiple, scale = task["size_multiple"], task["scale"]
-        padded = np.pad(image, [(0, -height % multiple), (0, -width % multiple), (0, 0)], mode="symmetric")
+        margins = -height % multiple, -width % multiple
+        # A thin picture grows by its margins.
+        self._check_pixels((height + margins[0]) * (width + margins[1]))
+        padded = np.pad(image, [(0, margins[0]), (0, margins[1]), (0, 0)], mode="symmetric")
         (translated,) = await self._of_uint8[task["network"]](padded[None])
         return translated[0, : scale * height, : scale * width]
 
@@ -227,12 +240,14 @@ class ServedModel:
                 images = [dataclasses.replace(outputs[0], name="images")]
                 of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=None)]
                 to_uint8 = [dataclasses.replace(images[0], dtype="uint8")]
-                signatures[name] = Signature(of_uint8, to_uint8, self._of_images(name, self._of_uint8[name]))
+                signatures[name] = Signature(
+                    of_uint8, to_uint8, self._of_images(name, self._of_uint8[name]), self.limits.max_num
+                )
                 signatures[f"{name}_float32"] = Signature(
-                    inputs, images, self._of_images(name, self._networks[name])
+                    inputs, images, self._of_images(name, self._networks[name]), self.limits.max_num
                 )
             else:
-                signatures[name] = Signature(inputs, outputs, self._networks[name])
+                signatures[name] = Signature(inputs, outputs, self._networks[name], self.limits.max_num)
         if self.can("sample"):
             first = signatures[next(iter(signatures))]
             scalars = [
@@ -243,10 +258,13 @@ class ServedModel:
                 scalars.append(Tensor("label", "int32", (), (0, self.description["num_classes"] - 1)))
             is_image = len(first.outputs[0].shape) == 4
             samples = [dataclasses.replace(first.outputs[0], dtype="uint8" if is_image else "float32")]
-            signatures["sample"] = Signature(scalars, samples, self._sample_signature)
+            signatures["sample"] = Signature(scalars, samples, self._sample_signature, self.limits.max_num)
         if self.can("reconstruct"):
             signatures["reconstruct"] = Signature(
-                signatures["encode"].inputs, signatures["decode"].outputs, self._reconstruct
+                signatures["encode"].inputs,
+                signatures["decode"].outputs,
+                self._reconstruct,
+                self.limits.max_num,
             )
         return signatures
 
@@ -274,14 +292,19 @@ class ServedModel:
         (samples,) = run(latents.draw(self.description, seeds, rows), *labels)
         return [pixels.to_uint8(samples) if samples.ndim == 4 else samples]
 
-    def _batched(self, function):
+    def _batched(self, function, takes_pictures=False):
+        """A function that computes for several requests at once; of pictures of any size the pixels count."""
         limits = self.limits
+        # As much work may wait of one as of the other.
+        max_weight = limits.max_pixels if takes_pictures else limits.max_batch
+        max_waiting = max_weight * limits.max_waiting // limits.max_batch
         batcher = Batcher(
             function,
             self._executor,
-            limits.max_batch,
+            max_weight,
             limits.batch_delay,
-            limits.max_waiting,
+            max_waiting,
+            _pixels_of_a_row if takes_pictures else lambda *arrays: 1,
             lambda rows: self._observe(self.name, rows),
         )
         self._batchers.append(batcher)
@@ -296,7 +319,7 @@ class ServedModel:
         (multiple,) = {task["size_multiple"] for task in self._tasks if task["network"] == name}
 
         async def checked(images):
-            self._check_pixels(images)
+            self._check_pixels(int(np.prod(images.shape[:3])))
             if any(side % multiple for side in images.shape[1:3]):
                 raise BadRequest(
                     f"`images` must have a height and a width that are multiples of {multiple}. Received: "
@@ -306,9 +329,11 @@ class ServedModel:
 
         return checked
 
-    def _check_pixels(self, images):
-        if (given := int(np.prod(images.shape[:-1]))) > self.limits.max_pixels:
-            raise BadRequest(f"`images` must have at most {self.limits.max_pixels} pixels. Received: {given}")
+    def _check_pixels(self, number):
+        if number > self.limits.max_pixels:
+            raise BadRequest(
+                f"`images` must have at most {self.limits.max_pixels} pixels. Received: {number}"
+            )
 
     async def _reconstruct(self, images):
         (codes,) = await self._networks["encode"](images)
@@ -344,6 +369,10 @@ def _runner(file, network, threads):
         return session.run(outputs, dict(zip(inputs, arrays, strict=True)))
 
     return run
+
+
+def _pixels_of_a_row(images):
+    return images.shape[1] * images.shape[2]
 
 
 def _uint8(run):

@@ -10,26 +10,21 @@ from fastapi import APIRouter, Request, Response
 
 from keras_genzoo import _version
 from keras_genzoo.serving.models import BadRequest
+from keras_genzoo.serving.threads import beside_the_loop
 
 VERSION = "1"
 # NumPy's name of a dtype -> the protocol's.
 _DATATYPES = {"float32": "FP32", "int32": "INT32", "int64": "INT64", "uint8": "UINT8"}
-# What inputs may be declared as; they are then checked against what the model takes.
-_NUMPY = {
-    "BOOL": "bool",
-    **{f"{kind}{bits}": f"{kind.lower()}{bits}" for kind in ("INT", "UINT") for bits in (8, 16, 32, 64)},
-    **{f"FP{bits}": f"float{bits}" for bits in (16, 32, 64)},
-}
+_NUMPY = {datatype: dtype for dtype, datatype in _DATATYPES.items()}
 _LENGTH = "Inference-Header-Content-Length"
 
 
-def routes(find, models, is_ready):
+def routes(find, models):
     """The endpoints.
 
     Args:
         find: Function from a name to a `ServedModel`.
         models: Dict of the served models by name.
-        is_ready: Function without arguments, whether requests are taken.
     """
     router = APIRouter(tags=["Open Inference Protocol"])
 
@@ -43,7 +38,7 @@ def routes(find, models, is_ready):
 
     @router.get("/v2/health/ready")
     async def ready():
-        return Response(status_code=200 if is_ready() else 503)
+        return Response()
 
     @router.post("/v2/repository/index")
     async def index():
@@ -57,13 +52,13 @@ def routes(find, models, is_ready):
     @router.get("/v2/models/{name}/ready")
     @router.get("/v2/models/{name}/versions/" + VERSION + "/ready")
     async def model_ready(name: str):
-        _signature(name, find)
-        return Response(status_code=200 if is_ready() else 503)
+        _signature(name, models, find)
+        return Response()
 
     @router.get("/v2/models/{name}")
     @router.get("/v2/models/{name}/versions/" + VERSION)
     async def metadata(name: str):
-        signature = _signature(name, find)
+        signature = _signature(name, models, find)
         return {
             "name": name,
             "versions": [VERSION],
@@ -75,18 +70,21 @@ def routes(find, models, is_ready):
     @router.post("/v2/models/{name}/infer")
     @router.post("/v2/models/{name}/versions/" + VERSION + "/infer")
     async def infer(name: str, request: Request):
-        signature = _signature(name, find)
-        header, binary = _split(await request.body(), request.headers.get(_LENGTH))
-        outputs = await signature(_given(header, binary))
-        return _response(name, header, outputs)
+        signature = _signature(name, models, find)
+        body, length = await request.body(), request.headers.get(_LENGTH)
+        # JSON of many numbers takes long to read and to write.
+        header, given = await beside_the_loop(len(body), _read, body, length, signature)
+        asked = _asked(header, [tensor.name for tensor in signature.outputs])
+        outputs = await signature(given)
+        return await beside_the_loop(_size(outputs), _response, name, header, asked, outputs)
 
     return router
 
 
-def _signature(name, find):
-    """The signature that a name stands for: of the model, or of one of its other signatures."""
-    model_name, _, signature = name.partition(".")
-    model = find(model_name)
+def _signature(name, models, find):
+    """The signature that a name stands for: the default of a model, or another one, `NAME.SIGNATURE`."""
+    model_name, signature = (name, "") if name in models else name.rpartition(".")[::2]
+    model = find(model_name or name)
     signature = signature or model.default_signature
     if signature not in model.signatures:
         raise BadRequest(f"`{name}`: {model_name!r} has the signatures {', '.join(model.signatures)}.")
@@ -99,58 +97,72 @@ def _described(tensor):
     return {"name": tensor.name, "datatype": _DATATYPES[np.dtype(tensor.dtype).name], "shape": shape}
 
 
-def _split(body, length):
-    """The JSON of a request, and the bytes behind it."""
+def _read(body, length, signature):
+    """The JSON of a request, and its arrays by name."""
     try:
         length = len(body) if length is None else int(length)
+        if not 0 < length <= len(body):
+            raise ValueError(f"`{_LENGTH}` is {length} of {len(body)} bytes")
         header = json.loads(body[:length])
-        if (
-            not 0 < length <= len(body)
-            or not isinstance(header, dict)
-            or not isinstance(header["inputs"], list)
-        ):
+        if not isinstance(header, dict) or not isinstance(header.get("inputs"), list):
             raise ValueError("it holds no list of `inputs`")
-    except (ValueError, KeyError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"The body must begin with the JSON of an inference request: {error}") from None
-    return header, memoryview(body)[length:]
+    return header, _arrays(header["inputs"], memoryview(body)[length:], signature)
 
 
-def _given(header, binary):
-    """Arrays of a request by name."""
-    given, start = {}, 0
-    for tensor in header["inputs"]:
+def _arrays(tensors, binary, signature):
+    """Arrays by name, of JSON or of the bytes behind it."""
+    declared = {tensor.name: _DATATYPES[np.dtype(tensor.dtype).name] for tensor in signature.inputs}
+    arrays, start = {}, 0
+    for tensor in tensors:
         try:
-            name, shape, dtype = (
-                tensor["name"],
-                [int(side) for side in tensor["shape"]],
-                _NUMPY[tensor["datatype"]],
-            )
-            size = tensor.get("parameters", {}).get("binary_data_size")
+            name, shape = tensor["name"], [int(side) for side in tensor["shape"]]
+            if name not in declared or name in arrays:
+                raise ValueError(f"{name!r} is no input, or given twice. There are: {', '.join(declared)}")
+            if tensor["datatype"] != declared[name]:
+                raise ValueError(f"`{name}` must be {declared[name]}, not {tensor['datatype']!r}")
+            if min(shape, default=1) < 1:
+                raise ValueError(f"`{name}` has the shape {shape}")
+            size = _parameters(tensor).get("binary_data_size")
             if size is None:
-                array = np.asarray(tensor["data"], dtype)
+                array = np.asarray(tensor["data"], _NUMPY[declared[name]])
             else:
                 size = int(size)
                 if size < 0 or start + size > len(binary):
-                    raise ValueError("there are fewer bytes than `binary_data_size`")
-                array, start = np.frombuffer(binary[start : start + size], dtype), start + size
-            given[name] = array.reshape(shape)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise BadRequest(f"`inputs` holds a tensor that cannot be read: {error!r}") from None
-    return given
+                    raise ValueError(f"there are fewer bytes than the `binary_data_size` of `{name}`")
+                array, start = (
+                    np.frombuffer(binary[start : start + size], _NUMPY[declared[name]]),
+                    start + size,
+                )
+            arrays[name] = array.reshape(shape)
+        except KeyError as error:
+            raise BadRequest(f"`inputs` holds a tensor without {error}.") from None
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise BadRequest(f"`inputs` holds a tensor that cannot be read: {error}.") from None
+    if start < len(binary):
+        raise BadRequest(f"There are {len(binary) - start} bytes behind the last input.")
+    return arrays
 
 
-def _response(name, header, outputs):
-    """JSON of the outputs that were asked for, with the bytes of those that were asked for as binary behind it."""
-    asked = header.get("outputs") or [{"name": key} for key in outputs]
-    all_binary = bool(_parameters(header).get("binary_data_output", False))
+def _asked(header, names):
+    """The outputs that are asked for: list of pairs of a name and whether it is wanted as bytes."""
+    tensors = header.get("outputs") or [{"name": name} for name in names]
+    if not isinstance(tensors, list) or any(
+        not isinstance(tensor, dict) or tensor.get("name") not in names for tensor in tensors
+    ):
+        raise BadRequest(f"`outputs` must be a list of objects whose `name` is one of {', '.join(names)}.")
+    all_binary = _parameters(header).get("binary_data_output", False)
+    return [(tensor["name"], bool(_parameters(tensor).get("binary_data", all_binary))) for tensor in tensors]
+
+
+def _response(name, header, asked, outputs):
+    """JSON of the outputs, and behind it the bytes of those that are wanted as bytes."""
     described, binary = [], []
-    for tensor in asked:
-        key = tensor.get("name") if isinstance(tensor, dict) else None
-        if key not in outputs:
-            raise BadRequest(f"`outputs` must name some of {', '.join(outputs)}. Received: {key!r}")
+    for key, as_bytes in asked:
         array = np.ascontiguousarray(outputs[key])
         entry = {"name": key, "datatype": _DATATYPES[array.dtype.name], "shape": list(array.shape)}
-        if _parameters(tensor).get("binary_data", all_binary):
+        if as_bytes:
             binary.append(array.tobytes())
             entry["parameters"] = {"binary_data_size": len(binary[-1])}
         else:
@@ -164,6 +176,10 @@ def _response(name, header, outputs):
         return Response(encoded, media_type="application/json")
     headers = {_LENGTH: str(len(encoded))}
     return Response(b"".join([encoded, *binary]), media_type="application/octet-stream", headers=headers)
+
+
+def _size(outputs):
+    return sum(array.nbytes for array in outputs.values())
 
 
 def _parameters(described):

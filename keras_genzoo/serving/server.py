@@ -1,11 +1,13 @@
 """The process of `genzoo serve`."""
 
 import concurrent.futures
+import json
 import logging
 import os
 import signal
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import uvicorn
@@ -28,8 +30,10 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     log.setLevel(logging.INFO)
+    # Each line of the log is JSON.
+    warnings.showwarning = lambda message, *others: log.warning(json.dumps({"warning": str(message)}))
     metrics = Metrics()
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or os.cpu_count()
     # One batch at a time: each uses all threads.
     with concurrent.futures.ThreadPoolExecutor(1) as executor, tempfile.TemporaryDirectory() as temporary:
         models = [
@@ -45,14 +49,18 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
         by_name = {model.name: model for model in models}
         if len(by_name) < len(models):
             raise ValueError("Two of the models have the same name.")
-        site = _page(Path(temporary), dict(zip(by_name, map(Path, folders), strict=True)))
-        app = make_app(by_name, limits, metrics, token, site)
+        # A browser sends no token.
+        site = None if token else _page(Path(temporary), dict(zip(by_name, map(Path, folders), strict=True)))
+        hosts = None if token else {"localhost", "127.0.0.1", "[::1]", host}
+        app = make_app(by_name, limits, metrics, token, hosts, site)
         config = uvicorn.Config(
             app,
             host=host,
             port=port,
-            loop="uvloop",
-            http="httptools",
+            # The fast ones, where they are installed.
+            loop="auto",
+            http="auto",
+            limit_concurrency=limits.max_connections,
             access_log=False,
             log_level="warning",
             server_header=False,
@@ -60,7 +68,7 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
         )
         # Uvicorn raises the signal that ended it again: answering all and ending is what was asked for.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        _Server(config, app.app.state, list(by_name)).run()
+        _Server(config, list(by_name)).run()
 
 
 def _page(folder, bundles):
@@ -68,17 +76,16 @@ def _page(folder, bundles):
     try:
         explore.write_page(folder, bundles)
         return folder
-    except RuntimeError as reason:
+    except (OSError, RuntimeError) as reason:
         print(f"There is no page at /: {reason}", file=sys.stderr)
         return None
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens, and is not ready any more once it was told to end."""
+    """Says where it listens."""
 
-    def __init__(self, config, state, names):
+    def __init__(self, config, names):
         super().__init__(config)
-        self._state = state
         self._names = names
 
     async def startup(self, sockets=None):
@@ -86,8 +93,5 @@ class _Server(uvicorn.Server):
         for listening in self.servers:
             for socket in listening.sockets:
                 host, port = socket.getsockname()[:2]
+                host = f"[{host}]" if ":" in host else host
                 print(f"Serving {', '.join(self._names)} at http://{host}:{port}", flush=True)
-
-    def handle_exit(self, sig, frame):
-        self._state.ready = False
-        super().handle_exit(sig, frame)

@@ -1,9 +1,12 @@
 """The REST interface of TensorFlow Serving: status, metadata and `:predict` of each model."""
 
+import json
+
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from keras_genzoo.serving.models import BadRequest
+from keras_genzoo.serving.threads import beside_the_loop
 
 VERSION = "1"
 # NumPy's name of a dtype -> TensorFlow's.
@@ -43,10 +46,12 @@ def routes(find):
     @router.post("/v1/models/{name}/versions/" + VERSION + ":predict")
     async def predict(name: str, request: Request):
         model = find(name)
-        body = await _json_object(request)
+        body = await request.body()
+        # JSON of many numbers takes long to read and to write.
+        body = await beside_the_loop(len(body), _json_object, body)
         asked = body.get("signature_name", "serving_default")
         asked = model.default_signature if asked == "serving_default" else asked
-        if asked not in model.signatures:
+        if not isinstance(asked, str) or asked not in model.signatures:
             raise BadRequest(
                 f"`signature_name` must be one of {', '.join(model.signatures)}. Received: {asked!r}"
             )
@@ -57,22 +62,30 @@ def routes(find):
                 "Give either `instances` (a list with an entry per row) or `inputs` (arrays by name)."
             )
         given = _columns(body["instances"], signature) if in_rows else _by_name(body["inputs"], signature)
-        outputs = {key: array.tolist() for key, array in (await signature(given)).items()}
-        if in_rows:
-            return {"predictions": _rows(outputs)}
-        return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+        outputs = await signature(given)
+        size = sum(array.nbytes for array in outputs.values())
+        return await beside_the_loop(size, _response, outputs, in_rows)
 
     return router
 
 
-async def _json_object(request):
+def _json_object(body):
     try:
-        body = await request.json()
-    except ValueError as error:
+        body = json.loads(body)
+    except (ValueError, RecursionError) as error:
         raise BadRequest(f"The body must be JSON: {error}") from None
     if not isinstance(body, dict):
         raise BadRequest(f"The body must be a JSON object. Received: {type(body).__name__}")
     return body
+
+
+def _response(outputs, in_rows):
+    outputs = {key: array.tolist() for key, array in outputs.items()}
+    if in_rows:
+        answer = {"predictions": _rows(outputs)}
+    else:
+        answer = {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+    return Response(json.dumps(answer).encode(), media_type="application/json")
 
 
 def _columns(instances, signature):

@@ -29,7 +29,7 @@ def run(coroutine):
 
 
 def make_batcher(function, **options):
-    options = {"max_rows": 4, "max_delay": 0.05, "max_waiting": 8, **options}
+    options = {"max_weight": 4, "max_delay": 0.05, "max_waiting": 8, **options}
     return Batcher(function, concurrent.futures.ThreadPoolExecutor(1), **options)
 
 
@@ -51,7 +51,7 @@ def test_callers_get_their_own_rows_from_one_batch():
 
 def test_a_batch_that_is_not_full_runs_after_the_delay():
     function = Doubling()
-    (results,) = run(make_batcher(function, max_rows=100, max_delay=0.01)(rows(5)))
+    (results,) = run(make_batcher(function, max_weight=100, max_delay=0.01)(rows(5)))
     assert results.tolist() == [10] and function.sizes == [1]
 
 
@@ -74,7 +74,7 @@ def test_more_rows_than_may_wait_are_refused_and_the_others_answered():
 
     async def ask():
         function.free.clear()
-        batcher = make_batcher(function, max_rows=2, max_waiting=4)
+        batcher = make_batcher(function, max_weight=2, max_waiting=4)
         waiting = [asyncio.ensure_future(batcher(rows(value))) for value in range(4)]
         await asyncio.sleep(0.1)
         with pytest.raises(Overloaded) as refusal:
@@ -89,12 +89,39 @@ def test_more_rows_than_may_wait_are_refused_and_the_others_answered():
 
 def test_a_failure_reaches_its_callers_and_later_batches_run():
     async def ask():
-        batcher = make_batcher(lambda array: [1 / array if array.all() else 1 // 0], max_rows=1)
+        batcher = make_batcher(lambda array: [1 / array if array.all() else 1 // 0], max_weight=1)
         with pytest.raises(ZeroDivisionError):
             await batcher(rows(0))
+        # Nor do rows that cannot be joined end what computes the others.
+        batcher._observe = lambda number: 1 // 0
+        with pytest.raises(ZeroDivisionError):
+            await batcher(rows(1))
+        batcher._observe = lambda number: None
         return await batcher(rows(2))
 
     assert run(ask())[0].tolist() == [0.5]
+
+
+def test_a_caller_with_many_rows_is_computed_in_several_batches():
+    function = Doubling()
+    (results,) = run(make_batcher(function, max_weight=3, max_waiting=100)(np.arange(8)))
+    assert results.tolist() == [0, 2, 4, 6, 8, 10, 12, 14] and function.sizes == [3, 3, 2]
+
+
+def test_more_than_may_ever_wait_is_refused():
+    with pytest.raises(Overloaded):
+        run(make_batcher(Doubling(), max_waiting=4)(np.arange(5)))
+
+
+def test_rows_may_weigh_more_than_one():
+    function = Doubling()
+
+    async def ask():
+        batcher = make_batcher(function, max_weight=8, max_waiting=100, weigh=lambda array: array.shape[1])
+        await asyncio.gather(*(batcher(np.ones((1, 4))) for _ in range(4)))
+
+    run(ask())
+    assert function.sizes == [2, 2]
 
 
 def test_who_gave_up_is_not_computed():
@@ -102,7 +129,7 @@ def test_who_gave_up_is_not_computed():
 
     async def ask():
         function.free.clear()
-        batcher = make_batcher(function, max_rows=1)
+        batcher = make_batcher(function, max_weight=1)
         first = asyncio.ensure_future(batcher(rows(1)))
         await asyncio.sleep(0.1)
         given_up = asyncio.ensure_future(batcher(rows(2)))
