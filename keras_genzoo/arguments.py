@@ -222,6 +222,7 @@ Int64 = Annotated[int, Check(functools.partial(integer, at_least=-(2**63), below
 NumClasses = Annotated[int | None, Check(optional(functools.partial(integer, at_least=2)))]
 Seed = Annotated[int, Check(seed)]
 OptionalSeed = Annotated[int | None, Check(optional(seed))]
+Finite = Annotated[float, Check(number)]
 Positive = Annotated[float, Check(functools.partial(number, above=0))]
 OptionalPositive = Annotated[float | None, Check(optional(functools.partial(number, above=0)))]
 NonNegative = Annotated[float, Check(functools.partial(number, at_least=0))]

@@ -102,11 +102,21 @@ def _check_run_folder(recipe, output, resume):
             f"`output` {str(output)!r} already holds a run. Go on with it by `resume` (--resume), or choose "
             "another folder."
         )
-    if begun and folders.read_json(output / "recipe.json") != recipe.as_json():
+    if begun and _own_recipe(output / "recipe.json") != recipe.as_json():
         raise ValueError(
             f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. "
             f"Choose another folder, or go on with its own recipe: genzoo train --resume --output {output}"
         )
+
+
+def _own_recipe(file):
+    try:
+        return folders.read_json(file)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{file}, by which a run is known again, is missing or damaged ({error}). Copy it from where the run was "
+            "kept, or begin again in another folder."
+        ) from error
 
 
 def make_models(recipe):

@@ -16,6 +16,7 @@ from keras_genzoo import (
     models,
     networks,
     optimizers,
+    pixels,
     visualization,
 )
 from tests.models.toy_autoencoders import make_autoencoder
@@ -36,6 +37,7 @@ NAME = [True, NAN, 3, [], {}, b"x", "?"]
 SHAPE = ["28", None, True, NAN, 28, {}, [0, 0, 3], (8, 8, -1), (8, 8, 2.5), (8, HUGE, 1)]
 ARRAY = ["pictures", None, {}, object(), [[1], [1, 2]]]
 
+FEATURES = np.random.default_rng(0).normal(size=(10, 4))
 IMAGES = np.zeros((2, 8, 8, 1), "float32") - 1.0
 
 
@@ -162,6 +164,11 @@ FUNCTIONS = [
         {},
         {"initial_shape": [*SHAPE, (7, 7)], "batch_norm_momentum": ["1", True, NAN, 2]},
     ),
+    (
+        networks.MLPDecoder,
+        {**SHAPED, "latent_dim": 2},
+        {"output_bias": [None, "x", [], True, NAN], "latent_dim": COUNT},
+    ),
     (networks.MLPEncoder, SHAPED, {"value_range": [None, 1, "01", (1, 0), (0, NAN)], "image_shape": SHAPE}),
     (networks.ProgressiveGenerator, SHAPED, {"latent_dim": COUNT, "fmap_base": COUNT, "pixel_bias": FLAG}),
     (
@@ -254,6 +261,20 @@ FUNCTIONS = [
         {"path": PATH, "monitor": [None, 3, []], "mode": [*NAME, None]},
     ),
     (callbacks.JSONLines, {}, {"path": PATH}),
+    *(
+        (
+            measure,
+            {"real": FEATURES, "fake": FEATURES},
+            {"real": ["x", None, [[NAN, 1.0]]], "num_neighbours": [*COUNT, 10]},
+        )
+        for measure in (metrics.precision_recall, metrics.density_coverage)
+    ),
+    (
+        metrics.class_statistics,
+        {"labels": [0, 1], "num_classes": 2},
+        {"labels": ["x", None, [], [2], [-1]], "num_classes": COUNT},
+    ),
+    (pixels.normalize, {"images": IMAGES}, {"value_range": [None, "x", -1, NAN, [], (1, 0)]}),
     (
         visualization.image_grid,
         {"images": IMAGES},

@@ -3,6 +3,7 @@
 import configparser
 import functools
 import http.server
+import importlib.metadata
 import inspect
 import os
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 import keras_genzoo as kg
@@ -222,3 +225,24 @@ def _sample_without(modules, output):
     from keras_genzoo import cli
 
     return cli.main(["sample", "cgan_mnist", "--num", "2", "--output", str(output)])
+
+
+def test_the_tested_versions_of_dependencies_go_together():
+    """`tools/constraints.txt` asks of no package what another package in it refuses."""
+    constraints = [
+        Requirement(line) for line in (ROOT / "tools/constraints.txt").read_text().splitlines()[1:]
+    ]
+    versions = {canonicalize_name(each.name): str(each.specifier)[2:] for each in constraints}
+    refused, known = [], 0
+    for distribution in importlib.metadata.distributions():
+        name = canonicalize_name(distribution.metadata["Name"])
+        # What another version asks for, pip alone can look up.
+        if versions.get(name) != distribution.version.split("+")[0]:
+            continue
+        known += 1
+        for requirement in map(Requirement, distribution.requires or ()):
+            version = versions.get(canonicalize_name(requirement.name))
+            applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if version and applies and version not in requirement.specifier:
+                refused.append(f"{name} requires {requirement}, not {version}")
+    assert known and not refused, refused

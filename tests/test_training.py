@@ -451,6 +451,19 @@ def test_a_run_is_neither_overwritten_nor_mixed_with_another(recipe_file, tmp_pa
         training.train(training.Recipe.load(recipe_file), tmp_path / "run", resume=True, verbose=0)
 
 
+@pytest.mark.parametrize("content", [None, b"", b'{"name', b"\xff"])
+def test_a_run_whose_record_is_damaged_is_refused_by_its_name(recipe_file, tmp_path, content):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "log.jsonl").touch()
+    if content is not None:
+        (run / "recipe.json").write_bytes(content)
+    with pytest.raises(
+        ValueError, match=f"{run}/recipe.json, .*is missing or damaged.*begin again in another"
+    ):
+        training.train(training.Recipe.load(recipe_file), run, resume=True, verbose=0)
+
+
 def test_optimizers_of_a_recipe_reach_the_model(recipe_file):
     recipe_file.write_text(RECIPE + '[optimizers.generator]\nclass = "RMSprop"\nlearning_rate = 4e-4\n')
     model = training.Recipe.load(recipe_file).make_model()

@@ -160,9 +160,22 @@ class JSONLines(keras.callbacks.Callback):
 
     @staticmethod
     def read(path):
-        """Returns the lines of a file as a list of dictionaries, without an unfinished one at its end."""
-        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        """Returns the lines of a file as a list of dictionaries, without an unfinished one at its end.
+
+        Raises:
+            ValueError: If another line is damaged.
+        """
+        found = []
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        for number, line in enumerate(lines, start=1):
+            if line.endswith("\n"):
+                try:
+                    found.append(json.loads(line))
+                except ValueError as error:
+                    raise ValueError(
+                        f"Line {number} of {path} is damaged: {error}. Delete the line and go on."
+                    ) from error
+        return found
 
     def on_epoch_begin(self, epoch, logs=None):
         self._started = time.monotonic()

@@ -23,8 +23,10 @@ def normalize(images, value_range=(-1.0, 1.0)):
     """
     from keras import ops  # Not above: pictures are read and written without Keras.
 
+    from keras_genzoo.arguments import interval
+
     images = ops.convert_to_tensor(images)
-    low, high = (0.0, 255.0) if images.dtype == "uint8" else value_range
+    low, high = (0.0, 255.0) if images.dtype == "uint8" else interval("value_range", value_range)
     images = ops.cast(images, "float32")
     if (low, high) == (-1.0, 1.0):
         return images

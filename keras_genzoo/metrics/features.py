@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_genzoo.arguments import array
+
 
 def checked(features: ArrayLike, argument: str) -> np.ndarray:
     """Returns features as a float64 array `(num, feature_dim)`.
@@ -12,9 +14,9 @@ def checked(features: ArrayLike, argument: str) -> np.ndarray:
         argument: Name of the argument, for the message.
 
     Raises:
-        ValueError: If the shape is another, there are none, or a value is not finite.
+        ValueError: If it is no array of numbers, the shape is another, there are none, or a value is not finite.
     """
-    features = np.asarray(features, "float64")
+    features = array(argument, features, "float64")
     if features.ndim != 2 or not features.size:
         raise ValueError(
             f"`{argument}` must have the shape (num, feature_dim). Received shape {features.shape}. Flatten "

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_genzoo import arguments
 from keras_genzoo.metrics.features import checked_pair
 from keras_genzoo.metrics.measures import an_extractor, measure
 
@@ -97,7 +98,7 @@ def _centred(real, fake):
 
 
 def _squared_radii(features, num_neighbours, argument):
-    if not 1 <= num_neighbours < len(features):
+    if arguments.integer("num_neighbours", num_neighbours, at_least=1) >= len(features):
         raise ValueError(
             f"`num_neighbours` must be from 1 to less than the number of features in `{argument}`, "
             f"{len(features)}. Received: num_neighbours={num_neighbours}"

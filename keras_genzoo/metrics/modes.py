@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_genzoo import arguments
 from keras_genzoo.metrics.features import checked
 from keras_genzoo.metrics.measures import measure
 
@@ -86,7 +87,8 @@ def class_statistics(labels: ArrayLike, num_classes: int) -> ClassStatistics:
 
     Source: Metz et al. 2017 (unrolled GAN), section 3.3.1; Lin et al. 2018 (PacGAN), section 4.2.
     """
-    labels = np.asarray(labels)
+    num_classes = arguments.integer("num_classes", num_classes, at_least=1)
+    labels = arguments.array("labels", labels)
     if labels.ndim != 1 or not labels.size or labels.min() < 0 or labels.max() >= num_classes:
         raise ValueError(
             f"`labels` must hold at least one int from 0 to {num_classes - 1}, shape (num,). Received shape "

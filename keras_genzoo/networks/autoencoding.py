@@ -11,6 +11,7 @@ from keras import initializers, layers
 
 from keras_genzoo.arguments import (
     Activation,
+    Finite,
     Flag,
     FloatRange,
     OptionalPositiveInts,
@@ -93,7 +94,7 @@ class MLPDecoder(ConfigurableNetwork):
         image_shape: PositiveInts,
         hidden: PositiveInts = (400,),
         activation: Activation = "relu",
-        output_bias=0.0,
+        output_bias: Finite = 0.0,
         name="decoder",
     ):
         latents = keras.Input((latent_dim,), name="latents")

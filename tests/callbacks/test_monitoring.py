@@ -193,6 +193,13 @@ class TestJSONLines:
             log.on_epoch_end(epoch, {"loss": loss})
         assert [(line["epoch"], line["loss"]) for line in _lines(path)] == [(1, 1.0), (2, 4.0)]
 
+    @pytest.mark.parametrize("damaged", [b'{"epo', b"\x00\xff\xfe"])
+    def test_a_damaged_line_is_named(self, tmp_path, damaged):
+        path = tmp_path / "log.jsonl"
+        path.write_bytes(b'{"epoch": 1}\n' + damaged + b"\n")
+        with pytest.raises(ValueError, match=f"Line 2 of {path} is damaged.*Delete the line and go on"):
+            callbacks.JSONLines(path).on_epoch_begin(2)
+
     def test_logs_of_several_workers_are_one_number(self, tmp_path):
         log = callbacks.JSONLines(tmp_path / "log.jsonl")
         log.on_epoch_begin(0)
