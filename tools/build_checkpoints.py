@@ -189,7 +189,7 @@ def largest_move(expected, found):
 
 def build(source, output):
     """Builds the wheel of a source tree; returns its path."""
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(output.resolve())]
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(output.resolve())]
     subprocess.run([*command, str(source)], check=True, stdout=subprocess.DEVNULL)
     (wheel,) = output.glob(f"{PACKAGE}-{__version__}-*.whl")
     return wheel
