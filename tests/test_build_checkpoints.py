@@ -88,7 +88,7 @@ def test_a_network_whose_features_measure_others_stays_as_it_was(program, tmp_pa
 
 
 def test_arrays_that_move_pictures_too_much_stay_float32(program, monkeypatch, tmp_path):
-    moves = iter([0.6, 0.4])
+    moves = iter([0.6, 0.3])
     monkeypatch.setattr(program, "largest_move", lambda expected, found: next(moves))
     program.write_smaller(checkpoints_folder() / "cgan_mnist", tmp_path / "cgan_mnist")
     assert presets.metadata(tmp_path / "cgan_mnist")["stored"]["float16_from"] == 10_000

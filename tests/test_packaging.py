@@ -212,7 +212,15 @@ def test_sampling_needs_no_extra(tmp_path):
     config.read(ROOT / "setup.cfg")
     extras = " ".join(config["options.extras_require"].values())
     imported = {"ai-edge-litert": "ai_edge_litert", "scikit-learn": "sklearn"}
-    distributions = ["tensorflow-datasets", "tensorflow-hub", "matplotlib", "scipy", "onnx", *imported]
+    distributions = [
+        "tensorflow-datasets",
+        "tensorflow-hub",
+        "huggingface_hub",
+        "matplotlib",
+        "scipy",
+        "onnx",
+        *imported,
+    ]
     assert all(name in extras for name in distributions)
     modules = [imported.get(name, name.replace("-", "_")) for name in distributions]
     assert support.fresh_process(_sample_without, modules, tmp_path / "samples.png") == 0

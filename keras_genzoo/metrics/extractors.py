@@ -25,7 +25,7 @@ def extractor(name: "str | os.PathLike | Extractor") -> "Extractor":
 
     | name | network | metrics are called |
     | --- | --- | --- |
-    | `"classifier_mnist"`, another `Classifier` preset or its folder | the zoo's classifier | `classifier_...` |
+    | `"classifier_mnist"`, another `Classifier` preset, folder or address | the zoo's classifier | `classifier_...` |
     | `"inception"` | TF-GAN's module of the original FID | `..._inception_distance` |
     | `"keras_applications/MobileNetV2"`, or any of them | ImageNet weights of Keras | as in `evaluate` |
 
@@ -52,7 +52,8 @@ def extractor(name: "str | os.PathLike | Extractor") -> "Extractor":
         return InceptionExtractor()
     if str(name).startswith("keras_applications/"):
         return KerasApplicationsExtractor(str(name))
-    if isinstance(name, str | os.PathLike) and (str(name) in presets.names() or Path(name).is_dir()):
+    is_preset = str(name) in presets.names() or "://" in str(name)
+    if isinstance(name, str | os.PathLike) and (is_preset or Path(name).is_dir()):
         return ClassifierExtractor(name)
     raise ValueError(
         f"`extractor` must be 'inception', 'keras_applications/NAME', one of {_classifiers()}, or the folder of a "

@@ -162,7 +162,8 @@ class PresetModel:
             path: String or path. The folder to create.
             metadata: Optional dictionary that JSON can hold, recorded in `metadata.json` and shown on the
                 card: `"name"` (by default the name of the folder), `"description"`, `"dataset"` (dictionary
-                with at least `"name"`), `"license"`, `"recipe"`, `"training"` (dictionary, such as
+                with at least `"name"`), `"license"` (a name such as `"MIT"` or `"CC BY 4.0"`, and after a comma what
+                else is to be said), `"recipe"`, `"training"` (dictionary, such as
                 `{"time": "31 min", "hardware": "1 NVIDIA H200"}`) and `"results"` (list of dictionaries
                 with `"metric"`, `"value"` and `"protocol"`). Numbers that are not finite, which JSON cannot hold,
                 are recorded as the strings `"inf"`, `"-inf"` and `"nan"`.

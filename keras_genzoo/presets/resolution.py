@@ -152,7 +152,15 @@ def _from_address(address, max_bytes):
     if address.startswith("hf://"):
         from keras_genzoo.presets import hub
 
-        return _verified_by_its_metadata(hub.fetch(address, max_bytes))
+        folder = hub.fetch(address, max_bytes)
+        try:
+            return _verified_by_its_metadata(folder)
+        except PresetError as error:
+            # The client of the Hub compares no file that it has with what it should be.
+            repository = folder.parents[1]
+            raise PresetError(
+                f"{address}: {error} If it is whole on the Hub, delete {repository} to download it again."
+            ) from error
     parts = urllib.parse.urlsplit(address)
     path, _, name = parts.path.rstrip("/").rpartition("/")
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

@@ -1,6 +1,7 @@
 """Presets as repositories of the Hugging Face Hub, whose client asks a stub on a loopback address."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from toy_presets import RELEASED_METADATA, ToyGAN, flip_byte, make_toy_gan
 
 from keras_genzoo import models, presets
 from keras_genzoo.presets import PresetError, folders, hub
+from keras_genzoo.presets.resolution import resolve
 from tests.support import ROOT
 from tests.support.hub_stub import HubStub
 
@@ -102,6 +104,16 @@ def test_a_damaged_file_is_refused(stub, saved, name):
     stub.add("owner/gan", saved)
     with pytest.raises(PresetError, match=rf"{name} is damaged"):
         presets.load("hf://owner/gan")
+
+
+def test_a_file_that_was_damaged_in_the_cache_is_told_with_what_to_delete(stub, saved, tmp_path):
+    stub.add("owner/gan", saved)
+    flip_byte((resolve("hf://owner/gan") / "model.weights.h5").resolve())
+    cached = tmp_path / "hub" / "models--owner--gan"
+    with pytest.raises(PresetError, match=rf"hf://owner/gan: .*is damaged.*delete {cached} to download"):
+        presets.load("hf://owner/gan")
+    shutil.rmtree(cached)
+    assert presets.load("hf://owner/gan").width == 8
 
 
 def test_what_is_no_preset_is_refused_before_anything_is_downloaded(stub, saved):
