@@ -1,4 +1,4 @@
-"""Where the page's ONNX Runtime comes from: npm, an installed package, or an address."""
+"""Where the page's ONNX Runtime comes from: an installed package, npm, or an address."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ DATA_PACKAGE = "keras_genzoo_checkpoints"
 
 
 def find():
-    """The folder with the runtime's files: of the cache, fetched by npm, or of an installed package.
+    """The folder with the runtime's files: of the cache, of an installed package, or fetched by npm into the cache.
 
     Returns:
         `pathlib.Path`.
@@ -40,7 +40,8 @@ def find():
     folder = cache_folder() / f"{NAME}-{VERSION}"
     if _is_complete(folder):
         return folder
-    installed = _installed()
+    if installed := _installed():
+        return installed
     reason = "npm is not on the PATH"
     if npm := shutil.which("npm"):
         try:
@@ -48,8 +49,6 @@ def find():
             return folder
         except _Failed as failure:
             reason = str(failure)
-    if installed is not None:
-        return installed
     raise RuntimeError(
         f"The page runs its models by {NAME} {VERSION}, which is not on this machine: {reason}. Install Node.js, "
         f"whose npm fetches it once, or copy {', '.join(FILES.values())} of that package into {folder}, or let the "
