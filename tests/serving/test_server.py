@@ -420,10 +420,12 @@ class TestOperations:
             pytest.skip("needs /proc")
         libraries = mapped.read_text()
         assert "onnxruntime" in libraries and "tensorflow" not in libraries and "jaxlib" not in libraries
-        code = (
-            "import sys; sys.argv = sys.orig_argv = ['genzoo']\nimport keras_genzoo.cli, keras_genzoo.serving.server\n"
-            "assert not {'keras', 'tensorflow', 'jax'} & {*sys.modules}, sys.modules"
-        )
+        code = """
+import sys
+sys.argv = sys.orig_argv = ["genzoo"]
+import keras_genzoo.cli, keras_genzoo.serving.server
+assert not {"keras", "tensorflow", "jax"} & {*sys.modules}
+"""
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
     def test_the_log_is_a_json_object_per_request(self, server):
