@@ -97,10 +97,10 @@ def test_both_wheels_in_a_fresh_environment_draw_without_a_checkout_or_a_network
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
     (site,) = environment.glob("lib/python*/site-packages")
-    # TensorFlow, where the tests have it; what is in the environment itself comes before.
-    (site / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
     python = environment / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", *wheels], check=True)
+    # TensorFlow, where the tests have it: not before, since pip would find this library there as well.
+    (site / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
 
     variables = {
         name: value for name, value in os.environ.items() if not name.startswith(("KERAS_GENZOO", "PYTHON"))
