@@ -77,7 +77,8 @@ class ReadBetweenSteps:
                         {**dict.fromkeys(taken, True), "purge_model_variables": True}
                     )
                 outputs, state = step_function(state, data)
-                self._jax_state = dict(zip(taken, state, strict=True))
+                # Past the tracking of Keras, which takes longer than all else here. The trainer sets the same.
+                vars(self)["_jax_state"] = dict(zip(taken, state, strict=True))
                 return outputs, state
 
         return super()._make_function(one_at_a_time, *args, **kwargs)
