@@ -21,6 +21,7 @@ from PIL import Image
 
 from keras_genzoo import disk, models
 from keras_genzoo._version import __version__
+from keras_genzoo.explore import runtime
 from keras_genzoo.presets import card, folders, registry
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
 from keras_genzoo.presets.resolution import DISTRIBUTION, PACKAGE
@@ -48,7 +49,7 @@ dependencies = ["keras_genzoo=={__version__}"]
 
 [tool.setuptools]
 packages.find.include = ["{PACKAGE}*"]
-package-data = {{ "*" = ["*"] }}
+package-data = {{ "*" = ["*", "onnxruntime-web-*/*"] }}
 """
 
 
@@ -83,6 +84,8 @@ def write_source(source):
             "weights": folders.fingerprint(checkpoint / WEIGHTS)["sha256"],
             "files": folders.fingerprints(package / checkpoint.name, (CONFIG, METADATA, WEIGHTS, CARD)),
         }
+    # With it `genzoo explore` needs neither npm nor a network.
+    shutil.copytree(runtime.find(), package / runtime.find().name)
     folders.write_json(package / registry.PATH.name, entries)
     disk.write_text(package / "__init__.py", f'"""{DISTRIBUTION}: read by `keras_genzoo`, by name."""\n')
     disk.write_text(source / "pyproject.toml", PYPROJECT)

@@ -66,6 +66,8 @@ def fetch(address: str, max_bytes: int) -> Path:
             files = None
         if files is not None:
             _check_files(address, {file.filename: file.file_size for file in files}, max_bytes)
+            # The files that were checked, should a branch move meanwhile.
+            arguments["revision"] = files[0].commit_hash
         return Path(client.snapshot_download(repository, **arguments))
     except errors.RevisionNotFoundError:
         raise FileNotFoundError(f"{address} has no revision {revision!r}.") from None
