@@ -4,10 +4,13 @@ import asyncio
 import hmac
 import json
 import logging
+import re
 import time
 
 import prometheus_client
 from fastapi import HTTPException
+
+_PORT = re.compile(rb":\d+$")
 
 log = logging.getLogger("keras_genzoo.serving")
 
@@ -110,7 +113,7 @@ class Guard:
 
     def _refusal(self, scope, headers):
         """Status and message for a request that is not let in, or None."""
-        if self._hosts is not None and headers.get(b"host", b"").rpartition(b":")[0] not in self._hosts:
+        if self._hosts is not None and _PORT.sub(b"", headers.get(b"host", b"")) not in self._hosts:
             return 421, "The `Host` of this request is none of this server's: it came by way of another site."
         if self._authorization is not None and scope["path"] not in ("/v2/health/live", "/v2/health/ready"):
             given = headers.get(b"authorization", b"")

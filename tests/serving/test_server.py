@@ -474,6 +474,8 @@ assert not {"keras", "tensorflow", "jax"} & {*sys.modules}
     def test_a_host_of_another_site_is_refused(self, server):
         response = requests.get(f"{server.address}/models", headers={"Host": "evil.example:8000"})
         assert response.status_code == 421
+        for host in ("localhost", "127.0.0.1:8000", "[::1]:8000"):
+            assert requests.get(f"{server.address}/models", headers={"Host": host}).status_code == 200
 
     def test_paths_that_nobody_serves_get_an_error_of_the_same_form(self, server):
         assert server.get("/v1/nothing").json() == {"error": "Not Found"}
