@@ -206,7 +206,15 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
     assert _steps(tmp_path) == [2]
 
 
-def test_a_terminal_may_send_its_signal_twice(tmp_path):
+@pytest.fixture
+def sighup_heeded():
+    """As from a terminal, also where the tests run under `nohup`, whose choice a backup respects."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_terminal_may_send_its_signal_twice(tmp_path, sighup_heeded):
     def send(batch, logs):
         for _ in range(2 * (batch == 1)):
             os.kill(os.getpid(), signal.SIGHUP)
@@ -219,7 +227,7 @@ def test_a_terminal_may_send_its_signal_twice(tmp_path):
 
 @pytest.mark.slow_but("15")
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_is_answered_after_the_step_with_everything_saved(tmp_path, number):
+def test_a_signal_is_answered_after_the_step_with_everything_saved(tmp_path, sighup_heeded, number):
     handlers = [signal.getsignal(n) for n in SIGNALS]
     gan = _gan()
 
