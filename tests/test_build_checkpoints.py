@@ -52,6 +52,7 @@ def test_a_smaller_preset_makes_the_released_pictures_within_half_a_grey_level(s
     assert 0 < np.abs(images - expected).max() * 127.5 < 0.5
 
 
+@pytest.mark.slow
 def test_training_a_smaller_preset_further_says_what_is_missing(smaller):
     model = models.load(smaller)
     assert model.untrained_networks == {"discriminator"}
@@ -62,6 +63,7 @@ def test_training_a_smaller_preset_further_says_what_is_missing(smaller):
     assert not model.untrained_networks
 
 
+@pytest.mark.slow
 def test_a_smaller_preset_saved_again_stores_the_same_networks(smaller, tmp_path):
     models.load(smaller).save_to_preset(tmp_path / "again")
     assert presets.metadata(tmp_path / "again")["stored"] == {"networks": ["generator"]}
@@ -71,6 +73,7 @@ def test_a_smaller_preset_saved_again_stores_the_same_networks(smaller, tmp_path
     np.testing.assert_array_equal(images, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("networks", [[], ["discriminator"], ["generator", "critic"]])
 def test_a_preset_must_store_the_networks_that_it_is_used_by(smaller, tmp_path, networks):
     models.load(smaller).save_to_preset(tmp_path / "gan")
@@ -87,6 +90,7 @@ def test_a_network_whose_features_measure_others_stays_as_it_was(program, tmp_pa
         assert (tmp_path / "classifier_mnist" / name).read_bytes() == released.read_bytes()
 
 
+@pytest.mark.slow
 def test_arrays_that_move_pictures_too_much_stay_float32(program, monkeypatch, tmp_path):
     moves = iter([0.6, 0.3])
     monkeypatch.setattr(program, "largest_move", lambda expected, found: next(moves))

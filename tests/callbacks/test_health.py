@@ -228,6 +228,7 @@ class TestNotFinite:
         assert all(np.isfinite(value).all() for value in _weights(gan).values())
         support.assert_same_state(_weights(gan), copies[4])
 
+    @pytest.mark.slow
     def test_the_message_says_which_loss_and_both_steps(self):
         with pytest.warns(
             UserWarning,
