@@ -85,7 +85,11 @@ def write_source(source):
             "files": folders.fingerprints(package / checkpoint.name, (CONFIG, METADATA, WEIGHTS, CARD)),
         }
     # With it `genzoo explore` needs neither npm nor a network.
-    shutil.copytree(runtime.find(), package / runtime.find().name)
+    try:
+        found = runtime.find()
+        shutil.copytree(found, package / found.name)
+    except RuntimeError as reason:
+        print(f"Without the runtime of `genzoo explore`: {reason}", file=sys.stderr)
     folders.write_json(package / registry.PATH.name, entries)
     disk.write_text(package / "__init__.py", f'"""{DISTRIBUTION}: read by `keras_genzoo`, by name."""\n')
     disk.write_text(source / "pyproject.toml", PYPROJECT)
