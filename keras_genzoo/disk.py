@@ -97,6 +97,25 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
+def free_folder(argument: str, path: str | os.PathLike) -> Path:
+    """Returns the absolute path of a folder to be; refuses one that holds anything, and files.
+
+    Args:
+        argument: String, name of the argument, for the message.
+        path: String or path.
+
+    Raises:
+        FileExistsError: If there is a file, or a folder that is not empty.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(
+            f"`{argument}` already exists. Received: {argument}={str(path)!r}. Choose another folder, or remove what "
+            "is there."
+        )
+    return target
+
+
 @contextlib.contextmanager
 def unfinished_folder(target: Path, hint: str) -> Iterator[Path]:
     """Yields an empty folder beside `target`, on the same disk, to be moved there by `replace_folder`.

@@ -44,7 +44,7 @@ def build(names, output, cdn=False, verbose=False):
     named = {Path(name).resolve().name: name for name in names}
     if not names or len(named) < len(names):
         raise ValueError(f"`names` must be names of presets, each once. Received: names={names}")
-    target = _free_folder(arguments.path("output", output))
+    target = disk.free_folder("output", arguments.path("output", output))
     # Before any work.
     source = None if cdn else runtime.find()
     with disk.unfinished_folder(target, hint="Choose another `output`.") as folder:
@@ -96,16 +96,6 @@ def _write_page(folder, source, names):
 
 # Of each model, in the index.
 _TOLD = ("class", "description", "abilities")
-
-
-def _free_folder(output):
-    target = Path(output).resolve()
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FileExistsError(
-            f"`output` already exists. Received: output={str(output)!r}. Choose another folder, or remove what is "
-            "there."
-        )
-    return target
 
 
 def _link_runtime(folder):

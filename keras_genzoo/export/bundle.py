@@ -49,12 +49,12 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
         for name, network in model.exported_networks().items():
             file = folder / f"{name}.onnx"
             held = {"class": described["class"], "signature": name, "value_range": "[-1, 1]", **metadata}
-            networks.export_network(network, file, "onnx", dtype, held)
+            held = networks.export_network(network, file, "onnx", dtype, held)
             described["networks"][name] = {
                 "file": file.name,
                 "inputs": [_described(tensor.name, tensor) for tensor in network.inputs],
-                "outputs": [_described(name, network.output[name]) for name in networks.outputs_of(network)],
-                "weights_sha256": networks.fingerprint(network),
+                "outputs": [_described(*output) for output in networks.outputs_of(network).items()],
+                "weights_sha256": held["weights_sha256"],
             }
         folders.write_json(folder / DESCRIPTION, described)
         disk.replace_folder(target, folder)

@@ -6,6 +6,7 @@ Keras' exporters write the files. Here inputs, outputs and dimensions get their 
 import hashlib
 import importlib.util
 import json
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -38,6 +39,9 @@ def export_network(network, filepath, format, dtype="float32", metadata=None, ve
             LiteRT as a buffer of JSON named `keras_genzoo`. `weights_sha256` and `keras_genzoo_version` are added.
         verbose: Bool, whether to print where the file is.
 
+    Returns:
+        Dict of strings, the metadata that the file holds.
+
     Raises:
         ValueError: If `format` or `dtype` is unknown, the suffix is another, or the network draws noise, which these
             runtimes cannot.
@@ -56,32 +60,41 @@ def export_network(network, filepath, format, dtype="float32", metadata=None, ve
     metadata = {
         **(metadata or {}),
         "keras_genzoo_version": _version.__version__,
-        "weights_sha256": fingerprint(network),
+        "weights_sha256": _fingerprint(network),
     }
     with disk.unfinished_folder(
         Path(path).resolve(), hint="Pass a `filepath` that can be written."
     ) as folder:
         file = folder / Path(path).name
         if keras.backend.backend() == "tensorflow":
-            write(network, file, format, dtype, metadata)
+            _WRITERS[format](network, file, dtype, metadata)
         else:
             _write_in_tensorflow_process(network, file, format, dtype, metadata)
         # The weights of OpenVINO first: the file that was asked for comes last.
         for part in sorted(folder.iterdir(), key=lambda part: part == file):
             disk.move(part, Path(path).resolve().with_name(part.name))
     if verbose:
-        print(f"Wrote {path}: {', '.join(_names(network.inputs))} -> {', '.join(outputs_of(network))}.")
+        inputs = [tensor.name for tensor in network.inputs]
+        print(f"Wrote {path}: {', '.join(inputs)} -> {', '.join(outputs_of(network))}.")
+    return metadata
 
 
-def write(network, file, format, dtype, metadata):
-    """Writes the checked network on the TensorFlow backend."""
-    _WRITERS[format](network, file, dtype, metadata)
+def write_saved(saved, file, format, dtype, metadata):
+    """Writes a network that another process has checked and saved.
+
+    Args:
+        saved: String, path of a `.keras` file.
+        file: String, path of the file to write.
+        format, dtype: As for `export_network`.
+        metadata: String, JSON of the dict that the file is to hold.
+    """
+    _WRITERS[format](keras.saving.load_model(saved), Path(file), dtype, json.loads(metadata))
 
 
 def outputs_of(network):
-    """Names of a network's outputs, in the order in which exporters flatten them."""
+    """Dict of a network's outputs by name, in the order in which exporters flatten them."""
     outputs = network.output
-    return sorted(outputs) if isinstance(outputs, dict) else ["images"]
+    return dict(sorted(outputs.items())) if isinstance(outputs, dict) else {"images": outputs}
 
 
 # Names of the free dimensions, by axis.
@@ -130,7 +143,7 @@ def _write_onnx(network, file, dtype, metadata):
     _rename(model.graph, outputs_of(network))
     for value, tensor in zip(model.graph.input, network.inputs, strict=True):
         _name_dimensions(value, tensor)
-    for value, tensor in zip(model.graph.output, _in_order(network.output), strict=True):
+    for value, tensor in zip(model.graph.output, outputs_of(network).values(), strict=True):
         _name_dimensions(value, tensor)
     if dtype == "float16":
         _halve(model.graph)
@@ -222,12 +235,9 @@ _WRITERS = {"onnx": _write_onnx, "litert": _write_litert, "openvino": _write_ope
 
 
 def _write_in_tensorflow_process(network, file, format, dtype, metadata):
-    code = (
-        "keras_genzoo.export.networks.write(keras.saving.load_model(sys.argv[2]), "
-        "__import__('pathlib').Path(sys.argv[3]), *sys.argv[4:6], __import__('json').loads(sys.argv[6]))"
-    )
-    with tensorflow_process.handed_over() as folder:
-        saved = folder / "network.keras"
+    code = "keras_genzoo.export.networks.write_saved(*sys.argv[2:])"
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "network.keras"
         network.save(saved)
         tensorflow_process.run(
             code, type(network).__module__, saved, file, format, dtype, json.dumps(metadata)
@@ -244,7 +254,7 @@ def _signature(network):
     ]
 
 
-def fingerprint(network):
+def _fingerprint(network):
     """SHA-256 of a network's weights: of their shapes, dtypes and values in order."""
     digest = hashlib.sha256()
     for weight in network.weights:
@@ -252,11 +262,3 @@ def fingerprint(network):
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _in_order(outputs):
-    return [outputs[name] for name in sorted(outputs)] if isinstance(outputs, dict) else [outputs]
-
-
-def _names(tensors):
-    return [tensor.name for tensor in tensors]

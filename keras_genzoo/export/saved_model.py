@@ -1,6 +1,7 @@
 """Export for serving: a SavedModel with named signatures that needs neither this package nor Keras to run."""
 
 import importlib.util
+import tempfile
 from pathlib import Path
 
 import keras
@@ -82,7 +83,7 @@ def export_saved_model(model, filepath, verbose=False):
     layer = keras.layers.TFSMLayer("serving/dcgan/1", call_endpoint="serving_default")
     ```
     """
-    target = _free_target(arguments.path("filepath", filepath))
+    target = _local_target(arguments.path("filepath", filepath))
     if importlib.util.find_spec("tensorflow") is None:
         raise ImportError("A SavedModel is written by TensorFlow. Install it with `pip install tensorflow`.")
     write = _write if keras.backend.backend() == "tensorflow" else _write_in_tensorflow_process
@@ -94,19 +95,13 @@ def export_saved_model(model, filepath, verbose=False):
         print(f"Wrote the SavedModel {target}: {', '.join(signatures)}.")
 
 
-def _free_target(filepath):
+def _local_target(filepath):
     if "://" in str(filepath):
         raise ValueError(
             f"`filepath` must be a local folder. Received: filepath={str(filepath)!r}. Export to a local "
             "folder and copy it."
         )
-    target = Path(filepath).resolve()
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FileExistsError(
-            f"`filepath` already exists. Received: filepath={str(filepath)!r}. Choose another folder, or "
-            "remove what is there."
-        )
-    return target
+    return disk.free_folder("filepath", filepath)
 
 
 def _write(model, folder):
@@ -114,14 +109,10 @@ def _write(model, folder):
 
     module = tf.Module()
     module.model_variables = [variable.value for variable in model.variables]
-    specs = {
-        name: {key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in inputs.items()}
-        for name, (_, inputs) in model.signatures().items()
-    }
-    functions = {
-        name: tf.function(function, autograph=False).get_concrete_function(**specs[name])
-        for name, (function, _) in model.signatures().items()
-    }
+    specs, functions = {}, {}
+    for name, (function, inputs) in model.signatures().items():
+        specs[name] = {key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in inputs.items()}
+        functions[name] = tf.function(function, autograph=False).get_concrete_function(**specs[name])
     default, *_ = functions
     module.__call__ = _callable(functions, specs, default)
     signatures = {"serving_default": functions[default], **functions, **_serving_png(functions, specs)}
@@ -152,9 +143,8 @@ def _serving_png(functions, specs):
     """The first signature that gives uint8 images, as one that gives PNG files, and takes one: name -> function."""
     for name, function in functions.items():
         made = function.structured_outputs.get("images")
-        if made is None or made.dtype != "uint8" or made.shape[-1] not in (1, 3):
-            continue
-        return {"serving_png": _of_png(function, specs[name])}
+        if made is not None and made.dtype == "uint8" and made.shape[-1] in (1, 3):
+            return {"serving_png": _of_png(function, specs[name])}
     return {}
 
 
@@ -178,7 +168,7 @@ def _of_png(function, specs):
 
 def _write_in_tensorflow_process(model, folder):
     code = "keras_genzoo.models.load(sys.argv[2]).export(sys.argv[3])"
-    with tensorflow_process.handed_over() as temporary:
-        preset = temporary / "preset"
+    with tempfile.TemporaryDirectory() as temporary:
+        preset = Path(temporary) / "preset"
         model.save_to_preset(preset)
         tensorflow_process.run(code, type(model).__module__, preset, folder)

@@ -1,18 +1,8 @@
 """What a model on the JAX backend exports is written by a second process, with TensorFlow."""
 
-import contextlib
 import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
-
-
-@contextlib.contextmanager
-def handed_over():
-    """Yields an empty temporary folder for what the second process reads."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
 
 
 def run(code, module, *arguments):

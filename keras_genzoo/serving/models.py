@@ -61,11 +61,15 @@ class Tensor:
         if given.dtype.kind not in "iufb" or (np.dtype(self.dtype).kind in "iu" and np.any(array != given)):
             raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given.dtype}")
         if self.bounds is not None:
-            low, high = self.bounds
-            if array.min() < low or array.max() > high:
-                given = array.min() if array.size == 1 else f"{array.min()} to {array.max()}"
-                raise BadRequest(f"`{self.name}` must lie from {low} to {high}. Received: {given}")
+            self.check_within_bounds(array.min(), None if array.size == 1 else array.max())
         return array
+
+    def check_within_bounds(self, smallest, largest=None):
+        """Refuses values that lie beyond `bounds`; `largest` is None of a single value."""
+        low, high = self.bounds
+        if smallest < low or (smallest if largest is None else largest) > high:
+            given = smallest if largest is None else f"{smallest} to {largest}"
+            raise BadRequest(f"`{self.name}` must lie from {low} to {high}. Received: {given}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +187,7 @@ class ServedModel:
         given = {"num": num, "seed": seed, "label": label}
         for tensor in self.signatures["sample"].inputs:
             if given[tensor.name] is not None:
-                _check_within(tensor.name, *tensor.bounds, given[tensor.name])
+                tensor.check_within_bounds(given[tensor.name])
         classes = self.description["num_classes"]
         if label is not None and not classes:
             raise BadRequest(f"`label` was given, but {self.name!r} has no classes.")
@@ -295,17 +299,18 @@ class ServedModel:
     def _batched(self, function, takes_pictures=False):
         """A function that computes for several requests at once; of pictures of any size the pixels count."""
         limits = self.limits
-        # As much work may wait of one as of the other.
-        max_weight = limits.max_pixels if takes_pictures else limits.max_batch
-        max_waiting = max_weight * limits.max_waiting // limits.max_batch
+        max_weight, options = limits.max_batch, {}
+        if takes_pictures:
+            max_weight, options = limits.max_pixels, {"weigh": _pixels_of_a_row}
         batcher = Batcher(
             function,
             self._executor,
             max_weight,
             limits.batch_delay,
-            max_waiting,
-            _pixels_of_a_row if takes_pictures else lambda *arrays: 1,
-            lambda rows: self._observe(self.name, rows),
+            # As much work may wait of one as of the other.
+            max_waiting=max_weight * limits.max_waiting // limits.max_batch,
+            observe=lambda rows: self._observe(self.name, rows),
+            **options,
         )
         self._batchers.append(batcher)
         return batcher
@@ -338,11 +343,6 @@ class ServedModel:
     async def _reconstruct(self, images):
         (codes,) = await self._networks["encode"](images)
         return await self._networks["decode"](codes)
-
-
-def _check_within(name, low, high, value):
-    if not low <= value <= high:
-        raise BadRequest(f"`{name}` must lie from {low} to {high}. Received: {value}")
 
 
 def _tensor(described):

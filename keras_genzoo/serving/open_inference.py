@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from keras_genzoo import _version
 from keras_genzoo.serving.models import BadRequest
-from keras_genzoo.serving.threads import beside_the_loop
+from keras_genzoo.serving.threads import beside_the_loop, size_of
 
 VERSION = "1"
 # NumPy's name of a dtype -> the protocol's.
@@ -76,7 +76,7 @@ def routes(find, models):
         header, given = await beside_the_loop(len(body), _read, body, length, signature)
         asked = _asked(header, [tensor.name for tensor in signature.outputs])
         outputs = await signature(given)
-        return await beside_the_loop(_size(outputs), _response, name, header, asked, outputs)
+        return await beside_the_loop(size_of(outputs), _response, name, header, asked, outputs)
 
     return router
 
@@ -176,10 +176,6 @@ def _response(name, header, asked, outputs):
         return Response(encoded, media_type="application/json")
     headers = {_LENGTH: str(len(encoded))}
     return Response(b"".join([encoded, *binary]), media_type="application/octet-stream", headers=headers)
-
-
-def _size(outputs):
-    return sum(array.nbytes for array in outputs.values())
 
 
 def _parameters(described):

@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from keras_genzoo.serving.models import BadRequest
-from keras_genzoo.serving.threads import beside_the_loop
+from keras_genzoo.serving.threads import beside_the_loop, size_of
 
 VERSION = "1"
 # NumPy's name of a dtype -> TensorFlow's.
@@ -63,8 +63,7 @@ def routes(find):
             )
         given = _columns(body["instances"], signature) if in_rows else _by_name(body["inputs"], signature)
         outputs = await signature(given)
-        size = sum(array.nbytes for array in outputs.values())
-        return await beside_the_loop(size, _response, outputs, in_rows)
+        return await beside_the_loop(size_of(outputs), _response, outputs, in_rows)
 
     return router
 

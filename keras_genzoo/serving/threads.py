@@ -6,6 +6,11 @@ import asyncio
 _SMALL = 2**16
 
 
+def size_of(outputs):
+    """Bytes of a dict of arrays."""
+    return sum(array.nbytes for array in outputs.values())
+
+
 async def beside_the_loop(size, function, *arguments):
     """Calls a function of `size` bytes of input or output: in a thread of its own where they are many."""
     if size < _SMALL:

@@ -1,7 +1,7 @@
 import pytest
 from toy_presets import RELEASED_METADATA, make_toy_gan
 
-from keras_genzoo.presets import folders, registry, resolution
+from keras_genzoo.presets import download, folders, registry, resolution
 
 
 @pytest.fixture
@@ -37,3 +37,11 @@ def released(isolated, tmp_path):
     entry = {key: metadata[key] for key in ("class", "description", "parameters")}
     folders.write_json(registry.PATH, {"toy_gan": {**entry, "dataset": "Toy data", "files": files}})
     return folder
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds waited for before each further attempt, which these tests do not wait."""
+    seconds = []
+    monkeypatch.setattr(download, "sleep", seconds.append)
+    return seconds

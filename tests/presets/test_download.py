@@ -164,14 +164,6 @@ def set_origin(monkeypatch, *addresses):
     monkeypatch.setenv("KERAS_GENZOO_BASE_URL", " ".join(addresses))
 
 
-@pytest.fixture(autouse=True)
-def waits(monkeypatch):
-    """The seconds waited for before each further attempt, which these tests do not wait."""
-    seconds = []
-    monkeypatch.setattr(download, "sleep", seconds.append)
-    return seconds
-
-
 def assert_downloaded(cache, released):
     assert folders.mismatch(cache / "toy_gan", folders.fingerprints(released, folders.LOADED)) is None
     assert [path.name for path in cache.iterdir()] == ["toy_gan"]
@@ -511,6 +503,8 @@ def test_what_a_killed_download_left_goes_with_the_next_success(server, released
     code = """
 from pathlib import Path
 from keras_genzoo.presets import registry, resolution
+
+pytestmark = pytest.mark.usefixtures("waits")
 registry.PATH = Path(arguments[0])
 resolution.resolve("toy_gan")
 """

@@ -13,6 +13,8 @@ from keras_genzoo import presets
 from keras_genzoo.presets import PresetError, download, folders
 from keras_genzoo.presets.resolution import resolve
 
+pytestmark = pytest.mark.usefixtures("waits")
+
 
 class Handler(SimpleHTTPRequestHandler):
     def do_GET(self):
@@ -34,13 +36,6 @@ def server(isolated, tmp_path):
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch):
-    seconds = []
-    monkeypatch.setattr(download, "sleep", seconds.append)
-    return seconds
 
 
 def test_an_address_is_downloaded_once_and_works_without_a_network(server, waits):
