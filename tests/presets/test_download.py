@@ -18,6 +18,8 @@ from keras_genzoo.presets import download, folders, registry
 from keras_genzoo.presets.resolution import resolve
 from tests import support
 
+pytestmark = pytest.mark.usefixtures("waits")
+
 
 class Server(ThreadingHTTPServer):
     """Serves a folder; `answers` are given to the first requests for the weights, instead of the file."""
@@ -504,7 +506,6 @@ def test_what_a_killed_download_left_goes_with_the_next_success(server, released
 from pathlib import Path
 from keras_genzoo.presets import registry, resolution
 
-pytestmark = pytest.mark.usefixtures("waits")
 registry.PATH = Path(arguments[0])
 resolution.resolve("toy_gan")
 """
