@@ -130,6 +130,10 @@ class LatentModel(GenerativeModel):
         threes = conditional_gan.sample(16, seed=0, labels=3)
         ```
         """
+        return self.images_of(num, seed, latents, labels, batch_size)
+
+    def images_of(self, num, seed, latents, labels, batch_size, **options):
+        """What `sample` returns; further options are those of `images_from_latents`."""
         if num is None and latents is None and np.ndim(labels):
             num = len(labels)
         latents = self.latents_to_sample(num, seed, latents)
@@ -140,7 +144,7 @@ class LatentModel(GenerativeModel):
             inputs.append(self._checked_labels(labels, num))
         elif labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")
-        return self.in_batches(self.images_from_latents, inputs, batch_size)
+        return self.in_batches(self.images_from_latents, inputs, batch_size, **options)
 
     def preview_samples(self, num, seed):
         return self.sample(num, seed=seed, labels=self.condition and self.condition.in_turn(num))
