@@ -10,6 +10,7 @@ if not _command.is_this_process():
     from keras_genzoo import (
         callbacks,
         datasets,
+        editing,
         explore,
         growth,
         latent,
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "editing",
     "explore",
     "growth",
     "latent",

@@ -5,8 +5,8 @@ from pathlib import Path
 import keras
 
 from keras_genzoo import _version, arguments, disk
+from keras_genzoo.editing import principal_directions
 from keras_genzoo.export import networks
-from keras_genzoo.export.directions import principal_directions
 from keras_genzoo.presets import folders
 from keras_genzoo.serving import DESCRIPTION, FORMAT
 
@@ -64,7 +64,7 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
 def _directions(model):
     if model.latent is None:
         return None
-    return {key: values.tolist() for key, values in principal_directions(model).items()}
+    return {key: values.tolist() for key, values in principal_directions(model)._asdict().items()}
 
 
 def _described(name, tensor):
