@@ -18,7 +18,7 @@ from typing import Annotated
 
 import keras
 
-from keras_genzoo import arguments, latent, likelihoods, losses, modalities, penalties
+from keras_genzoo import arguments, augmentation, latent, likelihoods, losses, modalities, penalties
 from keras_genzoo.arguments import Check
 
 
@@ -65,6 +65,9 @@ Loss = Annotated[
 ]
 Penalty = Annotated[
     penalties.GradientPenalty | str | None, Check(lambda argument, value: penalties.get(value))
+]
+Augmentation = Annotated[
+    augmentation.Augmentation | str | None, Check(lambda argument, value: augmentation.get(value))
 ]
 Likelihood = Annotated[likelihoods.Likelihood | str, Check(lambda argument, value: likelihoods.get(value))]
 
