@@ -156,6 +156,17 @@ def test_every_image_passes_it_on_the_way_to_the_discriminator(family):
     assert float(model.augmentation.told.value) == (4 * updates if model.has_logits else 0)
 
 
+@pytest.mark.parametrize("name", ["gan", "wgan_gp"])
+def test_a_step_with_it_moves_every_variable(name):
+    def make():
+        keras.utils.set_random_seed(0)
+        model = FAMILIES[name](augmentation="diff_augment", seed=0)
+        model.compile()
+        return model
+
+    support.check_training_step(make, (support.toy_images(8),))
+
+
 def trainable(network):
     return [ops.convert_to_numpy(variable.value) for variable in network.trainable_variables]
 
