@@ -424,7 +424,7 @@ def _serve(options):
     limits = Limits(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)})
     bundles.check_installed()
     token = options.token or os.environ.get("KERAS_GENZOO_TOKEN")
-    bundles.check_address(options.host, token)
+    bundles.check_address(options.host, options.port, token)
     folders = [bundles.bundle(name) for name in options.names]
     from keras_genzoo.serving import server
 
