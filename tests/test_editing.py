@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_genzoo import editing, models
+from keras_genzoo import datasets, editing, models
 
 LATENT_DIM = 4
 
@@ -189,3 +189,28 @@ class TestProjection:
         gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2)
         with pytest.raises(ValueError, match=r"`images` must have the shape \(num, 16, 16, 1\)"):
             editing.project(gan, np.zeros((1, 8, 8, 1)))
+
+
+class TestAttributes:
+    def test_their_directions_are_found_by_what_images_of_the_data_show(self, monkeypatch):
+        """Of a model whose first latent is the brightness of the left half, and whose second that of the right."""
+        halves = np.zeros((2, 4, 4), "float32")
+        halves[0, :, :2] = halves[1, :, 2:] = 0.3
+        gan = linear_gan(halves.reshape(2, 16))
+        rng = np.random.default_rng(0)
+        brightness = rng.uniform(-1, 1, (200, 2)).astype("float32")
+        images = (brightness @ halves.reshape(2, 16)).reshape(-1, 4, 4, 1)
+        monkeypatch.setattr(datasets, "arrays", lambda name, split, data_dir: (images, None))
+        monkeypatch.setattr(
+            datasets, "attributes", lambda name, split, data_dir: {"right": brightness[:, 1] > 0}
+        )
+        found = editing.find_attributes(gan, "halves", lambda images: (images.reshape(len(images), -1), None))
+        assert found.directions["right"].vectors[0] @ [0, 1] > 0.99
+        accuracy, chance = found.accuracies["right"]
+        assert accuracy > 0.9 and chance == max((brightness[:, 1] > 0).mean(), (brightness[:, 1] <= 0).mean())
+        # From the mean of the normal's lower half to that of its upper half.
+        assert found.directions["right"].scales[0] == pytest.approx(2 * np.sqrt(2 / np.pi), rel=0.05)
+
+    def test_a_data_set_without_attributes_is_refused(self):
+        with pytest.raises(ValueError, match="`name` must be a data set with attributes"):
+            datasets.attributes("mnist")
