@@ -8,8 +8,10 @@ from keras_genzoo._version import __version__
 # The classes of all modules are registered with Keras, so that it loads what was saved; the command starts later.
 if not _command.is_this_process():
     from keras_genzoo import (
+        augmentation,
         callbacks,
         datasets,
+        editing,
         explore,
         growth,
         latent,
@@ -28,8 +30,10 @@ if not _command.is_this_process():
 
 __all__ = [
     "__version__",
+    "augmentation",
     "callbacks",
     "datasets",
+    "editing",
     "explore",
     "growth",
     "latent",

@@ -15,6 +15,7 @@ from test_export import (
 )
 
 import keras_genzoo as kg
+from keras_genzoo.editing import Directions, principal_directions
 from keras_genzoo.export import export_bundle
 
 onnx = pytest.importorskip("onnx", reason="onnx of the extra `export` is not installed")
@@ -168,6 +169,7 @@ def test_litert_with_a_fixed_batch(tmp_path):
 def test_a_bundle_holds_the_networks_and_what_a_server_must_know(tmp_path):
     autoencoder = make_autoencoder("VAE")
     autoencoder.fit_prior(draw_images(40), num_components=2)
+    autoencoder.directions["tall"] = Directions(np.eye(LATENT_DIM)[:1], np.array([2.0]))
     described = export_bundle(autoencoder, tmp_path / "vae", metadata={"name": "my_vae"})
     assert json.loads((tmp_path / "vae" / "model.json").read_text()) == described
     assert sorted(path.name for path in (tmp_path / "vae").iterdir()) == [
@@ -178,6 +180,11 @@ def test_a_bundle_holds_the_networks_and_what_a_server_must_know(tmp_path):
     assert described["name"] == "my_vae" and described["class"] == "VAE"
     assert described["latent"] == {"distribution": "normal", "dim": LATENT_DIM}
     assert np.shape(described["prior"]["factors"]) == (2, LATENT_DIM, LATENT_DIM)
+    principal = principal_directions(autoencoder)
+    directions = described["directions"]
+    assert directions["names"] == ["tall", *[None] * len(principal.scales)]
+    np.testing.assert_allclose(directions["vectors"], [np.eye(LATENT_DIM)[0], *principal.vectors], atol=1e-6)
+    np.testing.assert_allclose(directions["scales"], [2.0, *principal.scales], atol=1e-6)
     images = draw_images(3)
     file = tmp_path / "vae" / described["networks"]["encode"]["file"]
     (latents,) = onnxruntime.InferenceSession(file).run(["latents"], {"images": images})

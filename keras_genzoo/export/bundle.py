@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_genzoo import _version, arguments, disk
+from keras_genzoo.editing import principal_directions
 from keras_genzoo.export import networks
-from keras_genzoo.export.directions import principal_directions
 from keras_genzoo.presets import folders
 from keras_genzoo.serving import DESCRIPTION, FORMAT
 
@@ -23,9 +24,10 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
 
     Returns:
         Dict, the content of `model.json`: `format`, `name`, `class`, `license`, `description`,
-        `keras_genzoo_version`, what `ZooModel.serving_description` gives, `directions` (what `principal_directions`
-        gives, None without latents), and `networks`: name -> `file`, `inputs` and `outputs` (each a list of `name`,
-        `dtype` and `shape`, free dimensions by name) and `weights_sha256`.
+        `keras_genzoo_version`, what `ZooModel.serving_description` gives, `directions` (`names`, `vectors` and
+        `scales` of the model's own directions, then of `principal_directions`, which have no name; None without
+        latents), and `networks`: name -> `file`, `inputs` and `outputs` (each a list of `name`, `dtype` and `shape`,
+        free dimensions by name) and `weights_sha256`.
 
     Raises:
         ValueError: As for `export_network`; also if the name is no name of a file.
@@ -62,9 +64,16 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
 
 
 def _directions(model):
+    """The model's own directions, by name, and the principal ones."""
     if model.latent is None:
         return None
-    return {key: values.tolist() for key, values in principal_directions(model).items()}
+    principal = principal_directions(model)
+    found = [*model.directions.values(), principal]
+    return {
+        "names": [*model.directions, *[None] * len(principal.scales)],
+        "vectors": np.concatenate([each.vectors for each in found]).tolist(),
+        "scales": np.concatenate([each.scales for each in found]).tolist(),
+    }
 
 
 def _described(name, tensor):

@@ -1,6 +1,13 @@
 """Measures of generative quality."""
 
-from keras_genzoo.metrics import accuracy, classes, likelihood, reconstruction, translation  # noqa: F401  Measures.
+from keras_genzoo.metrics import (  # noqa: F401  Measures.
+    accuracy,
+    classes,
+    inversion,
+    likelihood,
+    reconstruction,
+    translation,
+)
 from keras_genzoo.metrics.evaluation import evaluate
 from keras_genzoo.metrics.extractors import Extractor, extractor
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
@@ -9,6 +16,7 @@ from keras_genzoo.metrics.kernel import kernel_distance
 from keras_genzoo.metrics.manifold import density_coverage, precision_recall
 from keras_genzoo.metrics.measures import listing
 from keras_genzoo.metrics.modes import class_statistics, mode_statistics
+from keras_genzoo.metrics.path_length import path_length
 from keras_genzoo.metrics.similarity import psnr, ssim
 from keras_genzoo.metrics.sliced_wasserstein import sliced_wasserstein
 
@@ -23,6 +31,7 @@ __all__ = [
     "inception_score",
     "kernel_distance",
     "mode_statistics",
+    "path_length",
     "precision_recall",
     "psnr",
     "sliced_wasserstein",

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_genzoo import backends, latent
 from keras_genzoo.arguments import Network, NonNegative, Positive, PositiveInt, PositiveInts, checked
-from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.adversarial_model import AdversarialModel
 from keras_genzoo.models.network_checks import (
     argument_or_own,
     check_label_inputs,
@@ -21,7 +21,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class BEGAN(LatentModel):
+class BEGAN(AdversarialModel):
     """A generator against an autoencoder, with a balance between the two that is controlled during training.
 
     `L(v)` is the mean absolute reconstruction error of an image. The autoencoder minimizes
@@ -43,7 +43,7 @@ class BEGAN(LatentModel):
         width: Int, n of the paper, channels of the default networks.
         diversity_ratio: Float, gamma of the paper: lower values give clearer images of less variety.
         balance_rate: Float, lambda_k of the paper.
-        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+        augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
 
     Example:
 
@@ -60,6 +60,7 @@ class BEGAN(LatentModel):
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("encoder", "decoder")}
     loss_names = ("discriminator_loss", "generator_loss", "convergence", "balance")
+    has_logits = False
 
     @checked_options
     def __init__(
@@ -121,6 +122,7 @@ class BEGAN(LatentModel):
 
     def reconstruction_error(self, images, training=False):
         """`L`, the mean absolute difference of images and their reconstructions, float32 scalar."""
+        images = self.seen(images, training)
         reconstructions = self.decoder(self.encoder(images, training=training), training=training)
         return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(reconstructions, "float32")))
 

@@ -8,7 +8,7 @@ from keras import initializers, layers, ops
 from keras_genzoo import backends
 from keras_genzoo.arguments import Flag, Network, NonNegative, Positive, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import BatchNormalization
-from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.adversarial_model import AdversarialModel
 from keras_genzoo.models.network_checks import (
     argument_or_own,
     check_label_inputs,
@@ -22,7 +22,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class EBGAN(LatentModel):
+class EBGAN(AdversarialModel):
     """A generator against an autoencoder that reconstructs real images well and generated ones badly.
 
     The energy of an image is the Euclidean norm of its reconstruction error (equation 13). The autoencoder
@@ -44,7 +44,7 @@ class EBGAN(LatentModel):
             be above the energy of real images (`real_energy` in the logs). The paper has 10 for 28x28 digits, 20
             to 80 for larger images.
         pull_away_weight: Float, weight of the pull-away term; 0 leaves it out (plain EBGAN).
-        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+        augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
 
     Example:
 
@@ -60,6 +60,7 @@ class EBGAN(LatentModel):
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("encoder", "decoder")}
     loss_names = ("discriminator_loss", "real_energy", "generator_loss", "pull_away")
+    has_logits = False
 
     @checked_options
     def __init__(
@@ -133,6 +134,7 @@ class EBGAN(LatentModel):
 
     def energy_and_codes(self, images, training=False):
         """Energies of images, float32 `(batch,)`, and the encoder's codes that gave them."""
+        images = self.seen(images, training)
         codes = self.encoder(images, training=training)
         errors = ops.cast(self.decoder(codes, training=training), "float32") - ops.cast(images, "float32")
         # With a constant that keeps the root's gradient finite.

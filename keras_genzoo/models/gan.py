@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_genzoo import backends, layers
 from keras_genzoo.arguments import Flag, Network, NonNegative, NonNegativeInt, PositiveInt, Share
+from keras_genzoo.models.adversarial_model import AdversarialModel
 from keras_genzoo.models.discriminator_inputs import Targets, with_noise
-from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.network_checks import (
     argument_or_own,
     check_for_penalty,
@@ -26,7 +26,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class GAN(LatentModel):
+class GAN(AdversarialModel):
     """A generator and a discriminator in alternating updates.
 
     With `image_shape` alone this is DCGAN. Other networks are passed ready made; `num_classes` makes the
@@ -60,7 +60,7 @@ class GAN(LatentModel):
             sees (Sonderby et al. 2017, section 3.2).
         history_size: Int, number of earlier generated images kept for the discriminator (0 for none); see
             `keras_genzoo.layers.ImageHistory`.
-        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+        augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
 
     Example:
 
@@ -161,6 +161,7 @@ class GAN(LatentModel):
         if training and self.image_history is not None:
             fakes = self.image_history(fakes)
         real_logits, fake_logits = self._logits_of_both(images, fakes, labels, training)
+        self.update_augmentation(real_logits, training)
         targets = ()
         if training and not self.targets.are_constant:
             targets = self.targets.draw(real_logits, fake_logits, self.noise)
@@ -182,6 +183,7 @@ class GAN(LatentModel):
         return ops.split(self._logits(ops.concatenate([images, fakes]), both_labels, training), 2)
 
     def _logits(self, images, labels, training):
+        images = self.seen(images, training)
         if training and self.instance_noise:
             images = with_noise(images, self.instance_noise, self.noise)
         return self.discriminator(join(images, labels), training=training)

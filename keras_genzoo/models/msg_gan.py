@@ -21,7 +21,7 @@ class MSGGAN(MultiResolutionGAN):
         image_shape, latent_dim: As for `MultiResolutionGAN`.
         generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to that of the paper's widths.
         discriminator: `keras_genzoo.networks.MultiScaleDiscriminator`. Defaults to that of the paper's widths.
-        loss, drift, average_decay, average_half_life, seed, **kwargs: As for `MultiResolutionGAN`.
+        loss, drift, augmentation, average_decay, average_half_life, seed, **kwargs: As for `MultiResolutionGAN`.
         penalty: `keras_genzoo.penalties.GradientPenalty`, its name, or None: the mean of the penalties on the
             gradients with respect to the image at each size. Defaults to `WassersteinGradientPenalty(weight=10)`.
 
@@ -57,7 +57,7 @@ class MSGGAN(MultiResolutionGAN):
             lambda: self.discriminator_loss(real, fakes, True), "discriminator", has_aux=True
         )
         generator_loss = self.minimize_through(
-            lambda fakes: self.adversarial_loss.generator(self.discriminator(fakes, training=True)),
+            lambda fakes: self.adversarial_loss.generator(self._values(fakes, True)),
             fakes,
             pullback,
             "generator",
@@ -70,14 +70,17 @@ class MSGGAN(MultiResolutionGAN):
         images, _ = self.unpack(data)
         fakes = self.sampling_network.pyramid(self.draw_latents(ops.shape(images)[0]))
         _, logs = self.discriminator_loss(self.pyramid(images), fakes, False)
-        generator_loss = self.adversarial_loss.generator(self.discriminator(fakes, training=False))
+        generator_loss = self.adversarial_loss.generator(self._values(fakes, False))
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def discriminator_loss(self, real, fakes, training=False):
         """As `MultiResolutionGAN.discriminator_loss_of`, of lists of the images at all sizes from 4x4 on."""
         return self.discriminator_loss_of(
-            lambda images: self.discriminator(images, training=training), real, fakes
+            lambda images: self._values(images, training), real, fakes, training
         )
+
+    def _values(self, images, training):
+        return self.discriminator(self.seen(images, training), training=training)
 
     def pyramid(self, images):
         """Images at all sizes from 4x4 on, each the mean of 2x2 pixels of the next."""

@@ -15,13 +15,13 @@ from keras_genzoo.arguments import (
     PositiveInt,
     checked,
 )
-from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.adversarial_model import AdversarialModel
 from keras_genzoo.models.network_checks import argument_or_own, check_groups, without_labels
 from keras_genzoo.models.options import Loss, Penalty, checked_options
 from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
 
 
-class MultiResolutionGAN(LatentModel):
+class MultiResolutionGAN(AdversarialModel):
     """What the progressive GAN and MSG-GAN share: levels from 4x4 on, a Wasserstein loss with drift, sampling.
 
     Args:
@@ -34,7 +34,7 @@ class MultiResolutionGAN(LatentModel):
         penalty: `keras_genzoo.penalties.GradientPenalty`, its name, or None. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
         drift: Float, weight of the mean square of the values of real images, which keeps them near zero.
-        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+        augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -81,12 +81,13 @@ class MultiResolutionGAN(LatentModel):
         argument_or_own("image_shape", image_shape, discriminator, lambda: discriminator.image_shape)
         self.set_networks(generator=generator, discriminator=discriminator)
 
-    def discriminator_loss_of(self, discriminate, real, fakes):
+    def discriminator_loss_of(self, discriminate, real, fakes, training):
         """The discriminator's adversarial loss with the drift term `drift E[D(x)^2]` and the penalty.
 
         Args:
             discriminate: Callable from images, or a list of them at several sizes, to the discriminator's values.
             real, fakes: Batches of images, or lists of the same images at several sizes.
+            training: Bool.
 
         Returns:
             Tuple of the float32 scalar and a dict of the logged losses.
@@ -94,6 +95,7 @@ class MultiResolutionGAN(LatentModel):
         # A group's deviation is that of images in a row: one pass over both does not mix them.
         both = keras.tree.map_structure(lambda real, fakes: ops.concatenate([real, fakes]), real, fakes)
         real_values, fake_values = ops.split(discriminate(both), 2)
+        self.update_augmentation(real_values, training)
         penalty = (
             ops.zeros(()) if self.penalty is None else self.penalty(discriminate, real, fakes, self.noise)
         )

@@ -44,7 +44,7 @@ class ProgressiveGAN(MultiResolutionGAN):
         images_seen: Int, images of training that the networks have seen: where in the schedule they stand. A
             preset records it.
         penalty: As for `MultiResolutionGAN`. The paper's least squares have none.
-        loss, drift, average_decay, average_half_life, seed, **kwargs: As for `MultiResolutionGAN`.
+        loss, drift, augmentation, average_decay, average_half_life, seed, **kwargs: As for `MultiResolutionGAN`.
 
     Example:
 
@@ -132,7 +132,9 @@ class ProgressiveGAN(MultiResolutionGAN):
 
     def discriminator_loss(self, real, fakes, alpha=None, training=False):
         """As `MultiResolutionGAN.discriminator_loss_of`, at the running level."""
-        return self.discriminator_loss_of(lambda images: self._values(images, alpha, training), real, fakes)
+        return self.discriminator_loss_of(
+            lambda images: self._values(images, alpha, training), real, fakes, training
+        )
 
     def shrunk(self, images, alpha=None):
         """Images of the last level's size as those of the running level, faded like the generator's own."""
@@ -141,6 +143,7 @@ class ProgressiveGAN(MultiResolutionGAN):
         return images if alpha is None else blend(images, enlarge(shrink(images)), alpha)
 
     def _values(self, images, alpha, training):
+        images = self.seen(images, training)
         return self.discriminator(images, level=self.phase.level, alpha=alpha, training=training)
 
     # Growing.

@@ -19,7 +19,7 @@ from keras_genzoo.arguments import (
     Probability,
     checked,
 )
-from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.adversarial_model import AdversarialModel
 from keras_genzoo.models.lazy_regularization import LazyRegularization, corrected_adam
 from keras_genzoo.models.network_checks import argument_or_own, check_groups, join
 from keras_genzoo.models.options import checked_options
@@ -27,7 +27,7 @@ from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Gen
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class StyleGAN2(LazyRegularization, LatentModel):
+class StyleGAN2(LazyRegularization, AdversarialModel):
     """A generator whose convolutions are scaled by styles, against a residual discriminator.
 
     The loss is the logistic, non-saturating one. R1 acts on the discriminator at every 16th step; at every 4th, path
@@ -55,7 +55,7 @@ class StyleGAN2(LazyRegularization, LatentModel):
             what the mapping gives. It does not change the training.
         average_ramp: Float or None. Bounds the half-life of the average by this share of the images seen, so that
             the average of a short training is not that of its start (0.05 in the authors' settings for small data).
-        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+        augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
 
     `CONFIGS` holds the authors' settings, as arguments, for `"f"` (1024x1024), `"paper256"`, `"paper512"`,
     `"paper1024"` and `"cifar"`; their batches have 32, 64, 64, 32 and 64 images.
@@ -186,10 +186,10 @@ class StyleGAN2(LazyRegularization, LatentModel):
         mixing, noise = self.draw_mixing(num), self.draw_noise(num)
         fakes, pullback = self.vjp(lambda: self.generate(latents, labels, mixing, noise), "generator")
         discriminator_loss = self.minimize(
-            lambda: self.discriminator_loss(images, fakes, labels), "discriminator"
+            lambda: self.discriminator_loss(images, fakes, labels, True), "discriminator"
         )
         generator_loss = self.minimize_through(
-            lambda fakes: self.generator_loss(fakes, labels), fakes, pullback, "generator"
+            lambda fakes: self.generator_loss(fakes, labels, True), fakes, pullback, "generator"
         )
         logs = {"discriminator_loss": discriminator_loss, "generator_loss": generator_loss}
         if self.is_due("r1"):
@@ -247,19 +247,21 @@ class StyleGAN2(LazyRegularization, LatentModel):
             repeated = ops.where(is_own[None, :, None], repeated, others)
         return self.generator.synthesize(repeated, noise)
 
-    def discriminator_loss(self, images, fakes, labels=None):
+    def discriminator_loss(self, images, fakes, labels=None, training=False):
         """`E[softplus(D(G(z)))] + E[softplus(-D(x))]`, float32 scalar."""
         # A group's deviation is that of images in a row: one pass over both does not mix them.
         both = ops.concatenate([images, ops.stop_gradient(fakes)])
-        logits = self._logits(both, None if labels is None else ops.concatenate([labels, labels]))
-        return self.adversarial_loss.discriminator(*ops.split(logits, 2))
+        both_labels = None if labels is None else ops.concatenate([labels, labels])
+        real_logits, fake_logits = ops.split(self._logits(both, both_labels, training), 2)
+        self.update_augmentation(real_logits, training)
+        return self.adversarial_loss.discriminator(real_logits, fake_logits)
 
-    def generator_loss(self, fakes, labels=None):
+    def generator_loss(self, fakes, labels=None, training=False):
         """`E[softplus(-D(G(z)))]`, float32 scalar."""
-        return self.adversarial_loss.generator(self._logits(fakes, labels))
+        return self.adversarial_loss.generator(self._logits(fakes, labels, training))
 
-    def _logits(self, images, labels):
-        return self.discriminator(join(images, labels))
+    def _logits(self, images, labels, training):
+        return self.discriminator(join(self.seen(images, training), labels))
 
     # The regularizers.
 
@@ -267,14 +269,14 @@ class StyleGAN2(LazyRegularization, LatentModel):
         """Takes the discriminator's step on R1, and returns its value."""
 
         def loss():
-            penalty = self.r1(images, labels)
+            penalty = self.r1(images, labels, True)
             return self.r1_interval * penalty, penalty
 
         return self.minimize(loss, "discriminator", has_aux=True)[1]
 
-    def r1(self, images, labels=None):
+    def r1(self, images, labels=None, training=False):
         """`gamma / 2 * E[|grad D(x)|^2]`, float32 scalar."""
-        return self.penalty(lambda images: self._logits(images, labels), images, None, self.noise)
+        return self.penalty(lambda images: self._logits(images, labels, training), images, None, self.noise)
 
     def minimize_path_length(self, num, labels=None):
         """Takes the generator's step on the path lengths of half a batch, and returns their mean."""

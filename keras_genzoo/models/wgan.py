@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_genzoo import backends, losses, penalties
 from keras_genzoo.arguments import Flag, Network, Positive, PositiveInt
-from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.adversarial_model import AdversarialModel
 from keras_genzoo.models.network_checks import (
     argument_or_own,
     check_for_penalty,
@@ -22,7 +22,7 @@ from keras_genzoo.networks import MLPDiscriminator, MLPGenerator, StridedCritic,
 from keras_genzoo.optimizers import Adam
 
 
-class WassersteinGAN(LatentModel):
+class WassersteinGAN(AdversarialModel):
     """What WGAN and WGAN-GP share: a critic that takes several updates for one of the generator.
 
     Subclasses implement `critic_loss`, and `constrain_critic` where the critic is kept Lipschitz by more than
@@ -43,7 +43,7 @@ class WassersteinGAN(LatentModel):
         split_batches: Bool. True gives each update of the critic its own part of the batch: a data set
             batched by `critic_steps * b` is then used as in the papers' algorithms, every update with `b` new
             images. False uses the whole batch in each.
-        average_decay, average_half_life, seed, **kwargs: As for `LatentModel`.
+        augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
     """
 
     players: ClassVar = {"generator": ("generator",), "critic": ("critic",)}
@@ -101,7 +101,7 @@ class WassersteinGAN(LatentModel):
         latents = self.draw_latents(ops.shape(images)[0])
         fakes = self.sampling_network(join(latents, labels), training=False)
         _, logs = self.critic_loss(images, fakes, labels, False)
-        generator_loss = self.wasserstein_loss.generator(self.critic(join(fakes, labels), training=False))
+        generator_loss = self.wasserstein_loss.generator(self.values(fakes, labels))
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def critic_loss(self, images, fakes, labels=None, training=False):
@@ -118,7 +118,11 @@ class WassersteinGAN(LatentModel):
     def generator_loss(self, latents, labels=None, training=False):
         """`-E[D(G(z))]`, float32 scalar."""
         fakes = self.generator(join(latents, labels), training=training)
-        return self.wasserstein_loss.generator(self.critic(join(fakes, labels), training=training))
+        return self.wasserstein_loss.generator(self.values(fakes, labels, training))
+
+    def values(self, images, labels=None, training=False):
+        """The critic's values of images."""
+        return self.critic(join(self.seen(images, training), labels), training=training)
 
     def _critic_batches(self, images, labels):
         """Pairs of images and labels, one for each update of the critic."""
@@ -159,7 +163,7 @@ class WGAN(WassersteinGAN):
 
     Args:
         image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
-            average_decay, average_half_life, seed: As for `WassersteinGAN`.
+            augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`.
         clip_value: Float, bound of every trainable weight of the critic after an update.
         **kwargs: As for `LatentModel`.
 
@@ -190,10 +194,9 @@ class WGAN(WassersteinGAN):
 
     def critic_loss(self, images, fakes, labels=None, training=False):
         """`E[D(G(z))] - E[D(x)]`: see `WassersteinGAN.critic_loss`. Real and generated images pass apart."""
-        loss = self.wasserstein_loss.discriminator(
-            self.critic(join(images, labels), training=training),
-            self.critic(join(fakes, labels), training=training),
-        )
+        real_values = self.values(images, labels, training)
+        self.update_augmentation(real_values, training)
+        loss = self.wasserstein_loss.discriminator(real_values, self.values(fakes, labels, training))
         return loss, {"critic_loss": loss}
 
     def constrain_critic(self):
@@ -208,8 +211,8 @@ class WGANGP(WassersteinGAN):
 
     Args:
         image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
-            average_decay, average_half_life, seed: As for `WassersteinGAN`. A critic with batch normalisation
-            is refused: the penalty is on each image's own gradient (section 4).
+            augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`. A critic with batch
+            normalisation is refused: the penalty is on each image's own gradient (section 4).
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
         **kwargs: As for `LatentModel`.
@@ -241,10 +244,11 @@ class WGANGP(WassersteinGAN):
         """`E[D(G(z))] - E[D(x)]` and the penalty: see `WassersteinGAN.critic_loss`."""
         both_labels = None if labels is None else ops.concatenate([labels, labels])
         # Without batch normalisation one pass over both is the same, and faster.
-        values = self.critic(join(ops.concatenate([images, fakes]), both_labels), training=training)
+        values = self.values(ops.concatenate([images, fakes]), both_labels, training)
         real_values, fake_values = ops.split(values, 2)
+        self.update_augmentation(real_values, training)
         penalty = self.penalty(
-            lambda samples: self.critic(join(samples, labels), training=training), images, fakes, self.noise
+            lambda samples: self.values(samples, labels, training), images, fakes, self.noise
         )
         loss = self.wasserstein_loss.discriminator(real_values, fake_values) + penalty
         return loss, {"critic_loss": loss, "gradient_penalty": penalty}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_genzoo import explore, export, models, pixels
+from keras_genzoo import editing, explore, models, pixels
 from keras_genzoo.explore import runtime
 
 playwright = pytest.importorskip(
@@ -168,8 +168,8 @@ def test_a_label_changes_the_class_of_the_picture(open_model):
 
 def test_a_slider_moves_the_latent_along_a_direction(open_model):
     page, model = open_model("dcgan_fashion_mnist"), load("dcgan_fashion_mnist")
-    directions = export.principal_directions(model)
-    vector, scale = directions["vectors"][1], directions["scales"][1]
+    directions = editing.principal_directions(model)
+    vector, scale = directions.vectors[1], directions.scales[1]
     latent = np.asarray(model.latents_from_seed(1, 0))
     open_tab(page, "Directions")
     set_slider(page, "Direction 2", -2.5)

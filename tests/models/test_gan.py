@@ -47,7 +47,7 @@ class TestContract(Contract):
         models.GAN,
         make_gan,
         exact=partial(make_plain_gan, average_half_life=20.0, discriminator_steps=2, penalty=penalties.R1()),
-        random=make_dropout_gan,
+        random=partial(make_dropout_gan, augmentation="diff_augment"),
         variants={
             "image_shape": partial(make_gan, image_shape=(16, 16, 3)),
             "one_batch": partial(make_gan, separate_batches=False),

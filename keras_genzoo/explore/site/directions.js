@@ -12,7 +12,8 @@ const PAUSE = 150;
 
 export function directionsView(model, stage) {
   const view = { title: "Directions" };
-  const { vectors, scales } = model.directions;
+  const { names, vectors, scales } = model.directions;
+  const numNamed = names.filter((name) => name !== null).length;
   const place = (i) => dot(stage.latent, vectors[i]) / scales[i];
   const movedTo = (i, value) => model.moved(stage.latent, vectors[i], (value - place(i)) * scales[i]);
   const ends = vectors.map(() => [0, 1].map(() => element("canvas", { class: "end", "aria-hidden": "true" })));
@@ -24,9 +25,10 @@ export function directionsView(model, stage) {
       value: 0,
       format: (value) => value.toFixed(2),
       ends: ends[i],
-      shown: String(i + 1),
+      shown: names[i] ?? String(i + 1 - numNamed),
     };
-    return slider(`Direction ${i + 1}`, range, (value) => stage.set(movedTo(i, value), { by: view }));
+    const label = names[i] ?? `Direction ${i + 1 - numNamed}`;
+    return slider(label, range, (value) => stage.set(movedTo(i, value), { by: view }));
   });
   const drawEnds = latest(async () => {
     const latents = vectors.flatMap((_, i) => [movedTo(i, -FARTHEST), movedTo(i, FARTHEST)]);
@@ -48,7 +50,8 @@ export function directionsView(model, stage) {
     element(
       "p",
       { class: "hint" },
-      "The directions of the latent that change the images most, the strongest first, in standard deviations. ",
+      numNamed ? "Directions with a meaning, in steps from images without it to images with it. Then the " : "The ",
+      "directions of the latent that change the images most, the strongest first, in standard deviations. ",
       "At the ends is what becomes of this picture.",
     ),
     element("div", { class: "sliders" }, ...sliders.map((each) => each.element)),

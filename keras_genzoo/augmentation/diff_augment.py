@@ -1,0 +1,115 @@
+"""DiffAugment: changes of colour, shifts and cut-out squares (Zhao et al. 2020)."""
+
+import keras
+from keras import ops
+
+from keras_genzoo.augmentation.augmentation import Augmentation
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class DiffAugment(Augmentation):
+    """Every image is changed by all parts of a policy, in this order:
+
+    - `"color"`: a brightness uniform in [-0.5, 0.5] is added; saturation, the distance of a pixel's channels from
+      their mean, is multiplied by a factor in [0, 2]; contrast, the distance from the image's mean, by one in
+      [0.5, 1.5].
+    - `"translation"`: a shift by whole pixels, up to an eighth of the sides; zeros come in.
+    - `"cutout"`: a rectangle of half the sides, centred anywhere in the image, becomes zero.
+
+    Args:
+        policy: String, the parts with commas between them.
+
+    Call arguments:
+        images, seed: As for `Augmentation`.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.GAN(image_shape=(64, 64, 3), augmentation=DiffAugment("color,translation"))
+    ```
+
+    Source: Zhao et al. 2020, section 3.2; the numbers are those of the authors' program.
+    """
+
+    def __init__(self, policy="color,translation,cutout", **kwargs):
+        super().__init__(**kwargs)
+        parts = policy.split(",") if isinstance(policy, str) else []
+        if not parts or not _PARTS.keys() >= set(parts):
+            raise ValueError(
+                f"`policy` must name some of {', '.join(_PARTS)} separated by commas. Received: policy={policy!r}"
+            )
+        self.policy = policy
+
+    def draw(self, num, seed):
+        """As for `Augmentation`: `(7, num, 1, 1, 1)` values uniform in [0, 1)."""
+        return keras.random.uniform((7, num, 1, 1, 1), seed=seed)
+
+    def augment(self, images, drawn):
+        """As for `Augmentation`."""
+        for part, (function, columns) in _PARTS.items():
+            if part in self.policy.split(","):
+                images = function(images, *ops.unstack(drawn[columns], axis=0))
+        return images
+
+    def get_config(self):
+        return {**super().get_config(), "policy": self.policy}
+
+
+def _changed_color(images, brightness, saturation, contrast):
+    images = images + brightness - 0.5
+    mean = ops.mean(images, axis=3, keepdims=True)
+    images = mean + 2.0 * saturation * (images - mean)
+    mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
+    return mean + (0.5 + contrast) * (images - mean)
+
+
+def _shifted(images, vertical, horizontal):
+    _, height, width, channels = images.shape
+    rows, row_exists = _shifted_indices(height, vertical)
+    columns, column_exists = _shifted_indices(width, horizontal)
+    num = ops.shape(images)[0]
+    # One gather of the pixels of the whole batch.
+    first = ops.reshape(ops.arange(num), (num, 1, 1)) * (height * width)
+    index = first + rows[:, :, None] * width + columns[:, None, :]
+    shifted = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
+    exists = ops.logical_and(row_exists[:, :, None], column_exists[:, None, :])
+    return shifted * ops.cast(exists, images.dtype)[..., None]
+
+
+def _shifted_indices(size, share):
+    """Where the pixels of a side come from, int32 `(num, size)`, and whether that is in the image."""
+    largest = int(size / 8 + 0.5)
+    source = ops.arange(size) + _integers(share, 2 * largest + 1) - largest
+    inside = ops.clip(source, 0, size - 1)
+    return inside, source == inside
+
+
+def _cut_out(images, vertical, horizontal):
+    _, height, width, _ = images.shape
+    rows, columns = _cut(height, vertical), _cut(width, horizontal)
+    cut = ops.logical_and(rows[:, :, None, None], columns[:, None, :, None])
+    return images * (1.0 - ops.cast(cut, images.dtype))
+
+
+def _cut(size, share):
+    """Which pixels of a side are in the rectangle, bool `(num, size)`."""
+    length = int(size / 2 + 0.5)
+    # A rectangle of even length has no pixel at its centre.
+    start = _integers(share, size + 1 - length % 2) - length // 2
+    pixels = ops.arange(size)
+    return ops.logical_and(pixels >= start, pixels < start + length)
+
+
+def _integers(share, num):
+    """Integers from 0 to `num - 1` from values in [0, 1), int32 `(num, 1)`."""
+    numbers = ops.cast(share[:, 0, 0], "float32") * num
+    # Rounding may have led to `num` itself.
+    return ops.minimum(ops.cast(numbers, "int32"), num - 1)
+
+
+# Part -> (function of images and of values in [0, 1), which of those that are drawn).
+_PARTS = {
+    "color": (_changed_color, slice(0, 3)),
+    "translation": (_shifted, slice(3, 5)),
+    "cutout": (_cut_out, slice(5, 7)),
+}
