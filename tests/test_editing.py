@@ -145,6 +145,62 @@ class TestEdits:
         np.testing.assert_array_equal(images, gan.sample(latents=latents, labels=[0, 1, 2]))
 
 
+class TestCodesOfAMapping:
+    """A StyleGAN2 is edited in the space of its styles."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def gan():
+        keras.utils.set_random_seed(0)
+        gan = models.StyleGAN2(
+            image_shape=(8, 8, 1),
+            latent_dim=6,
+            style_dim=5,
+            num_mapping_layers=2,
+            channel_base=32,
+            num_classes=3,
+            truncation=0.8,
+        )
+        gan.generator.mapping.average.assign(np.arange(5.0))
+        gan.averaged_generator.mapping.average.assign(np.arange(5.0))
+        return gan
+
+    def test_the_images_of_styles_are_the_samples_of_their_latents(self, gan):
+        latents = np.asarray(gan.latents_from_seed(3, 0))
+        codes = editing.codes(gan, latents, labels=[0, 1, 2])
+        assert codes.shape == (3, 5)
+        samples = gan.sample(latents=latents, labels=[0, 1, 2])
+        np.testing.assert_allclose(editing.images(gan, codes), samples, atol=1e-5)
+
+    def test_truncation_moves_styles_to_their_average(self, gan):
+        codes = editing.codes(gan, gan.latents_from_seed(2, 0), labels=0)
+        expected = gan.sample(2, seed=0, labels=0, truncation=0.5 * 0.8)
+        np.testing.assert_allclose(
+            editing.images(gan, editing.truncate(gan, codes, 0.5)), expected, atol=1e-5
+        )
+        np.testing.assert_array_equal(editing.truncate(gan, codes, 0.0), [np.arange(5.0)] * 2)
+
+    def test_principal_directions_are_those_of_the_styles(self, gan):
+        found = editing.principal_directions(gan, num_latents=300)
+        labels = np.arange(300) % 3
+        codes = editing.codes(gan, gan.latents_from_seed(300, 0), labels)
+        means = np.stack([codes[labels == label].mean(axis=0) for label in range(3)])
+        _, components = np.linalg.eigh(np.cov(codes - means[labels], rowvar=False))
+        assert np.abs(found.vectors[0] @ components[:, -1]) == pytest.approx(1, abs=1e-3)
+
+    def test_directions_of_the_weights_are_those_of_all_convolutions(self, gan):
+        kernels = [np.asarray(matrix) for matrix in gan.weights_of_codes()]
+        # Three convolutions and two that make images.
+        assert [kernel.shape[0] for kernel in kernels] == [5] * 5
+        together = np.concatenate(kernels, axis=1)
+        left, _, _ = np.linalg.svd(together)
+        assert np.abs(editing.weight_directions(gan).vectors[0] @ left[:, 0]) == pytest.approx(1, abs=1e-4)
+
+    def test_styles_of_an_image_are_found(self, gan):
+        codes, errors = editing.project(gan, gan.sample(1, seed=5, labels=1), 1, num_steps=50, num_restarts=2)
+        assert codes.shape == (1, 5) and errors[0] < 0.05
+
+
 class TestProjection:
     @pytest.mark.parametrize("num_classes", [None, 3])
     def test_the_latents_of_samples_are_found(self, rotation, num_classes):

@@ -77,6 +77,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     loss_names = ("discriminator_loss", "generator_loss", "gradient_penalty", "path_length")
     adversarial_log = "generator_loss"
+    maps_latents = True
 
     _PAPER: ClassVar = {"learning_rate": 0.0025, "average_half_life": 20_000}
     CONFIGS: ClassVar = {
@@ -355,6 +356,32 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
             return self.average_half_life
         seen = ops.cast(self.steps.value * num_images, "float32")
         return ops.clip(self.average_ramp * seen, 1e-8, self.average_half_life)
+
+    # Editing, in the space of styles.
+
+    def codes_from_latents(self, latents, labels=None):
+        """Styles of latents, `(num, style_dim)`, at the model's own truncation."""
+        network = self.sampling_network
+        return network.truncated(network.styles(join(latents, labels)), self.truncation)
+
+    def images_from_codes(self, codes, labels=None):
+        """As for `LatentModel`; the labels are part of the styles already."""
+        network = self.sampling_network
+        return ops.clip(network.synthesize(network.repeated(codes)), -1.0, 1.0)
+
+    def nearest_codes(self, codes):
+        """As for `LatentModel`: any styles."""
+        return codes
+
+    def mean_code(self):
+        """As for `LatentModel`: the average of the styles."""
+        return ops.convert_to_numpy(self.sampling_network.mapping.average)
+
+    def weights_of_codes(self):
+        """As for `LatentModel`: those that give each convolution its styles."""
+        network = self.sampling_network
+        layers = [*network.convolutions, *network.images]
+        return [ops.convert_to_numpy(layer.affine.kernel) for layer in layers]
 
     # Using a trained model.
 
