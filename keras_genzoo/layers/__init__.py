@@ -9,6 +9,7 @@ from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
 from keras_genzoo.layers.reshaping import Cropping2D, ReflectionPadding2D
+from keras_genzoo.layers.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
 
 __all__ = [
     "BatchNormalization",
@@ -27,5 +28,8 @@ __all__ = [
     "PixelNormalization",
     "ReflectionPadding2D",
     "ResizeConv2D",
+    "SpectralConv2D",
+    "SpectralDense",
+    "SpectralEmbedding",
     "sampling_seeds",
 ]
