@@ -7,9 +7,15 @@ from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, Equal
 from keras_genzoo.layers.history import ImageHistory
 from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
+from keras_genzoo.layers.noise import NoiseInjection
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
 from keras_genzoo.layers.reshaping import Cropping2D, ReflectionPadding2D
-from keras_genzoo.layers.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from keras_genzoo.layers.spectral import (
+    SpectralConv2D,
+    SpectralDense,
+    SpectralEmbedding,
+    SpectralResizeConv2D,
+)
 from keras_genzoo.layers.styled import StyledConv2D
 
 __all__ = [
@@ -25,6 +31,7 @@ __all__ = [
     "InstanceNormalization",
     "LeakyReLU",
     "MinibatchStandardDeviation",
+    "NoiseInjection",
     "Pack",
     "PixelNormalization",
     "ReflectionPadding2D",
@@ -32,6 +39,7 @@ __all__ = [
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "SpectralResizeConv2D",
     "StyledConv2D",
     "sampling_seeds",
 ]

@@ -5,6 +5,7 @@ from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.ebgan import EBGAN
+from keras_genzoo.models.fastgan import FastGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.latent_model import LatentModel
@@ -31,6 +32,7 @@ __all__ = [
     "Autoencoder",
     "Classifier",
     "CycleGAN",
+    "FastGAN",
     "GenerativeModel",
     "LatentModel",
     "Pix2Pix",
