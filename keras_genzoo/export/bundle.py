@@ -18,7 +18,7 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
     Args:
         model: Model of `keras_genzoo.models`.
         filepath: String or path. The folder to create; one that exists is replaced.
-        dtype: `"float32"`, or `"float16"` for files of half the size.
+        dtype: `"float32"`, or for files of half the size `"int16"` or `"float16"`, as for `export_network`.
         metadata: Dict of what the description says beside what the model answers: strings `name`, `license`,
             `description`, or None.
 
@@ -61,6 +61,17 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
         folders.write_json(folder / DESCRIPTION, described)
         disk.replace_folder(target, folder)
     return described
+
+
+def told_of(metadata, name):
+    """What exported files tell of a preset: dict of strings, for the argument `metadata` of exports.
+
+    Args:
+        metadata: Dict, the metadata of the preset.
+        name: String, the name of the model where the metadata have none.
+    """
+    told = {key: str(metadata[key]) for key in ("name", "license", "description") if metadata.get(key)}
+    return {"name": name, **told}
 
 
 def _directions(model):

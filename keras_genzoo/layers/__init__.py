@@ -1,6 +1,8 @@
 """Layers that Keras lacks, or has in a form that GANs cannot use."""
 
 from keras_genzoo.layers.activation import LeakyReLU
+from keras_genzoo.layers.attention import SelfAttention
+from keras_genzoo.layers.conditional import ConditionalBatchNormalization, ModulatedBatchNormalization
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
 from keras_genzoo.layers.dropout import Dropout, sampling_seeds
 from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
@@ -9,10 +11,17 @@ from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
 from keras_genzoo.layers.reshaping import Cropping2D, ReflectionPadding2D
-from keras_genzoo.layers.spectral import SpectralConv2D, SpectralDense, SpectralEmbedding
+from keras_genzoo.layers.spectral import (
+    SpectralConv2D,
+    SpectralDense,
+    SpectralEmbedding,
+    SpectralResizeConv2D,
+)
+from keras_genzoo.layers.styled import StyledConv2D
 
 __all__ = [
     "BatchNormalization",
+    "ConditionalBatchNormalization",
     "Conv2DTranspose",
     "Cropping2D",
     "Dropout",
@@ -24,12 +33,16 @@ __all__ = [
     "InstanceNormalization",
     "LeakyReLU",
     "MinibatchStandardDeviation",
+    "ModulatedBatchNormalization",
     "Pack",
     "PixelNormalization",
     "ReflectionPadding2D",
     "ResizeConv2D",
+    "SelfAttention",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
+    "SpectralResizeConv2D",
+    "StyledConv2D",
     "sampling_seeds",
 ]

@@ -172,12 +172,16 @@ class LatentModel(GenerativeModel):
         threes = conditional_gan.sample(16, seed=0, labels=3)
         ```
         """
+        return self.images_of(num, seed, latents, labels, batch_size)
+
+    def images_of(self, num, seed, latents, labels, batch_size, **options):
+        """What `sample` returns; further options are those of `images_from_latents`."""
         if num is None and latents is None and np.ndim(labels):
             num = len(labels)
         latents = self.latents_to_sample(num, seed, latents)
         num = len(latents)
         inputs = [latents, *self.labels_of(labels, num)]
-        return self.in_batches(self.images_from_latents, inputs, batch_size)
+        return self.in_batches(self.images_from_latents, inputs, batch_size, **options)
 
     def preview_samples(self, num, seed):
         return self.sample(num, seed=seed, labels=self.condition and self.condition.in_turn(num))

@@ -11,6 +11,7 @@ from keras_genzoo.networks.progressive import (
     ProgressiveGenerator,
 )
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
+from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genzoo.networks.translation_resnet import ResNetTranslator
 from keras_genzoo.networks.unet import UNetGenerator
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
@@ -34,6 +35,8 @@ __all__ = [
     "ResNetGenerator",
     "ResNetTranslator",
     "StridedCritic",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
     "UNetGenerator",
     "UpsamplingGenerator",
 ]

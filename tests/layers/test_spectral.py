@@ -9,6 +9,7 @@ from tests import support
 LAYERS = {
     "dense": (lambda **kwargs: layers.SpectralDense(4, **kwargs), (5, 3)),
     "convolution": (lambda **kwargs: layers.SpectralConv2D(4, 3, padding="same", **kwargs), (2, 5, 5, 3)),
+    "upsampling": (lambda **kwargs: layers.SpectralResizeConv2D(4, **kwargs), (2, 3, 3, 3)),
     "embedding": (lambda **kwargs: layers.SpectralEmbedding(6, 4, **kwargs), None),
 }
 
