@@ -1,6 +1,8 @@
 """Layers that Keras lacks, or has in a form that GANs cannot use."""
 
 from keras_genzoo.layers.activation import LeakyReLU
+from keras_genzoo.layers.attention import SelfAttention
+from keras_genzoo.layers.conditional import ConditionalBatchNormalization, ModulatedBatchNormalization
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
 from keras_genzoo.layers.dropout import Dropout, sampling_seeds
 from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
@@ -20,6 +22,7 @@ from keras_genzoo.layers.styled import StyledConv2D
 
 __all__ = [
     "BatchNormalization",
+    "ConditionalBatchNormalization",
     "Conv2DTranspose",
     "Cropping2D",
     "Dropout",
@@ -31,11 +34,13 @@ __all__ = [
     "InstanceNormalization",
     "LeakyReLU",
     "MinibatchStandardDeviation",
+    "ModulatedBatchNormalization",
     "NoiseInjection",
     "Pack",
     "PixelNormalization",
     "ReflectionPadding2D",
     "ResizeConv2D",
+    "SelfAttention",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
