@@ -1,6 +1,14 @@
 """Measures of generative quality."""
 
-from keras_genzoo.metrics import accuracy, classes, likelihood, reconstruction, translation  # noqa: F401  Measures.
+# Measures.
+from keras_genzoo.metrics import (  # noqa: F401
+    accuracy,
+    classes,
+    floor,
+    likelihood,
+    reconstruction,
+    translation,
+)
 from keras_genzoo.metrics.evaluation import evaluate
 from keras_genzoo.metrics.extractors import Extractor, extractor
 from keras_genzoo.metrics.frechet import Moments, frechet_distance
