@@ -1,5 +1,6 @@
 """The families: subclassed Keras models that train with `fit`, load presets by name, and export."""
 
+from keras_genzoo.models.acgan import ACGAN
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.classifier import Classifier
@@ -18,6 +19,7 @@ from keras_genzoo.models.wgan import WGAN, WGANGP
 from keras_genzoo.presets import load
 
 __all__ = [
+    "ACGAN",
     "BEGAN",
     "EBGAN",
     "GAN",
