@@ -389,20 +389,17 @@ def _export(options):
     metadata = _check_preset(options.name)
     _check_writable(Path(options.output))
     _command.start()
-    from keras_genzoo import models
+    from keras_genzoo import export, models
+    from keras_genzoo.export import bundle
 
     model = models.load(options.name)
     if options.direction is not None:
         _require(model, options.name, "translate", "--direction")
         given["direction"] = options.direction
-    told = {key: str(metadata[key]) for key in ("name", "license", "description") if metadata.get(key)}
+    told = bundle.told_of(metadata, Path(options.name).name)
     with _command.usual_lines_dropped():
         if folder := _FOLDERS.get(options.format):
-            from keras_genzoo import export
-
-            getattr(export, folder)(
-                model, options.output, metadata={"name": Path(options.name).name, **told}, **given
-            )
+            getattr(export, folder)(model, options.output, metadata=told, **given)
             print(f"Wrote the folder {options.output}.")
         elif options.format == "tf_saved_model":
             model.export(options.output, verbose=True, **given)
@@ -424,7 +421,7 @@ def _serve(options):
     limits = Limits(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)})
     bundles.check_installed()
     token = options.token or os.environ.get("KERAS_GENZOO_TOKEN")
-    bundles.check_address(options.host, token)
+    bundles.check_address(options.host, options.port, token)
     folders = [bundles.bundle(name) for name in options.names]
     from keras_genzoo.serving import server
 
@@ -627,7 +624,11 @@ def _parser():
     one = command.add_argument_group("for onnx, litert and openvino, and --dtype also for bundle and triton")
     one.add_argument("--direction", help="direction of a translator (default: its first)")
     one.add_argument("--signature", help="network to export, such as encode (default: the model's first)")
-    one.add_argument("--dtype", choices=("float32", "float16"), help="type of the weights (default float32)")
+    one.add_argument(
+        "--dtype",
+        choices=("float32", "float16", "int16"),
+        help="type of the large weights: float32 (default), or half the size by int16 (not for litert) or float16",
+    )
     one.add_argument("--batch-size", type=_positive_int, help="fix the batch size (default: free)")
 
     command = add("serve", _serve, "Serve pretrained models over HTTP.")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_genzoo import editing, models
+from keras_genzoo import datasets, editing, models
 
 LATENT_DIM = 4
 
@@ -145,6 +145,62 @@ class TestEdits:
         np.testing.assert_array_equal(images, gan.sample(latents=latents, labels=[0, 1, 2]))
 
 
+class TestCodesOfAMapping:
+    """A StyleGAN2 is edited in the space of its styles."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def gan():
+        keras.utils.set_random_seed(0)
+        gan = models.StyleGAN2(
+            image_shape=(8, 8, 1),
+            latent_dim=6,
+            style_dim=5,
+            num_mapping_layers=2,
+            channel_base=32,
+            num_classes=3,
+            truncation=0.8,
+        )
+        gan.generator.mapping.average.assign(np.arange(5.0))
+        gan.averaged_generator.mapping.average.assign(np.arange(5.0))
+        return gan
+
+    def test_the_images_of_styles_are_the_samples_of_their_latents(self, gan):
+        latents = np.asarray(gan.latents_from_seed(3, 0))
+        codes = editing.codes(gan, latents, labels=[0, 1, 2])
+        assert codes.shape == (3, 5)
+        samples = gan.sample(latents=latents, labels=[0, 1, 2])
+        np.testing.assert_allclose(editing.images(gan, codes), samples, atol=1e-5)
+
+    def test_truncation_moves_styles_to_their_average(self, gan):
+        codes = editing.codes(gan, gan.latents_from_seed(2, 0), labels=0)
+        expected = gan.sample(2, seed=0, labels=0, truncation=0.5 * 0.8)
+        np.testing.assert_allclose(
+            editing.images(gan, editing.truncate(gan, codes, 0.5)), expected, atol=1e-5
+        )
+        np.testing.assert_array_equal(editing.truncate(gan, codes, 0.0), [np.arange(5.0)] * 2)
+
+    def test_principal_directions_are_those_of_the_styles(self, gan):
+        found = editing.principal_directions(gan, num_latents=300)
+        labels = np.arange(300) % 3
+        codes = editing.codes(gan, gan.latents_from_seed(300, 0), labels)
+        means = np.stack([codes[labels == label].mean(axis=0) for label in range(3)])
+        _, components = np.linalg.eigh(np.cov(codes - means[labels], rowvar=False))
+        assert np.abs(found.vectors[0] @ components[:, -1]) == pytest.approx(1, abs=1e-3)
+
+    def test_directions_of_the_weights_are_those_of_all_convolutions(self, gan):
+        kernels = [np.asarray(matrix) for matrix in gan.weights_of_codes()]
+        # Three convolutions and two that make images.
+        assert [kernel.shape[0] for kernel in kernels] == [5] * 5
+        together = np.concatenate(kernels, axis=1)
+        left, _, _ = np.linalg.svd(together)
+        assert np.abs(editing.weight_directions(gan).vectors[0] @ left[:, 0]) == pytest.approx(1, abs=1e-4)
+
+    def test_styles_of_an_image_are_found(self, gan):
+        codes, errors = editing.project(gan, gan.sample(1, seed=5, labels=1), 1, num_steps=50, num_restarts=2)
+        assert codes.shape == (1, 5) and errors[0] < 0.05
+
+
 class TestProjection:
     @pytest.mark.parametrize("num_classes", [None, 3])
     def test_the_latents_of_samples_are_found(self, rotation, num_classes):
@@ -189,3 +245,28 @@ class TestProjection:
         gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2)
         with pytest.raises(ValueError, match=r"`images` must have the shape \(num, 16, 16, 1\)"):
             editing.project(gan, np.zeros((1, 8, 8, 1)))
+
+
+class TestAttributes:
+    def test_their_directions_are_found_by_what_images_of_the_data_show(self, monkeypatch):
+        """Of a model whose first latent is the brightness of the left half, and whose second that of the right."""
+        halves = np.zeros((2, 4, 4), "float32")
+        halves[0, :, :2] = halves[1, :, 2:] = 0.3
+        gan = linear_gan(halves.reshape(2, 16))
+        rng = np.random.default_rng(0)
+        brightness = rng.uniform(-1, 1, (200, 2)).astype("float32")
+        images = (brightness @ halves.reshape(2, 16)).reshape(-1, 4, 4, 1)
+        monkeypatch.setattr(datasets, "arrays", lambda name, split, data_dir: (images, None))
+        monkeypatch.setattr(
+            datasets, "attributes", lambda name, split, data_dir: {"right": brightness[:, 1] > 0}
+        )
+        found = editing.find_attributes(gan, "halves", lambda images: (images.reshape(len(images), -1), None))
+        assert found.directions["right"].vectors[0] @ [0, 1] > 0.99
+        accuracy, chance = found.accuracies["right"]
+        assert accuracy > 0.9 and chance == max((brightness[:, 1] > 0).mean(), (brightness[:, 1] <= 0).mean())
+        # From the mean of the normal's lower half to that of its upper half.
+        assert found.directions["right"].scales[0] == pytest.approx(2 * np.sqrt(2 / np.pi), rel=0.05)
+
+    def test_a_data_set_without_attributes_is_refused(self):
+        with pytest.raises(ValueError, match="`name` must be a data set with attributes"):
+            datasets.attributes("mnist")

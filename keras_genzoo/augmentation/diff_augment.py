@@ -48,7 +48,7 @@ class DiffAugment(Augmentation):
         """As for `Augmentation`."""
         for part, (function, columns) in _PARTS.items():
             if part in self.policy.split(","):
-                images = function(images, *drawn[columns])
+                images = function(images, *ops.unstack(drawn[columns], axis=0))
         return images
 
     def get_config(self):

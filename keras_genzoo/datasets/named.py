@@ -146,6 +146,37 @@ def arrays(name, split="train", data_dir: OptionalPath = None, image_size=None):
     return _made(dataset, split, data_dir, image_size, os.environ.get("KERAS_GENZOO_DATA_DIR"))
 
 
+def attributes(name, split="train", data_dir: OptionalPath = None):
+    """What else is known of each example of a named data set, beside its label.
+
+    Args:
+        name: Name of the data set, as for `load`; one whose `Info` has `attributes`.
+        split: Name of the split, as for `load`.
+        data_dir: Folder of the original files; see `load`.
+
+    Returns:
+        Dict of names of attributes to bools `(n,)`, in the order of `arrays`.
+
+    Raises:
+        ValueError: If the name or the split is unknown, the data set has no attributes, or `data_dir` does not hold
+            the files.
+
+    Example:
+
+    ```python
+    glasses = attributes("avatar_faces")["glasses"]
+    ```
+    """
+    dataset = info(name)
+    _check_split(dataset, split)
+    if dataset.attributes is None:
+        known = [each.name for each in _DATASETS.values() if each.attributes is not None]
+        raise ValueError(
+            f"`name` must be a data set with attributes, one of {known}. Received name={name!r}."
+        )
+    return dataset.attributes(dataset, split, data_dir)
+
+
 def info(name):
     """The shape, classes, sizes, license and origin of a named data set; reads and downloads nothing.
 
@@ -195,6 +226,8 @@ class Info:
         modes: Of points, the mixture that they are drawn from, with `centers` `(num_modes, 2)`, float64, and
             `stddev`; None of images.
         margin: Int, number of black pixels that were added at each side.
+        attributes: Function from this `Info`, a split and `data_dir` to what `keras_genzoo.datasets.attributes`
+            returns, or None.
         default_measures: Tuple of names of the measures of `keras_genzoo.metrics.evaluate` that this data set was
             made for. They take the place of the model's where they have what they need, such as an extractor.
     """
@@ -215,6 +248,7 @@ class Info:
     archive: archives.Archive | None = None
     modes: Any = None
     margin: int = 0
+    attributes: Callable | None = None
     default_measures: tuple = ()
 
     @property

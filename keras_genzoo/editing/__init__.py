@@ -12,6 +12,7 @@ pictures = keras_genzoo.editing.images(model, moved)
 ```
 """
 
+from keras_genzoo.editing.attributes import Attributes, find_attributes
 from keras_genzoo.editing.codes import codes, images, move, truncate
 from keras_genzoo.editing.directions import (
     attribute_direction,
@@ -23,10 +24,12 @@ from keras_genzoo.editing.projection import Projection, project
 from keras_genzoo.latent import Directions
 
 __all__ = [
+    "Attributes",
     "Directions",
     "Projection",
     "attribute_direction",
     "codes",
+    "find_attributes",
     "find_direction",
     "images",
     "move",

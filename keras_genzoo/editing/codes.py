@@ -32,7 +32,8 @@ def images(model, codes, labels=None, batch_size: PositiveInt = 64):
     Args:
         model: Model with the ability `sample`.
         codes: Float array `(num, code_dim)`.
-        labels, batch_size: As for `codes`.
+        labels: Ints `(num,)` or an int; needed by a conditional model whose codes are its latents.
+        batch_size: Int, codes at once.
 
     Returns:
         Float32 NumPy array `(num, height, width, channels)` in [-1, 1].
@@ -41,9 +42,8 @@ def images(model, codes, labels=None, batch_size: PositiveInt = 64):
         ValueError: If the arguments do not fit the model.
     """
     codes = _checked(codes)
-    return model.in_batches(
-        model.images_from_codes, [codes, *model.labels_of(labels, len(codes))], batch_size
-    )
+    labels = [] if model.maps_latents else model.labels_of(labels, len(codes))
+    return model.in_batches(model.images_from_codes, [codes, *labels], batch_size)
 
 
 @checked

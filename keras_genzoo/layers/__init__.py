@@ -7,8 +7,16 @@ from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, Equal
 from keras_genzoo.layers.history import ImageHistory
 from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
+from keras_genzoo.layers.noise import NoiseInjection
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
 from keras_genzoo.layers.reshaping import Cropping2D, ReflectionPadding2D
+from keras_genzoo.layers.spectral import (
+    SpectralConv2D,
+    SpectralDense,
+    SpectralEmbedding,
+    SpectralResizeConv2D,
+)
+from keras_genzoo.layers.styled import StyledConv2D
 
 __all__ = [
     "BatchNormalization",
@@ -23,9 +31,15 @@ __all__ = [
     "InstanceNormalization",
     "LeakyReLU",
     "MinibatchStandardDeviation",
+    "NoiseInjection",
     "Pack",
     "PixelNormalization",
     "ReflectionPadding2D",
     "ResizeConv2D",
+    "SpectralConv2D",
+    "SpectralDense",
+    "SpectralEmbedding",
+    "SpectralResizeConv2D",
+    "StyledConv2D",
     "sampling_seeds",
 ]

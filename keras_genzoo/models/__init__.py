@@ -6,12 +6,14 @@ from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.ebgan import EBGAN
+from keras_genzoo.models.fastgan import FastGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
+from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.translation_model import TranslationModel
 from keras_genzoo.models.vae import VAE
 from keras_genzoo.models.wae import WAEGAN, WAEMMD
@@ -32,10 +34,12 @@ __all__ = [
     "Autoencoder",
     "Classifier",
     "CycleGAN",
+    "FastGAN",
     "GenerativeModel",
     "LatentModel",
     "Pix2Pix",
     "ProgressiveGAN",
+    "StyleGAN2",
     "TranslationModel",
     "load",
 ]
