@@ -13,6 +13,7 @@ from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
+from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
 from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.translation_model import TranslationModel
 from keras_genzoo.models.vae import VAE
@@ -39,6 +40,7 @@ __all__ = [
     "LatentModel",
     "Pix2Pix",
     "ProgressiveGAN",
+    "SemiSupervisedGAN",
     "StyleGAN2",
     "TranslationModel",
     "load",

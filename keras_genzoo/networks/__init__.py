@@ -3,7 +3,6 @@
 from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
-from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
