@@ -4,10 +4,10 @@ from keras_genzoo.layers.activation import LeakyReLU
 from keras_genzoo.layers.attention import SelfAttention
 from keras_genzoo.layers.conditional import ConditionalBatchNormalization, ModulatedBatchNormalization
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
-from keras_genzoo.layers.dropout import Dropout, sampling_seeds
+from keras_genzoo.layers.dropout import Dropout, GaussianNoise, sampling_seeds
 from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
 from keras_genzoo.layers.history import ImageHistory
-from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
+from keras_genzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
 from keras_genzoo.layers.noise import NoiseInjection
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
@@ -19,6 +19,7 @@ from keras_genzoo.layers.spectral import (
     SpectralResizeConv2D,
 )
 from keras_genzoo.layers.styled import StyledConv2D
+from keras_genzoo.layers.weight_normalization import WeightNormalizedDense
 
 __all__ = [
     "BatchNormalization",
@@ -30,9 +31,11 @@ __all__ = [
     "EqualizedDense",
     "EqualizedProjection",
     "GaussianMixture",
+    "GaussianNoise",
     "ImageHistory",
     "InstanceNormalization",
     "LeakyReLU",
+    "MinibatchDiscrimination",
     "MinibatchStandardDeviation",
     "ModulatedBatchNormalization",
     "NoiseInjection",
@@ -46,5 +49,6 @@ __all__ = [
     "SpectralEmbedding",
     "SpectralResizeConv2D",
     "StyledConv2D",
+    "WeightNormalizedDense",
     "sampling_seeds",
 ]

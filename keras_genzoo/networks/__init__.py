@@ -2,7 +2,7 @@
 
 from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
-from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
@@ -22,6 +22,7 @@ __all__ = [
     "ConvDiscriminator",
     "ConvEncoder",
     "ConvGenerator",
+    "DCGANAuxiliaryDiscriminator",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "FastGANDecoder",
