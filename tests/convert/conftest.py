@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parents[2] / "tools" / "convert"
 @pytest.fixture(scope="module")
 def tool(request):
     """The converter that a test file is named after, as a module."""
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_")
+    name = request.module.__name__.rpartition(".")[2].removeprefix("test_convert_")
     return _module(name)
 
 
