@@ -7,7 +7,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from keras_genzoo.arguments import Flag, Int64, OptionalNonNegativeInt, OptionalPath, PositiveInt, checked
+from keras_genzoo.arguments import (
+    Flag,
+    Int64,
+    OptionalNonNegativeInt,
+    OptionalPath,
+    OptionalPositiveInt,
+    PositiveInt,
+    checked,
+)
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives, pipeline
 from keras_genzoo.datasets.arrays import from_arrays
@@ -26,6 +34,7 @@ def load(
     seed: Int64 = 0,
     initial_step: OptionalNonNegativeInt = None,
     augment: Flag = False,
+    labels_per_class: OptionalPositiveInt = None,
 ):
     """Batches of images and labels, or of pairs of images, of a named data set.
 
@@ -59,6 +68,8 @@ def load(
             `from_arrays`.
         augment: Whether to scale, crop and mirror pairs at random, as `paired_folder` does, or each image of an
             unpaired set by itself. Must be False for the others.
+        labels_per_class: Int, of how many images of each class the labels are known, as for `from_arrays`; None for
+            all. Must be None for pairs.
 
     Returns:
         `tf.data.Dataset` of pairs: images `(batch_size, height, width, channels)`, float32 in [-1, 1], or
@@ -85,6 +96,11 @@ def load(
     pipeline.check_batch_size(batch_size, dataset.splits[split])
     if image_size is not None:
         pipeline.height_and_width(image_size)
+    if labels_per_class is not None and dataset.condition is None:
+        raise ValueError(
+            f"`labels_per_class` is for labeled images. Received: labels_per_class={labels_per_class} for {name!r}. "
+            "Leave it out."
+        )
     if dataset.source_modality is not None:
         size = _height_and_width(dataset, image_size)
         sources, targets = arrays(name, split, data_dir, prepared_size(size, augment))
@@ -103,6 +119,7 @@ def load(
         shuffle=shuffle,
         seed=seed,
         initial_step=initial_step,
+        labels_per_class=labels_per_class,
     )
 
 

@@ -55,7 +55,7 @@ class ResizeConv2D(keras.layers.Conv2D):
         super().__init__(filters, 3, padding="same", data_format="channels_last", **kwargs)
 
     def call(self, inputs):
-        outputs = _doubled(inputs, kernel_behind_upsampling(ops.cast(self.kernel, inputs.dtype)))
+        outputs = enlarged(inputs, ops.cast(self.kernel, inputs.dtype))
         if self.use_bias:
             outputs += ops.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
@@ -66,6 +66,11 @@ class ResizeConv2D(keras.layers.Conv2D):
 
     def get_config(self):
         return {name: value for name, value in super().get_config().items() if name not in self._FIXED}
+
+
+def enlarged(inputs, kernel):
+    """Nearest-neighbour upsampling and a convolution with a kernel `(3, 3, channels, filters)`, as one."""
+    return _doubled(inputs, kernel_behind_upsampling(kernel))
 
 
 # Pixels of a batch up to which a matrix product is faster than a library's transposed convolution, measured on

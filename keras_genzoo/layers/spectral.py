@@ -9,6 +9,7 @@ from keras import initializers, ops
 
 from keras_genzoo.arguments import Positive, checked
 from keras_genzoo.backends import keras_private
+from keras_genzoo.layers.convolution import ResizeConv2D, enlarged
 
 
 class _Spectral:
@@ -70,6 +71,14 @@ class _Spectral:
             outputs += ops.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
 
+    # Those of Keras' layers know kernel and bias alone.
+
+    def save_own_variables(self, store):
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        keras.layers.Layer.load_own_variables(self, store)
+
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}
 
@@ -112,6 +121,21 @@ class SpectralConv2D(_Spectral, keras.layers.Conv2D):
 
     def call(self, inputs, training=False):
         return self._with_bias(self.convolution_op(inputs, self.normalized_kernel(training)))
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class SpectralResizeConv2D(_Spectral, ResizeConv2D):
+    """`ResizeConv2D` whose kernel, that of the 3x3 convolution, is divided by its largest singular value.
+
+    See `SpectralDense`.
+
+    Args:
+        filters, **kwargs: As for `ResizeConv2D`.
+        epsilon: Float added to the norms of the power method.
+    """
+
+    def call(self, inputs, training=False):
+        return self._with_bias(enlarged(inputs, self.normalized_kernel(training)))
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

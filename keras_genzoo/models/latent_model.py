@@ -61,9 +61,9 @@ class LatentModel(GenerativeModel):
     @property
     def preset_usage(self):
         """What the card tells a reader to type."""
-        if not self.num_classes:
+        if not self.condition:
             return super().preset_usage
-        label = min(3, self.num_classes - 1)
+        label = min(3, self.condition.num_classes - 1)
         return {
             "python": f"images = model.sample(16, seed=0, labels={label})",
             "shell": "genzoo sample {name}             # all classes in turn\n"
@@ -76,7 +76,7 @@ class LatentModel(GenerativeModel):
         """Splits what `fit` hands over into float32 images in [-1, 1] and labels (None without classes)."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         images = self.modality.scale(images)
-        return images, ops.convert_to_tensor(labels) if self.num_classes else None
+        return images, ops.convert_to_tensor(labels) if self.condition else None
 
     def draw_latents(self, num):
         """Draws latents for training, float32 `(num, latent_dim)`."""
@@ -205,7 +205,7 @@ class LatentModel(GenerativeModel):
         Raises:
             ValueError: If there must be labels and are none, or the other way round, or they do not fit.
         """
-        if not self.num_classes:
+        if not self.condition:
             if labels is not None:
                 raise ValueError("`labels` was given, but this model was not trained with classes.")
             return []
@@ -246,7 +246,7 @@ class LatentModel(GenerativeModel):
 
         def generate(latents, labels=None):
             if labels is not None:
-                labels = backends.checked_within(0, self.num_classes - 1, labels, "labels")
+                labels = backends.checked_within(0, self.condition.num_classes - 1, labels, "labels")
             return {"images": self.images_from_latents(latents, labels)}
 
         generate = backends.graph_function(generate)
@@ -260,7 +260,7 @@ class LatentModel(GenerativeModel):
 
         of_latents = {"latents": self.latent.spec}
         of_seed = {"num": keras.KerasTensor((), "int32"), "seed": keras.KerasTensor((), "int64")}
-        if self.num_classes:
+        if self.condition:
             of_latents["labels"] = self.condition.spec
             of_seed["label"] = keras.KerasTensor((), "int32")
         return {self.image_signature: (generate, of_latents), "sample": (sample, of_seed)}

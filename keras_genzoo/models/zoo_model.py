@@ -328,7 +328,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
         return {
             "abilities": sorted(self.abilities),
             "image_shape": list(self.image_shape),
-            "num_classes": self.num_classes,
+            "num_classes": self.condition and self.condition.num_classes,
             "latent": self.latent and self.latent.description(),
             "prior": None,
             "tasks": {},

@@ -2,7 +2,8 @@
 
 from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
-from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
 from keras_genzoo.networks.progressive import (
@@ -21,8 +22,12 @@ __all__ = [
     "ConvDiscriminator",
     "ConvEncoder",
     "ConvGenerator",
+    "DCGANAuxiliaryDiscriminator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "FastGANDecoder",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",

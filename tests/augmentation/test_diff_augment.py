@@ -159,7 +159,7 @@ def test_every_image_passes_it_on_the_way_to_the_discriminator(family):
     assert float(model.augmentation.told.value) == (4 * updates if model.has_logits else 0)
 
 
-@pytest.mark.parametrize("name", ["gan", "wgan_gp"])
+@pytest.mark.parametrize("name", ["gan", "gan_r1"])
 def test_a_step_with_it_moves_every_variable(name):
     def make():
         keras.utils.set_random_seed(0)
