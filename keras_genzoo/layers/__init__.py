@@ -9,6 +9,7 @@ from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, Equal
 from keras_genzoo.layers.history import ImageHistory
 from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
+from keras_genzoo.layers.noise import NoiseInjection
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
 from keras_genzoo.layers.reshaping import Cropping2D, ReflectionPadding2D
 from keras_genzoo.layers.spectral import (
@@ -34,6 +35,7 @@ __all__ = [
     "LeakyReLU",
     "MinibatchStandardDeviation",
     "ModulatedBatchNormalization",
+    "NoiseInjection",
     "Pack",
     "PixelNormalization",
     "ReflectionPadding2D",

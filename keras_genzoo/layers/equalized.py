@@ -131,6 +131,7 @@ class EqualizedConv2D(_Equalized):
             convolution with a kernel of 4, of 16/36 the work; needs a kernel of 3.
         downsampling: Bool, whether the images are smoothed by [1, 3, 3, 1] and halved; needs a kernel of 3 or 1.
         use_bias: Bool.
+        bias_gain: Float, factor of the bias. A gain of both is that of a leaky ReLU behind them, and costs nothing.
 
     Source: Karras et al. 2018, section 4.1; Karras et al. 2019, appendix C, on the smoothing.
     """
@@ -143,6 +144,7 @@ class EqualizedConv2D(_Equalized):
         upsampling=False,
         downsampling=False,
         use_bias=True,
+        bias_gain=1.0,
         **kwargs,
     ):
         super().__init__(units, gain, **kwargs)
@@ -157,6 +159,7 @@ class EqualizedConv2D(_Equalized):
         self.upsampling = upsampling
         self.downsampling = downsampling
         self.use_bias = use_bias
+        self.bias_gain = bias_gain
 
     def build(self, input_shape):
         shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.units)
@@ -164,7 +167,7 @@ class EqualizedConv2D(_Equalized):
 
     def call(self, inputs):
         outputs = self._convolved(inputs, self.scaled_kernel())
-        return outputs + self.bias if self.use_bias else outputs
+        return outputs + self.bias_gain * self.bias if self.use_bias else outputs
 
     def _convolved(self, x, kernel):
         if self.upsampling:
@@ -190,4 +193,5 @@ class EqualizedConv2D(_Equalized):
             "upsampling": self.upsampling,
             "downsampling": self.downsampling,
             "use_bias": self.use_bias,
+            "bias_gain": self.bias_gain,
         }

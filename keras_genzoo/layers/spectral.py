@@ -74,6 +74,14 @@ class _Spectral:
             outputs += ops.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
 
+    # Those of Keras' layers know kernel and bias alone.
+
+    def save_own_variables(self, store):
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        keras.layers.Layer.load_own_variables(self, store)
+
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}
 

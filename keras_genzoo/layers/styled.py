@@ -6,7 +6,6 @@ import keras
 from keras import initializers, ops
 
 from keras_genzoo.arguments import Flag, PositiveInt, checked
-from keras_genzoo.layers.activation import LeakyReLU
 from keras_genzoo.layers.equalized import EqualizedDense
 from keras_genzoo.layers.resampling import smoothed
 
@@ -57,13 +56,11 @@ class StyledConv2D(keras.layers.Layer):
         self.upsampling = upsampling
         self.noise = noise and not to_images
         self.to_images = to_images
-        self.activation = LeakyReLU(0.2, gain=math.sqrt(2.0), dtype=self.dtype_policy)
 
     def build(self, inputs_shape, styles_shape):
         _, height, width, channels = inputs_shape
         self.affine = EqualizedDense(channels, gain=1.0, bias=1.0, name="affine", dtype=self.dtype_policy)
         self.affine.build(styles_shape)
-        self.activation.build((None, None, None, self.units))
         self.kernel = self.add_weight(
             name="kernel",
             shape=(self.kernel_size, self.kernel_size, channels, self.units),
@@ -85,12 +82,14 @@ class StyledConv2D(keras.layers.Layer):
         if self.to_images:
             scales = scales * (1.0 / math.sqrt(inputs.shape[-1]))
             return self._convolved(inputs * scales[:, None, None]) + self.bias
-        norms = ops.cast(ops.rsqrt(self._squared_norms(scales) + 1e-8), inputs.dtype)
+        # The gain of the activation, taken before it, where it costs nothing.
+        gain = math.sqrt(2.0)
+        norms = ops.cast(gain * ops.rsqrt(self._squared_norms(scales) + 1e-8), inputs.dtype)
         x = self._convolved(inputs * scales[:, None, None]) * norms[:, None, None]
         if self.noise:
             noise = self.own_noise[None, :, :, None] if noise is None else ops.cast(noise, x.dtype)
-            x = x + self.noise_strength * noise
-        return self.activation(x + self.bias)
+            x = x + gain * self.noise_strength * noise
+        return ops.leaky_relu(x + gain * self.bias, 0.2)
 
     def _squared_norms(self, scales):
         """Sums of the squares of each image's weights, float32 `(batch, units)`."""

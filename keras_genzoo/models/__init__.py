@@ -6,6 +6,7 @@ from keras_genzoo.models.biggan import BigGAN
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.ebgan import EBGAN
+from keras_genzoo.models.fastgan import FastGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.latent_model import LatentModel
@@ -35,6 +36,7 @@ __all__ = [
     "BigGAN",
     "Classifier",
     "CycleGAN",
+    "FastGAN",
     "GenerativeModel",
     "LatentModel",
     "Pix2Pix",

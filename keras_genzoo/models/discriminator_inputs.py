@@ -38,11 +38,11 @@ class Targets:
 
     def _draw(self, logits, own, other, noise):
         shape = (ops.shape(logits)[0], *[1] * (len(logits.shape) - 1))
-        targets = _uniform(shape, own, noise)
+        targets = uniform(shape, own, noise)
         if not self.flip_probability:
             return targets
         flipped = keras.random.uniform(shape, seed=noise) < self.flip_probability
-        return ops.where(flipped, _uniform(shape, other, noise), targets)
+        return ops.where(flipped, uniform(shape, other, noise), targets)
 
 
 def with_noise(images, stddev, noise):
@@ -50,6 +50,7 @@ def with_noise(images, stddev, noise):
     return images + keras.random.normal(ops.shape(images), stddev=stddev, seed=noise)
 
 
-def _uniform(shape, bounds, noise):
+def uniform(shape, bounds, noise):
+    """Values uniform between two bounds, or the one number where both are the same."""
     low, high = bounds
     return keras.random.uniform(shape, low, high, seed=noise) if low < high else low

@@ -275,12 +275,32 @@ class LatentModel(GenerativeModel):
         return config
 
     def exported_networks(self, batch_size=None):
+        """As for `ZooModel`; of a model that maps its latents also `edit`, which adds `shift` to the codes."""
         specs = [self.latent.spec, *([self.condition.spec] if self.condition else [])]
         inputs = [
             keras.Input(spec.shape[1:], batch_size=batch_size, dtype=spec.dtype, name=spec.name)
             for spec in specs
         ]
         images = self.images_from_latents(*inputs)
-        return {
-            self.image_signature: keras.Model(inputs if len(inputs) > 1 else inputs[0], {"images": images})
-        }
+        network = keras.Model(inputs if len(inputs) > 1 else inputs[0], {"images": images})
+        networks = {self.image_signature: network}
+        if self.maps_latents:
+            shift = keras.Input(self.mean_code().shape, batch_size=batch_size, name="shift")
+            edited = _Edited(self, name="edited")([*inputs, shift])
+            networks["edit"] = keras.Model([*inputs, shift], {"images": edited})
+        return networks
+
+
+class _Edited(keras.layers.Layer):
+    """Images of latents, of labels where there are any, and of a shift of their codes."""
+
+    def __init__(self, model, **kwargs):
+        super().__init__(**kwargs)
+        self.model = model
+
+    def call(self, inputs):
+        *inputs, shift = inputs
+        return self.model.images_from_codes(self.model.codes_from_latents(*inputs) + shift)
+
+    def compute_output_shape(self, shapes):
+        return (shapes[0][0], *self.model.image_shape)

@@ -9,6 +9,7 @@ from keras_genzoo.networks.biggan import (
 )
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
 from keras_genzoo.networks.progressive import (
@@ -34,6 +35,9 @@ __all__ = [
     "ConvGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "FastGANDecoder",
+    "FastGANDiscriminator",
+    "FastGANGenerator",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",

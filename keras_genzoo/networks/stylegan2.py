@@ -260,23 +260,20 @@ class StyleGAN2Discriminator(Configurable, keras.Model):
         smallest, largest = channels[0], channels[-1]
         residual = architecture == "resnet"
         # Half of the variance each, which their sum then has.
-        gain = math.sqrt(0.5) if residual else 1.0
-        self.activation = _built(LeakyReLU(0.2, gain=math.sqrt(2.0)), largest)
-        self.halving_activation = _built(LeakyReLU(0.2, gain=math.sqrt(2.0) * gain), largest)
-        self.from_images = _built(EqualizedConv2D(largest, 1, gain=1.0), image_shape[-1])
+        share = math.sqrt(0.5) if residual else 1.0
+        self.from_images = _built(_convolution(largest, 1), image_shape[-1])
         # From the largest images on.
         pairs = list(itertools.pairwise(channels[::-1]))
-        self.first = [_built(EqualizedConv2D(own, 3, gain=1.0), own) for own, _ in pairs]
-        self.second = [
-            _built(EqualizedConv2D(below, 3, gain=1.0, downsampling=True), own) for own, below in pairs
-        ]
+        self.first = [_built(_convolution(own, 3), own) for own, _ in pairs]
+        self.second = [_built(_convolution(below, 3, share, downsampling=True), own) for own, below in pairs]
         self.beside = [
-            _built(EqualizedConv2D(below, 1, gain=gain, downsampling=True, use_bias=False), own)
+            _built(EqualizedConv2D(below, 1, gain=share, downsampling=True, use_bias=False), own)
             for own, below in pairs * residual
         ]
         self.deviation = _built(MinibatchStandardDeviation(group_size), smallest)
-        self.final = _built(EqualizedConv2D(smallest, 3, gain=1.0), smallest + 1)
+        self.final = _built(_convolution(smallest, 3), smallest + 1)
         self.dense = _built(EqualizedDense(smallest, gain=1.0), 16 * smallest)
+        self.activation = _built(LeakyReLU(0.2, gain=math.sqrt(2.0)), smallest)
         self.embedding = None
         if num_classes is not None:
             self.embedding = Mapping(
@@ -288,11 +285,11 @@ class StyleGAN2Discriminator(Configurable, keras.Model):
 
     def call(self, inputs):
         images, labels = inputs if isinstance(inputs, list | tuple) else (inputs, None)
-        x = self.activation(self.from_images(images))
+        x = _leaky_relu(self.from_images(images))
         for level, (first, second) in enumerate(zip(self.first, self.second, strict=True)):
-            halved = self.halving_activation(second(self.activation(first(x))))
+            halved = _leaky_relu(second(_leaky_relu(first(x))))
             x = halved + self.beside[level](x) if self.beside else halved
-        x = self.activation(self.final(self.deviation(x)))
+        x = _leaky_relu(self.final(self.deviation(x)))
         x = self.activation(self.dense(ops.reshape(x, (-1, self.dense.kernel.shape[0]))))
         logits = ops.cast(self.logits(x), "float32")
         if self.embedding is None:
@@ -306,6 +303,16 @@ def channels_of(image_shape, channel_base, channel_max):
     """Channels of each level, from 4x4 on."""
     num_levels = num_levels_of(image_shape)
     return [max(1, min(channel_base >> (level + 2), channel_max)) for level in range(num_levels)]
+
+
+def _convolution(units, kernel_size, share=1.0, **kwargs):
+    """A convolution with the gain of the leaky ReLU behind it."""
+    gain = share * math.sqrt(2.0)
+    return EqualizedConv2D(units, kernel_size, gain=gain, bias_gain=gain, **kwargs)
+
+
+def _leaky_relu(x):
+    return ops.leaky_relu(x, 0.2)
 
 
 def _styled(inputs, side, style_dim, layer):

@@ -124,6 +124,9 @@ FAMILIES = {
     "began": lambda **arguments: models.BEGAN(**SMALL, width=4, **arguments),
     "progressive_gan": lambda **arguments: of_levels(models.ProgressiveGAN, images_seen=10**8, **arguments),
     "msg_gan": lambda **arguments: of_levels(models.MSGGAN, **arguments),
+    "stylegan2": lambda **arguments: models.StyleGAN2(
+        **SMALL, style_dim=4, channel_base=32, path_length_weight=0.0, **arguments
+    ),
 }
 
 
@@ -156,7 +159,7 @@ def test_every_image_passes_it_on_the_way_to_the_discriminator(family):
     assert float(model.augmentation.told.value) == (4 * updates if model.has_logits else 0)
 
 
-@pytest.mark.parametrize("name", ["gan", "wgan_gp"])
+@pytest.mark.parametrize("name", ["gan", "gan_r1"])
 def test_a_step_with_it_moves_every_variable(name):
     def make():
         keras.utils.set_random_seed(0)

@@ -137,3 +137,21 @@ def _vectors_of_two_replicas():
         alone(np.ones((2, 3), "float32"), training=True)
     values = strategy.experimental_local_results(layer.u.value)
     return [value.numpy().tolist() for value in values], support.to_numpy(alone.u.value).tolist()
+
+
+def test_files_hold_the_vector_of_the_power_method(tmp_path):
+    def network():
+        return keras.Sequential(
+            [
+                keras.Input((4, 4, 2)),
+                layers.SpectralConv2D(3, 3, use_bias=False),
+                layers.SpectralResizeConv2D(3),
+                keras.layers.Flatten(),
+                layers.SpectralDense(2),
+            ]
+        )
+
+    saved, loaded = network(), network()
+    saved.save_weights(tmp_path / "network.weights.h5")
+    loaded.load_weights(tmp_path / "network.weights.h5")
+    support.assert_same_state(support.state_of(loaded), support.state_of(saved))

@@ -97,6 +97,27 @@ def test_trained_parameters(side, arguments, generator, discriminator):
     assert counts == {"generator": generator, "discriminator": discriminator}
 
 
+@pytest.mark.any_backend
+@pytest.mark.parametrize(
+    ("name", "learning_rate", "r1_weight", "half_life", "group_size", "channel_base"),
+    [
+        ("f", 0.002, 10, 10_000, 4, 32768),
+        ("paper256", 0.0025, 1, 20_000, 8, 16384),
+        ("paper512", 0.0025, 0.5, 20_000, 8, 32768),
+        ("paper1024", 0.002, 2, 10_000, 4, 32768),
+        ("cifar", 0.0025, 0.01, 500_000, 32, 32768),
+    ],
+)
+def test_configs(name, learning_rate, r1_weight, half_life, group_size, channel_base):
+    with keras_private.variables_without_memory(lambda variable: None):
+        gan = models.StyleGAN2((512, 512, 3), **models.StyleGAN2.CONFIGS[name])
+    assert (gan.learning_rate, gan.r1_weight, gan.average_half_life) == (learning_rate, r1_weight, half_life)
+    assert gan.discriminator.group_size == group_size
+    assert gan.generator.images[-1].kernel.shape == (1, 1, channel_base // 512, 3)
+    # The authors train CIFAR-10 without.
+    assert (gan.path_length_weight == gan.style_mixing == 0) == (name == "cifar")
+
+
 class TestStep:
     def test_step_by_plain_gradient_descent(self):
         """Each update is the gradient of its loss: discriminator, generator, R1, path length."""

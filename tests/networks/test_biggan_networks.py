@@ -54,10 +54,11 @@ def test_trainable_parameters(make, count):
 def test_what_the_last_value_of_a_latent_moves(network, num_classes):
     """The image; of the first map only in the deep generator, where each layer sees the whole latent."""
     generator = network((8, 8, 1), 4, 4, num_classes)
-    first_map = keras.Model(generator.inputs, generator.get_layer("initial_map").output)
+    first_map = keras.Model(generator.input, generator.get_layer("initial_map").output)
     latents = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
     others = latents + np.float32([0, 0, 0, 1])
-    inputs = [[given, *([np.array([0, 2])] if num_classes else [])] for given in (latents, others)]
+    labels = np.array([0, 2])
+    inputs = [[given, labels] if num_classes else given for given in (latents, others)]
     images = [support.to_numpy(generator(given)) for given in inputs]
     assert (images[0] != images[1]).any()
     assert images[0].shape == (2, 8, 8, 1) and np.abs(images[0]).max() <= 1
@@ -88,7 +89,7 @@ def test_projection_adds_the_inner_product_of_features_and_embedding():
     for layer in plain.layers:
         if layer.weights:
             layer.set_weights(discriminator.get_layer(layer.name).get_weights())
-    features = keras.Model(plain.inputs, plain.get_layer("logits").input)(images)
+    features = keras.Model(plain.input, plain.get_layer("logits").input)(images)
     table = support.to_numpy(embedding.normalized_kernel())
     expected = support.to_numpy(plain(images)) + (support.to_numpy(features) * table[labels]).sum(
         -1, keepdims=True

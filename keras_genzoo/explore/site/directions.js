@@ -14,8 +14,8 @@ export function directionsView(model, stage) {
   const view = { title: "Directions" };
   const { names, vectors, scales } = model.directions;
   const numNamed = names.filter((name) => name !== null).length;
-  const place = (i) => dot(stage.latent, vectors[i]) / scales[i];
-  const movedTo = (i, value) => model.moved(stage.latent, vectors[i], (value - place(i)) * scales[i]);
+  const place = (i) => dot(stage.edited, vectors[i]) / scales[i];
+  const movedTo = (i, value) => model.moved(stage.edited, vectors[i], (value - place(i)) * scales[i]);
   const ends = vectors.map(() => [0, 1].map(() => element("canvas", { class: "end", "aria-hidden": "true" })));
   const sliders = vectors.map((_, i) => {
     const range = {
@@ -28,11 +28,14 @@ export function directionsView(model, stage) {
       shown: names[i] ?? String(i + 1 - numNamed),
     };
     const label = names[i] ?? `Direction ${i + 1 - numNamed}`;
-    return slider(label, range, (value) => stage.set(movedTo(i, value), { by: view }));
+    return slider(label, range, (value) => stage.edit(movedTo(i, value), { by: view }));
   });
   const drawEnds = latest(async () => {
-    const latents = vectors.flatMap((_, i) => [movedTo(i, -FARTHEST), movedTo(i, FARTHEST)]);
-    const images = await model.generate(latents, latents.map(() => stage.label));
+    const edits = vectors.flatMap((_, i) => [movedTo(i, -FARTHEST), movedTo(i, FARTHEST)]);
+    const labels = edits.map(() => stage.label);
+    const images = model.mapsLatents
+      ? await model.generate(edits.map(() => stage.latent), labels, edits)
+      : await model.generate(edits, labels);
     images.forEach((image, i) => show(ends.flat()[i], image));
   });
   let timer = null;
@@ -51,7 +54,9 @@ export function directionsView(model, stage) {
       "p",
       { class: "hint" },
       numNamed ? "Directions with a meaning, in steps from images without it to images with it. Then the " : "The ",
-      "directions of the latent that change the images most, the strongest first, in standard deviations. ",
+      model.mapsLatents
+        ? "directions in which the model's styles differ most, the strongest first, in standard deviations from this picture. "
+        : "directions of the latent that change the images most, the strongest first, in standard deviations. ",
       "At the ends is what becomes of this picture.",
     ),
     element("div", { class: "sliders" }, ...sliders.map((each) => each.element)),
@@ -59,7 +64,7 @@ export function directionsView(model, stage) {
       "div",
       { class: "row" },
       button("All to 0", () => {
-        stage.set(vectors.reduce((latent, vector, i) => model.moved(latent, vector, -place(i) * scales[i]), stage.latent));
+        stage.edit(vectors.reduce((edited, vector, i) => model.moved(edited, vector, -place(i) * scales[i]), stage.edited));
       }),
     ),
     ...(towards ? [towards.element] : []),

@@ -99,10 +99,10 @@ export function between(latent, start, end, position) {
   return combined(start, a, end, b);
 }
 
-/** A latent moved along a unit vector, and kept within the bounds of those that have some. */
+/** A latent moved along a unit vector, and kept within its bounds where it has some; of a shift `latent` is null. */
 export function moved(latent, start, vector, amount) {
   const end = combined(start, 1, vector, amount);
-  return "low" in latent
+  return latent && "low" in latent
     ? end.map((value) => Math.min(latent.high, Math.max(latent.low, value)))
     : end;
 }
