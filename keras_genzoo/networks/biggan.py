@@ -106,7 +106,7 @@ class BigGANDiscriminator(SNGANDiscriminator):
     Args:
         image_shape, num_classes, attention_side: As for `SNGANDiscriminator`.
         width: Int, channels behind the first block; behind the last there are 16 times as many. Up to a side of 32
-            all blocks have twice as many.
+            all blocks have 4 times as many, as in the authors' network for CIFAR-10.
 
     Call arguments, returns: As for `SNGANDiscriminator`.
 
@@ -122,9 +122,10 @@ class BigGANDiscriminator(SNGANDiscriminator):
         attention_side: OptionalPositiveInt = None,
         name="discriminator",
     ):
+        _, doublings = side_and_depth(image_shape)
         super().__init__(
             image_shape,
-            width,
+            2 * width if doublings <= 3 else width,
             num_classes,
             attention_side,
             wide=True,

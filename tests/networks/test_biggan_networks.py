@@ -31,7 +31,7 @@ ATTENTION = {"attention_side": 64, **CLASSES}
         (lambda: networks.SNGANDiscriminator(S128, wide=True, **SAGAN), 39_463_618),
         # The CIFAR-10 script of BigGAN's PyTorch code.
         (lambda: networks.SNGANGenerator(num_classes=10, spectral=True), 4_304_387),
-        (lambda: networks.SNGANDiscriminator(width=128, num_classes=10, wide=True), 4_207_361),
+        (lambda: networks.BigGANDiscriminator((32, 32, 3), 64, num_classes=10), 4_207_361),
         pytest.param(lambda: networks.BigGANGenerator(**ATTENTION), 70_433_988, id="biggan_128"),
         (lambda: networks.BigGANDiscriminator(**ATTENTION), 87_982_370),
         (lambda: networks.BigGANGenerator(S256, 140, attention_side=128, **CLASSES), 82_097_604),
