@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import latent
+from keras_genzoo import latent, modalities
 from keras_genzoo.arguments import (
     Network,
     NonNegative,
@@ -84,6 +84,7 @@ class BigGAN(SNGAN):
         image_shape = argument_or_own(
             "image_shape", image_shape, generator, lambda: generator.output_shape[1:]
         )
+        image_shape = modalities.of_shape(image_shape).shape
         attention = _ATTENTION_SIDE if image_shape[0] > _ATTENTION_SIDE else None
         if generator is None:
             _, doublings = side_and_depth(image_shape)
