@@ -149,6 +149,83 @@ class Uniform(Normal):
         return np.linspace(start, end, num)
 
 
+class TruncatedNormal(Uniform):
+    """Standard normal latents whose values are drawn again where they exceed a threshold.
+
+    Training draws from all normal latents.
+
+    Args:
+        dim: Int, length of a latent.
+        threshold: Float above 0.
+    """
+
+    def __init__(self, dim, threshold):
+        arguments.number("truncation", threshold, above=0)
+        super().__init__(dim, -threshold, threshold)
+
+    @property
+    def mass(self):
+        """Share of the normal values that lie within the threshold, a float."""
+        return math.erf(self.high / math.sqrt(2.0))
+
+    def description(self):
+        """As `Normal.description`."""
+        return {**super().description(), "distribution": "truncated_normal", "mass": self.mass}
+
+    def draw(self, num, noise):
+        """As `Normal.draw`, without truncation."""
+        return Normal(self.dim).draw(num, noise)
+
+    def from_seed(self, num, seed):
+        """As `Normal.from_seed`: by the quantiles of uniform values, so that none has to be drawn again."""
+        values = (2.0 * uniform(num, self.dim, seed) - 1.0) * self.mass
+        return ops.clip(math.sqrt(2.0) * inverse_erf(values), self.low, self.high)
+
+
+# Polynomials of `inverse_erf`, the highest power first: of the middle, and of the tails.
+INVERSE_ERF = (
+    (
+        2.81022636e-08,
+        3.43273939e-07,
+        -3.5233877e-06,
+        -4.39150654e-06,
+        0.00021858087,
+        -0.00125372503,
+        -0.00417768164,
+        0.246640727,
+        1.50140941,
+    ),
+    (
+        -0.000200214257,
+        0.000100950558,
+        0.00134934322,
+        -0.00367342844,
+        0.00573950773,
+        -0.0076224613,
+        0.00943887047,
+        1.00167406,
+        2.83297682,
+    ),
+)
+
+
+def inverse_erf(x):
+    """The inverse of the error function of a float32 tensor in (-1, 1), by the same steps on every backend.
+
+    Source: Giles 2012, "Approximating the erfinv function", table 5 (single precision).
+    """
+    w = -ops.log((1.0 - x) * (1.0 + x))
+    near, far = w - 2.5, ops.sqrt(ops.maximum(w, 5.0)) - 3.0
+    return x * ops.where(w < 5.0, _polynomial(near, INVERSE_ERF[0]), _polynomial(far, INVERSE_ERF[1]))
+
+
+def _polynomial(x, coefficients):
+    result = coefficients[0]
+    for coefficient in coefficients[1:]:
+        result = result * x + coefficient
+    return result
+
+
 def check_seed(seed):
     """Raises ValueError unless the seed is an integer from 0 to 2**32 - 1."""
     arguments.seed("seed", seed)

@@ -118,6 +118,16 @@ FUNCTIONS = [
     (models.WAEMMD, SHAPED, {"kernel_scales": [None, True, 1.0, "1", {}, [0]]}),
     (models.BEGAN, {"image_shape": (16, 16, 1)}, {"width": COUNT, "generator": NETWORK}),
     (models.EBGAN, {"image_shape": (16, 16, 1)}, {"width": COUNT, "encoder": NETWORK}),
+    (
+        models.SNGAN,
+        {"image_shape": (16, 16, 1), "width": 2},
+        {"discriminator": NETWORK, "generator_batches": COUNT, "split_batches": FLAG, "loss": [*NAME, None]},
+    ),
+    (
+        models.BigGAN,
+        {"image_shape": (16, 16, 1), "width": 2},
+        {"truncation": OPTIONAL_COUNT[:6], "generator": NETWORK},
+    ),
     (models.WGANGP, SHAPED, {"critic": NETWORK, "split_batches": FLAG, "critic_steps": COUNT}),
     (models.ProgressiveGAN, {**SHAPED, "latent_dim": 2}, {"schedule": ["long", 3, []]}),
     (

@@ -1,5 +1,7 @@
 """Latents as a function of the seed: the cipher, the normals, and one set of numbers for every backend."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -49,6 +51,34 @@ def test_float32_even_for_numpy_seeds():
     drawn = latent.normal(2, 3, np.uint32(0))
     np.testing.assert_allclose(ops.convert_to_numpy(drawn), EXPECTED_OF_SEED_0, atol=1e-5)
     assert ops.convert_to_numpy(drawn).dtype == np.float32
+
+
+class TestTruncatedNormal:
+    @pytest.mark.parametrize("threshold", [0.04, 0.5, 2.0, 5.0])
+    def test_values_are_the_quantiles_of_uniform_ones(self, threshold):
+        """By the distribution function of Python, whose inverse every backend approximates by the same steps."""
+        truncated = latent.TruncatedNormal(5, threshold)
+        values = ops.convert_to_numpy(truncated.from_seed(300, 7)).astype("float64")
+        assert np.abs(values).max() <= np.float32(threshold)
+        shares = np.vectorize(math.erf)(values / math.sqrt(2)) / math.erf(threshold / math.sqrt(2))
+        expected = ops.convert_to_numpy(latent.uniform(300, 5, 7))
+        np.testing.assert_allclose((shares + 1) / 2, expected, atol=1e-6)
+
+    def test_training_draws_without_truncation(self):
+        noise = keras.random.SeedGenerator(0)
+        drawn = ops.convert_to_numpy(latent.TruncatedNormal(100, 0.5).draw(100, noise))
+        assert drawn.std() == pytest.approx(1, abs=0.05)
+
+    def test_paths_and_edits_stay_within_the_threshold(self):
+        truncated = latent.TruncatedNormal(2, 0.5)
+        way = truncated.between(np.array([0.5, 0.5]), np.array([-0.5, 0.5]), 5)
+        np.testing.assert_allclose(way, [[0.5, 0.5], [0.25, 0.5], [0, 0.5], [-0.25, 0.5], [-0.5, 0.5]])
+        nearest = ops.convert_to_numpy(truncated.nearest(np.float32([[0.7, -0.1]])))
+        np.testing.assert_allclose(nearest, [[0.5, -0.1]])
+
+    def test_a_threshold_that_leaves_nothing_is_refused(self):
+        with pytest.raises(ValueError, match=r"`truncation` must be .*0. Received: truncation=0"):
+            latent.TruncatedNormal(2, 0)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, np.int64(-5)])

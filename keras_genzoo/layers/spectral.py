@@ -28,7 +28,7 @@ class _Spectral:
         # All replicas have the same kernel and the same `u`, and make the same of them.
         self.u = self.add_weight(
             name="u",
-            shape=(self._matrix().shape[1],),
+            shape=(self._num_outputs,),
             initializer=initializers.RandomNormal(0.0, 1.0),
             trainable=False,
             dtype="float32",
@@ -62,9 +62,12 @@ class _Spectral:
     def _stored_kernel(self):
         return ops.convert_to_tensor(self.kernel)
 
+    @property
+    def _num_outputs(self):
+        return self._kernel.shape[-1]
+
     def _matrix(self):
-        kernel = self._stored_kernel()
-        return ops.reshape(kernel, (-1, kernel.shape[-1]))
+        return ops.reshape(self._stored_kernel(), (-1, self._num_outputs))
 
     def _with_bias(self, outputs):
         if self.bias is not None:
@@ -153,8 +156,15 @@ class SpectralEmbedding(_Spectral, keras.layers.Embedding):
     def call(self, inputs, training=False):
         return ops.take(self.normalized_kernel(training), ops.cast(inputs, "int32"), axis=0)
 
+    def compute_output_spec(self, inputs, training=False):
+        return super().compute_output_spec(inputs)
+
     def _stored_kernel(self):
         return ops.convert_to_tensor(self.embeddings)
+
+    @property
+    def _num_outputs(self):
+        return self.input_dim
 
     def _matrix(self):
         return ops.transpose(self._stored_kernel())

@@ -3,6 +3,7 @@
 from keras_genzoo.models.acgan import ACGAN
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.began import BEGAN
+from keras_genzoo.models.biggan import BigGAN
 from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.ebgan import EBGAN
@@ -14,6 +15,7 @@ from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
 from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
+from keras_genzoo.models.sngan import SNGAN
 from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.translation_model import TranslationModel
 from keras_genzoo.models.vae import VAE
@@ -27,12 +29,14 @@ __all__ = [
     "EBGAN",
     "GAN",
     "MSGGAN",
+    "SNGAN",
     "VAE",
     "WAEGAN",
     "WAEMMD",
     "WGAN",
     "WGANGP",
     "Autoencoder",
+    "BigGAN",
     "Classifier",
     "CycleGAN",
     "FastGAN",

@@ -8,6 +8,7 @@ from keras import ops
 from keras_genzoo import backends, losses, penalties
 from keras_genzoo.arguments import Flag, Network, Positive, PositiveInt
 from keras_genzoo.models.adversarial_model import AdversarialModel
+from keras_genzoo.models.batch_parts import batch_parts, check_parts
 from keras_genzoo.models.network_checks import (
     argument_or_own,
     check_for_penalty,
@@ -126,11 +127,7 @@ class WassersteinGAN(AdversarialModel):
 
     def _critic_batches(self, images, labels):
         """Pairs of images and labels, one for each update of the critic."""
-        if not self.split_batches:
-            return [(images, labels)] * self.critic_steps
-        image_parts = ops.split(images, self.critic_steps)
-        label_parts = [None] * self.critic_steps if labels is None else ops.split(labels, self.critic_steps)
-        return list(zip(image_parts, label_parts, strict=True))
+        return batch_parts(images, labels, self.critic_steps, self.split_batches)
 
     # What is asked of the model.
 
@@ -146,12 +143,7 @@ class WassersteinGAN(AdversarialModel):
         parts = backends.num_replicas_of(self)
         if self.split_batches:
             parts *= self.critic_steps
-            if num % parts:
-                raise ValueError(
-                    f"With `split_batches` a batch must be a multiple of the {parts} parts it is split into "
-                    f"(`critic_steps` on each replica). Received a batch of {num} images. Change the batch size, "
-                    "or drop the last partial batch (`drop_remainder=True`)."
-                )
+            check_parts(num, parts, "critic_steps")
         check_packs(self.critic, num // parts)
 
 

@@ -1,6 +1,12 @@
 """Generators, discriminators, encoders and decoders that families share."""
 
 from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
+from keras_genzoo.networks.biggan import (
+    BigGANDeepDiscriminator,
+    BigGANDeepGenerator,
+    BigGANDiscriminator,
+    BigGANGenerator,
+)
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
@@ -12,12 +18,17 @@ from keras_genzoo.networks.progressive import (
     ProgressiveGenerator,
 )
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
+from keras_genzoo.networks.sngan import SNGANDiscriminator, SNGANGenerator
 from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genzoo.networks.translation_resnet import ResNetTranslator
 from keras_genzoo.networks.unet import UNetGenerator
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
 
 __all__ = [
+    "BigGANDeepDiscriminator",
+    "BigGANDeepGenerator",
+    "BigGANDiscriminator",
+    "BigGANGenerator",
     "ConvDecoder",
     "ConvDiscriminator",
     "ConvEncoder",
@@ -39,6 +50,8 @@ __all__ = [
     "ResNetCritic",
     "ResNetGenerator",
     "ResNetTranslator",
+    "SNGANDiscriminator",
+    "SNGANGenerator",
     "StridedCritic",
     "StyleGAN2Discriminator",
     "StyleGAN2Generator",

@@ -27,6 +27,10 @@ def draw(description, seeds, rows):
     if latent["distribution"] == "uniform":
         low, high = np.float32(latent["low"]), np.float32(latent["high"])
         return low + (high - low) * uniform(seeds, rows, latent["dim"])
+    if latent["distribution"] == "truncated_normal":
+        values = (np.float32(2) * uniform(seeds, rows, latent["dim"]) - 1) * np.float32(latent["mass"])
+        low, high = np.float32(latent["low"]), np.float32(latent["high"])
+        return np.clip(np.float32(math.sqrt(2)) * inverse_erf(values), low, high)
     return normal(seeds, rows, latent["dim"])
 
 
@@ -56,6 +60,44 @@ def mixture(seeds, rows, weights, means, factors):
     bounds = np.cumsum(weights, dtype="float32")[:-1]
     component = np.sum(_uniform(bits)[:, None] > bounds, axis=1)
     return means[component] + np.sum(factors[component] * normals[:, None], axis=2)
+
+
+# Polynomials of `inverse_erf`, the highest power first: of the middle, and of the tails.
+INVERSE_ERF = (
+    (
+        2.81022636e-08,
+        3.43273939e-07,
+        -3.5233877e-06,
+        -4.39150654e-06,
+        0.00021858087,
+        -0.00125372503,
+        -0.00417768164,
+        0.246640727,
+        1.50140941,
+    ),
+    (
+        -0.000200214257,
+        0.000100950558,
+        0.00134934322,
+        -0.00367342844,
+        0.00573950773,
+        -0.0076224613,
+        0.00943887047,
+        1.00167406,
+        2.83297682,
+    ),
+)
+
+
+def inverse_erf(x):
+    """As `keras_genzoo.latent.inverse_erf`."""
+    w = -np.log((1 - x) * (1 + x))
+    near, far = (np.asarray(each, "float32") for each in INVERSE_ERF)
+    middle, tail = np.full_like(x, near[0]), np.full_like(x, far[0])
+    for of_middle, of_tail in zip(near[1:], far[1:], strict=True):
+        middle = middle * (w - np.float32(2.5)) + of_middle
+        tail = tail * (np.sqrt(np.maximum(w, 5)) - 3) + of_tail
+    return x * np.where(w < 5, middle, tail)
 
 
 def _uniform_pairs(seeds, rows, dim):

@@ -57,6 +57,17 @@ def test_normal_latents_are_the_librarys_to_rounding(run_javascript):
         np.testing.assert_allclose(np.float32(values).reshape(20, 7), expected, rtol=0, atol=5e-7)
 
 
+@pytest.mark.parametrize("threshold", [0.5, 4.0])
+def test_truncated_latents_are_the_librarys_to_rounding(run_javascript, threshold):
+    truncated = latent.TruncatedNormal(7, threshold)
+    code = "return given.seeds.map((seed) => [...truncatedNormal(20, given.latent, seed)]);"
+    given = {"seeds": SEEDS, "latent": truncated.description()}
+    found = run_javascript('import { truncatedNormal } from "./latent.js";', code, given)
+    for seed, values in zip(SEEDS, found, strict=True):
+        expected = np.asarray(truncated.from_seed(20, seed))
+        np.testing.assert_allclose(np.float32(values).reshape(20, 7), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_latents_of_a_fitted_prior_are_the_librarys_to_rounding(run_javascript):
     generator = np.random.default_rng(0)
     prior = {
@@ -76,7 +87,7 @@ def test_ways_between_latents_are_the_librarys(run_javascript):
     start, end = np.random.default_rng(0).normal(size=(2, 5))
     code = """
         const at = (latent) => [0, 1, 2, 3, 4].map((i) => [...between(latent, given.start, given.end, i / 4)]);
-        return [at({distribution: "normal"}), at({distribution: "uniform"})];
+        return [at({distribution: "normal"}), at({distribution: "uniform", low: -1, high: 1})];
     """
     given = {"start": start.tolist(), "end": end.tolist()}
     circle, line = run_javascript('import { between } from "./latent.js";', code, given)

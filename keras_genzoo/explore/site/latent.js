@@ -37,6 +37,31 @@ export function normal(num, dim, seed) {
   });
 }
 
+/** `num` rows of normal numbers within bounds, which hold the share `mass` of all: by their quantiles. */
+export function truncatedNormal(num, { dim, low, high, mass }, seed) {
+  return uniform(num, dim, seed).map((value) => {
+    const x = fround(fround(fround(2 * value) - 1) * fround(mass));
+    const found = fround(fround(Math.SQRT2) * inverseErf(x));
+    return Math.min(fround(high), Math.max(fround(low), found));
+  });
+}
+
+// Polynomials of the inverse of the error function, the highest power first: of the middle, and of the tails.
+const INVERSE_ERF = [
+  [2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06,
+    0.00021858087, -0.00125372503, -0.00417768164, 0.246640727, 1.50140941],
+  [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+    -0.0076224613, 0.00943887047, 1.00167406, 2.83297682],
+];
+
+function inverseErf(x) {
+  const w = fround(-fround(Math.log(fround(fround(1 - x) * fround(1 + x)))));
+  const isMiddle = w < 5;
+  const position = isMiddle ? fround(w - 2.5) : fround(fround(Math.sqrt(w)) - 3);
+  const coefficients = INVERSE_ERF[isMiddle ? 0 : 1].map(fround);
+  return fround(x * coefficients.reduce((sum, coefficient) => fround(fround(sum * position) + coefficient)));
+}
+
 /** `num` rows of a mixture of Gaussians: `{weights, means, factors}`, the factors lower triangular. */
 export function mixture(num, seed, { weights, means, factors }) {
   const dim = means[0].length;
@@ -59,12 +84,13 @@ export function draw({ latent, prior }, num, seed) {
   if (prior) return mixture(num, seed, prior);
   if (latent.distribution === "normal") return normal(num, latent.dim, seed);
   const { low, high } = latent;
+  if (latent.distribution === "truncated_normal") return truncatedNormal(num, latent, seed);
   return uniform(num, latent.dim, seed).map((value) => low + fround((high - low) * value));
 }
 
-/** The latent at `position`, from 0 to 1, of the way between two: a great circle, or a line between uniform ones. */
+/** The latent at `position`, from 0 to 1, of the way between two: a great circle, or a line between bounded ones. */
 export function between(latent, start, end, position) {
-  if (latent.distribution === "uniform") return combined(start, 1 - position, end, position);
+  if ("low" in latent) return combined(start, 1 - position, end, position);
   const cosine = dot(start, end) / Math.sqrt(dot(start, start) * dot(end, end));
   const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
   // Latents that are 0, or on one line.
@@ -73,10 +99,10 @@ export function between(latent, start, end, position) {
   return combined(start, a, end, b);
 }
 
-/** A latent moved along a unit vector, and kept within the bounds of a uniform one; of a shift `latent` is null. */
+/** A latent moved along a unit vector, and kept within its bounds where it has some; of a shift `latent` is null. */
 export function moved(latent, start, vector, amount) {
   const end = combined(start, 1, vector, amount);
-  return latent?.distribution === "uniform"
+  return latent && "low" in latent
     ? end.map((value) => Math.min(latent.high, Math.max(latent.low, value)))
     : end;
 }

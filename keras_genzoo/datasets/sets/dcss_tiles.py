@@ -1,0 +1,60 @@
+"""Tiles of the game Dungeon Crawl Stone Soup: what there is in a dungeon, 32x32, the kind as class."""
+
+import zipfile
+
+import numpy as np
+
+from keras_genzoo.conditions import Labels
+from keras_genzoo.datasets import archives
+from keras_genzoo.datasets.named import Info, register
+from keras_genzoo.modalities import Images
+
+# Top folder in the archive -> name of the class, in the order of the classes.
+_KINDS = {
+    "dngn": "dungeon",
+    "effect": "effect",
+    "gui": "symbol",
+    "item": "item",
+    "misc": "miscellaneous",
+    "mon": "monster",
+    "player": "player",
+}
+
+
+def _tiles(dataset, split, data_dir, image_size):
+    """Of the tiles of a kind, in order of their names, every tenth is test. Transparent pixels are white."""
+    images, labels = [], []
+    with zipfile.ZipFile(dataset.archive.find(data_dir)) as archive:
+        names = sorted(archive.namelist())
+        for label, kind in enumerate(_KINDS):
+            own = [name for name in names if name.startswith(f"{kind}/")]
+            kept = [name for number, name in enumerate(own) if (number % 10 == 9) == (split == "test")]
+            images += [archives.picture(archive, name) for name in kept]
+            labels += [label] * len(kept)
+    return archives.resized(np.stack(images), image_size), np.array(labels, "int32")
+
+
+_ARCHIVE = archives.Archive(
+    folder="dcss_tiles",
+    file="dcss_tiles_32.zip",
+    sha256="15728946f6a594cc4cc468c561cb33535092575eb2c7345809a64b8e6ee16267",
+    origin="the 32x32 pictures below releases/Nov-2015/ of github.com/crawl/tiles at commit a6ea165, without UNUSED/ "
+    "and without those that repeat another",
+)
+
+register(
+    Info(
+        name="dcss_tiles",
+        description="tiles of a dungeon game, of seven kinds",
+        modality=Images((32, 32, 3)),
+        condition=Labels(7),
+        class_names=tuple(_KINDS.values()),
+        splits={"train": 3541, "test": 390},
+        make=_tiles,
+        archive=_ARCHIVE,
+        files=(_ARCHIVE.file,),
+        license="CC0 1.0",
+        homepage="github.com/crawl/tiles",
+        citation="Tiles of Dungeon Crawl Stone Soup, by its artists, CC0 1.0.",
+    )
+)

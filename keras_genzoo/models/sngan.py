@@ -1,0 +1,176 @@
+"""SNGAN: spectral normalisation and a projection discriminator; with attention, SAGAN."""
+
+from typing import ClassVar
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends
+from keras_genzoo.arguments import Flag, Network, PositiveInt
+from keras_genzoo.models.adversarial_model import AdversarialModel
+from keras_genzoo.models.batch_parts import batch_parts, check_parts
+from keras_genzoo.models.network_checks import (
+    argument_or_own,
+    check_label_inputs,
+    check_packs,
+    first_of,
+    has_batch_normalization,
+    join,
+    shape_and_latent_dim,
+)
+from keras_genzoo.models.options import Loss, checked_options
+from keras_genzoo.networks import SNGANDiscriminator, SNGANGenerator
+from keras_genzoo.optimizers import Adam
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class SNGAN(AdversarialModel):
+    """A generator against a discriminator all of whose layers are spectrally normalised.
+
+    With `num_classes` the discriminator projects its features on the label's embedding, and the generator's batch
+    normalisation has a scale and an offset for each class. Networks with `attention_side` make it SAGAN.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
+        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 128.
+        generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1]. Defaults to
+            `SNGANGenerator`.
+        discriminator: `keras.Model` from images (or a list of images and labels) to logits, without batch
+            normalisation: real and generated images pass through it together. Defaults to `SNGANDiscriminator`.
+        width: Int, width of the default networks.
+        num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
+        loss: `"hinge"`, or another loss as for `GAN`.
+        discriminator_steps: Int, updates of the discriminator per step, each with new generated images.
+        split_batches: Bool. True gives each update of the discriminator its own part of the batch, as in the paper:
+            a batch of 320 images makes 5 updates with 64 images each. False repeats the whole batch.
+        generator_batches: Int. The generator's batch is this many times as large as the discriminator's.
+        augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.SNGAN(image_shape=(28, 28, 1), num_classes=10, split_batches=True)
+    gan.compile()
+    gan.fit(keras_genzoo.datasets.load("fashion_mnist", batch_size=5 * 64), epochs=20)
+    ```
+
+    Source: Miyato et al. 2018, algorithm 1; Miyato & Koyama 2018; a generator's batch of twice the size as in their
+    code. Zhang et al. 2019 (SAGAN).
+    """
+
+    players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
+    loss_names = ("discriminator_loss", "generator_loss")
+    adversarial_log = "generator_loss"
+
+    @checked_options
+    def __init__(
+        self,
+        image_shape=None,
+        latent_dim=None,
+        *,
+        generator: Network = None,
+        discriminator: Network = None,
+        width=64,
+        num_classes=None,
+        loss: Loss = "hinge",
+        discriminator_steps: PositiveInt = 5,
+        split_batches: Flag = False,
+        generator_batches: PositiveInt = 2,
+        **kwargs,
+    ):
+        image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 128)
+        super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
+        generator = generator or SNGANGenerator(image_shape, latent_dim, width, num_classes)
+        discriminator = discriminator or SNGANDiscriminator(image_shape, width, num_classes)
+        argument_or_own(
+            "image_shape", image_shape, discriminator, lambda: first_of(discriminator.input_shape)[1:]
+        )
+        check_label_inputs(num_classes, generator, discriminator)
+        if has_batch_normalization(discriminator):
+            raise ValueError(
+                "`discriminator` has batch normalisation, which would normalise real and generated images by common "
+                "statistics. Use spectral normalisation, or the family `GAN`."
+            )
+        self.set_networks(generator=generator, discriminator=discriminator)
+
+    def default_optimizers(self):
+        """Adam with learning rate 2e-4, beta_1 0 and beta_2 0.9 for both (Miyato & Koyama 2018, section 4)."""
+        return {player: Adam(learning_rate=2e-4, beta_1=0.0, beta_2=0.9) for player in self.players}
+
+    @backends.train_step
+    def train_step(self, data):
+        images, labels = self.unpack(data)
+        discriminator_losses = []
+        for real, real_labels in batch_parts(images, labels, self.discriminator_steps, self.split_batches):
+            latents = self.draw_latents(ops.shape(real)[0])
+            fakes = self.generator(join(latents, real_labels), training=True)
+            loss = self.minimize(
+                lambda: self.discriminator_loss(real, fakes, real_labels, True),  # noqa: B023
+                "discriminator",
+            )
+            discriminator_losses.append(loss)
+        latents = self.draw_latents(ops.shape(real)[0] * self.generator_batches)
+        wanted = None if labels is None else ops.tile(real_labels, (self.generator_batches,))
+        _, generator_loss = self.minimize(
+            lambda: self._generator_losses(latents, wanted), "generator", has_aux=True
+        )
+        self.update_average(ops.shape(images)[0])
+        return self.update_trackers(
+            discriminator_loss=sum(discriminator_losses) / self.discriminator_steps,
+            generator_loss=generator_loss,
+        )
+
+    @backends.test_step
+    def test_step(self, data):
+        images, labels = self.unpack(data)
+        latents = self.draw_latents(ops.shape(images)[0])
+        fakes = self.sampling_network(join(latents, labels), training=False)
+        return self.update_trackers(
+            discriminator_loss=self.discriminator_loss(images, fakes, labels, False),
+            generator_loss=self.generator_loss(fakes, labels, False),
+        )
+
+    def discriminator_loss(self, images, fakes, labels=None, training=False):
+        """Loss of the discriminator on a batch of real and one of generated images, float32 scalar."""
+        both_labels = None if labels is None else ops.concatenate([labels, labels])
+        both = ops.concatenate([images, ops.stop_gradient(fakes)])
+        real_logits, fake_logits = ops.split(self._logits(both, both_labels, training), 2)
+        self.update_augmentation(real_logits, training)
+        return self.adversarial_loss.discriminator(real_logits, fake_logits)
+
+    def generator_loss(self, fakes, labels=None, training=False):
+        """Loss of the generator against the discriminator, float32 scalar."""
+        return self.adversarial_loss.generator(self._logits(fakes, labels, training))
+
+    def regularization(self):
+        """What is added to the generator's loss, float32 scalar: nothing here."""
+        return 0.0
+
+    def _generator_losses(self, latents, labels):
+        """The loss with its regularisation, and alone."""
+        loss = self.generator_loss(self.generator(join(latents, labels), training=True), labels, True)
+        return loss + self.regularization(), loss
+
+    def _logits(self, images, labels, training):
+        return self.discriminator(join(self.seen(images, training), labels), training=training)
+
+    # What is asked of the model.
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
+
+    @property
+    def chance_level(self):
+        return self.adversarial_loss.chance_level()
+
+    def check_batch_size(self, num, training):
+        super().check_batch_size(num, training)
+        if not training:
+            return
+        parts = backends.num_replicas_of(self)
+        if self.split_batches:
+            parts *= self.discriminator_steps
+            check_parts(num, parts, "discriminator_steps")
+        check_packs(self.discriminator, num // parts)
