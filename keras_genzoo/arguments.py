@@ -226,6 +226,7 @@ Finite = Annotated[float, Check(number)]
 Positive = Annotated[float, Check(functools.partial(number, above=0))]
 OptionalPositive = Annotated[float | None, Check(optional(functools.partial(number, above=0)))]
 NonNegative = Annotated[float, Check(functools.partial(number, at_least=0))]
+OptionalNonNegative = Annotated[float | None, Check(optional(functools.partial(number, at_least=0)))]
 # From 0 on, below 1.
 Share = Annotated[float, Check(functools.partial(number, at_least=0, below=1))]
 OptionalShare = Annotated[float | None, Check(optional(functools.partial(number, at_least=0, below=1)))]

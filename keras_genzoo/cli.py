@@ -154,6 +154,38 @@ def _interpolate(options):
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
 
 
+def _edit(options):
+    output = _writable_file(options.output)
+    _check_preset(options.name)
+    _command.start()
+    import numpy as np
+
+    from keras_genzoo import editing, models
+    from keras_genzoo.images import pictures
+
+    model = models.load(options.name)
+    _require(model, options.name, "sample")
+    model.check_drawable()
+    direction = editing.find_direction(model, options.direction)
+    if options.images:
+        height, width, channels = model.modality.shape
+        given = [pictures.read(file, channels, (height, width), "center") for file in options.images]
+        labels = _labels(model, options, len(given))
+        codes, errors = editing.project(model, np.stack(given), labels, seed=options.seed)
+        for file, error in zip(options.images, errors, strict=True):
+            print(f"{file}: mean squared error {error:.4f} (values in [-1, 1])")
+    else:
+        labels = _labels(model, options, options.rows)
+        codes = editing.codes(model, np.asarray(model.latents_from_seed(options.rows, options.seed)), labels)
+    if options.truncation is not None:
+        codes = editing.truncate(model, codes, options.truncation)
+    strengths = np.tile(np.linspace(-options.strength, options.strength, options.steps), len(codes))
+    moved = editing.move(codes.repeat(options.steps, axis=0), direction, 0, strengths)
+    labels = None if labels is None else labels.repeat(options.steps)
+    model.modality.save(editing.images(model, moved, labels), output, options.steps, options.scale)
+    print(f"Wrote {len(codes)} samples of {options.name}, each with {options.steps} strengths, to {output}.")
+
+
 def _translate(options):
     outputs = _translation_outputs(options.images, Path(options.output))
     _check_preset(options.name)
@@ -357,20 +389,17 @@ def _export(options):
     metadata = _check_preset(options.name)
     _check_writable(Path(options.output))
     _command.start()
-    from keras_genzoo import models
+    from keras_genzoo import export, models
+    from keras_genzoo.export import bundle
 
     model = models.load(options.name)
     if options.direction is not None:
         _require(model, options.name, "translate", "--direction")
         given["direction"] = options.direction
-    told = {key: str(metadata[key]) for key in ("name", "license", "description") if metadata.get(key)}
+    told = bundle.told_of(metadata, Path(options.name).name)
     with _command.usual_lines_dropped():
         if folder := _FOLDERS.get(options.format):
-            from keras_genzoo import export
-
-            getattr(export, folder)(
-                model, options.output, metadata={"name": Path(options.name).name, **told}, **given
-            )
+            getattr(export, folder)(model, options.output, metadata=told, **given)
             print(f"Wrote the folder {options.output}.")
         elif options.format == "tf_saved_model":
             model.export(options.output, verbose=True, **given)
@@ -392,7 +421,7 @@ def _serve(options):
     limits = Limits(**{field.name: getattr(options, field.name) for field in dataclasses.fields(Limits)})
     bundles.check_installed()
     token = options.token or os.environ.get("KERAS_GENZOO_TOKEN")
-    bundles.check_address(options.host, token)
+    bundles.check_address(options.host, options.port, token)
     folders = [bundles.bundle(name) for name in options.names]
     from keras_genzoo.serving import server
 
@@ -426,7 +455,10 @@ def _require(model, name, ability, option=None):
     """Refuses a model without an ability that a command, or an option, needs."""
     if ability not in model.abilities:
         # The commands that use an ability.
-        commands = {"sample": "genzoo sample, genzoo interpolate", "translate": "genzoo translate"}
+        commands = {
+            "sample": "genzoo sample, genzoo interpolate, genzoo edit",
+            "translate": "genzoo translate",
+        }
         able = [
             f"{each} ({commands[each]})" if each in commands else each for each in sorted(model.abilities)
         ]
@@ -501,6 +533,25 @@ def _parser():
     command.add_argument("--rows", type=_positive_int, default=8, help="number of paths (default 8)")
     command.add_argument("--steps", type=_positive_int, default=10, help="images per path (default 10)")
 
+    command = add("edit", _edit, "Draw samples, or given pictures, moved along a direction, one per row.")
+    _add_picture_options(command, "edits.png")
+    command.add_argument(
+        "--direction",
+        default="principal:0",
+        help="principal:K, weights:K, or the name of one of the model's own (default principal:0)",
+    )
+    command.add_argument(
+        "--strength", type=float, default=3.0, help="largest move, in the direction's unit (default 3)"
+    )
+    command.add_argument("--steps", type=_positive_int, default=7, help="images per row (default 7)")
+    command.add_argument("--rows", type=_positive_int, default=8, help="number of samples (default 8)")
+    command.add_argument(
+        "--images", nargs="+", metavar="IMAGE", help="pictures to edit, in the place of samples"
+    )
+    command.add_argument(
+        "--truncation", type=float, help="move to the mean code first: 1 not at all, 0 all the way"
+    )
+
     command = add("translate", _translate, "Translate pictures, each into a png file of its name.")
     command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
@@ -573,7 +624,11 @@ def _parser():
     one = command.add_argument_group("for onnx, litert and openvino, and --dtype also for bundle and triton")
     one.add_argument("--direction", help="direction of a translator (default: its first)")
     one.add_argument("--signature", help="network to export, such as encode (default: the model's first)")
-    one.add_argument("--dtype", choices=("float32", "float16"), help="type of the weights (default float32)")
+    one.add_argument(
+        "--dtype",
+        choices=("float32", "float16", "int16"),
+        help="type of the large weights: float32 (default), or half the size by int16 (not for litert) or float16",
+    )
     one.add_argument("--batch-size", type=_positive_int, help="fix the batch size (default: free)")
 
     command = add("serve", _serve, "Serve pretrained models over HTTP.")

@@ -24,6 +24,8 @@ class Labels:
     shape = ()
     # Measures of samples that were asked for by label, where nothing is said.
     default_measures = ("label_agreement",)
+    # What messages say of the bounds.
+    _note = ""
 
     @property
     def bounds(self):
@@ -40,10 +42,11 @@ class Labels:
 
     def check(self, summary, argument, first=True):
         """As `keras_genzoo.modalities.Images.check`; `summary` may be None."""
+        low, high = self.bounds
         if summary is None:
             raise ValueError(
-                f"`{argument}` is missing: this model has {self.num_classes} classes. Give one int label from 0 to "
-                f"{self.num_classes - 1} for each image."
+                f"`{argument}` is missing: this model has {self.num_classes} classes. Give one int label from {low} "
+                f"to {high} for each image{self._note}."
             )
         if len(summary.shape) != 1 or "int" not in summary.dtype:
             raise ValueError(
@@ -51,9 +54,9 @@ class Labels:
                 f"{summary.shape}, dtype {summary.dtype}."
             )
         smallest, largest = int(summary.smallest), int(summary.largest)
-        if not (smallest >= 0 and largest < self.num_classes):
+        if not low <= smallest <= largest <= high:
             raise ValueError(
-                f"`{argument}` must lie from 0 to {self.num_classes - 1}. Received labels from {smallest} to "
+                f"`{argument}` must lie from {low} to {high}{self._note}. Received labels from {smallest} to "
                 f"{largest}."
             )
 
@@ -69,3 +72,14 @@ class Labels:
     def in_turn(self, num):
         """Labels that cycle through the classes, int NumPy array `(num,)`."""
         return np.arange(num) % self.num_classes
+
+
+@dataclasses.dataclass(frozen=True)
+class PartialLabels(Labels):
+    """One int label per example, -1 where it is not known: what data are, and no sample is asked to be."""
+
+    _note = ", -1 where it is unknown"
+
+    @property
+    def bounds(self):
+        return (-1, self.num_classes - 1)

@@ -3,12 +3,25 @@
 import dataclasses
 import math
 import random
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_genzoo import arguments
+
+
+class Directions(NamedTuple):
+    """Directions along which latents, or a model's codes, are moved (`keras_genzoo.editing`).
+
+    Attributes:
+        vectors: Float32 array `(k, code_dim)` of unit vectors.
+        scales: Float32 array `(k,)`: how far a step of strength 1 goes.
+    """
+
+    vectors: np.ndarray
+    scales: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +61,18 @@ class Normal:
         """The latents of a seed, a pure function of it, also of tensors and in an export: as `normal`."""
         return normal(num, self.dim, seed)
 
+    def on_path(self, starts, ends, positions):
+        """Latents at positions on the ways from some latents to others.
+
+        Args:
+            starts, ends: Arrays `(num, dim)`.
+            positions: Array `(num,)`, 0 at the start and 1 at the end.
+
+        Returns:
+            NumPy array `(num, dim)`: those of `great_circle`, which are as long as latents usually are.
+        """
+        return great_circle(starts, ends, positions)
+
     def between(self, start, end, num):
         """Latents on the way from one to another, both included.
 
@@ -59,6 +84,15 @@ class Normal:
             NumPy array `(num, dim)`: those of `slerp`, which are as long as latents usually are.
         """
         return slerp(start, end, num)
+
+    @property
+    def mean(self):
+        """Mean of each value, a float."""
+        return 0.0
+
+    def nearest(self, latents):
+        """The latents of the distribution that are nearest to a tensor of any."""
+        return latents
 
     def check(self, latents):
         """Refuses an array that holds no latents.
@@ -96,6 +130,19 @@ class Uniform(Normal):
     def from_seed(self, num, seed):
         """As `Normal.from_seed`: as `uniform`."""
         return self.low + (self.high - self.low) * uniform(num, self.dim, seed)
+
+    @property
+    def mean(self):
+        """As `Normal.mean`."""
+        return (self.low + self.high) / 2
+
+    def nearest(self, latents):
+        """As `Normal.nearest`: within the interval."""
+        return ops.clip(latents, self.low, self.high)
+
+    def on_path(self, starts, ends, positions):
+        """As `Normal.on_path`, along straight lines, which do not leave the interval."""
+        return starts + positions[:, None] * (ends - starts)
 
     def between(self, start, end, num):
         """As `Normal.between`, along a straight line, which does not leave the interval."""
@@ -229,12 +276,27 @@ def slerp(start, end, num):
     if start.shape != end.shape:
         raise ValueError(f"`start` and `end` must be as long. Received: {len(start)} and {len(end)}")
     arguments.integer("num", num, at_least=1)
-    cosine = start @ end / (np.linalg.norm(start) * np.linalg.norm(end))
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-    position = np.linspace(0.0, 1.0, num)[:, None]
-    if np.sin(angle) < 1e-6:
-        return (1.0 - position) * start + position * end
-    return (np.sin((1.0 - position) * angle) * start + np.sin(position * angle) * end) / np.sin(angle)
+    return great_circle(start[None], end[None], np.linspace(0.0, 1.0, num))
+
+
+def great_circle(starts, ends, positions):
+    """Points on the great circles between pairs of latents; see `slerp`.
+
+    Args:
+        starts, ends: Arrays `(num, latent_dim)`, or of one row for all positions.
+        positions: Array `(num,)`, 0 at the start and 1 at the end.
+
+    Returns:
+        NumPy array `(num, latent_dim)`.
+    """
+    lengths = np.linalg.norm(starts, axis=1) * np.linalg.norm(ends, axis=1)
+    angle = np.arccos(np.clip((starts * ends).sum(axis=1) / lengths, -1.0, 1.0))[:, None]
+    positions = positions[:, None]
+    straight = np.sin(angle) < 1e-6
+    divisor = np.where(straight, 1.0, np.sin(angle))
+    first = np.where(straight, 1.0 - positions, np.sin((1.0 - positions) * angle) / divisor)
+    second = np.where(straight, positions, np.sin(positions * angle) / divisor)
+    return first * starts + second * ends
 
 
 def threefry_2x32(key, counter):

@@ -18,6 +18,7 @@ BACKEND = keras.backend.backend()
 
 # Files and folders whose tests do not depend on the Keras backend: each test has the marker `any_backend`.
 ANY_BACKEND = (
+    "convert",
     "datasets",
     "explore",
     "metrics/test_frechet.py",
@@ -35,8 +36,6 @@ ANY_BACKEND = (
     "test_arguments.py",
     "test_build_checkpoints.py",
     "test_cli.py",
-    "test_convert_progressive_gan.py",
-    "test_convert_pytorch_cyclegan.py",
     "test_inputs.py",
     "test_packaging.py",
     "test_pictures.py",

@@ -281,6 +281,39 @@ def test_interpolate_takes_the_classes_in_turn(toy_preset, tmp_path):
     assert np.abs(np.asarray(Image.open(output)).astype(int)[12:20, 2:10] - expected).max() <= 1
 
 
+def test_edit_moves_samples_along_a_direction(toy_preset, tmp_path):
+    output = tmp_path / "edits.png"
+    command = (
+        "edit",
+        toy_preset,
+        "--rows",
+        2,
+        "--steps",
+        3,
+        "--strength",
+        2,
+        "--truncation",
+        0.5,
+        "--scale",
+        1,
+    )
+    assert genzoo(*command, "--direction", "weights:1", "--label", 1, "--output", output) == 0
+    model = kg.models.load(toy_preset)
+    codes = 0.5 * np.asarray(model.latents_from_seed(2, 0))
+    moved = kg.editing.move(codes[1:], kg.editing.weight_directions(model), 1, 2.0)
+    expected = kg.pixels.to_uint8(model.sample(latents=moved, labels=1))[0, ..., 0].astype(int)
+    assert np.abs(np.asarray(Image.open(output)).astype(int)[12:20, 22:30] - expected).max() <= 1
+
+
+def test_edit_begins_with_the_nearest_samples_to_pictures(toy_preset, tmp_path, capsys):
+    picture = save_picture(tmp_path / "one.png")
+    command = ("edit", toy_preset, "--images", picture, "--steps", 1, "--strength", 0, "--label", 0)
+    assert genzoo(*command, "--output", tmp_path / "edits.png") == 0
+    assert "one.png: mean squared error 0." in capsys.readouterr().out
+    assert genzoo("edit", toy_preset, "--direction", "up", "--output", tmp_path / "edits.png") == 1
+    assert "`direction` must be 'principal:K' or 'weights:K'" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.representative
 def test_translate_writes_what_the_model_gives(toy_translator, tmp_path, capsys):

@@ -50,14 +50,29 @@ def test_a_model_repository_of_triton(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.representative
-def test_the_manifest_of_kserve_names_the_runtime_and_the_folder(tmp_path):
+@pytest.mark.parametrize(("name", "allowed"), [("my_GAN", "my-gan"), ("64_faces", "model-64-faces")])
+def test_the_manifest_of_kserve_is_of_its_fields(tmp_path, name, allowed):
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     pytest.importorskip("tf2onnx", reason="tf2onnx of the extra `export` is not installed")
-    export_triton(make_gan(), tmp_path / "my_GAN")
-    manifest = yaml.safe_load((tmp_path / "my_GAN" / "kserve.yaml").read_text())
-    assert (manifest["apiVersion"], manifest["kind"]) == ("serving.kserve.io/v1beta1", "InferenceService")
-    assert manifest["metadata"]["name"] == "my-gan"
-    assert manifest["spec"]["predictor"]["model"]["modelFormat"] == {"name": "triton"}
+    export_triton(make_gan(), tmp_path / name)
+    manifest = yaml.safe_load((tmp_path / name / "kserve.yaml").read_text())
+    resources = manifest["spec"]["predictor"]["model"].pop("resources")
+    assert manifest == {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": allowed},
+        "spec": {
+            "predictor": {
+                "model": {
+                    "modelFormat": {"name": "triton"},
+                    "protocolVersion": "v2",
+                    "storageUri": f"pvc://models/{allowed}",
+                }
+            }
+        },
+    }
+    assert {*resources} == {"requests", "limits"}
+    assert all({*amounts} == {"cpu", "memory"} for amounts in resources.values())
 
 
 @pytest.mark.slow

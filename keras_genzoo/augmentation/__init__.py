@@ -2,10 +2,11 @@
 
 import keras
 
+from keras_genzoo.augmentation.adaptive import AdaptiveAugmentation
 from keras_genzoo.augmentation.augmentation import Augmentation
 from keras_genzoo.augmentation.diff_augment import DiffAugment
 
-__all__ = ["Augmentation", "DiffAugment", "get"]
+__all__ = ["AdaptiveAugmentation", "Augmentation", "DiffAugment", "get"]
 
 
 def get(identifier):
@@ -26,4 +27,4 @@ def get(identifier):
     return _AUGMENTATIONS[identifier]()
 
 
-_AUGMENTATIONS = {"diff_augment": DiffAugment}
+_AUGMENTATIONS = {"adaptive": AdaptiveAugmentation, "diff_augment": DiffAugment}

@@ -70,12 +70,14 @@ class JointOptimizer:
     Args:
         optimizers: Dict of player -> built `keras.optimizers.Optimizer`. The first player's takes one update per
             training step.
+        steps: Variable that counts the training steps, where the first player takes more updates; else None.
     """
 
     built = True
 
-    def __init__(self, optimizers):
+    def __init__(self, optimizers, steps=None):
         self._by_player = dict(optimizers)
+        self._steps = steps
 
     @property
     def optimizers(self):
@@ -88,7 +90,7 @@ class JointOptimizer:
     @property
     def iterations(self):
         """Number of training steps."""
-        return self.optimizers[0].iterations
+        return self.optimizers[0].iterations if self._steps is None else self._steps
 
     @property
     def learning_rate(self):

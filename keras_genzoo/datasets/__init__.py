@@ -4,12 +4,13 @@ from keras_genzoo.datasets import named, sets  # noqa: F401  The data sets regis
 from keras_genzoo.datasets.arrays import from_arrays
 from keras_genzoo.datasets.edges import edges, edges_to_images
 from keras_genzoo.datasets.folder import image_folder
-from keras_genzoo.datasets.named import Info, arrays, info, load
+from keras_genzoo.datasets.named import Info, arrays, attributes, info, load
 from keras_genzoo.datasets.pairs import paired_folder, unpaired_folders
 
 __all__ = [
     "Info",
     "arrays",
+    "attributes",
     "edges",
     "edges_to_images",
     "from_arrays",

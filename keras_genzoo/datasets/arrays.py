@@ -7,6 +7,7 @@ from keras_genzoo.arguments import (
     Int64,
     OptionalFloatRange,
     OptionalNonNegativeInt,
+    OptionalPositiveInt,
     PositiveInt,
     array,
     checked,
@@ -26,6 +27,7 @@ def from_arrays(
     shuffle: Flag = True,
     seed: Int64 = 0,
     initial_step: OptionalNonNegativeInt = None,
+    labels_per_class: OptionalPositiveInt = None,
 ):
     """Batches of the images of an array, float32 in [-1, 1], or of its points, float32.
 
@@ -47,6 +49,9 @@ def from_arrays(
             for an endless dataset that begins at this step, counted in batches: from there on it yields
             exactly what the dataset of `initial_step=0` yields, in any process. Use it, with
             `steps_per_epoch`, to resume a training.
+        labels_per_class: Int, of how many examples of each class the labels are known, drawn by `seed`, for learning
+            from few labels. Of each batch, an even number, every other example is one of these; the others are any
+            of all, with the label -1. None keeps all labels.
 
     Returns:
         `tf.data.Dataset` of images `(batch_size, height, width, channels)`, float32 in [-1, 1], or of points
@@ -90,7 +95,41 @@ def from_arrays(
             batch = pipeline.mirror(batch, choice)
         return batch if labels is None else (batch, tf.gather(labels, choice.indices))
 
+    if labels_per_class is not None:
+        if labels is None or batch_size % 2:
+            raise ValueError(
+                "`labels_per_class` needs `labels` and an even `batch_size`, half of which is labeled. Received: "
+                f"batch_size={batch_size}, {'no labels' if labels is None else 'labels'}"
+            )
+        labeled = tf.constant(_examples_of_each_class(labels.numpy(), labels_per_class, seed))
+
+        def fetch_both(of_labeled, of_all):
+            of_labeled = of_labeled._replace(indices=tf.gather(labeled, of_labeled.indices))
+            # In turn, so that replicas get as many of each.
+            joined = [
+                tf.reshape(tf.stack(parts, axis=1), (batch_size, *parts[0].shape[1:]))
+                for parts in zip(of_labeled, of_all, strict=True)
+            ]
+            batch, known = fetch(pipeline.Choice(*joined))
+            return batch, tf.where(tf.range(batch_size) % 2 == 0, known, -1)
+
+        sizes = (len(labeled), len(images))
+        return pipeline.batches(sizes, fetch_both, batch_size // 2, shuffle, seed, initial_step)
+
     return pipeline.batches((len(images),), fetch, batch_size, shuffle, seed, initial_step)
+
+
+def _examples_of_each_class(labels, num, seed):
+    """Indices of `num` examples of each class, int32."""
+    order = np.random.default_rng(abs(seed)).permutation(len(labels))
+    found = [order[labels[order] == label][:num] for label in np.unique(labels)]
+    fewest = min(map(len, found))
+    if fewest < num:
+        raise ValueError(
+            f"`labels_per_class` must not exceed the {fewest} examples of the smallest class. Received: "
+            f"labels_per_class={num}"
+        )
+    return np.concatenate(found).astype("int32")
 
 
 def _check_points(points, **image_arguments):

@@ -7,7 +7,15 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from keras_genzoo.arguments import Flag, Int64, OptionalNonNegativeInt, OptionalPath, PositiveInt, checked
+from keras_genzoo.arguments import (
+    Flag,
+    Int64,
+    OptionalNonNegativeInt,
+    OptionalPath,
+    OptionalPositiveInt,
+    PositiveInt,
+    checked,
+)
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives, pipeline
 from keras_genzoo.datasets.arrays import from_arrays
@@ -26,6 +34,7 @@ def load(
     seed: Int64 = 0,
     initial_step: OptionalNonNegativeInt = None,
     augment: Flag = False,
+    labels_per_class: OptionalPositiveInt = None,
 ):
     """Batches of images and labels, or of pairs of images, of a named data set.
 
@@ -59,6 +68,8 @@ def load(
             `from_arrays`.
         augment: Whether to scale, crop and mirror pairs at random, as `paired_folder` does, or each image of an
             unpaired set by itself. Must be False for the others.
+        labels_per_class: Int, of how many images of each class the labels are known, as for `from_arrays`; None for
+            all. Must be None for pairs.
 
     Returns:
         `tf.data.Dataset` of pairs: images `(batch_size, height, width, channels)`, float32 in [-1, 1], or
@@ -85,6 +96,11 @@ def load(
     pipeline.check_batch_size(batch_size, dataset.splits[split])
     if image_size is not None:
         pipeline.height_and_width(image_size)
+    if labels_per_class is not None and dataset.condition is None:
+        raise ValueError(
+            f"`labels_per_class` is for labeled images. Received: labels_per_class={labels_per_class} for {name!r}. "
+            "Leave it out."
+        )
     if dataset.source_modality is not None:
         size = _height_and_width(dataset, image_size)
         sources, targets = arrays(name, split, data_dir, prepared_size(size, augment))
@@ -103,6 +119,7 @@ def load(
         shuffle=shuffle,
         seed=seed,
         initial_step=initial_step,
+        labels_per_class=labels_per_class,
     )
 
 
@@ -144,6 +161,37 @@ def arrays(name, split="train", data_dir: OptionalPath = None, image_size=None):
             "out, or use `load`."
         )
     return _made(dataset, split, data_dir, image_size, os.environ.get("KERAS_GENZOO_DATA_DIR"))
+
+
+def attributes(name, split="train", data_dir: OptionalPath = None):
+    """What else is known of each example of a named data set, beside its label.
+
+    Args:
+        name: Name of the data set, as for `load`; one whose `Info` has `attributes`.
+        split: Name of the split, as for `load`.
+        data_dir: Folder of the original files; see `load`.
+
+    Returns:
+        Dict of names of attributes to bools `(n,)`, in the order of `arrays`.
+
+    Raises:
+        ValueError: If the name or the split is unknown, the data set has no attributes, or `data_dir` does not hold
+            the files.
+
+    Example:
+
+    ```python
+    glasses = attributes("avatar_faces")["glasses"]
+    ```
+    """
+    dataset = info(name)
+    _check_split(dataset, split)
+    if dataset.attributes is None:
+        known = [each.name for each in _DATASETS.values() if each.attributes is not None]
+        raise ValueError(
+            f"`name` must be a data set with attributes, one of {known}. Received name={name!r}."
+        )
+    return dataset.attributes(dataset, split, data_dir)
 
 
 def info(name):
@@ -195,6 +243,8 @@ class Info:
         modes: Of points, the mixture that they are drawn from, with `centers` `(num_modes, 2)`, float64, and
             `stddev`; None of images.
         margin: Int, number of black pixels that were added at each side.
+        attributes: Function from this `Info`, a split and `data_dir` to what `keras_genzoo.datasets.attributes`
+            returns, or None.
         default_measures: Tuple of names of the measures of `keras_genzoo.metrics.evaluate` that this data set was
             made for. They take the place of the model's where they have what they need, such as an extractor.
     """
@@ -215,6 +265,7 @@ class Info:
     archive: archives.Archive | None = None
     modes: Any = None
     margin: int = 0
+    attributes: Callable | None = None
     default_measures: tuple = ()
 
     @property

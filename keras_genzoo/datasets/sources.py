@@ -68,10 +68,10 @@ class NamedSource(_Source):
     """A data set of `keras_genzoo.datasets.load`.
 
     Args:
-        table: Dict of `name`, and of `split`, `batch_size`, `image_size` and `augment` of `load`.
+        table: Dict of `name`, and of `split`, `batch_size`, `image_size`, `augment` and `labels_per_class` of `load`.
     """
 
-    keys = frozenset({"name", "split", "batch_size", "image_size", "augment"})
+    keys = frozenset({"name", "split", "batch_size", "image_size", "augment", "labels_per_class"})
     required = frozenset({"name"})
 
     def __init__(self, table):

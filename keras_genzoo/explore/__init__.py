@@ -110,15 +110,15 @@ def _link_runtime(folder):
 
 def _add_model(name, folder, verbose):
     """Writes a model's bundle."""
-    from keras_genzoo import export, models
+    from keras_genzoo import models
+    from keras_genzoo.export import bundle
 
     if verbose:
         print(f"Adding {name} ...")
     model = models.load(name)
     _check(model, name)
-    found = presets.metadata(name)
-    metadata = {key: str(found[key]) for key in ("license", "description") if found.get(key)}
-    export.export_bundle(model, folder, metadata={"name": folder.name, **metadata})
+    told = bundle.told_of(presets.metadata(name), folder.name)
+    bundle.export_bundle(model, folder, metadata={**told, "name": folder.name})
 
 
 def _check(model, name):

@@ -2,7 +2,6 @@
 
 from keras_genzoo.export.bundle import export_bundle
 from keras_genzoo.export.deployment import export_tensorflow_serving, export_triton
-from keras_genzoo.export.directions import principal_directions
 from keras_genzoo.export.networks import export_network
 from keras_genzoo.export.saved_model import export_saved_model
 
@@ -12,5 +11,4 @@ __all__ = [
     "export_saved_model",
     "export_tensorflow_serving",
     "export_triton",
-    "principal_directions",
 ]

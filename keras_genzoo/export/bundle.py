@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from keras_genzoo import _version, arguments, disk
+from keras_genzoo.editing import principal_directions
 from keras_genzoo.export import networks
-from keras_genzoo.export.directions import principal_directions
 from keras_genzoo.presets import folders
 from keras_genzoo.serving import DESCRIPTION, FORMAT
 
@@ -17,15 +18,16 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
     Args:
         model: Model of `keras_genzoo.models`.
         filepath: String or path. The folder to create; one that exists is replaced.
-        dtype: `"float32"`, or `"float16"` for files of half the size.
+        dtype: `"float32"`, or for files of half the size `"int16"` or `"float16"`, as for `export_network`.
         metadata: Dict of what the description says beside what the model answers: strings `name`, `license`,
             `description`, or None.
 
     Returns:
         Dict, the content of `model.json`: `format`, `name`, `class`, `license`, `description`,
-        `keras_genzoo_version`, what `ZooModel.serving_description` gives, `directions` (what `principal_directions`
-        gives, None without latents), and `networks`: name -> `file`, `inputs` and `outputs` (each a list of `name`,
-        `dtype` and `shape`, free dimensions by name) and `weights_sha256`.
+        `keras_genzoo_version`, what `ZooModel.serving_description` gives, `directions` (`names`, `vectors` and
+        `scales` of the model's own directions, then of `principal_directions`, which have no name; None without
+        latents), and `networks`: name -> `file`, `inputs` and `outputs` (each a list of `name`, `dtype` and `shape`,
+        free dimensions by name) and `weights_sha256`.
 
     Raises:
         ValueError: As for `export_network`; also if the name is no name of a file.
@@ -61,10 +63,28 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
     return described
 
 
+def told_of(metadata, name):
+    """What exported files tell of a preset: dict of strings, for the argument `metadata` of exports.
+
+    Args:
+        metadata: Dict, the metadata of the preset.
+        name: String, the name of the model where the metadata have none.
+    """
+    told = {key: str(metadata[key]) for key in ("name", "license", "description") if metadata.get(key)}
+    return {"name": name, **told}
+
+
 def _directions(model):
+    """The model's own directions, by name, and the principal ones."""
     if model.latent is None:
         return None
-    return {key: values.tolist() for key, values in principal_directions(model).items()}
+    principal = principal_directions(model)
+    found = [*model.directions.values(), principal]
+    return {
+        "names": [*model.directions, *[None] * len(principal.scales)],
+        "vectors": np.concatenate([each.vectors for each in found]).tolist(),
+        "scales": np.concatenate([each.scales for each in found]).tolist(),
+    }
 
 
 def _described(name, tensor):

@@ -1,5 +1,6 @@
 """Folders for servers that others wrote: Triton with a manifest for KServe, and TensorFlow Serving."""
 
+import re
 from pathlib import Path
 
 from keras_genzoo import arguments, disk
@@ -84,8 +85,9 @@ def _triton_config(name, network):
 
 
 def _kubernetes(name):
-    """A name as Kubernetes allows it."""
-    return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")
+    """A name as Kubernetes allows it: of lower case letters, digits and hyphens, the first a letter."""
+    name = re.sub("[^a-z0-9]", "-", name.lower()).strip("-")
+    return name if name[:1].isalpha() else f"model-{name}".strip("-")
 
 
 _KSERVE = """\

@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_genzoo import _version, arguments, disk
 from keras_genzoo.backends import keras_private
-from keras_genzoo.export import tensorflow_process
+from keras_genzoo.export import storage, tensorflow_process
 
 
 def export_network(network, filepath, format, dtype="float32", metadata=None, verbose=False):
@@ -33,8 +33,9 @@ def export_network(network, filepath, format, dtype="float32", metadata=None, ve
         filepath: String or path of the file, with the suffix of the format: `.onnx`, `.tflite` or `.xml` (with a
             `.bin` beside it).
         format: `"onnx"`, `"litert"` or `"openvino"`.
-        dtype: `"float32"`, or `"float16"` for weights of half the size. Inputs and outputs stay float32, and so does
-            the arithmetic, unless the runtime chooses otherwise.
+        dtype: `"float32"`, or for large weights of half the size `"int16"`, with a scale for each row (ONNX and
+            OpenVINO), or `"float16"`, which is some eight times less exact. Inputs and outputs stay float32, and so
+            does the arithmetic, unless the runtime chooses otherwise.
         metadata: Dict of strings that the file is to hold, or None: ONNX as `metadata_props`, OpenVINO as `rt_info`,
             LiteRT as a buffer of JSON named `keras_genzoo`. `weights_sha256` and `keras_genzoo_version` are added.
         verbose: Bool, whether to print where the file is.
@@ -52,7 +53,7 @@ def export_network(network, filepath, format, dtype="float32", metadata=None, ve
     Example:
 
     ```python
-    export_network(gan.exported_networks()["generate"], "generator.onnx", "onnx", dtype="float16")
+    export_network(gan.exported_networks()["generate"], "generator.onnx", "onnx", dtype="int16")
     ```
     """
     path = arguments.path("filepath", filepath)
@@ -104,15 +105,19 @@ _SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "openvino": ".xml"}
 _PACKAGES = {
     "onnx": ("tf2onnx", "onnx"),
     "litert": ("ai_edge_litert",),
-    "openvino": ("openvino",),
+    "openvino": ("openvino", "scipy"),
 }
 
 
 def _check(network, path, format, dtype):
     if not isinstance(format, str) or format not in _PACKAGES:
         raise ValueError(f"`format` must be one of {['tf_saved_model', *_PACKAGES]}. Received: {format!r}")
-    if dtype not in ("float32", "float16"):
-        raise ValueError(f"`dtype` must be 'float32' or 'float16'. Received: {dtype!r}")
+    if dtype not in storage.DTYPES:
+        raise ValueError(f"`dtype` must be one of {[*storage.DTYPES]}. Received: {dtype!r}")
+    if dtype == "int16" and format == "litert":
+        raise ValueError(
+            "`dtype` 'int16' is not for `format` 'litert', whose fast kernels do not take it: choose 'float16'."
+        )
     if any(getattr(layer, "sampling", False) for layer in keras_private.layers_of(network)):
         raise ValueError(
             f"`format` {format!r} cannot hold a network with `sampling_dropout=True`: these runtimes draw no such "
@@ -145,29 +150,11 @@ def _write_onnx(network, file, dtype, metadata):
         _name_dimensions(value, tensor)
     for value, tensor in zip(model.graph.output, outputs_of(network).values(), strict=True):
         _name_dimensions(value, tensor)
-    if dtype == "float16":
-        _halve(model.graph)
+    if dtype != "float32":
+        storage.store_onnx(model.graph, dtype)
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     onnx.save(model, file)
-
-
-def _halve(graph):
-    """Stores the large weights of an ONNX graph as float16; the runtime casts them once, and computes in float32.
-
-    Biases and constants of normalization, which weigh little and move the outputs most, stay float32.
-    """
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for weight in graph.initializer:
-        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) >= 1024:
-            name, array = weight.name, numpy_helper.to_array(weight)
-            weight.CopyFrom(numpy_helper.from_array(array.astype("float16"), f"{name}:float16"))
-            casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
 
 
 def _rename(graph, names):
@@ -225,7 +212,9 @@ def _write_openvino(network, file, dtype, metadata):
         model.set_rt_info(value, ["keras_genzoo", key])
     # Not over the file of weights that is being read.
     renamed = file.with_name(f"named-{file.name}")
-    openvino.save_model(model, renamed, compress_to_fp16=dtype == "float16")
+    if dtype != "float32":
+        storage.store_openvino(model, dtype)
+    openvino.save_model(model, renamed, compress_to_fp16=False)
     del model
     renamed.replace(file)
     renamed.with_suffix(".bin").replace(file.with_suffix(".bin"))

@@ -1,11 +1,13 @@
 """Layers that Keras lacks, or has in a form that GANs cannot use."""
 
 from keras_genzoo.layers.activation import LeakyReLU
+from keras_genzoo.layers.attention import SelfAttention
+from keras_genzoo.layers.conditional import ConditionalBatchNormalization, ModulatedBatchNormalization
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
-from keras_genzoo.layers.dropout import Dropout, sampling_seeds
+from keras_genzoo.layers.dropout import Dropout, GaussianNoise, sampling_seeds
 from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
 from keras_genzoo.layers.history import ImageHistory
-from keras_genzoo.layers.minibatch import MinibatchStandardDeviation, Pack
+from keras_genzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
 from keras_genzoo.layers.noise import NoiseInjection
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
@@ -16,9 +18,12 @@ from keras_genzoo.layers.spectral import (
     SpectralEmbedding,
     SpectralResizeConv2D,
 )
+from keras_genzoo.layers.styled import StyledConv2D
+from keras_genzoo.layers.weight_normalization import WeightNormalizedDense
 
 __all__ = [
     "BatchNormalization",
+    "ConditionalBatchNormalization",
     "Conv2DTranspose",
     "Cropping2D",
     "Dropout",
@@ -26,18 +31,24 @@ __all__ = [
     "EqualizedDense",
     "EqualizedProjection",
     "GaussianMixture",
+    "GaussianNoise",
     "ImageHistory",
     "InstanceNormalization",
     "LeakyReLU",
+    "MinibatchDiscrimination",
     "MinibatchStandardDeviation",
+    "ModulatedBatchNormalization",
     "NoiseInjection",
     "Pack",
     "PixelNormalization",
     "ReflectionPadding2D",
     "ResizeConv2D",
+    "SelfAttention",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",
     "SpectralResizeConv2D",
+    "StyledConv2D",
+    "WeightNormalizedDense",
     "sampling_seeds",
 ]

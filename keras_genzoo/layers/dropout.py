@@ -1,4 +1,4 @@
-"""Dropout whose masks differ between replicas, and follow given seeds in sampling."""
+"""Dropout and noise that differ between replicas; masks of dropout follow given seeds in sampling."""
 
 import contextlib
 import threading
@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
-from keras_genzoo.arguments import Flag, OptionalSeed, Share, checked
+from keras_genzoo.arguments import Flag, NonNegative, OptionalSeed, Share, checked
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -43,6 +43,35 @@ class Dropout(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed, "sampling": self.sampling}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class GaussianNoise(keras.layers.Layer):
+    """`keras.layers.GaussianNoise` whose noise differs between the replicas of a `tf.distribute` strategy.
+
+    Args:
+        stddev: Float, standard deviation of the noise that is added in training.
+        seed: Int or None.
+    """
+
+    @checked
+    def __init__(self, stddev: NonNegative, seed: OptionalSeed = None, **kwargs):
+        super().__init__(**kwargs)
+        self.stddev = stddev
+        self.seed = seed
+        self.seed_generator = backends.SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        if not training or self.stddev == 0:
+            return inputs
+        noise = keras.random.normal(ops.shape(inputs), stddev=self.stddev, seed=self.seed_generator)
+        return inputs + ops.cast(noise, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import keras
 from keras import initializers, ops
 
 from keras_genzoo.layers.convolution import kernel_behind_upsampling
+from keras_genzoo.layers.resampling import smoothed
 
 # He's gain for a layer that ReLU follows.
 _HE_GAIN = math.sqrt(2.0)
@@ -24,15 +25,22 @@ class _Equalized(keras.layers.Layer):
         self.units = units
         self.gain = gain
 
-    def _add_weights(self, kernel_shape, bias_shape=None):
+    # Factor of the learning rate: weights are drawn that much larger, and made that much smaller at run time.
+    rate = 1.0
+
+    def _add_weights(self, kernel_shape, bias_shape=None, bias=0.0, use_bias=True):
         self.kernel = self.add_weight(
-            name="kernel", shape=kernel_shape, initializer=initializers.RandomNormal(0.0, 1.0)
+            name="kernel", shape=kernel_shape, initializer=initializers.RandomNormal(0.0, 1.0 / self.rate)
         )
-        self.bias = self.add_weight(name="bias", shape=bias_shape or (self.units,), initializer="zeros")
+        if use_bias:
+            initializer = initializers.Constant(bias / self.rate)
+            self.bias = self.add_weight(
+                name="bias", shape=bias_shape or (self.units,), initializer=initializer
+            )
 
     def scaled_kernel(self):
         """The weights that the layer computes with."""
-        return self.kernel * (self.gain / math.sqrt(math.prod(self.kernel.shape[:-1])))
+        return self.kernel * (self.rate * self.gain / math.sqrt(math.prod(self.kernel.shape[:-1])))
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "gain": self.gain}
@@ -48,18 +56,29 @@ class EqualizedDense(_Equalized):
     Args:
         units: Int.
         gain: Float. Defaults to sqrt(2), He's; 1 suits a layer that no ReLU follows.
+        rate: Float, factor of the learning rate of this layer: with Adam, weights are drawn with variance
+            `1 / rate**2` and multiplied by `rate` at run time, the bias too. StyleGAN's mapping has 0.01.
+        bias: Float, first value of the bias at run time.
 
-    Source: Karras et al. 2018, section 4.1.
+    Source: Karras et al. 2018, section 4.1; Karras et al. 2019, appendix C, on the mapping's learning rate.
     """
 
+    def __init__(self, units, gain=_HE_GAIN, rate=1.0, bias=0.0, **kwargs):
+        super().__init__(units, gain, **kwargs)
+        self.rate = rate
+        self.first_bias = bias
+
     def build(self, input_shape):
-        self._add_weights((input_shape[-1], self.units))
+        self._add_weights((input_shape[-1], self.units), bias=self.first_bias)
 
     def call(self, inputs):
-        return ops.matmul(inputs, self.scaled_kernel()) + self.bias
+        return ops.matmul(inputs, self.scaled_kernel()) + self.rate * self.bias
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "bias": self.first_bias}
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -110,32 +129,61 @@ class EqualizedConv2D(_Equalized):
         gain: Float. Defaults to sqrt(2).
         upsampling: Bool, whether the images are enlarged before, each pixel to 2x2. Both together are one transposed
             convolution with a kernel of 4, of 16/36 the work; needs a kernel of 3.
+        downsampling: Bool, whether the images are smoothed by [1, 3, 3, 1] and halved; needs a kernel of 3 or 1.
+        use_bias: Bool.
+        bias_gain: Float, factor of the bias. A gain of both is that of a leaky ReLU behind them, and costs nothing.
 
-    Source: Karras et al. 2018, section 4.1.
+    Source: Karras et al. 2018, section 4.1; Karras et al. 2019, appendix C, on the smoothing.
     """
 
-    def __init__(self, units, kernel_size, gain=_HE_GAIN, upsampling=False, **kwargs):
+    def __init__(
+        self,
+        units,
+        kernel_size,
+        gain=_HE_GAIN,
+        upsampling=False,
+        downsampling=False,
+        use_bias=True,
+        bias_gain=1.0,
+        **kwargs,
+    ):
         super().__init__(units, gain, **kwargs)
         if upsampling and kernel_size != 3:
             raise ValueError(f"`upsampling` needs `kernel_size=3`. Received: kernel_size={kernel_size}")
+        if downsampling and (upsampling or kernel_size not in (1, 3)):
+            raise ValueError(
+                "`downsampling` needs `kernel_size` 1 or 3, and no `upsampling`. Received: "
+                f"kernel_size={kernel_size}, upsampling={upsampling}"
+            )
         self.kernel_size = kernel_size
         self.upsampling = upsampling
+        self.downsampling = downsampling
+        self.use_bias = use_bias
+        self.bias_gain = bias_gain
 
     def build(self, input_shape):
-        self._add_weights((self.kernel_size, self.kernel_size, input_shape[-1], self.units))
+        shape = (self.kernel_size, self.kernel_size, input_shape[-1], self.units)
+        self._add_weights(shape, use_bias=self.use_bias)
 
     def call(self, inputs):
-        kernel = self.scaled_kernel()
-        if not self.upsampling:
-            return ops.conv(inputs, kernel, padding="same", data_format="channels_last") + self.bias
-        kernel = kernel_behind_upsampling(kernel)
-        enlarged = ops.conv_transpose(inputs, kernel, strides=2, padding="same", data_format="channels_last")
-        return enlarged + self.bias
+        outputs = self._convolved(inputs, self.scaled_kernel())
+        return outputs + self.bias_gain * self.bias if self.use_bias else outputs
+
+    def _convolved(self, x, kernel):
+        if self.upsampling:
+            kernel = kernel_behind_upsampling(kernel)
+            return ops.conv_transpose(x, kernel, strides=2, padding="same", data_format="channels_last")
+        if self.downsampling and self.kernel_size == 3:
+            return ops.conv(smoothed(x, (2, 2)), kernel, strides=2, data_format="channels_last")
+        if self.downsampling:
+            # A kernel of 1 sees every second pixel: no others are smoothed.
+            x = smoothed(x, (1, 1), strides=2)
+        return ops.conv(x, kernel, padding="same", data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
-        factor = 2 if self.upsampling else 1
-        sides = (side if side is None else factor * side for side in (height, width))
+        factor = 2.0 if self.upsampling else 0.5 if self.downsampling else 1.0
+        sides = (side if side is None else int(factor * side) for side in (height, width))
         return (batch, *sides, self.units)
 
     def get_config(self):
@@ -143,4 +191,7 @@ class EqualizedConv2D(_Equalized):
             **super().get_config(),
             "kernel_size": self.kernel_size,
             "upsampling": self.upsampling,
+            "downsampling": self.downsampling,
+            "use_bias": self.use_bias,
+            "bias_gain": self.bias_gain,
         }

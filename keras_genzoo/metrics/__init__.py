@@ -5,6 +5,7 @@ from keras_genzoo.metrics import (  # noqa: F401
     accuracy,
     classes,
     floor,
+    inversion,
     likelihood,
     reconstruction,
     translation,
@@ -17,6 +18,7 @@ from keras_genzoo.metrics.kernel import kernel_distance
 from keras_genzoo.metrics.manifold import density_coverage, precision_recall
 from keras_genzoo.metrics.measures import listing
 from keras_genzoo.metrics.modes import class_statistics, mode_statistics
+from keras_genzoo.metrics.path_length import path_length
 from keras_genzoo.metrics.similarity import psnr, ssim
 from keras_genzoo.metrics.sliced_wasserstein import sliced_wasserstein
 
@@ -31,6 +33,7 @@ __all__ = [
     "inception_score",
     "kernel_distance",
     "mode_statistics",
+    "path_length",
     "precision_recall",
     "psnr",
     "sliced_wasserstein",

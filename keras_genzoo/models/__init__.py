@@ -1,5 +1,6 @@
 """The families: subclassed Keras models that train with `fit`, load presets by name, and export."""
 
+from keras_genzoo.models.acgan import ACGAN
 from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.classifier import Classifier
@@ -12,6 +13,8 @@ from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
+from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
+from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.translation_model import TranslationModel
 from keras_genzoo.models.vae import VAE
 from keras_genzoo.models.wae import WAEGAN, WAEMMD
@@ -19,6 +22,7 @@ from keras_genzoo.models.wgan import WGAN, WGANGP
 from keras_genzoo.presets import load
 
 __all__ = [
+    "ACGAN",
     "BEGAN",
     "EBGAN",
     "GAN",
@@ -36,6 +40,8 @@ __all__ = [
     "LatentModel",
     "Pix2Pix",
     "ProgressiveGAN",
+    "SemiSupervisedGAN",
+    "StyleGAN2",
     "TranslationModel",
     "load",
 ]

@@ -13,8 +13,55 @@ from keras_genzoo.layers import Dropout
 from keras_genzoo.models.zoo_model import ZooModel
 
 
+class PredictsFeatures:
+    """A model that reads images by its `reading_network`, from images in [-1, 1] to features and logits."""
+
+    def features_and_logits(self, images):
+        """Features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors."""
+        outputs = self.reading_network(pixels.normalize(images), training=False)
+        return tuple(ops.cast(output, "float32") for output in outputs)
+
+    @checked
+    def predict_features(self, images, batch_size: PositiveInt = 500):
+        """Computes features and logits.
+
+        Args:
+            images: NumPy array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+            batch_size: Int.
+
+        Returns:
+            Tuple of float32 NumPy arrays `(num, feature_dim)` and `(num, num_classes)`.
+        """
+        images = array("images", images)
+        if images.shape[1:] != self.image_shape or not len(images):
+            raise ValueError(
+                f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "
+                f"Received: {images.shape}"
+            )
+        pixels.check_range(images, "images")
+        return self.in_batches(self.features_and_logits, [pixels.as_input(images)], batch_size)
+
+    def signatures_of_reading(self):
+        """Those of `ZooModel.signatures` that go from images to logits and features."""
+
+        def classify(images):
+            features, logits = self.features_and_logits(images)
+            return {"logits": logits, "features": features}
+
+        return {
+            name: (classify, {"images": keras.KerasTensor((None, *self.image_shape), dtype)})
+            for name, dtype in (("classify", "uint8"), ("classify_float32", "float32"))
+        }
+
+    def exported_reader(self, batch_size=None):
+        """The network of `ZooModel.exported_networks` that reads images."""
+        images = keras.Input(self.image_shape, batch_size=batch_size, name="images")
+        features, logits = self.reading_network(images, training=False)
+        return keras.Model(images, {"logits": logits, "features": features})
+
+
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class Classifier(ZooModel):
+class Classifier(PredictsFeatures, ZooModel):
     """A convolutional classifier whose last hidden layer gives the features of the zoo's measures.
 
     Three 3x3 convolutions with ReLU (the first two followed by 2x2 max pooling), a dense layer of features
@@ -107,47 +154,16 @@ class Classifier(ZooModel):
         """Dict of the one optimizer of a compiled model."""
         return {"optimizer": self.optimizer}
 
-    @checked
-    def predict_features(self, images, batch_size: PositiveInt = 500):
-        """Computes features and logits.
-
-        Args:
-            images: NumPy array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-            batch_size: Int.
-
-        Returns:
-            Tuple of float32 NumPy arrays `(num, feature_dim)` and `(num, num_classes)`.
-        """
-        images = array("images", images)
-        if images.shape[1:] != self.image_shape or not len(images):
-            raise ValueError(
-                f"`images` must have the shape (num, {', '.join(map(str, self.image_shape))}). "
-                f"Received: {images.shape}"
-            )
-        pixels.check_range(images, "images")
-        return self.in_batches(self.features_and_logits, [pixels.as_input(images)], batch_size)
-
-    def features_and_logits(self, images):
-        """Features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors."""
-        outputs = self.network(pixels.normalize(images), training=False)
-        return tuple(ops.cast(output, "float32") for output in outputs)
+    @property
+    def reading_network(self):
+        return self.network
 
     def signatures(self):
         """As `ZooModel.signatures`: from images to logits and features."""
-
-        def classify(images):
-            features, logits = self.network(pixels.normalize(images), training=False)
-            return {"logits": logits, "features": features}
-
-        return {
-            name: (classify, {"images": keras.KerasTensor((None, *self.image_shape), dtype)})
-            for name, dtype in (("classify", "uint8"), ("classify_float32", "float32"))
-        }
+        return self.signatures_of_reading()
 
     def exported_networks(self, batch_size=None):
-        images = keras.Input(self.image_shape, batch_size=batch_size, name="images")
-        features, logits = self.network(images, training=False)
-        return {"classify": keras.Model(images, {"logits": logits, "features": features})}
+        return {"classify": self.exported_reader(batch_size)}
 
     def get_config(self):
         return {

@@ -50,7 +50,7 @@ class FastGAN(AdversarialModel):
     ```python
     gan = keras_genzoo.models.FastGAN(image_shape=(256, 256, 3))
     gan.compile()
-    gan.fit(keras_genzoo.datasets.folder("pictures", 256, batch_size=8), epochs=1000)
+    gan.fit(keras_genzoo.datasets.image_folder("pictures", 256, batch_size=8), epochs=1000)
     images = gan.sample(16, seed=0)
     ```
 

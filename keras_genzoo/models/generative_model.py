@@ -47,8 +47,12 @@ class GenerativeModel(ZooModel):
 
     trains_on_several_machines = True
     # Player (an optimizer of its own) -> names of the networks that it updates, in the order of `compile`. The first
-    # takes one update per step. Set by each family.
+    # takes one update per step, where `steps` is None. Set by each family.
     players: ClassVar = {}
+    # Variable that counts the training steps, or None.
+    steps = None
+    # Whether `compile` takes `steps_per_execution` above 1.
+    several_steps_per_execution = True
     # Names of the losses in the logs. Set by each family.
     loss_names = ()
     # Names of the networks that make the images, those that may be averaged. Set by each base of families.
@@ -162,6 +166,11 @@ class GenerativeModel(ZooModel):
 
     def _compile(self, optimizers, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
         """What `compile` does: builds the optimizers, given as a dict by player; None takes the paper's."""
+        if steps_per_execution > 1 and not self.several_steps_per_execution:
+            raise ValueError(
+                f"`steps_per_execution` must be 1: steps of a {type(self).__name__} differ in the regularizers that "
+                f"act in them. Received: {steps_per_execution}"
+            )
         self.check_compile(steps_per_execution)
         super().compile(
             optimizer=None,
@@ -191,7 +200,7 @@ class GenerativeModel(ZooModel):
             self.optimizers = {player: self._built(player, chosen[player]) for player in self.players}
         for player, optimizer in self.optimizers.items():
             setattr(self, f"{player}_optimizer", optimizer)
-        self.optimizer = backends.JointOptimizer(self.optimizers)
+        self.optimizer = backends.JointOptimizer(self.optimizers, self.steps)
 
     def _built(self, player, optimizer):
         if optimizer.use_ema:
@@ -338,9 +347,8 @@ class GenerativeModel(ZooModel):
         if not self.averages:
             return
         if self.average_half_life is not None:
-            decay = 0.5 ** (
-                ops.cast(num_images * backends.num_replicas(), "float32") / self.average_half_life
-            )
+            num_images *= backends.num_replicas()
+            decay = 0.5 ** (ops.cast(num_images, "float32") / self.half_life_at(num_images))
         else:
             decay = self.average_decay
         for averaged, current in self._averaged_weights():
@@ -348,6 +356,10 @@ class GenerativeModel(ZooModel):
             if current.trainable:
                 value = averaged.value + ops.cast(1.0 - decay, value.dtype) * (value - averaged.value)
             averaged.assign(value)
+
+    def half_life_at(self, num_images):
+        """Half-life of the average in images, after a step of `num_images` (of all replicas)."""
+        return self.average_half_life
 
     def _averaged_weights(self):
         """Pairs of the averaged networks' weights and those that they follow."""
@@ -380,7 +392,9 @@ class GenerativeModel(ZooModel):
     def update_trackers(self, **losses):
         """Adds one step's losses to the epoch's means and returns the logs."""
         for tracker in self.loss_trackers:
-            tracker.update_state(losses[tracker.name])
+            # What a step leaves out has the mean of the others.
+            if tracker.name in losses:
+                tracker.update_state(losses[tracker.name])
         players = self._norms_of_threads_step.pop(threading.get_ident(), [])
         norms = [self.gradient_norm_trackers[player] for player in dict.fromkeys(players)]
         return {tracker.name: tracker.result() for tracker in (*self.loss_trackers, *norms)}

@@ -6,9 +6,10 @@ from keras import ops
 
 from keras_genzoo import backends, latent
 from keras_genzoo.arguments import OptionalPositiveInt, OptionalSeed, PositiveInt, Seed, array, checked
+from keras_genzoo.backends import keras_private
 from keras_genzoo.modalities import Summary
 from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.models.options import checked_options
+from keras_genzoo.models.options import NamedDirections, checked_options
 
 # The most samples that one request to an exported model may ask for.
 MAX_SERVED = 1024
@@ -20,6 +21,8 @@ class LatentModel(GenerativeModel):
     Args:
         image_shape, num_classes, average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`.
         latent_dim: Int, length of a latent.
+        directions: Dict of names to `keras_genzoo.editing.Directions` of one direction each, or None. Presets and
+            `.keras` files keep them; further ones may be put into the attribute `directions` at any time.
     """
 
     abilities = frozenset({"sample"})
@@ -28,10 +31,13 @@ class LatentModel(GenerativeModel):
     image_network = "generator"
     # Name of the exported signature from latents to images.
     image_signature = "generate"
+    # Whether the codes, which `keras_genzoo.editing` moves, are others than the latents.
+    maps_latents = False
 
     @checked_options
-    def __init__(self, *, latent_dim: PositiveInt, **kwargs):
+    def __init__(self, *, latent_dim: PositiveInt, directions: NamedDirections = None, **kwargs):
         super().__init__(**kwargs)
+        self.directions = directions
 
     @property
     def latent(self):
@@ -55,9 +61,9 @@ class LatentModel(GenerativeModel):
     @property
     def preset_usage(self):
         """What the card tells a reader to type."""
-        if not self.num_classes:
+        if not self.condition:
             return super().preset_usage
-        label = min(3, self.num_classes - 1)
+        label = min(3, self.condition.num_classes - 1)
         return {
             "python": f"images = model.sample(16, seed=0, labels={label})",
             "shell": "genzoo sample {name}             # all classes in turn\n"
@@ -70,7 +76,7 @@ class LatentModel(GenerativeModel):
         """Splits what `fit` hands over into float32 images in [-1, 1] and labels (None without classes)."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         images = self.modality.scale(images)
-        return images, ops.convert_to_tensor(labels) if self.num_classes else None
+        return images, ops.convert_to_tensor(labels) if self.condition else None
 
     def draw_latents(self, num):
         """Draws latents for training, float32 `(num, latent_dim)`."""
@@ -85,6 +91,42 @@ class LatentModel(GenerativeModel):
         """Images in [-1, 1] of the network that samples, as a float32 tensor."""
         inputs = latents if labels is None else [latents, labels]
         return ops.cast(self.sampling_network(inputs, training=False), "float32")
+
+    # Editing: see `keras_genzoo.editing`.
+
+    def codes_from_latents(self, latents, labels=None):
+        """What an edit moves: the latents themselves, or what a mapping network makes of them.
+
+        Args:
+            latents: Float32 tensor `(num, latent_dim)`.
+            labels: Int tensor `(num,)` of a conditional model.
+
+        Returns:
+            Float32 tensor `(num, code_dim)`.
+        """
+        return latents
+
+    def images_from_codes(self, codes, labels=None):
+        """Images in [-1, 1] of a tensor of codes, float32."""
+        return self.images_from_latents(codes, labels)
+
+    def nearest_codes(self, codes):
+        """The codes that samples can have which are nearest to a tensor of any."""
+        return self.latent.nearest(codes)
+
+    def mean_code(self):
+        """The mean of the codes of samples, float32 NumPy array `(code_dim,)`."""
+        return np.full(self.latent_dim, self.latent.mean, "float32")
+
+    def weights_of_codes(self):
+        """The weights that the codes are multiplied by first: a list of matrices `(code_dim, ...)`."""
+        kernels = (getattr(layer, "kernel", None) for layer in keras_private.layers_of(self.sampling_network))
+        first = next((kernel for kernel in kernels if kernel is not None), None)
+        if first is None or first.shape[-2] < self.latent_dim:
+            return []
+        matrix = np.moveaxis(ops.convert_to_numpy(first), -2, 0).reshape(first.shape[-2], -1)
+        # Behind the latents come the labels.
+        return [matrix[: self.latent_dim]]
 
     def latents_from_seed(self, num, seed):
         """The latents that `sample` draws, a pure function of the seed, also of tensors and in an export.
@@ -130,17 +172,16 @@ class LatentModel(GenerativeModel):
         threes = conditional_gan.sample(16, seed=0, labels=3)
         ```
         """
+        return self.images_of(num, seed, latents, labels, batch_size)
+
+    def images_of(self, num, seed, latents, labels, batch_size, **options):
+        """What `sample` returns; further options are those of `images_from_latents`."""
         if num is None and latents is None and np.ndim(labels):
             num = len(labels)
         latents = self.latents_to_sample(num, seed, latents)
         num = len(latents)
-        inputs = [latents]
-        if self.num_classes:
-            labels = np.full(num, labels) if labels is not None and np.ndim(labels) == 0 else labels
-            inputs.append(self._checked_labels(labels, num))
-        elif labels is not None:
-            raise ValueError("`labels` was given, but this model was not trained with classes.")
-        return self.in_batches(self.images_from_latents, inputs, batch_size)
+        inputs = [latents, *self.labels_of(labels, num)]
+        return self.in_batches(self.images_from_latents, inputs, batch_size, **options)
 
     def preview_samples(self, num, seed):
         return self.sample(num, seed=seed, labels=self.condition and self.condition.in_turn(num))
@@ -158,12 +199,23 @@ class LatentModel(GenerativeModel):
     def default_measures(self):
         return self.modality.default_measures(self.condition)
 
-    def _checked_labels(self, labels, num):
+    def labels_of(self, labels, num):
+        """The checked labels of `num` images, a list of one array `(num,)`; of a model without classes an empty one.
+
+        Raises:
+            ValueError: If there must be labels and are none, or the other way round, or they do not fit.
+        """
+        if not self.condition:
+            if labels is not None:
+                raise ValueError("`labels` was given, but this model was not trained with classes.")
+            return []
         labels = None if labels is None else array("labels", labels)
+        if labels is not None and labels.ndim == 0:
+            labels = np.full(num, labels)
         self.condition.check(Summary.of(labels), "labels")
         if len(labels) != num:
             raise ValueError(f"`labels` must hold {num}, one for each image. Received: {len(labels)}")
-        return labels.astype("int32")
+        return [labels.astype("int32")]
 
     def latents_to_sample(self, num, seed, latents, **drawing):
         """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`.
@@ -194,7 +246,7 @@ class LatentModel(GenerativeModel):
 
         def generate(latents, labels=None):
             if labels is not None:
-                labels = backends.checked_within(0, self.num_classes - 1, labels, "labels")
+                labels = backends.checked_within(0, self.condition.num_classes - 1, labels, "labels")
             return {"images": self.images_from_latents(latents, labels)}
 
         generate = backends.graph_function(generate)
@@ -208,18 +260,47 @@ class LatentModel(GenerativeModel):
 
         of_latents = {"latents": self.latent.spec}
         of_seed = {"num": keras.KerasTensor((), "int32"), "seed": keras.KerasTensor((), "int64")}
-        if self.num_classes:
+        if self.condition:
             of_latents["labels"] = self.condition.spec
             of_seed["label"] = keras.KerasTensor((), "int32")
         return {self.image_signature: (generate, of_latents), "sample": (sample, of_seed)}
 
+    def get_config(self):
+        config = super().get_config()
+        if self.directions:
+            config["directions"] = {
+                name: [np.asarray(values).tolist() for values in found]
+                for name, found in self.directions.items()
+            }
+        return config
+
     def exported_networks(self, batch_size=None):
+        """As for `ZooModel`; of a model that maps its latents also `edit`, which adds `shift` to the codes."""
         specs = [self.latent.spec, *([self.condition.spec] if self.condition else [])]
         inputs = [
             keras.Input(spec.shape[1:], batch_size=batch_size, dtype=spec.dtype, name=spec.name)
             for spec in specs
         ]
         images = self.images_from_latents(*inputs)
-        return {
-            self.image_signature: keras.Model(inputs if len(inputs) > 1 else inputs[0], {"images": images})
-        }
+        network = keras.Model(inputs if len(inputs) > 1 else inputs[0], {"images": images})
+        networks = {self.image_signature: network}
+        if self.maps_latents:
+            shift = keras.Input(self.mean_code().shape, batch_size=batch_size, name="shift")
+            edited = _Edited(self, name="edited")([*inputs, shift])
+            networks["edit"] = keras.Model([*inputs, shift], {"images": edited})
+        return networks
+
+
+class _Edited(keras.layers.Layer):
+    """Images of latents, of labels where there are any, and of a shift of their codes."""
+
+    def __init__(self, model, **kwargs):
+        super().__init__(**kwargs)
+        self.model = model
+
+    def call(self, inputs):
+        *inputs, shift = inputs
+        return self.model.images_from_codes(self.model.codes_from_latents(*inputs) + shift)
+
+    def compute_output_shape(self, shapes):
+        return (shapes[0][0], *self.model.image_shape)

@@ -16,7 +16,7 @@ from keras_genzoo.arguments import (
     checked,
 )
 from keras_genzoo.models.adversarial_model import AdversarialModel
-from keras_genzoo.models.network_checks import argument_or_own, without_labels
+from keras_genzoo.models.network_checks import argument_or_own, check_groups, without_labels
 from keras_genzoo.models.options import Loss, Penalty, checked_options
 from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_of
 
@@ -123,14 +123,8 @@ class MultiResolutionGAN(AdversarialModel):
 
     def check_batch_size(self, num, training):
         super().check_batch_size(num, training)
-        group, replicas = self.discriminator.group_size, backends.num_replicas_of(self)
-        if training and num % (group * replicas):
-            raise ValueError(
-                f"A batch (of a replica) must be a multiple of the {group} images of a group, over which the "
-                f"discriminator looks at their deviation. Received a batch of {num} images on {replicas} "
-                f"replica{'s' * (replicas > 1)}. Change the batch size, drop the last partial batch "
-                "(`drop_remainder=True`), or change the discriminator's `group_size`."
-            )
+        if training:
+            check_groups(self.discriminator.group_size, num, backends.num_replicas_of(self))
 
     @property
     def chance_level(self):

@@ -79,6 +79,17 @@ def check_packs(network, size):
         )
 
 
+def check_groups(group_size, num, replicas):
+    """Refuses a batch that the groups of a discriminator with minibatch deviation do not fill."""
+    if num % (group_size * replicas):
+        raise ValueError(
+            f"A batch (of a replica) must be a multiple of the {group_size} images of a group, over which the "
+            f"discriminator looks at their deviation. Received a batch of {num} images on {replicas} "
+            f"replica{'s' * (replicas > 1)}. Change the batch size, drop the last partial batch "
+            "(`drop_remainder=True`), or change the discriminator's `group_size`."
+        )
+
+
 def argument_or_own(argument, value, network, value_of_network, default=None):
     """The value of an argument, or where it is missing the network's own; refuses two that differ."""
     if network is None:

@@ -326,7 +326,6 @@ class TranslationModel(GenerativeModel):
             direction: {
                 "network": self._signature(direction),
                 "source_channels": task.source.shape[-1],
-                "target_channels": task.target.shape[-1],
                 # Networks of one's own need not say it.
                 "size_multiple": getattr(self.translator(direction), "size_multiple", 1),
                 "scale": task.scale,

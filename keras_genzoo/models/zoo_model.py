@@ -323,12 +323,12 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             Dict of `abilities` (list of strings), `image_shape`, `num_classes` (None without), `latent` (dict of
             `distribution`, `dim` and its parameters, None without latents), `prior` (dict of the `weights`, `means`
             and Cholesky `factors` of the mixture that `sample` draws from, None where it is `latent`) and `tasks`
-            (direction -> dict of `network`, `source_channels`, `target_channels`, `size_multiple`, `scale`, `size`).
+            (direction -> dict of `network`, `source_channels`, `size_multiple`, `scale`, `size`).
         """
         return {
             "abilities": sorted(self.abilities),
             "image_shape": list(self.image_shape),
-            "num_classes": self.num_classes,
+            "num_classes": self.condition and self.condition.num_classes,
             "latent": self.latent and self.latent.description(),
             "prior": None,
             "tasks": {},
@@ -354,8 +354,8 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
                 latents to images (`keras_genzoo.export.export_network`).
             signature: String, which of the networks another format than a SavedModel holds, such as `"decode"` or
                 `"encode"`. Defaults to the first of `exported_networks()`.
-            dtype: `"float32"` (default) or `"float16"`: the weights of another format than a SavedModel. Inputs and
-                outputs stay float32.
+            dtype: `"float32"` (default), `"int16"` or `"float16"`: the large weights of another format than a
+                SavedModel. Inputs and outputs stay float32.
             batch_size: Int, a fixed batch size for another format than a SavedModel, as runtimes in browsers ask for.
                 Defaults to a free one.
             metadata: Dict of strings for the file to hold, in another format than a SavedModel, such as `name` and
@@ -371,7 +371,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
 
         ```python
         vae.export("serving/vae/1")
-        vae.export("encoder.onnx", "onnx", signature="encode", dtype="float16")
+        vae.export("encoder.onnx", "onnx", signature="encode", dtype="int16")
         ```
         """
         # Here, not above: exporting is what few processes do, and it brings more imports.

@@ -2,7 +2,7 @@
 
 from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
-from keras_genzoo.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
@@ -12,6 +12,7 @@ from keras_genzoo.networks.progressive import (
     ProgressiveGenerator,
 )
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
+from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genzoo.networks.translation_resnet import ResNetTranslator
 from keras_genzoo.networks.unet import UNetGenerator
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
@@ -21,6 +22,7 @@ __all__ = [
     "ConvDiscriminator",
     "ConvEncoder",
     "ConvGenerator",
+    "DCGANAuxiliaryDiscriminator",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "FastGANDecoder",
@@ -38,6 +40,8 @@ __all__ = [
     "ResNetGenerator",
     "ResNetTranslator",
     "StridedCritic",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
     "UNetGenerator",
     "UpsamplingGenerator",
 ]

@@ -112,24 +112,50 @@ class DCGANDiscriminator(ConfigurableNetwork):
             )
         if packing > 1:
             x = Pack(packing, name="packs")(x)
-        for level in range(doublings):
-            x = layers.Conv2D(
-                width * 2**level,
-                4,
-                strides=2,
-                padding="same",
-                use_bias=False,
-                kernel_initializer=_normal(),
-            )(x)
-            if level > 0:
-                x = _batch_normalization(synchronized)(x)
-            x = layers.LeakyReLU(negative_slope=0.2)(x)
-        features = layers.Flatten(name="features")(x)
+        features = _features(x, doublings, width, synchronized)
         logits = layers.Dense(1, use_bias=False, kernel_initializer=_normal(), name="logits")(features)
         if labels is not None and conditioning == "projection":
             logits = label_projection(logits, features, labels, num_classes, _normal())
         outputs = layers.Activation("linear", dtype="float32", name="float32_logits")(logits)
         super().__init__(inputs, outputs, name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class DCGANAuxiliaryDiscriminator(ConfigurableNetwork):
+    """The layers of an unconditional `DCGANDiscriminator` with two heads: real or generated, and of which class.
+
+    Args:
+        image_shape, width, synchronized: As for `DCGANDiscriminator`.
+        num_classes: Int.
+
+    Call arguments:
+        images: Float images in [-1, 1] `(batch, height, width, channels)`.
+
+    Returns:
+        List of float32 logits `(batch, 1)` and float32 class logits `(batch, num_classes)`.
+
+    Source: Odena et al. 2017, section 3, the two heads; the layers below are those of `DCGANDiscriminator`.
+    """
+
+    @checked
+    def __init__(
+        self,
+        image_shape: PositiveInts,
+        num_classes: PositiveInt,
+        width: PositiveInt = 64,
+        synchronized: Flag = False,
+        name="discriminator",
+    ):
+        _, doublings = side_and_doublings(image_shape)
+        images = keras.Input(tuple(image_shape), name="images")
+        features = _features(images, doublings, width, synchronized)
+        heads = [
+            layers.Dense(units, use_bias=False, kernel_initializer=_normal(), dtype="float32", name=head)(
+                features
+            )
+            for head, units in (("logits", 1), ("class_logits", num_classes))
+        ]
+        super().__init__(images, heads, name=name)
 
 
 def side_and_doublings(image_shape):
@@ -151,6 +177,18 @@ def side_and_doublings(image_shape):
         f"the networks double the side layer by layer. Received: {tuple(image_shape)}. "
         "Resize the images, for example with `image_size=64` when loading."
     )
+
+
+def _features(x, doublings, width, synchronized):
+    """The flat features of a discriminator: convolutions that double the channels from `width`."""
+    for level in range(doublings):
+        x = layers.Conv2D(
+            width * 2**level, 4, strides=2, padding="same", use_bias=False, kernel_initializer=_normal()
+        )(x)
+        if level > 0:
+            x = _batch_normalization(synchronized)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return layers.Flatten(name="features")(x)
 
 
 def _normal(mean=0.0):

@@ -5,10 +5,11 @@ import io
 from typing import Annotated
 
 import starlette.exceptions
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from PIL import Image
+from fastapi.security import HTTPBearer
+from PIL import Image, UnidentifiedImageError
 
 from keras_genzoo import _version
 from keras_genzoo.images import pictures
@@ -41,7 +42,11 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         title="keras_genzoo",
         version=_version.__version__,
         description="Generative image models: " + ", ".join(models) + ".",
+        responses={"4XX": {"description": "What is wrong with the request.", "content": _ERROR}},
     )
+    # `Guard` asks for the token; this tells of it.
+    secured = [Security(HTTPBearer(auto_error=False))] if token else []
+    router = APIRouter(dependencies=secured)
 
     def find(name):
         if name not in models:
@@ -54,7 +59,7 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
             raise BadRequest(f"`model` is missing: name one of {', '.join(models)}.")
         return find(next(iter(models)) if name is None else name)
 
-    @app.get("/models", tags=["Pictures"])
+    @router.get("/models", tags=["Pictures"])
     async def descriptions():
         """What is served: the descriptions of all models, without the arrays of their priors."""
         return [
@@ -62,7 +67,7 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
             for model in models.values()
         ]
 
-    @app.get("/sample", tags=["Pictures"], response_class=Response, responses=_PNG)
+    @router.get("/sample", tags=["Pictures"], response_class=Response, responses=_PNG)
     async def sample(
         seed: int = 0,
         num: int = 1,
@@ -76,7 +81,7 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         picture = images[0] if num == 1 else image_grid(images)
         return Response(await _encoded(picture), media_type="image/png")
 
-    @app.post(
+    @router.post(
         "/translate", tags=["Pictures"], response_class=Response, responses=_PNG, openapi_extra=_PICTURE_BODY
     )
     async def translate(
@@ -96,15 +101,17 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         image = await asyncio.to_thread(_decoded, body, task["source_channels"], size, limits.max_pixels)
         return Response(await _encoded(await served.translate(image, direction)), media_type="image/png")
 
-    @app.get("/metrics", tags=["Operations"], response_class=Response)
+    @router.get("/metrics", tags=["Operations"], response_class=Response)
     async def prometheus():
         """Metrics for Prometheus."""
         for name, served in models.items():
             metrics.waiting.labels(name).set(served.waiting)
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    app.include_router(tensorflow_serving.routes(find))
-    app.include_router(open_inference.routes(find, models))
+    app.include_router(router)
+    app.include_router(tensorflow_serving.routes(find), dependencies=secured)
+    app.include_router(open_inference.routes(find, models), dependencies=secured)
+    app.include_router(open_inference.health())
 
     @app.exception_handler(BadRequest)
     async def bad_request(request, error):
@@ -137,9 +144,11 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
 
 
 _PNG = {200: {"content": {"image/png": {}}}}
-
-
-_PICTURE_BODY = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}}
+_ERROR = {
+    "application/json": {"schema": {"type": "object", "properties": {"error": {"type": "string"}}}},
+}
+_BYTES = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
+_PICTURE_BODY = {"requestBody": {"required": True, "content": _BYTES}}
 
 
 async def _encoded(image):
@@ -161,8 +170,13 @@ def _decoded(body, channels, size, max_pixels):
     try:
         with Image.open(io.BytesIO(body), formats=_FORMATS) as picture:
             number = picture.width * picture.height
+    except UnidentifiedImageError:
+        raise BadRequest(
+            f"The body must be the bytes of a picture, {', '.join(_FORMATS)}, not a form. With curl: `--data-binary "
+            "@FILE`."
+        ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadRequest(f"The body must be a picture, a file of {', '.join(_FORMATS)}: {error}") from None
+        raise BadRequest(f"The picture is damaged: {error}") from None
     if number > max_pixels:
         raise BadRequest(f"The picture must have at most {max_pixels} pixels. Received: {number}")
     try:

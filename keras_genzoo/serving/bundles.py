@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import ipaddress
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,11 +25,12 @@ def check_installed():
         )
 
 
-def check_address(host, token):
-    """Refuses to serve other machines without a token.
+def check_address(host, port, token):
+    """Refuses to serve other machines without a token, and what cannot be listened at.
 
     Raises:
         ValueError: If `host` is not a loopback address and there is no token.
+        OSError: If `port` is in use or not allowed, or `host` is no address of this machine.
     """
     try:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
@@ -39,6 +41,16 @@ def check_address(host, token):
             f"--host {host} would serve other machines: give a --token that requests must bear, or leave --host at "
             "127.0.0.1."
         )
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        # Without what `create_server` adds.
+        reason = error.strerror.split(" (")[0]
+        raise type(error)(
+            f"Port {port} of {host} cannot be listened at: {reason}. Choose another --port, or --port 0 for "
+            "a free one, and a --host of this machine."
+        ) from None
 
 
 def bundle(name):
@@ -55,6 +67,7 @@ def bundle(name):
     ).hexdigest()[:16]
     folder = cache_folder() / "bundles" / f"{Path(name).name}-{key}"
     if not (folder / DESCRIPTION).is_file():
+        print(f"Exporting {name} to ONNX, once: this takes some 20 seconds.", file=sys.stderr, flush=True)
         command = [sys.executable, "-m", "keras_genzoo", "export", name, "--format", "bundle"]
         process = subprocess.run([*command, "--output", str(folder)], capture_output=True, text=True)
         if process.returncode:

@@ -32,14 +32,6 @@ def routes(find, models):
     async def server():
         return {"name": "keras_genzoo", "version": _version.__version__, "extensions": ["binary_tensor_data"]}
 
-    @router.get("/v2/health/live")
-    async def live():
-        return Response()
-
-    @router.get("/v2/health/ready")
-    async def ready():
-        return Response()
-
     @router.post("/v2/repository/index")
     async def index():
         names = [
@@ -67,8 +59,8 @@ def routes(find, models):
             "outputs": [_described(tensor) for tensor in signature.outputs],
         }
 
-    @router.post("/v2/models/{name}/infer")
-    @router.post("/v2/models/{name}/versions/" + VERSION + "/infer")
+    @router.post("/v2/models/{name}/infer", openapi_extra=_BODY)
+    @router.post("/v2/models/{name}/versions/" + VERSION + "/infer", openapi_extra=_BODY)
     async def infer(name: str, request: Request):
         signature = _signature(name, models, find)
         body, length = await request.body(), request.headers.get(_LENGTH)
@@ -79,6 +71,57 @@ def routes(find, models):
         return await beside_the_loop(size_of(outputs), _response, name, header, asked, outputs)
 
     return router
+
+
+def health():
+    """The endpoints that say whether the server works."""
+    router = APIRouter(tags=["Open Inference Protocol"])
+
+    @router.get("/v2/health/live")
+    async def live():
+        return Response()
+
+    @router.get("/v2/health/ready")
+    async def ready():
+        return Response()
+
+    return router
+
+
+def _tensor(required, **properties):
+    properties = {"name": {"type": "string"}, **properties, "parameters": {"type": "object"}}
+    return {"type": "array", "items": {"type": "object", "required": required, "properties": properties}}
+
+
+_REQUEST = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "inputs": _tensor(
+            ["name", "shape", "datatype"],
+            shape={"type": "array", "items": {"type": "integer"}},
+            datatype={"type": "string", "enum": [*_NUMPY]},
+            data={"type": "array", "items": {}},
+        ),
+        "outputs": _tensor(["name"]),
+    },
+}
+_BINARY = {
+    "type": "string",
+    "format": "binary",
+    "description": f"`{_LENGTH}` bytes of JSON, then the tensors.",
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": _REQUEST},
+            "application/octet-stream": {"schema": _BINARY},
+        },
+    }
+}
 
 
 def _signature(name, models, find):

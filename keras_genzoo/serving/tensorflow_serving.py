@@ -42,8 +42,8 @@ def routes(find):
             "metadata": {"signature_def": {"signature_def": described}},
         }
 
-    @router.post("/v1/models/{name}:predict")
-    @router.post("/v1/models/{name}/versions/" + VERSION + ":predict")
+    @router.post("/v1/models/{name}:predict", openapi_extra=_BODY)
+    @router.post("/v1/models/{name}/versions/" + VERSION + ":predict", openapi_extra=_BODY)
     async def predict(name: str, request: Request):
         model = find(name)
         body = await request.body()
@@ -66,6 +66,22 @@ def routes(find):
         return await beside_the_loop(size_of(outputs), _response, outputs, in_rows)
 
     return router
+
+
+_REQUEST = {
+    "type": "object",
+    "properties": {
+        "signature_name": {"type": "string", "default": "serving_default"},
+        "inputs": {"description": "Arrays by name, or the array of the only input."},
+        "instances": {
+            "type": "array",
+            "items": {},
+            "description": "In the place of `inputs`: an entry per row.",
+        },
+    },
+    "oneOf": [{"required": ["inputs"]}, {"required": ["instances"]}],
+}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _REQUEST}}}}
 
 
 def _json_object(body):

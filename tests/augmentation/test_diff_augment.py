@@ -124,6 +124,9 @@ FAMILIES = {
     "began": lambda **arguments: models.BEGAN(**SMALL, width=4, **arguments),
     "progressive_gan": lambda **arguments: of_levels(models.ProgressiveGAN, images_seen=10**8, **arguments),
     "msg_gan": lambda **arguments: of_levels(models.MSGGAN, **arguments),
+    "stylegan2": lambda **arguments: models.StyleGAN2(
+        **SMALL, style_dim=4, channel_base=32, path_length_weight=0.0, **arguments
+    ),
 }
 
 

@@ -9,11 +9,12 @@ import io
 import shutil
 import threading
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_genzoo import explore, export, models, pixels
+from keras_genzoo import editing, explore, models, pixels
 from keras_genzoo.explore import runtime
 
 playwright = pytest.importorskip(
@@ -41,14 +42,26 @@ OPTIONS = [
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def styled(tmp_path_factory):
+    """The folder of an untrained StyleGAN2, which has a direction of its own."""
+    keras.utils.set_random_seed(0)
+    sizes = {"latent_dim": 8, "style_dim": 6, "num_mapping_layers": 2, "channel_base": 128}
+    gan = models.StyleGAN2(image_shape=(16, 16, 3), num_classes=3, **sizes)
+    gan.directions["glasses"] = editing.Directions(np.full((1, 6), 6**-0.5, "float32"), np.array([2.0]))
+    folder = tmp_path_factory.mktemp("presets") / "styled"
+    gan.save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, styled):
     """The address of a plain file server with the site."""
     try:
         runtime.find()
     except RuntimeError as error:
         pytest.skip(str(error))
     site = tmp_path_factory.mktemp("explore") / "site"
-    explore.build([*SAMPLERS, *TRANSLATORS], site)
+    explore.build([*SAMPLERS, *TRANSLATORS, styled], site)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -168,13 +181,35 @@ def test_a_label_changes_the_class_of_the_picture(open_model):
 
 def test_a_slider_moves_the_latent_along_a_direction(open_model):
     page, model = open_model("dcgan_fashion_mnist"), load("dcgan_fashion_mnist")
-    directions = export.principal_directions(model)
-    vector, scale = directions["vectors"][1], directions["scales"][1]
+    directions = editing.principal_directions(model)
+    vector, scale = directions.vectors[1], directions.scales[1]
     latent = np.asarray(model.latents_from_seed(1, 0))
     open_tab(page, "Directions")
     set_slider(page, "Direction 2", -2.5)
     moved = latent + (-2.5 * scale - latent @ vector) * vector
     assert_same(shown(page, ".picture"), model.sample(latents=moved))
+
+
+def test_a_slider_moves_the_styles_of_a_model_that_maps_latents(open_model, styled):
+    page, model = open_model("styled"), models.load(styled)
+    styles = editing.codes(model, model.latents_from_seed(1, 0), labels=0)
+    open_tab(page, "Directions")
+    set_slider(page, "glasses", 1.5)
+    moved = editing.move(styles, editing.find_direction(model, "glasses"), 0, 1.5)
+    assert_same(shown(page, ".picture", 3), editing.images(model, moved))
+    set_slider(page, "Direction 1", -2)
+    moved = editing.move(moved, editing.principal_directions(model), 0, -2 - _place(moved - styles, model))
+    assert_same(shown(page, ".picture", 3), editing.images(model, moved))
+    page.get_by_role("button", name="All to 0").click()
+    page.get_by_role("tab", name="Seeds").click()
+    page.get_by_role("button", name="Image 1", exact=False).first.click()
+    settled(page)
+    assert_same(shown(page, ".picture", 3), model.sample(1, seed=0, labels=0))
+
+
+def _place(shift, model):
+    directions = editing.principal_directions(model)
+    return (shift @ directions.vectors[0]).item() / directions.scales[0]
 
 
 def test_children_lie_between_their_parents(open_model):

@@ -81,6 +81,6 @@ _PLAIN = {
         model.latents_of(ops.convert_to_tensor(_images(model, num)))
     ),
     "predict_features": lambda model, num: dict(
-        zip(("features", "logits"), model.network(_images(model, num), training=False), strict=True)
+        zip(("features", "logits"), model.features_and_logits(_images(model, num)), strict=True)
     ),
 }

@@ -71,22 +71,30 @@ def _bad_points(points, expected):
 
 
 def _bad_labels(labels, expected):
-    largest = expected.num_classes - 1
+    smallest, largest = expected.bounds
     num = len(labels)
     one_label = "ARGUMENT must hold one int label for each image"
     return [
         (
             np.full(num, largest + 1),
-            f"ARGUMENT must lie from 0 to {largest}. Received labels from {largest + 1}",
+            f"ARGUMENT must lie from {smallest} to {largest}.* Received labels from {largest + 1}",
         ),
-        (np.full(num, -1), f"ARGUMENT must lie from 0 to {largest}. Received labels from -1"),
+        (
+            np.full(num, smallest - 1),
+            f"ARGUMENT must lie from {smallest} to {largest}.* Received labels from {smallest - 1}",
+        ),
         (np.zeros((num, largest + 1), "int32"), f"{one_label}, shape \\(batch,\\)"),
         (labels.astype("float32"), f"{one_label}.*dtype float32"),
     ]
 
 
 # Modality or condition -> what is none of it.
-_BAD = {modalities.Images: _bad_images, modalities.Points: _bad_points, conditions.Labels: _bad_labels}
+_BAD = {
+    modalities.Images: _bad_images,
+    modalities.Points: _bad_points,
+    conditions.Labels: _bad_labels,
+    conditions.PartialLabels: _bad_labels,
+}
 
 
 def _with(array, value):

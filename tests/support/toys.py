@@ -25,6 +25,10 @@ _OF_KIND = {
     modalities.Images: lambda images, num, seed: pixels.to_uint8(toy_images(num, images.shape, seed)),
     modalities.Points: lambda points, num, seed: toy_images(num, points.shape, seed),
     conditions.Labels: lambda labels, num, seed: toy_labels(num, labels.num_classes),
+    # Of every other one the label is known.
+    conditions.PartialLabels: lambda labels, num, seed: np.where(
+        np.arange(num) % 2, -1, toy_labels(num, labels.num_classes)
+    ).astype("int32"),
 }
 
 

@@ -12,9 +12,10 @@ const PAUSE = 150;
 
 export function directionsView(model, stage) {
   const view = { title: "Directions" };
-  const { vectors, scales } = model.directions;
-  const place = (i) => dot(stage.latent, vectors[i]) / scales[i];
-  const movedTo = (i, value) => model.moved(stage.latent, vectors[i], (value - place(i)) * scales[i]);
+  const { names, vectors, scales } = model.directions;
+  const numNamed = names.filter((name) => name !== null).length;
+  const place = (i) => dot(stage.edited, vectors[i]) / scales[i];
+  const movedTo = (i, value) => model.moved(stage.edited, vectors[i], (value - place(i)) * scales[i]);
   const ends = vectors.map(() => [0, 1].map(() => element("canvas", { class: "end", "aria-hidden": "true" })));
   const sliders = vectors.map((_, i) => {
     const range = {
@@ -24,13 +25,17 @@ export function directionsView(model, stage) {
       value: 0,
       format: (value) => value.toFixed(2),
       ends: ends[i],
-      shown: String(i + 1),
+      shown: names[i] ?? String(i + 1 - numNamed),
     };
-    return slider(`Direction ${i + 1}`, range, (value) => stage.set(movedTo(i, value), { by: view }));
+    const label = names[i] ?? `Direction ${i + 1 - numNamed}`;
+    return slider(label, range, (value) => stage.edit(movedTo(i, value), { by: view }));
   });
   const drawEnds = latest(async () => {
-    const latents = vectors.flatMap((_, i) => [movedTo(i, -FARTHEST), movedTo(i, FARTHEST)]);
-    const images = await model.generate(latents, latents.map(() => stage.label));
+    const edits = vectors.flatMap((_, i) => [movedTo(i, -FARTHEST), movedTo(i, FARTHEST)]);
+    const labels = edits.map(() => stage.label);
+    const images = model.mapsLatents
+      ? await model.generate(edits.map(() => stage.latent), labels, edits)
+      : await model.generate(edits, labels);
     images.forEach((image, i) => show(ends.flat()[i], image));
   });
   let timer = null;
@@ -48,7 +53,10 @@ export function directionsView(model, stage) {
     element(
       "p",
       { class: "hint" },
-      "The directions of the latent that change the images most, the strongest first, in standard deviations. ",
+      numNamed ? "Directions with a meaning, in steps from images without it to images with it. Then the " : "The ",
+      model.mapsLatents
+        ? "directions in which the model's styles differ most, the strongest first, in standard deviations from this picture. "
+        : "directions of the latent that change the images most, the strongest first, in standard deviations. ",
       "At the ends is what becomes of this picture.",
     ),
     element("div", { class: "sliders" }, ...sliders.map((each) => each.element)),
@@ -56,7 +64,7 @@ export function directionsView(model, stage) {
       "div",
       { class: "row" },
       button("All to 0", () => {
-        stage.set(vectors.reduce((latent, vector, i) => model.moved(latent, vector, -place(i) * scales[i]), stage.latent));
+        stage.edit(vectors.reduce((edited, vector, i) => model.moved(edited, vector, -place(i) * scales[i]), stage.edited));
       }),
     ),
     ...(towards ? [towards.element] : []),

@@ -73,10 +73,10 @@ export function between(latent, start, end, position) {
   return combined(start, a, end, b);
 }
 
-/** A latent moved along a unit vector, and kept within the bounds of a uniform one. */
+/** A latent moved along a unit vector, and kept within the bounds of a uniform one; of a shift `latent` is null. */
 export function moved(latent, start, vector, amount) {
   const end = combined(start, 1, vector, amount);
-  return latent.distribution === "uniform"
+  return latent?.distribution === "uniform"
     ? end.map((value) => Math.min(latent.high, Math.max(latent.low, value)))
     : end;
 }

@@ -44,6 +44,18 @@ class Model {
     return "encode" in this.networks;
   }
 
+  /** Whether an edit shifts what the network makes of a latent, and not the latent. */
+  get mapsLatents() {
+    return "edit" in this.networks;
+  }
+
+  /** A shift that changes nothing; null where the latents themselves are edited. */
+  noShift() {
+    if (!this.mapsLatents) return null;
+    const { shape } = this.networks.edit.inputs.find(({ name }) => name === "shift");
+    return new Float32Array(shape[1]);
+  }
+
   // Latents.
 
   draw(num, seed) {
@@ -57,19 +69,19 @@ class Model {
   }
 
   moved(start, vector, amount) {
-    return moved(this.latent, start, vector, amount);
+    const distribution = this.mapsLatents ? null : this.latent;
+    return moved(distribution, start, vector, amount);
   }
 
   // Networks.
 
-  /** Images of latents, and of a label each where the model has classes. */
-  async generate(latents, labels) {
-    const { dim } = this.latent;
-    const rows = new Float32Array(latents.length * dim);
-    latents.forEach((latent, row) => rows.set(latent, row * dim));
-    const inputs = { latents: [rows, [latents.length, dim]] };
+  /** Images of latents, of a label each where the model has classes, and of a shift each where it maps latents. */
+  async generate(latents, labels, shifts = null) {
+    const inputs = { latents: stacked(latents) };
     if (this.num_classes) inputs.labels = [Int32Array.from(labels), [latents.length]];
-    return this.#images(await this.#run(this.imageNetwork, inputs, latents.length));
+    const isShifted = shifts?.some((shift) => shift?.some((value) => value !== 0));
+    if (isShifted) inputs.shift = stacked(shifts);
+    return this.#images(await this.#run(isShifted ? "edit" : this.imageNetwork, inputs, latents.length));
   }
 
   /** The latent of an image. */
@@ -134,4 +146,11 @@ class Model {
       channels,
     }));
   }
+}
+
+/** Rows as the data and the shape of one tensor. */
+function stacked(rows) {
+  const data = new Float32Array(rows.length * rows[0].length);
+  rows.forEach((row, i) => data.set(row, i * row.length));
+  return [data, [rows.length, rows[0].length]];
 }

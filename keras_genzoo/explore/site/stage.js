@@ -8,6 +8,7 @@ export class Stage extends EventTarget {
     super();
     this.model = model;
     this.latent = model.draw(1, 0)[0];
+    this.shift = model.noShift();
     this.label = 0;
     this.title = "";
     this.canvas = element("canvas", { class: "picture", role: "img" });
@@ -33,16 +34,26 @@ export class Stage extends EventTarget {
       ),
     );
     this.draw = latest(async () => {
-      const [image] = await model.generate([this.latent], [this.label]);
+      const [image] = await model.generate([this.latent], [this.label], this.shift && [this.shift]);
       show(this.canvas, image);
       this.timing.textContent = `${model.timePerImage.toFixed(1)} ms per image`;
       this.timing.dataset.milliseconds = model.timePerImage;
     });
   }
 
+  /** What directions move: the latent, or of a model that maps latents the shift of what it makes of them. */
+  get edited() {
+    return this.model.mapsLatents ? this.shift : this.latent;
+  }
+
+  edit(edited, options) {
+    if (!this.model.mapsLatents) return this.set(edited, options);
+    return this.set(this.latent, { ...options, shift: edited });
+  }
+
   /** Puts another latent on the stage. Views hear the event "change", with themselves as `detail` if they caused it. */
-  set(latent, { title = "edited", label = this.label, by = null } = {}) {
-    Object.assign(this, { latent, title, label });
+  set(latent, { title = "edited", label = this.label, shift = this.model.noShift(), by = null } = {}) {
+    Object.assign(this, { latent, title, label, shift });
     this.caption.textContent = title;
     this.canvas.setAttribute("aria-label", `Picture: ${title}`);
     if (this.labels) this.labels.value = label;
@@ -57,6 +68,6 @@ export class Stage extends EventTarget {
 
   #labelChoice() {
     const options = Array.from({ length: this.model.num_classes }, (_, label) => [label, String(label)]);
-    return choice("Class", options, 0, (label) => this.set(this.latent, { title: this.title, label }));
+    return choice("Class", options, 0, (label) => this.set(this.latent, { title: this.title, label, shift: this.shift }));
   }
 }

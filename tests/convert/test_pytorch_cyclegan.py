@@ -1,8 +1,5 @@
 """The converter against the authors' architectures, stated here in PyTorch with their names of parameters."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 from keras import ops
@@ -14,17 +11,7 @@ from tests import support
 torch = pytest.importorskip("torch")
 nn = torch.nn
 
-ROOT = Path(__file__).parents[1]
 WIDTH = 3
-
-
-@pytest.fixture(scope="module")
-def tool():
-    path = ROOT / "tools" / "convert_pytorch_cyclegan.py"
-    spec = importlib.util.spec_from_file_location("convert_pytorch_cyclegan", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # The architectures. `model` and `conv_block` are names in the files.
@@ -171,10 +158,12 @@ def save(network, path, state=None):
 
 
 def converted(tool, path):
-    state = tool.read_state(path)
-    network = tool.network_of(state)
-    network.set_weights(tool.convert(state, network))
-    return network
+    def network_with_weights(state):
+        network = tool.network_of(state)
+        network.set_weights(tool.convert(state, network))
+        return network
+
+    return tool.converted(path, network_with_weights)
 
 
 NETWORKS = {
@@ -246,17 +235,17 @@ class TestFiles:
         assert_same(torch_network, converted(tool, tmp_path / "net.pth"), 64)
 
     @pytest.mark.parametrize("content", [b"", b"no pickle at all", b"PK\x03\x04 half an archive"])
-    def test_that_are_something_else_are_refused(self, tool, tmp_path, content):
+    def test_that_are_something_else_are_refused(self, read_state, tmp_path, content):
         (tmp_path / "net.pth").write_bytes(content)
         with pytest.raises(
             ValueError, match=r"not a file of weights.*torch.save\(network.state_dict\(\), path\)"
         ):
-            tool.read_state(tmp_path / "net.pth")
+            read_state(tmp_path / "net.pth")
 
-    def test_of_a_whole_network_run_no_code(self, tool, tmp_path):
+    def test_of_a_whole_network_run_no_code(self, read_state, tmp_path):
         torch.save(torch_pixel("batch"), tmp_path / "net.pth")
         with pytest.raises(ValueError, match=r"not a file of weights"):
-            tool.read_state(tmp_path / "net.pth")
+            read_state(tmp_path / "net.pth")
 
     @pytest.mark.parametrize(
         ("content", "message"),
@@ -267,10 +256,10 @@ class TestFiles:
             ({"state_dict": {"net.0.weight": torch.zeros(2)}}, r"the file holds 'state_dict': dict"),
         ],
     )
-    def test_without_a_state_dictionary_are_refused(self, tool, tmp_path, content, message):
+    def test_without_a_state_dictionary_are_refused(self, read_state, tmp_path, content, message):
         save(None, tmp_path / "net.pth", content)
         with pytest.raises(ValueError, match=message):
-            tool.read_state(tmp_path / "net.pth")
+            read_state(tmp_path / "net.pth")
 
 
 class TestKeys:

@@ -10,7 +10,7 @@ Saving the state dictionaries, once:
     torch.save(gan.netD.state_dict(), "discriminator.pth")
 
 Usage:
-    python tools/convert_progressive_gan.py OUTPUT --generator generator.pth --discriminator discriminator.pth
+    python tools/convert/progressive_gan.py OUTPUT --generator generator.pth --discriminator discriminator.pth
 """
 
 import argparse
@@ -18,8 +18,7 @@ import math
 import sys
 from pathlib import Path
 
-import numpy as np
-from convert_pytorch_cyclegan import read_state
+from state import array, converted, run
 
 from keras_genzoo import models
 from keras_genzoo.growth import GrowthSchedule
@@ -36,38 +35,28 @@ def main(arguments=None):
     parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
     parser.add_argument("--generator", required=True, metavar="FILE", help="state dictionary of a GNet")
     parser.add_argument("--discriminator", metavar="FILE", help="state dictionary of a DNet")
-    options = parser.parse_args(arguments)
-    try:
-        generator = _converted(options.generator, generator_of)
-        discriminator = options.discriminator and _converted(options.discriminator, discriminator_of)
-        model = models.ProgressiveGAN(
-            generator=generator,
-            discriminator=discriminator
-            or ProgressiveDiscriminator(
-                generator.image_shape, generator.get_config()["fmap_base"], max(generator.channels)
-            ),
-            schedule=(schedule := GrowthSchedule(generator.num_levels)),
-            # Grown up.
-            images_seen=schedule.num_images,
-        )
-        description = f"Converted from PyTorch: generator from {Path(options.generator).name}"
-        if options.discriminator:
-            description += f", discriminator from {Path(options.discriminator).name}."
-        else:
-            description += ". Not trained: discriminator."
-        model.save_to_preset(options.output, metadata={"description": description})
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{options.output}: {description}")
-    return 0
+    return run(_model, parser.parse_args(arguments))
 
 
-def _converted(path, network_of):
-    try:
-        return network_of(read_state(path))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+def _model(options):
+    generator = converted(options.generator, generator_of)
+    discriminator = options.discriminator and converted(options.discriminator, discriminator_of)
+    model = models.ProgressiveGAN(
+        generator=generator,
+        discriminator=discriminator
+        or ProgressiveDiscriminator(
+            generator.image_shape, generator.get_config()["fmap_base"], max(generator.channels)
+        ),
+        schedule=(schedule := GrowthSchedule(generator.num_levels)),
+        # Grown up.
+        images_seen=schedule.num_images,
+    )
+    description = f"Converted from PyTorch: generator from {Path(options.generator).name}"
+    if options.discriminator:
+        description += f", discriminator from {Path(options.discriminator).name}."
+    else:
+        description += ". Not trained: discriminator."
+    return model, description
 
 
 def generator_of(state):
@@ -81,13 +70,13 @@ def generator_of(state):
     """
     channels, side = _levels(state, "toRGBLayers", axis=1)
     output_channels = state["toRGBLayers.0.module.weight"].shape[0]
-    linear = _array(state, "formatLayer.module.weight")
+    linear = array(state, "formatLayer.module.weight")
     network = ProgressiveGenerator(
         (side, side, output_channels), linear.shape[1], *_widths(channels), pixel_bias=True
     )
     # Its rows are channels, then pixels.
     kernel = linear.reshape(channels[0], 4, 4, -1).transpose(1, 2, 3, 0)
-    bias = _array(state, "formatLayer.module.bias").reshape(channels[0], 4, 4).transpose(1, 2, 0)
+    bias = array(state, "formatLayer.module.bias").reshape(channels[0], 4, 4).transpose(1, 2, 0)
     _set(network.initial, kernel, bias, linear)
     _set_convolution(network.second[0], state, "groupScale0.0")
     for level in range(1, len(channels)):
@@ -102,12 +91,12 @@ def discriminator_of(state):
     """Makes the `ProgressiveDiscriminator` of a state dictionary of `DNet`; see `generator_of`."""
     channels, side = _levels(state, "fromRGBLayers", axis=0)
     input_channels = state["fromRGBLayers.0.module.weight"].shape[1]
-    final = _array(state, "groupScaleZero.0.module.weight")
+    final = array(state, "groupScaleZero.0.module.weight")
     if final.shape[1] != channels[0] + 1:
         raise ValueError(
             "This discriminator has no standard deviation over a minibatch, and none can be left out."
         )
-    decision = _array(state, "decisionLayer.module.weight")
+    decision = array(state, "decisionLayer.module.weight")
     if decision.shape[0] != 1:
         raise ValueError(
             f"This discriminator gives {decision.shape[0]} values, one a class. Those of one value can be converted."
@@ -121,11 +110,11 @@ def discriminator_of(state):
     kernel = final.transpose(2, 3, 1, 0).copy()
     # Its deviation divides by one less than the images of a group.
     kernel[:, :, -1] *= math.sqrt(GROUP_SIZE / (GROUP_SIZE - 1))
-    _set(network.final, kernel, _array(state, "groupScaleZero.0.module.bias"), final)
-    dense = _array(state, "groupScaleZero.1.module.weight")
+    _set(network.final, kernel, array(state, "groupScaleZero.0.module.bias"), final)
+    dense = array(state, "groupScaleZero.1.module.weight")
     kernel = dense.reshape(-1, channels[0], 4, 4).transpose(2, 3, 1, 0).reshape(16 * channels[0], -1)
-    _set(network.dense, kernel, _array(state, "groupScaleZero.1.module.bias"), dense)
-    _set(network.values, decision.T, _array(state, "decisionLayer.module.bias"), decision)
+    _set(network.dense, kernel, array(state, "groupScaleZero.1.module.bias"), dense)
+    _set(network.values, decision.T, array(state, "decisionLayer.module.bias"), decision)
     return network
 
 
@@ -149,15 +138,9 @@ def _widths(channels):
     return base, largest
 
 
-def _array(state, key):
-    if key not in state:
-        raise ValueError(f"There is no {key}: the file is of another network.")
-    return np.asarray(state[key], "float32")
-
-
 def _set_convolution(layer, state, name):
-    weight = _array(state, f"{name}.module.weight")
-    _set(layer, weight.transpose(2, 3, 1, 0), _array(state, f"{name}.module.bias"), weight)
+    weight = array(state, f"{name}.module.weight")
+    _set(layer, weight.transpose(2, 3, 1, 0), array(state, f"{name}.module.bias"), weight)
 
 
 def _set(layer, kernel, bias, weight):

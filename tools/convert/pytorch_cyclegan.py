@@ -5,8 +5,8 @@ generators `unet_128`, `unet_256`, `resnet_6blocks` and `resnet_9blocks`, the di
 `pixel`, with batch or instance normalisation. Needs PyTorch: pip install -e ".[torch]"
 
 Usage:
-    python tools/convert_pytorch_cyclegan.py pix2pix OUTPUT --generator latest_net_G.pth
-    python tools/convert_pytorch_cyclegan.py cyclegan OUTPUT --generator-a-to-b latest_net_G_A.pth \
+    python tools/convert/pytorch_cyclegan.py pix2pix OUTPUT --generator latest_net_G.pth
+    python tools/convert/pytorch_cyclegan.py cyclegan OUTPUT --generator-a-to-b latest_net_G_A.pth \
         --generator-b-to-a latest_net_G_B.pth
 """
 
@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from state import converted, run, some
 
 from keras_genzoo import models
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator, UNetGenerator
@@ -47,14 +48,7 @@ def main(arguments=None):
             "--image-size", type=int, help="side of the training images; by default a U-Net's, or 256"
         )
     options = parser.parse_args(arguments)
-    try:
-        model, description = (_pix2pix if options.command == "pix2pix" else _cyclegan)(options)
-        model.save_to_preset(options.output, metadata={"description": description})
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{options.output}: {description}")
-    return 0
+    return run(_pix2pix if options.command == "pix2pix" else _cyclegan, options)
 
 
 def _pix2pix(options):
@@ -99,59 +93,15 @@ def _description(options, model):
 
 
 def _converted(path, name, **arguments):
-    try:
-        state = read_state(path)
+    def network_with_weights(state):
         network = network_of(state, name=name, **arguments)
         network.set_weights(convert(state, network))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        return network
+
+    network = converted(path, network_with_weights)
     if name.startswith("generator") == isinstance(network, PatchGANDiscriminator):
         raise ValueError(f"{path} holds a {type(network).__name__}, which cannot be the {name}.")
     return network
-
-
-def read_state(path):
-    """Reads a state dictionary.
-
-    Args:
-        path: String or path of a file that `torch.save(network.state_dict(), path)` wrote.
-
-    Returns:
-        Dictionary from keys, without the prefix `module.` of a `DataParallel`, to NumPy arrays.
-
-    Raises:
-        ValueError: If the file is anything else. Only tensors are read: no code in a file runs.
-        OSError: If there is no such file.
-        ImportError: If PyTorch is not installed.
-    """
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError('Reading .pth files needs PyTorch: pip install -e ".[torch]"') from error
-
-    remedy = "Save the network's weights by `torch.save(network.state_dict(), path)`."
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # A pickle of something else, or half of one, raises whatever it meets.
-        raise ValueError(f"This is not a file of weights that PyTorch can read. {remedy}") from error
-    if not isinstance(state, dict) or not state:
-        raise ValueError(
-            f"The file must hold a state dictionary, but holds a {type(state).__name__}. {remedy}"
-        )
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
-            raise ValueError(
-                f"A state dictionary has names and tensors, but the file holds {key!r}: "
-                f"{type(value).__name__}. {remedy}"
-            )
-    prefix = "module." if all(key.startswith("module.") for key in state) else ""
-    return {key.removeprefix(prefix): _array(value) for key, value in state.items()}
-
-
-def _array(tensor):
-    return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
 
 
 def network_of(state, dropout=0.5, sampling_dropout=False, name=None):
@@ -210,7 +160,7 @@ def network_of(state, dropout=0.5, sampling_dropout=False, name=None):
             return PatchGANDiscriminator(channels, width, num_layers, normalization(f"{root}.2"), **named)
     raise ValueError(
         "The keys are of none of the networks unet, resnet, basic, n_layers and pixel of the authors' code. "
-        f"Received: {_some(state)}"
+        f"Received: {some(state)}"
     )
 
 
@@ -218,7 +168,7 @@ def convert(state, network):
     """Arranges the arrays of a state dictionary as the weights of a network.
 
     Args:
-        state: Dictionary from keys to arrays, as `read_state` returns it.
+        state: Dictionary from keys to arrays, as `state.read_state` returns it.
         network: A `UNetGenerator`, `ResNetTranslator` or `PatchGANDiscriminator` of the same shape.
 
     Returns:
@@ -252,7 +202,7 @@ def convert(state, network):
         for name in ("running_mean", "running_var", "num_batches_tracked")
     }
     if extra := [key for key in left if key not in ignored]:
-        raise ValueError(f"The file has keys that {network.name!r} has no layers for: {_some(extra)}")
+        raise ValueError(f"The file has keys that {network.name!r} has no layers for: {some(extra)}")
     return weights
 
 
@@ -340,13 +290,8 @@ def _convolution(state, module):
     """Shape of a kernel that tells the network's channels."""
     shape = np.shape(state.get(f"{module}.weight"))
     if len(shape) != 4:
-        raise ValueError(f"The file lacks the kernel {module}.weight. Received: {_some(state)}")
+        raise ValueError(f"The file lacks the kernel {module}.weight. Received: {some(state)}")
     return shape
-
-
-def _some(keys):
-    keys = list(keys)
-    return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,242 @@
+"""Adaptive discriminator augmentation (Karras et al. 2020)."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_genzoo import backends
+from keras_genzoo.arguments import Finite, PositiveInt, checked
+from keras_genzoo.augmentation.augmentation import Augmentation
+
+# The changes, in their order. Each is made to an image with the probability p.
+CHANGES = (
+    "flip",
+    "turn",
+    "shift",
+    "scale",
+    "first_rotation",
+    "stretch",
+    "second_rotation",
+    "fractional_shift",
+    "brightness",
+    "contrast",
+    "luma_flip",
+    "hue",
+    "saturation",
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class AdaptiveAugmentation(Augmentation):
+    """Each image is changed by each part of a pipeline with a probability p, which follows the discriminator.
+
+    Where the discriminator is sure of real images, `r = E[sign(D(x))]` above `target`, it begins to know the data by
+    heart, and p rises; below, p falls. p begins at 0, where no image is changed, and is saved with the model, as
+    `augmentation.probability`.
+
+    The pipeline is the paper's "bgc". Positions: mirroring, quarter turns, shifts by whole pixels (up to an eighth of
+    the sides), scale, rotation, stretch along a side, a further rotation, shift by fractions of a pixel. Colours:
+    brightness, contrast, luma flip, hue, saturation. All changes of positions are one affine map, and what it brings
+    in from outside is the reflected image. Pixels are interpolated bilinearly, so that mirroring, quarter turns and
+    whole shifts are exact; the authors enlarge the images twofold with a sym6 wavelet before, and shrink them after.
+
+    Args:
+        target: Float, r to keep to.
+        interval: Int, updates of the discriminator from one change of p to the next.
+        num_images: Int, real images in which p goes from 0 to 1 where it only rises. Fine-tuning has 100,000.
+
+    Call arguments:
+        images, seed: As for `Augmentation`; square images with 1 or 3 channels.
+
+    Example:
+
+    ```python
+    gan = keras_genzoo.models.StyleGAN2(image_shape=(64, 64, 3), augmentation=AdaptiveAugmentation(target=0.6))
+    ```
+
+    Source: Karras et al. 2020, "Training GANs with limited data", section 3 and appendix B.
+    """
+
+    is_adaptive = True
+
+    @checked
+    def __init__(
+        self,
+        target: Finite = 0.6,
+        interval: PositiveInt = 4,
+        num_images: PositiveInt = 500_000,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.target = target
+        self.interval = interval
+        self.num_images = num_images
+
+    def build(self, input_shape):
+        _, height, width, channels = input_shape
+        if height != width or channels not in (1, 3):
+            raise ValueError(
+                "`augmentation` turns images and changes their hue, which takes square ones of 1 or 3 channels. "
+                f"Received: {tuple(input_shape[1:])}. Use `DiffAugment`."
+            )
+        # Under `tf.distribute` the signs are those of all replicas.
+        self.probability = self._number("probability")
+        self.sum_of_signs = self._number("sum_of_signs")
+        self.num_updates = self._number("num_updates")
+
+    def _number(self, name):
+        return self.add_weight((), "zeros", name=name, trainable=False, aggregation="mean")
+
+    def update(self, real_logits):
+        """As for `Augmentation`."""
+        num = ops.shape(real_logits)[0] * backends.num_replicas()
+        signs = ops.sign(ops.stop_gradient(ops.cast(real_logits, "float32")))
+        self.sum_of_signs.assign(self.sum_of_signs.value + ops.mean(signs))
+        self.num_updates.assign(self.num_updates.value + 1.0)
+        num_updates, sum_of_signs = (
+            ops.convert_to_tensor(each) for each in (self.num_updates, self.sum_of_signs)
+        )
+        is_due = ops.cast(num_updates >= self.interval, "float32")
+        step = ops.cast(num, "float32") * self.interval / self.num_images
+        step = is_due * step * ops.sign(sum_of_signs / self.interval - self.target)
+        self.probability.assign(ops.clip(self.probability.value + step, 0.0, 1.0))
+        self.sum_of_signs.assign((1.0 - is_due) * sum_of_signs)
+        self.num_updates.assign((1.0 - is_due) * num_updates)
+
+    def draw(self, num, seed):
+        """As for `Augmentation`: values uniform in [0, 1), what decides on each change first, and normal ones."""
+        return (
+            keras.random.uniform((len(CHANGES), num), seed=seed),
+            keras.random.uniform((8, num), seed=seed),
+            keras.random.normal((7, num), seed=seed),
+        )
+
+    def augment(self, images, drawn):
+        """As for `Augmentation`."""
+        decisions, uniform, normal = drawn
+        p = ops.convert_to_tensor(self.probability)
+        # Two rotations, so that there is one with probability p.
+        of_rotation = 1.0 - ops.sqrt(1.0 - p)
+        is_made = {
+            change: ops.cast(decision < (of_rotation if "rotation" in change else p), "float32")
+            for change, decision in zip(CHANGES, ops.unstack(decisions), strict=True)
+        }
+        flip, turn, right, down, first, second, luma_flip, hue = ops.unstack(uniform)
+        scale, stretch, fraction_right, fraction_down, brightness, contrast, saturation = ops.unstack(normal)
+        side = images.shape[1]
+
+        def whole(share):
+            return is_made["shift"] * ops.round(side / 8 * (2.0 * share - 1.0))
+
+        def angle(share, change):
+            return is_made[change] * math.pi * (2.0 * share - 1.0)
+
+        def power(exponent, change):
+            return ops.exp(math.log(2.0) * is_made[change] * exponent)
+
+        scale, stretch = power(0.2 * scale, "scale"), power(0.2 * stretch, "stretch")
+        fraction = side / 8 * is_made["fractional_shift"]
+        images = _mapped(
+            images,
+            [
+                _scaling(1.0 - 2.0 * is_made["flip"] * ops.floor(2.0 * flip), ops.ones_like(flip)),
+                ops.round(_rotation(math.pi / 2 * is_made["turn"] * ops.floor(4.0 * turn))),
+                _shift(whole(right), whole(down)),
+                _scaling(1.0 / scale, 1.0 / scale),
+                _rotation(angle(first, "first_rotation")),
+                _scaling(1.0 / stretch, stretch),
+                _rotation(angle(second, "second_rotation")),
+                _shift(fraction * fraction_right, fraction * fraction_down),
+            ],
+        )
+        return _recoloured(
+            images,
+            brightness=0.2 * is_made["brightness"] * brightness,
+            contrast=power(0.5 * contrast, "contrast"),
+            luma_flip=is_made["luma_flip"] * ops.floor(2.0 * luma_flip),
+            hue=angle(hue, "hue"),
+            saturation=power(saturation, "saturation"),
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "target": self.target,
+            "interval": self.interval,
+            "num_images": self.num_images,
+        }
+
+
+def _mapped(images, maps):
+    """Images each of whose pixels comes from where the product of affine maps leads, from the centre."""
+    num, side, channels = ops.shape(images)[0], images.shape[1], images.shape[3]
+    product = maps[0]
+    for affine in maps[1:]:
+        product = ops.matmul(product, affine)
+    offsets = ops.arange(side, dtype="float32") - (side - 1) / 2
+    x, y = ops.meshgrid(offsets, offsets)
+    positions = ops.reshape(ops.stack([x, y, ops.ones_like(x)]), (3, -1))
+    x, y, _ = ops.unstack(ops.reshape(ops.matmul(product, positions), (-1, 3, side, side)), axis=1)
+    (left, right, x), (above, below, y) = (_neighbours(each + (side - 1) / 2, side) for each in (x, y))
+    # One gather of the pixels of the whole batch for each of four neighbours.
+    pixels = ops.reshape(images, (-1, channels))
+    first = ops.reshape(ops.arange(num), (-1, 1, 1)) * (side * side)
+
+    def at(row, column):
+        return ops.take(pixels, first + row * side + column, axis=0)
+
+    return (1.0 - y) * ((1.0 - x) * at(above, left) + x * at(above, right)) + y * (
+        (1.0 - x) * at(below, left) + x * at(below, right)
+    )
+
+
+def _neighbours(position, side):
+    """The pixels before and behind a position of a side, reflected at its ends, and the share of the second."""
+    period = max(2 * (side - 1), 1)
+    position = ops.mod(position, period)
+    position = ops.clip(ops.minimum(position, period - position), 0.0, side - 1)
+    before = ops.floor(position)
+    behind = ops.minimum(before + 1.0, side - 1)
+    return ops.cast(before, "int32"), ops.cast(behind, "int32"), (position - before)[..., None]
+
+
+def _scaling(x, y):
+    zero, one = ops.zeros_like(x), ops.ones_like(x)
+    return _matrix([[x, zero, zero], [zero, y, zero], [zero, zero, one]])
+
+
+def _rotation(angle):
+    zero, one = ops.zeros_like(angle), ops.ones_like(angle)
+    cosine, sine = ops.cos(angle), ops.sin(angle)
+    return _matrix([[cosine, -sine, zero], [sine, cosine, zero], [zero, zero, one]])
+
+
+def _shift(x, y):
+    zero, one = ops.zeros_like(x), ops.ones_like(x)
+    return _matrix([[one, zero, -x], [zero, one, -y], [zero, zero, one]])
+
+
+def _matrix(rows):
+    """Matrices `(num, 3, 3)` of rows of entries `(num,)`."""
+    return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _recoloured(images, brightness, contrast, luma_flip, hue, saturation):
+    """Images with changed colours, each number a tensor `(num,)`; of one channel the mean of the colours is kept."""
+    brightness, contrast, luma_flip, cosine, sine, saturation = (
+        each[:, None, None, None]
+        for each in (brightness, contrast, luma_flip, ops.cos(hue), ops.sin(hue), saturation)
+    )
+    images = contrast * (images + brightness)
+    # Grey, the mean of the channels, is the axis about which hue turns and from which saturation is measured.
+    grey = ops.mean(images, axis=3, keepdims=True)
+    colour = images - grey
+    # As differences, which are exactly 0 where nothing changes.
+    images = images - 2.0 * luma_flip * grey
+    if images.shape[3] == 1:
+        return images
+    # Rodrigues' formula, about an axis to which the colour is orthogonal.
+    red, green, blue = ops.unstack(colour, axis=3)
+    product = ops.stack([blue - green, red - blue, green - red], axis=3) / math.sqrt(3.0)
+    return images + (saturation * cosine - 1.0) * colour + saturation * sine * product

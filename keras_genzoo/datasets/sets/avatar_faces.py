@@ -1,0 +1,82 @@
+"""Drawn faces in four styles, the style as class."""
+
+import gzip
+import json
+import zipfile
+
+import numpy as np
+
+from keras_genzoo.conditions import Labels
+from keras_genzoo.datasets import archives
+from keras_genzoo.datasets.named import Info, register
+from keras_genzoo.modalities import Images
+
+_STYLES = ("adventurer", "micah", "personas", "toon-head")
+
+
+def _of_split(examples, split):
+    """Every tenth face of a style is of the test split."""
+    return [each for number, each in enumerate(examples) if (number % 10 == 9) == (split == "test")]
+
+
+def _faces(dataset, split, data_dir, image_size):
+    images, labels = [], []
+    with zipfile.ZipFile(dataset.archive.find(data_dir)) as archive:
+        for label, style in enumerate(_STYLES):
+            names = sorted(name for name in archive.namelist() if name.startswith(f"{style}/"))
+            chosen = _of_split(names, split)
+            images += [archives.picture(archive, name) for name in chosen]
+            labels += [label] * len(chosen)
+    return archives.resized(np.stack(images), image_size), np.array(labels, "int32")
+
+
+def _attributes(dataset, split, data_dir):
+    with gzip.open(_ATTRIBUTES.find(data_dir)) as file:
+        parts = json.load(file)
+    faces = [face for style in _STYLES for face in _of_split(parts[style], split)]
+    return {
+        "glasses": np.array(["glasses" in face for face in faces]),
+        "beard": np.array(["beard" in face or "facialHair" in face for face in faces]),
+        "dark hair": np.array([_is_dark(face["hairColor"]) for face in faces]),
+        "dark skin": np.array([_is_dark(face.get("skinColor") or face["baseColor"]) for face in faces]),
+    }
+
+
+def _is_dark(color):
+    """Whether a color such as `"#9e5622"` is of less than half of the brightness, by ITU-R BT.601."""
+    red, green, blue = bytes.fromhex(color.removeprefix("#"))
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 127.5
+
+
+_ARCHIVE = archives.Archive(
+    folder="avatar_faces",
+    file="avatar_faces_64.zip",
+    sha256="9d0c90595799f79bf585ee96f6efc77706c1db2bff867cfb5ed3390762df555b",
+    origin="6,000 faces drawn by @dicebear/core 9.4.3, 1,500 each in the styles adventurer, micah, personas and "
+    "toon-head, 64x64, as folders of lossless WebP files named after the styles",
+)
+_ATTRIBUTES = archives.Archive(
+    folder="avatar_faces",
+    file="attributes.json.gz",
+    sha256="22c40ce3d51661396bdfe03f3a729edd3528da5fa4ea680b52923a1d5d7c197f",
+    origin="the parts and colours of which those faces are drawn, a list for each style",
+)
+
+register(
+    Info(
+        name="avatar_faces",
+        description="faces drawn in four styles, the style as class",
+        modality=Images((64, 64, 3)),
+        condition=Labels(4),
+        class_names=("Adventurer", "Micah", "Personas", "Toon Head"),
+        splits={"train": 4 * 1350, "test": 4 * 150},
+        make=_faces,
+        attributes=_attributes,
+        archive=_ARCHIVE,
+        files=(_ARCHIVE.file,),
+        license="CC BY 4.0.",
+        homepage="dicebear.com",
+        citation="Adventurer by Lisa Wischofsky, Avatar Illustration System by Micah Lanier, Personas by Draftbit, "
+        "ToonHead by Johan Melin, CC BY 4.0, by way of DiceBear; remixed.",
+    )
+)

@@ -1,0 +1,40 @@
+"""Control of a trained model by its latents: directions, and the latents of a given image.
+
+What is edited are a model's *codes*: its latents, or, of a model with a mapping network such as a StyleGAN2, what
+that network makes of them (`LatentModel.codes_from_latents`, `LatentModel.images_from_codes`).
+
+```python
+model = keras_genzoo.models.load("dcgan_fashion_mnist")
+codes, errors = keras_genzoo.editing.project(model, images)
+directions = keras_genzoo.editing.principal_directions(model)
+moved = keras_genzoo.editing.move(codes, directions, 0, strength=2.0)
+pictures = keras_genzoo.editing.images(model, moved)
+```
+"""
+
+from keras_genzoo.editing.attributes import Attributes, find_attributes
+from keras_genzoo.editing.codes import codes, images, move, truncate
+from keras_genzoo.editing.directions import (
+    attribute_direction,
+    find_direction,
+    principal_directions,
+    weight_directions,
+)
+from keras_genzoo.editing.projection import Projection, project
+from keras_genzoo.latent import Directions
+
+__all__ = [
+    "Attributes",
+    "Directions",
+    "Projection",
+    "attribute_direction",
+    "codes",
+    "find_attributes",
+    "find_direction",
+    "images",
+    "move",
+    "principal_directions",
+    "project",
+    "truncate",
+    "weight_directions",
+]

@@ -1,0 +1,135 @@
+"""The codes whose images come nearest to given ones, by optimization."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_genzoo import backends
+from keras_genzoo.arguments import Positive, PositiveInt, Seed, array, checked
+from keras_genzoo.editing.codes import codes as codes_of
+from keras_genzoo.images import pixels
+
+
+class Projection(NamedTuple):
+    """What `project` returns.
+
+    Attributes:
+        codes: Float32 array `(num, code_dim)`.
+        errors: Float32 array `(num,)`, the distance of each image that they give to the one asked for.
+    """
+
+    codes: np.ndarray
+    errors: np.ndarray
+
+
+def squared_error(images, others):
+    """Mean squared difference of the values in [-1, 1] of each image, `(num,)`."""
+    return ops.mean(ops.square(images - others), axis=tuple(range(1, len(images.shape))))
+
+
+@checked
+def project(
+    model,
+    images,
+    labels=None,
+    *,
+    num_steps: PositiveInt = 200,
+    num_restarts: PositiveInt = 4,
+    learning_rate: Positive = 0.1,
+    distance=squared_error,
+    seed: Seed = 0,
+    batch_size: PositiveInt = 64,
+):
+    """Finds the codes whose images come nearest to given ones.
+
+    Adam (betas 0.9 and 0.999) on the codes, the learning rate falling to zero by a half cosine, from several
+    starts: codes of random latents, and of a model that encodes also the images' own. The nearest codes of all steps
+    and starts are kept. Batch normalization is that of inference.
+
+    Args:
+        model: Model with the ability `sample`.
+        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+        labels: Ints `(num,)` or an int; needed by a conditional model.
+        num_steps: Int, updates from each start.
+        num_restarts: Int, number of starts.
+        learning_rate: Float.
+        distance: Function of two float32 tensors of images in [-1, 1] that returns the distance of each pair, a
+            tensor `(num,)`. Defaults to the mean squared difference of their values.
+        seed: Int, seed of the starts.
+        batch_size: Int, images at once.
+
+    Returns:
+        `Projection`, a tuple of the codes and their errors.
+
+    Raises:
+        ValueError: If the arguments do not fit the model.
+
+    Example:
+
+    ```python
+    model = keras_genzoo.models.load("dcgan_fashion_mnist")
+    codes, errors = project(model, model.sample(4, seed=1))
+    copies = keras_genzoo.editing.images(model, codes)
+    ```
+
+    Source: Zhu et al. 2016, "Generative visual manipulation on the natural image manifold" (arXiv:1609.03552),
+    equation 3; Kingma & Ba 2015 for Adam.
+    """
+    images = array("images", images)
+    if images.shape[1:] != model.modality.shape or not len(images):
+        raise ValueError(
+            f"`images` must have the shape (num, {', '.join(map(str, model.modality.shape))}). "
+            f"Received: {images.shape}"
+        )
+    pixels.check_range(images, "images")
+    images = np.asarray(pixels.normalize(images), "float32")
+    labels = model.labels_of(labels, len(images))
+    starts = np.asarray(model.latents_from_seed(num_restarts * len(images), seed))
+    starts = codes_of(model, starts, *(np.tile(each, num_restarts) for each in labels))
+    starts = starts.reshape(num_restarts, len(images), -1)
+    if "encode" in model.abilities:
+        starts[0] = model.encode(images)
+    update = backends.Compiled(_update_of(model, distance), model)
+    parts = [
+        _best_of_starts(
+            update,
+            starts[:, rows],
+            [images[rows], *(each[rows] for each in labels)],
+            [learning_rate * 0.5 * (1 + math.cos(math.pi * step / num_steps)) for step in range(num_steps)],
+            batch_size,
+        )
+        for rows in (slice(start, start + batch_size) for start in range(0, len(images), batch_size))
+    ]
+    return Projection(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _best_of_starts(update, starts, targets, learning_rates, batch_size):
+    best, best_errors = starts[0].copy(), np.full(len(targets[0]), np.inf, "float32")
+    for codes in starts:
+        state = [codes, np.zeros_like(codes), np.zeros_like(codes)]
+        # The last step is not taken: its errors are those of the codes that the step before has left.
+        for step, learning_rate in enumerate([*learning_rates, 0.0], start=1):
+            options = {"step": np.float32(step), "learning_rate": np.float32(learning_rate)}
+            *moved, errors = update([*state, *targets], options, batch_size)
+            nearer = errors < best_errors
+            best[nearer], best_errors[nearer] = state[0][nearer], errors[nearer]
+            state = moved
+    return best, best_errors
+
+
+def _update_of(model, distance, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    """A step of Adam, of each row for itself."""
+
+    def update(codes, mean, variance, images, labels=None, *, step, learning_rate):
+        errors, gradient = backends.input_value_and_grad(
+            lambda codes: distance(model.images_from_codes(codes, labels), images), codes
+        )
+        mean = beta_1 * mean + (1 - beta_1) * gradient
+        variance = beta_2 * variance + (1 - beta_2) * ops.square(gradient)
+        corrected = mean / (1 - beta_1**step), variance / (1 - beta_2**step)
+        moved = codes - learning_rate * corrected[0] / (ops.sqrt(corrected[1]) + epsilon)
+        return model.nearest_codes(moved), mean, variance, errors
+
+    return update

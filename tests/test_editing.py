@@ -1,0 +1,272 @@
+"""Directions, projections and edits of a model whose images are a linear function of its latents."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_genzoo import datasets, editing, models
+
+LATENT_DIM = 4
+
+
+def linear_gan(matrix, num_classes=None):
+    """A GAN whose 4x4 images are `latents @ matrix`, and of a conditional one another constant for each class."""
+    matrix = np.asarray(matrix, "float32")
+    latents = keras.Input((len(matrix),), name="latents")
+    values = layers.Dense(16, use_bias=False, name="values")(latents)
+    inputs = latents
+    if num_classes:
+        labels = keras.Input((), dtype="int32", name="labels")
+        values = layers.Add()([values, layers.Embedding(num_classes, 16, name="classes")(labels)])
+        inputs = [latents, labels]
+    generator = keras.Model(inputs, layers.Reshape((4, 4, 1), name="images")(values))
+    generator.get_layer("values").set_weights([matrix])
+    return models.GAN(generator=generator, discriminator=_discriminator(num_classes), num_classes=num_classes)
+
+
+def _discriminator(num_classes):
+    images = keras.Input((4, 4, 1))
+    logits = layers.Dense(1)(layers.Flatten()(images))
+    if not num_classes:
+        return keras.Model(images, logits)
+    labels = keras.Input((), dtype="int32")
+    return keras.Model([images, labels], layers.Add()([logits, layers.Embedding(num_classes, 1)(labels)]))
+
+
+def matrix_of(directions, strengths, seed=0):
+    """A matrix whose left singular vectors are the columns of `directions`."""
+    pixels, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(16, len(strengths))))
+    return directions @ np.diag(strengths) @ pixels.T
+
+
+@pytest.fixture
+def rotation():
+    return np.linalg.qr(np.random.default_rng(3).normal(size=(LATENT_DIM, LATENT_DIM)))[0]
+
+
+class TestDirections:
+    @pytest.mark.parametrize("num_classes", [None, 5])
+    def test_principal_directions_are_those_that_move_the_images_most(self, rotation, num_classes):
+        gan = linear_gan(matrix_of(rotation, [8.0, 4.0, 2.0, 1.0]), num_classes)
+        found = editing.principal_directions(gan, num_directions=3)
+        assert np.all(np.abs(np.diag(found.vectors @ rotation)) > 0.99)
+        np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(3), atol=1e-5)
+        np.testing.assert_allclose(found.scales, 1.0, atol=0.05)
+        # Of the two unit vectors of a direction always the same.
+        assert (found.vectors.max(axis=1) == np.abs(found.vectors).max(axis=1)).all()
+
+    def test_those_of_the_codes_are_their_principal_components(self, rotation):
+        gan = linear_gan(matrix_of(rotation, [8.0, 4.0, 2.0, 1.0]))
+        found = editing.principal_directions(gan, of="codes")
+        latents = np.asarray(gan.latents_from_seed(2000, 0))
+        variances, components = np.linalg.eigh(np.cov(latents, rowvar=False))
+        np.testing.assert_allclose(np.abs(found.vectors @ components[:, ::-1]), np.eye(4), atol=1e-3)
+        np.testing.assert_allclose(found.scales, np.sqrt(variances[::-1]), rtol=1e-3)
+
+    def test_those_of_a_layer_are_found_from_its_outputs(self, rotation):
+        gan = linear_gan(matrix_of(rotation, [8.0, 4.0, 2.0, 1.0]))
+        # The layer's outputs are the images, in another shape.
+        of_layer, of_images = (editing.principal_directions(gan, of=of) for of in ("values", "images"))
+        np.testing.assert_allclose(of_layer.vectors, of_images.vectors, atol=1e-4)
+        with pytest.raises(ValueError, match=r"`of` must be .* values"):
+            editing.principal_directions(gan, of="nothing")
+
+    @pytest.mark.parametrize("num_classes", [None, 5])
+    def test_directions_of_the_weights_are_their_singular_vectors(self, rotation, num_classes):
+        gan = linear_gan(matrix_of(rotation, [8.0, 4.0, 2.0, 1.0]), num_classes)
+        found = editing.weight_directions(gan, num_directions=2)
+        np.testing.assert_allclose(np.abs(found.vectors @ rotation), np.eye(4)[:2], atol=1e-5)
+
+    def test_the_direction_of_an_attribute_does_not_carry_another_along(self):
+        # Whoever has the attribute is three times as often of group 1, whose codes lie along the second axis.
+        has = np.array([True] * 4 + [False] * 4)
+        groups = np.array([0, 1, 1, 1, 0, 0, 0, 1])
+        codes = np.stack([2.0 * has, 5.0 * groups], axis=1)
+        plain = editing.attribute_direction(codes, has)
+        np.testing.assert_allclose(plain.vectors * plain.scales, [[2.0, 2.5]], atol=1e-6)
+        within = editing.attribute_direction(codes, has, groups)
+        np.testing.assert_allclose(within.vectors * within.scales, [[2.0, 0.0]], atol=1e-6)
+
+    @pytest.mark.parametrize(
+        "arguments, message",
+        [
+            (([[0.0], [1.0]], [True, True]), "`has_attribute` must be true of some codes .* true of 2 of 2"),
+            (([[0.0], [1.0]], [True]), "`has_attribute` must hold 2"),
+            (([[1.0], [1.0]], [True, False]), "have the same mean"),
+            (([[0.0], [1.0]], [True, False], [0, 1]), "in one group at least"),
+        ],
+    )
+    def test_attributes_that_give_no_direction_are_refused(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            editing.attribute_direction(*arguments)
+
+    def test_directions_have_names(self, rotation):
+        gan = linear_gan(matrix_of(rotation, [8.0, 4.0, 2.0, 1.0]))
+        gan.directions["bright"] = editing.Directions(np.eye(4, dtype="float32")[:1], np.ones(1, "float32"))
+        assert editing.find_direction(gan, "bright") is gan.directions["bright"]
+        second = editing.weight_directions(gan, num_directions=2).vectors[1:]
+        np.testing.assert_array_equal(editing.find_direction(gan, "weights:1").vectors, second)
+        with pytest.raises(ValueError, match=r"must be 'bright', 'principal:K' or .* Received: 'dark'"):
+            editing.find_direction(gan, "dark")
+        with pytest.raises(ValueError, match="the model has 4 directions"):
+            editing.find_direction(gan, "principal:4")
+
+    def test_a_preset_keeps_a_models_own_directions(self, tmp_path):
+        gan = models.GAN(image_shape=(16, 16, 1), latent_dim=3, width=2)
+        assert "directions" not in gan.get_config()
+        gan.directions["wide"] = editing.attribute_direction(np.eye(3), [True, False, False])
+        gan.save_to_preset(tmp_path / "gan")
+        loaded = models.load(tmp_path / "gan")
+        for mine, theirs in zip(gan.directions["wide"], loaded.directions["wide"], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        with pytest.raises(ValueError, match="`directions` must hold one direction for each name"):
+            models.GAN(image_shape=(16, 16, 1), directions={"wide": [[1.0, 0.0], [1.0]]})
+
+
+class TestEdits:
+    def test_a_step_is_a_multiple_of_the_directions_scale(self):
+        directions = editing.Directions(np.eye(2, dtype="float32"), np.array([1.0, 0.5], "float32"))
+        moved = editing.move(np.zeros((2, 2)), directions, 1, strength=[3.0, -1.0])
+        np.testing.assert_array_equal(moved, [[0.0, 1.5], [0.0, -0.5]])
+
+    def test_truncation_moves_to_the_mean(self):
+        gan = models.BEGAN(image_shape=(32, 32, 1), latent_dim=4, width=2)
+        codes = editing.codes(gan, gan.latents_from_seed(3, 0))
+        np.testing.assert_allclose(editing.truncate(gan, codes, 0.5), 0.5 * codes)
+        with pytest.raises(ValueError, match="`truncation` must be at least 0"):
+            editing.truncate(gan, codes, -1)
+
+    def test_images_of_codes_are_those_of_the_latents(self):
+        gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2, num_classes=3)
+        latents = np.asarray(gan.latents_from_seed(3, 0))
+        codes = editing.codes(gan, latents, labels=[0, 1, 2])
+        images = editing.images(gan, codes, labels=[0, 1, 2])
+        np.testing.assert_array_equal(images, gan.sample(latents=latents, labels=[0, 1, 2]))
+
+
+class TestCodesOfAMapping:
+    """A StyleGAN2 is edited in the space of its styles."""
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def gan():
+        keras.utils.set_random_seed(0)
+        gan = models.StyleGAN2(
+            image_shape=(8, 8, 1),
+            latent_dim=6,
+            style_dim=5,
+            num_mapping_layers=2,
+            channel_base=32,
+            num_classes=3,
+            truncation=0.8,
+        )
+        gan.generator.mapping.average.assign(np.arange(5.0))
+        gan.averaged_generator.mapping.average.assign(np.arange(5.0))
+        return gan
+
+    def test_the_images_of_styles_are_the_samples_of_their_latents(self, gan):
+        latents = np.asarray(gan.latents_from_seed(3, 0))
+        codes = editing.codes(gan, latents, labels=[0, 1, 2])
+        assert codes.shape == (3, 5)
+        samples = gan.sample(latents=latents, labels=[0, 1, 2])
+        np.testing.assert_allclose(editing.images(gan, codes), samples, atol=1e-5)
+
+    def test_truncation_moves_styles_to_their_average(self, gan):
+        codes = editing.codes(gan, gan.latents_from_seed(2, 0), labels=0)
+        expected = gan.sample(2, seed=0, labels=0, truncation=0.5 * 0.8)
+        np.testing.assert_allclose(
+            editing.images(gan, editing.truncate(gan, codes, 0.5)), expected, atol=1e-5
+        )
+        np.testing.assert_array_equal(editing.truncate(gan, codes, 0.0), [np.arange(5.0)] * 2)
+
+    def test_principal_directions_are_those_of_the_styles(self, gan):
+        found = editing.principal_directions(gan, num_latents=300)
+        labels = np.arange(300) % 3
+        codes = editing.codes(gan, gan.latents_from_seed(300, 0), labels)
+        means = np.stack([codes[labels == label].mean(axis=0) for label in range(3)])
+        _, components = np.linalg.eigh(np.cov(codes - means[labels], rowvar=False))
+        assert np.abs(found.vectors[0] @ components[:, -1]) == pytest.approx(1, abs=1e-3)
+
+    def test_directions_of_the_weights_are_those_of_all_convolutions(self, gan):
+        kernels = [np.asarray(matrix) for matrix in gan.weights_of_codes()]
+        # Three convolutions and two that make images.
+        assert [kernel.shape[0] for kernel in kernels] == [5] * 5
+        together = np.concatenate(kernels, axis=1)
+        left, _, _ = np.linalg.svd(together)
+        assert np.abs(editing.weight_directions(gan).vectors[0] @ left[:, 0]) == pytest.approx(1, abs=1e-4)
+
+    def test_styles_of_an_image_are_found(self, gan):
+        codes, errors = editing.project(gan, gan.sample(1, seed=5, labels=1), 1, num_steps=50, num_restarts=2)
+        assert codes.shape == (1, 5) and errors[0] < 0.05
+
+
+class TestProjection:
+    @pytest.mark.parametrize("num_classes", [None, 3])
+    def test_the_latents_of_samples_are_found(self, rotation, num_classes):
+        gan = linear_gan(matrix_of(rotation, [0.3, 0.3, 0.2, 0.2]), num_classes)
+        labels = [0, 1, 1] if num_classes else None
+        latents = np.asarray(gan.latents_from_seed(3, 9))
+        images = np.clip(gan.sample(latents=latents, labels=labels), -1, 1)
+        codes, errors = editing.project(gan, images, labels, num_steps=300, num_restarts=2, batch_size=2)
+        np.testing.assert_allclose(codes, latents, atol=1e-2)
+        assert errors.max() < 1e-5
+
+    def test_codes_and_errors_belong_together(self):
+        gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2)
+        images = np.random.default_rng(0).uniform(-1, 1, (2, 16, 16, 1)).astype("float32")
+        codes, errors = editing.project(gan, images, num_steps=3, num_restarts=2)
+        made = editing.images(gan, codes)
+        np.testing.assert_allclose(((made - images) ** 2).mean(axis=(1, 2, 3)), errors, rtol=1e-4)
+
+    def test_an_encoder_gives_the_first_start(self):
+        vae = models.VAE(image_shape=(16, 16, 1), latent_dim=2)
+        images = vae.sample(2, seed=3)
+        codes, _ = editing.project(vae, images, num_steps=1, num_restarts=1, learning_rate=1e-9)
+        np.testing.assert_allclose(codes, vae.encode(images), atol=1e-6)
+
+    def test_codes_stay_where_the_latents_can_be(self):
+        gan = models.BEGAN(image_shape=(32, 32, 1), latent_dim=4, width=2)
+        codes, _ = editing.project(gan, gan.sample(1, seed=0), num_steps=3, learning_rate=5.0)
+        assert np.abs(codes).max() <= 1.0
+
+    def test_a_distance_of_ones_own_is_what_becomes_small(self, rotation):
+        gan = linear_gan(matrix_of(rotation, [0.3, 0.3, 0.2, 0.2]))
+        images = np.zeros((1, 4, 4, 1), "float32")
+
+        def of_means(images, others):
+            return keras.ops.square(keras.ops.mean(images - others, axis=(1, 2, 3)))
+
+        codes, errors = editing.project(gan, images - 0.1, distance=of_means, num_steps=100)
+        assert errors[0] < 1e-6
+        np.testing.assert_allclose(editing.images(gan, codes).mean(), -0.1, atol=1e-3)
+
+    def test_images_of_another_shape_are_refused(self):
+        gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2)
+        with pytest.raises(ValueError, match=r"`images` must have the shape \(num, 16, 16, 1\)"):
+            editing.project(gan, np.zeros((1, 8, 8, 1)))
+
+
+class TestAttributes:
+    def test_their_directions_are_found_by_what_images_of_the_data_show(self, monkeypatch):
+        """Of a model whose first latent is the brightness of the left half, and whose second that of the right."""
+        halves = np.zeros((2, 4, 4), "float32")
+        halves[0, :, :2] = halves[1, :, 2:] = 0.3
+        gan = linear_gan(halves.reshape(2, 16))
+        rng = np.random.default_rng(0)
+        brightness = rng.uniform(-1, 1, (200, 2)).astype("float32")
+        images = (brightness @ halves.reshape(2, 16)).reshape(-1, 4, 4, 1)
+        monkeypatch.setattr(datasets, "arrays", lambda name, split, data_dir: (images, None))
+        monkeypatch.setattr(
+            datasets, "attributes", lambda name, split, data_dir: {"right": brightness[:, 1] > 0}
+        )
+        found = editing.find_attributes(gan, "halves", lambda images: (images.reshape(len(images), -1), None))
+        assert found.directions["right"].vectors[0] @ [0, 1] > 0.99
+        accuracy, chance = found.accuracies["right"]
+        assert accuracy > 0.9 and chance == max((brightness[:, 1] > 0).mean(), (brightness[:, 1] <= 0).mean())
+        # From the mean of the normal's lower half to that of its upper half.
+        assert found.directions["right"].scales[0] == pytest.approx(2 * np.sqrt(2 / np.pi), rel=0.05)
+
+    def test_a_data_set_without_attributes_is_refused(self):
+        with pytest.raises(ValueError, match="`name` must be a data set with attributes"):
+            datasets.attributes("mnist")
