@@ -341,6 +341,17 @@ class TestPairs:
                     opaque = drawing[..., 3:] == 255
                     np.testing.assert_array_equal(image, np.where(opaque, drawing[..., :3], 255))
 
+    def test_emoji_in_four_styles_are_those_that_all_styles_have(self, folder):
+        kept = [number for number in range(23) if number not in (3, 5, 7)]
+        for split, chosen in (("test", kept[9::10]), ("train", [n for n in kept if n not in kept[9::10]])):
+            images, labels = datasets.arrays("emoji_styles", split, data_dir=folder)
+            assert len(images) == datasets.info("emoji_styles").splits[split]
+            assert labels.tolist() == [style for style in range(4) for _ in chosen]
+            styles = ("noto", "twemoji", "fluent_3d", "fluent_flat")
+            drawings = [toy_pairs.drawing(style, number) for style in styles for number in chosen]
+            expected = [np.where(each[..., 3:] == 255, each[..., :3], 255) for each in drawings]
+            np.testing.assert_array_equal(images, expected)
+
     def test_unpaired_emoji_are_the_same_images_in_another_order_but_for_test(self, folder):
         for split in ("train", "test"):
             noto, twemoji = datasets.arrays("noto_to_twemoji", split, data_dir=folder)

@@ -33,6 +33,7 @@ def install(folder, setattr=setattr):
     """
     files = {
         named.info("emoji").archive: _emoji(),
+        named.info("emoji_styles").archive: _fluent(),
         named.info("facades").archive: _facades(),
         named.info("summer2winter_yosemite").archive: _yosemite(),
     }
@@ -54,6 +55,14 @@ def install(folder, setattr=setattr):
         modality=pairs.modality,
         archive=pairs.archive,
     )
+    styles = named.info("emoji_styles")
+    # 20 emoji that all styles have and that repeat none.
+    stand_ins["emoji_styles"] = dataclasses.replace(
+        styles,
+        splits={"train": 4 * 18, "test": 4 * 2},
+        modality=pairs.modality,
+        archive=written[styles.archive],
+    )
     setattr(named, "_DATASETS", {**named._DATASETS, **stand_ins})
 
 
@@ -70,17 +79,27 @@ def _write(folder, archive, files):
 
 def drawing(domain, number):
     """The drawing of an emoji: a square whose place and colour tell the number, all else transparent."""
-    number = REPEATS[domain].get(number, number)
+    number = REPEATS.get(domain, {}).get(number, number)
     top, left = divmod(number, 5)
     picture = np.zeros((SIDE, SIDE, 4), "uint8")
-    colour = (200, 10 * number, 0) if domain == "noto" else (0, 10 * number, 200)
-    picture[top : top + 6, left : left + 6] = (*colour, 255)
+    red, blue = {"noto": (200, 0), "twemoji": (0, 200), "fluent_3d": (90, 90)}.get(domain, (150, 150))
+    picture[top : top + 6, left : left + 6] = (red, 10 * number, blue, 255)
     return picture
 
 
 def _emoji():
     return {
         f"{domain}/{number:02d}.png": drawing(domain, number) for domain in REPEATS for number in range(23)
+    }
+
+
+def _fluent():
+    """Number 5 has no flat drawing."""
+    return {
+        f"{domain}/{number:02d}.png": drawing(domain, number)
+        for domain in ("fluent_3d", "fluent_flat")
+        for number in range(23)
+        if (domain, number) != ("fluent_flat", 5)
     }
 
 
