@@ -14,7 +14,10 @@ def of_seed(description, num, seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**31, 2**32 - 1])
-@pytest.mark.parametrize("distribution", [latent.Normal(7), latent.Uniform(8, -2.0, 3.0)])
+@pytest.mark.parametrize(
+    "distribution",
+    [latent.Normal(7), latent.Uniform(8, -2.0, 3.0), latent.CategoryAndUniform(9, num_categories=3)],
+)
 def test_latents_of_a_seed_are_those_of_the_model(distribution, seed):
     expected = np.asarray(distribution.from_seed(9, seed))
     found = of_seed({"latent": distribution.description()}, 9, seed)

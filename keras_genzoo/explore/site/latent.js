@@ -54,17 +54,32 @@ export function mixture(num, seed, { weights, means, factors }) {
   return found;
 }
 
+/** `num` rows of a one-hot category and of numbers in (low, high). */
+export function categoryAndUniform(num, dim, seed, { num_categories, low, high }) {
+  const drawn = dim - num_categories + 1;
+  const values = uniform(num, drawn, seed);
+  const found = new Float32Array(num * dim);
+  for (let row = 0; row < num; row++) {
+    found[row * dim + Math.floor(fround(num_categories * values[row * drawn]))] = 1;
+    for (let i = 1; i < drawn; i++) {
+      found[row * dim + num_categories + i - 1] = low + fround((high - low) * values[row * drawn + i]);
+    }
+  }
+  return found;
+}
+
 /** The latents that a model draws for a seed, by what its model.json says. */
 export function draw({ latent, prior }, num, seed) {
   if (prior) return mixture(num, seed, prior);
   if (latent.distribution === "normal") return normal(num, latent.dim, seed);
+  if (latent.distribution === "category_and_uniform") return categoryAndUniform(num, latent.dim, seed, latent);
   const { low, high } = latent;
   return uniform(num, latent.dim, seed).map((value) => low + fround((high - low) * value));
 }
 
-/** The latent at `position`, from 0 to 1, of the way between two: a great circle, or a line between uniform ones. */
+/** The latent at `position`, from 0 to 1, of the way between two: a great circle, or a line between others. */
 export function between(latent, start, end, position) {
-  if (latent.distribution === "uniform") return combined(start, 1 - position, end, position);
+  if (latent.distribution !== "normal") return combined(start, 1 - position, end, position);
   const cosine = dot(start, end) / Math.sqrt(dot(start, start) * dot(end, end));
   const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
   // Latents that are 0, or on one line.
@@ -76,9 +91,11 @@ export function between(latent, start, end, position) {
 /** A latent moved along a unit vector, and kept within the bounds of a uniform one; of a shift `latent` is null. */
 export function moved(latent, start, vector, amount) {
   const end = combined(start, 1, vector, amount);
-  return latent?.distribution === "uniform"
-    ? end.map((value) => Math.min(latent.high, Math.max(latent.low, value)))
-    : end;
+  if (!latent || latent.distribution === "normal") return end;
+  return end.map((value, i) => {
+    const [low, high] = i < (latent.num_categories ?? 0) ? [0, 1] : [latent.low, latent.high];
+    return Math.min(high, Math.max(low, value));
+  });
 }
 
 export function dot(a, b) {

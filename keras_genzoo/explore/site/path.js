@@ -39,7 +39,7 @@ export function pathView(model, stage, parents) {
     element(
       "p",
       { class: "hint" },
-      model.latent.distribution === "uniform"
+      model.latent.distribution !== "normal"
         ? "The latents between the parents, along a straight line."
         : "The latents between the parents, along a great circle: all are as long as latents usually are.",
     ),
