@@ -1,6 +1,8 @@
 """Layers that Keras lacks, or has in a form that GANs cannot use."""
 
 from keras_genzoo.layers.activation import LeakyReLU
+from keras_genzoo.layers.attention import SelfAttention
+from keras_genzoo.layers.conditional import ConditionalBatchNormalization, ModulatedBatchNormalization
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
 from keras_genzoo.layers.dropout import Dropout, GaussianNoise, sampling_seeds
 from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
@@ -21,6 +23,7 @@ from keras_genzoo.layers.weight_normalization import WeightNormalizedDense
 
 __all__ = [
     "BatchNormalization",
+    "ConditionalBatchNormalization",
     "Conv2DTranspose",
     "Cropping2D",
     "Dropout",
@@ -34,11 +37,13 @@ __all__ = [
     "LeakyReLU",
     "MinibatchDiscrimination",
     "MinibatchStandardDeviation",
+    "ModulatedBatchNormalization",
     "NoiseInjection",
     "Pack",
     "PixelNormalization",
     "ReflectionPadding2D",
     "ResizeConv2D",
+    "SelfAttention",
     "SpectralConv2D",
     "SpectralDense",
     "SpectralEmbedding",

@@ -30,16 +30,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None, mask=None):
         is_image = len(inputs.shape) == 4 and self.axis in (3, -1)
-        plain = is_image and self.scale and self.center and mask is None and not self.synchronized
+        plain = is_image and mask is None and not self.synchronized
         # The fused kernel does not know float64.
         if not (plain and training and self.trainable and self.compute_dtype != "float64"):
             return super().call(inputs, training=training, mask=mask)
         inputs = ops.cast(inputs, self.compute_dtype)
         # The statistics are float32 under mixed precision too: read past the autocast.
         with keras_private.without_autocast():
-            outputs, mean, variance = backends.batch_normalization(
-                inputs, self.gamma.value, self.beta.value, self.epsilon
-            )
+            ones = ops.ones_like(self.moving_mean.value)
+            gamma = self.gamma.value if self.scale else ones
+            beta = self.beta.value if self.center else ops.zeros_like(ones)
+            outputs, mean, variance = backends.batch_normalization(inputs, gamma, beta, self.epsilon)
             for moving, current in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moving.assign(moving.value * self.momentum + current * (1.0 - self.momentum))
         return outputs

@@ -1,8 +1,10 @@
 """Measures of generative quality."""
 
-from keras_genzoo.metrics import (  # noqa: F401  Measures.
+# Measures.
+from keras_genzoo.metrics import (  # noqa: F401
     accuracy,
     classes,
+    floor,
     inversion,
     likelihood,
     reconstruction,

@@ -158,8 +158,15 @@ class Subject:
 
     @cached_property
     def _arrays(self):
+        return self._arrays_of(self.split)
+
+    def _arrays_of(self, split):
         size = {"image_size": self._size} if self.info.any_size else {}
-        return datasets.arrays(self.dataset, split=self.split, data_dir=self.data_dir, **size)
+        return datasets.arrays(self.dataset, split=split, data_dir=self.data_dir, **size)
+
+    def images_of(self, split):
+        """All real images of a split."""
+        return self._arrays_of(split)[0]
 
     @property
     def _size(self):

@@ -60,9 +60,14 @@ def _kernel_distance(subject):
     """`kernel_inception_distance` (KID), `classifier_kernel_distance` or `kernel_distance`, and its
     `..._deviation` over the subsets. Needs `extractor`."""
     real, fake = subject.real_features, subject.fake_features
-    constants = {"num_subsets": 100, "subset_size": max(2, min(1000, len(real) // 2, len(fake) // 2))}
+    constants = kernel_constants(real, fake)
     values = kernel_distance(real, fake, **constants, seed=subject.seed)
     return subject.mean_and_deviation("kernel_distance", *values, **constants)
+
+
+def kernel_constants(real, fake):
+    """The number and the size of the subsets for so many features, arguments of `kernel_distance`."""
+    return {"num_subsets": 100, "subset_size": max(2, min(1000, len(real) // 2, len(fake) // 2))}
 
 
 def _squared_mmd(real, fake):
