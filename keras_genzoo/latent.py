@@ -226,6 +226,58 @@ def _polynomial(x, coefficients):
     return result
 
 
+@dataclasses.dataclass(frozen=True)
+class CategoryAndUniform(Uniform):
+    """Latents that begin with a one-hot category, all as likely; the other values are uniform in (low, high).
+
+    One uniform number chooses the category, the same on every backend. Ways between latents are straight lines, on
+    which two categories blend.
+
+    Args:
+        num_categories: Int, how many values of a latent are the category.
+    """
+
+    num_categories: int = 2
+
+    def description(self):
+        """As `Normal.description`."""
+        return {
+            **super().description(),
+            "distribution": "category_and_uniform",
+            "num_categories": self.num_categories,
+        }
+
+    def draw(self, num, noise):
+        """As `Normal.draw`."""
+        return self._of_uniform(keras.random.uniform((num, self._num_drawn), seed=noise))
+
+    def from_seed(self, num, seed):
+        """As `Normal.from_seed`: of `uniform` the first values choose the categories."""
+        return self._of_uniform(uniform(num, self._num_drawn, seed))
+
+    @property
+    def _num_drawn(self):
+        return self.dim - self.num_categories + 1
+
+    def _of_uniform(self, values):
+        category = ops.cast(ops.floor(self.num_categories * values[:, 0]), "int32")
+        others = self.low + (self.high - self.low) * values[:, 1:]
+        return ops.concatenate([ops.one_hot(category, self.num_categories, dtype="float32"), others], axis=1)
+
+    @property
+    def mean(self):
+        """As `Normal.mean`, of each value: an array `(dim,)`."""
+        return self._of_each(1.0 / self.num_categories, (self.low + self.high) / 2)
+
+    def nearest(self, latents):
+        """As `Normal.nearest`, blends of categories included: within the bounds of each value."""
+        return ops.clip(latents, self._of_each(0.0, self.low), self._of_each(1.0, self.high))
+
+    def _of_each(self, of_category, of_others):
+        categories, others = self.num_categories, self.dim - self.num_categories
+        return np.array([of_category] * categories + [of_others] * others, "float32")
+
+
 def check_seed(seed):
     """Raises ValueError unless the seed is an integer from 0 to 2**32 - 1."""
     arguments.seed("seed", seed)

@@ -10,6 +10,7 @@ from keras_genzoo.models.ebgan import EBGAN
 from keras_genzoo.models.fastgan import FastGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.infogan import InfoGAN
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
@@ -41,6 +42,7 @@ __all__ = [
     "CycleGAN",
     "FastGAN",
     "GenerativeModel",
+    "InfoGAN",
     "LatentModel",
     "Pix2Pix",
     "ProgressiveGAN",

@@ -31,6 +31,8 @@ def draw(description, seeds, rows):
         values = (np.float32(2) * uniform(seeds, rows, latent["dim"]) - 1) * np.float32(latent["mass"])
         low, high = np.float32(latent["low"]), np.float32(latent["high"])
         return np.clip(np.float32(math.sqrt(2)) * inverse_erf(values), low, high)
+    if latent["distribution"] == "category_and_uniform":
+        return category_and_uniform(seeds, rows, latent)
     return normal(seeds, rows, latent["dim"])
 
 
@@ -44,6 +46,19 @@ def normal(seeds, rows, dim):
 def uniform(seeds, rows, dim):
     """Latents uniform in (0, 1), as `keras_genzoo.latent.uniform`."""
     return np.concatenate(_uniform_pairs(seeds, rows, dim), axis=1)[:, :dim]
+
+
+def category_and_uniform(seeds, rows, latent):
+    """A one-hot category and uniform values, as `keras_genzoo.latent.CategoryAndUniform`."""
+    num_categories, low, high = (
+        latent["num_categories"],
+        np.float32(latent["low"]),
+        np.float32(latent["high"]),
+    )
+    values = uniform(seeds, rows, latent["dim"] - num_categories + 1)
+    category = np.floor(np.float32(num_categories) * values[:, 0]).astype("int32")
+    one_hot = np.eye(num_categories, dtype="float32")[category]
+    return np.concatenate([one_hot, low + (high - low) * values[:, 1:]], axis=1)
 
 
 def mixture(seeds, rows, weights, means, factors):

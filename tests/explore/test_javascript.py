@@ -83,6 +83,17 @@ def test_latents_of_a_fitted_prior_are_the_librarys_to_rounding(run_javascript):
         np.testing.assert_allclose(np.float32(values).reshape(50, 3), expected, rtol=1e-6, atol=1e-5)
 
 
+def test_categories_are_the_librarys_bit_for_bit(run_javascript):
+    of_model = latent.CategoryAndUniform(9, -1.0, 1.0, 5)
+    code = "return given.seeds.map((seed) => [...draw(given, 20, seed)]);"
+    given = {"latent": of_model.description(), "seeds": SEEDS}
+    found = run_javascript('import { draw } from "./latent.js";', code, given)
+    for seed, values in zip(SEEDS, found, strict=True):
+        expected = np.asarray(of_model.from_seed(20, seed))
+        assert (expected[:, :5].sum(axis=1) == 1).all()
+        np.testing.assert_array_equal(np.float32(values).reshape(20, 9), expected)
+
+
 def test_ways_between_latents_are_the_librarys(run_javascript):
     start, end = np.random.default_rng(0).normal(size=(2, 5))
     code = """

@@ -52,6 +52,7 @@ class TestContract(Contract):
             "image_shape": partial(make_gan, image_shape=(16, 16, 3)),
             "one_batch": partial(make_gan, separate_batches=False),
             "packing": make_packed_gan,
+            "prediction": partial(make_plain_gan, prediction_step=True),
             **{f"loss_{name}": partial(make_gan, loss=name) for name in losses._LOSSES},
         },
         at_full_size=partial(models.GAN, image_shape=(64, 64, 3)),
@@ -126,9 +127,12 @@ class TestAlgorithm:
 
     rate = 0.5
 
+    @pytest.mark.parametrize("prediction_step", [False, True])
     @pytest.mark.parametrize("discriminator_steps", [1, 2])
-    def test_step_is_that_of_the_paper(self, discriminator_steps):
-        gan = make_linear_gan(rate=self.rate, discriminator_steps=discriminator_steps)
+    def test_step_is_that_of_the_paper(self, discriminator_steps, prediction_step):
+        gan = make_linear_gan(
+            rate=self.rate, discriminator_steps=discriminator_steps, prediction_step=prediction_step
+        )
         (w, a), (v, c) = gan.generator.get_weights(), gan.discriminator.get_weights()
         rng = np.random.default_rng(1)
         all_latents = rng.normal(size=(discriminator_steps, 6, 3)).astype("float32")
@@ -146,8 +150,12 @@ class TestAlgorithm:
             c_gradient = (real_slope + fake_slope).mean(0)
             v, c = v - self.rate * v_gradient, c - self.rate * c_gradient
         # The generator against the updated discriminator, on the last of the fakes.
-        logits = fake @ v + c
-        fake_gradient = (_sigmoid(logits) - 1) / 6 * v[:, 0]
+        seen_v, seen_c = v, c
+        if prediction_step:
+            # As if that one had taken its last update twice.
+            seen_v, seen_c = v - self.rate * v_gradient, c - self.rate * c_gradient
+        logits = fake @ seen_v + seen_c
+        fake_gradient = (_sigmoid(logits) - 1) / 6 * seen_v[:, 0]
         w, a = w - self.rate * latents.T @ fake_gradient, a - self.rate * fake_gradient.sum(0)
 
         for trained, expected in zip(gan.discriminator.get_weights(), (v, c), strict=True):

@@ -21,6 +21,7 @@ def of_seed(description, num, seed):
         latent.Uniform(8, -2.0, 3.0),
         latent.TruncatedNormal(7, 0.5),
         latent.TruncatedNormal(7, 4.0),
+        latent.CategoryAndUniform(9, num_categories=3),
     ],
 )
 def test_latents_of_a_seed_are_those_of_the_model(distribution, seed):

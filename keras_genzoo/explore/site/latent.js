@@ -79,10 +79,25 @@ export function mixture(num, seed, { weights, means, factors }) {
   return found;
 }
 
+/** `num` rows of a one-hot category and of numbers in (low, high). */
+export function categoryAndUniform(num, dim, seed, { num_categories, low, high }) {
+  const drawn = dim - num_categories + 1;
+  const values = uniform(num, drawn, seed);
+  const found = new Float32Array(num * dim);
+  for (let row = 0; row < num; row++) {
+    found[row * dim + Math.floor(fround(num_categories * values[row * drawn]))] = 1;
+    for (let i = 1; i < drawn; i++) {
+      found[row * dim + num_categories + i - 1] = low + fround((high - low) * values[row * drawn + i]);
+    }
+  }
+  return found;
+}
+
 /** The latents that a model draws for a seed, by what its model.json says. */
 export function draw({ latent, prior }, num, seed) {
   if (prior) return mixture(num, seed, prior);
   if (latent.distribution === "normal") return normal(num, latent.dim, seed);
+  if (latent.distribution === "category_and_uniform") return categoryAndUniform(num, latent.dim, seed, latent);
   const { low, high } = latent;
   if (latent.distribution === "truncated_normal") return truncatedNormal(num, latent, seed);
   return uniform(num, latent.dim, seed).map((value) => low + fround((high - low) * value));
@@ -102,9 +117,11 @@ export function between(latent, start, end, position) {
 /** A latent moved along a unit vector, and kept within its bounds where it has some; of a shift `latent` is null. */
 export function moved(latent, start, vector, amount) {
   const end = combined(start, 1, vector, amount);
-  return latent && "low" in latent
-    ? end.map((value) => Math.min(latent.high, Math.max(latent.low, value)))
-    : end;
+  if (!latent || !("low" in latent)) return end;
+  return end.map((value, i) => {
+    const [low, high] = i < (latent.num_categories ?? 0) ? [0, 1] : [latent.low, latent.high];
+    return Math.min(high, Math.max(low, value));
+  });
 }
 
 export function dot(a, b) {
