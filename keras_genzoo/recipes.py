@@ -267,7 +267,8 @@ class Recipe(BaseModel):
         if self.best and not self.evaluation:
             raise ValueError(f"`best` in {where} needs an `evaluation` whose result it names.")
         extractor = self.evaluation.get("extractor", "inception")
-        if extractor != "inception" and not extractor.startswith("keras_applications/"):
+        named = extractor in ("inception", "effnet_lite0_224_pool1280")
+        if not named and not extractor.startswith("keras_applications/"):
             # Its metadata alone: nothing may be made before a strategy is.
             presets.metadata(extractor)
         if (
