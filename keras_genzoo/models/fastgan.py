@@ -181,7 +181,10 @@ class FastGAN(AdversarialModel):
         side = small_side_of(self.image_shape)
         part = self.draw_part()
         errors = [
-            _error(quarter(images, part), self.decoder_of_part(quarter(first_map, part), training=training)),
+            _error(
+                shrunk(quarter(images, part), side),
+                self.decoder_of_part(quarter(first_map, part), training=training),
+            ),
             _error(shrunk(images, side), self.decoder_of_images(last_map, training=training)),
             _error(shrunk(images, side), self.decoder_of_small_images(small_map, training=training)),
         ]

@@ -147,6 +147,17 @@ def test_quarters_and_small_images():
     np.testing.assert_array_equal(shrunk(images, 2), images[:, [0, 2]][:, :, [0, 2]])
 
 
+def test_the_quarter_of_a_large_image_is_as_small_as_its_reconstruction():
+    """From 512x512 on a quarter has more than the 128x128 pixels that the decoders make."""
+    with keras_private.variables_without_memory(lambda variable: None):
+        gan = models.FastGAN(image_shape=(512, 512, 1), width=4, average_decay=None)
+    images = np.random.default_rng(0).uniform(-1, 1, (1, 512, 512, 1)).astype("float32")
+    gan.draw_part = lambda: ops.convert_to_tensor(1)
+    gan.decoder_of_part = lambda maps, training: ops.convert_to_tensor(images[:, :256:2, 256::2])
+    gan.decoder_of_images = gan.decoder_of_small_images = lambda maps, training: shrunk(images, 128)
+    assert not float(gan.reconstruction_loss(images, np.zeros((1, 16, 16, 4), "float32"), None, None))
+
+
 def test_step_is_that_of_the_paper():
     rate, weight = 0.05, 0.7
     gan = make_exact_fastgan(rate, reconstruction_weight=weight, average_decay=None)
