@@ -63,7 +63,7 @@ def find_attributes(
 
     ```python
     faces = keras_genzoo.models.load("stylegan2_avatars_64")
-    found = find_attributes(faces, "avatar_faces", keras_genzoo.metrics.extractor("efficientnet_lite0"))
+    found = find_attributes(faces, "avatar_faces", keras_genzoo.metrics.extractor("effnet_lite0_224_pool1280"))
     faces.directions.update(found.directions)
     ```
 
