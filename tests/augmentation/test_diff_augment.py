@@ -70,7 +70,7 @@ class TestOperations:
 
 
 def test_sizes_of_an_image_are_changed_alike():
-    """A shift by two of 16 pixels is one of 4 of 32."""
+    """The colours, and the place of the cut."""
     small = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 3)).astype("float32")
     large = small.repeat(2, axis=1).repeat(2, axis=2)
     changed = DiffAugment("color,cutout")([small, large], seed=backends.SeedGenerator(3))
