@@ -10,11 +10,12 @@ class AdversarialModel(LatentModel):
     Args:
         augmentation: `keras_genzoo.augmentation.Augmentation`, or its name (`"diff_augment"`), of all images that the
             discriminator sees in training, real and generated, in its own updates and in those of the generator; or
-            None.
+            None. `"adaptive"` takes a discriminator with logits.
         **kwargs: As for `LatentModel`.
     """
 
-    # Whether the discriminator gives logits, positive for what it takes to be real.
+    # Whether the discriminator gives logits, positive for what it takes to be real. A critic's values have no such
+    # zero, and least squares ask for 0 and 1.
     has_logits = True
 
     @checked_options
@@ -29,7 +30,8 @@ class AdversarialModel(LatentModel):
         if augmentation.is_adaptive and not self.has_logits:
             raise ValueError(
                 f"`augmentation` follows the logits of a discriminator, which a {type(self).__name__} does not have. "
-                f'Use "diff_augment". Received: {type(augmentation).__name__}'
+                'Use "diff_augment", or a `loss` of logits, such as "non_saturating", where the model takes one. '
+                f"Received: {type(augmentation).__name__}"
             )
         if not augmentation.built:
             augmentation.build((None, *self.image_shape))
@@ -42,5 +44,5 @@ class AdversarialModel(LatentModel):
 
     def update_augmentation(self, real_logits, training):
         """Tells the augmentation how the discriminator judges real images, once per update of the discriminator."""
-        if self.augmentation is not None and training:
+        if self.augmentation is not None and training and self.has_logits:
             self.augmentation.update(real_logits)

@@ -107,6 +107,8 @@ class FastGAN(AdversarialModel):
         argument_or_own(
             "image_shape", image_shape, discriminator, lambda: first_of(discriminator.input_shape)[1:]
         )
+        _check_outputs("generator", generator, 2, "images and small ones")
+        _check_outputs("discriminator", discriminator, 4, "logits and three maps")
         side = small_side_of(image_shape)
         decoders = {
             "decoder_of_part": decoder_of_part,
@@ -225,6 +227,14 @@ def shrunk(images, side):
     """Images of a smaller side, by nearest neighbours."""
     step = images.shape[1] // side
     return images[:, ::step, ::step]
+
+
+def _check_outputs(argument, network, num, meaning):
+    if len(network.outputs) != num:
+        raise ValueError(
+            f"`{argument}` must give a list of {meaning}, as `FastGAN{argument.capitalize()}` does. Received: "
+            f"{network.name!r} with {len(network.outputs)} output{'s' * (len(network.outputs) > 1)}"
+        )
 
 
 def _error(images, reconstructions):

@@ -345,8 +345,8 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
 
     def check_batch_size(self, num, training):
         super().check_batch_size(num, training)
-        if training:
-            check_groups(self.discriminator.group_size, num, backends.num_replicas_of(self))
+        # The discriminator looks at groups in evaluation too.
+        check_groups(self.discriminator.group_size, num, backends.num_replicas_of(self))
 
     @property
     def chance_level(self):

@@ -47,6 +47,7 @@ class WassersteinGAN(AdversarialModel):
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
     """
 
+    has_logits = False
     players: ClassVar = {"generator": ("generator",), "critic": ("critic",)}
 
     @checked_options
@@ -186,9 +187,9 @@ class WGAN(WassersteinGAN):
 
     def critic_loss(self, images, fakes, labels=None, training=False):
         """`E[D(G(z))] - E[D(x)]`: see `WassersteinGAN.critic_loss`. Real and generated images pass apart."""
-        real_values = self.values(images, labels, training)
-        self.update_augmentation(real_values, training)
-        loss = self.wasserstein_loss.discriminator(real_values, self.values(fakes, labels, training))
+        loss = self.wasserstein_loss.discriminator(
+            self.values(images, labels, training), self.values(fakes, labels, training)
+        )
         return loss, {"critic_loss": loss}
 
     def constrain_critic(self):
@@ -238,7 +239,6 @@ class WGANGP(WassersteinGAN):
         # Without batch normalisation one pass over both is the same, and faster.
         values = self.values(ops.concatenate([images, fakes]), both_labels, training)
         real_values, fake_values = ops.split(values, 2)
-        self.update_augmentation(real_values, training)
         penalty = self.penalty(
             lambda samples: self.values(samples, labels, training), images, fakes, self.noise
         )

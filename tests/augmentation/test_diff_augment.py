@@ -70,7 +70,7 @@ class TestOperations:
 
 
 def test_sizes_of_an_image_are_changed_alike():
-    """A shift by two of 16 pixels is one of 4 of 32."""
+    """The colours, and the place of the cut."""
     small = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 3)).astype("float32")
     large = small.repeat(2, axis=1).repeat(2, axis=2)
     changed = DiffAugment("color,cutout")([small, large], seed=backends.SeedGenerator(3))
@@ -215,8 +215,17 @@ class TestBadInput:
         with pytest.raises(ValueError, match=r"`augmentation` is for images.*\(2,\)"):
             models.GAN(image_shape=(2,), augmentation="diff_augment")
 
-    def test_an_adaptive_one_needs_logits(self):
-        adaptive = Blank()
-        adaptive.is_adaptive = True
-        with pytest.raises(ValueError, match="follows the logits of a discriminator, which a EBGAN does not"):
-            models.EBGAN(**SMALL, augmentation=adaptive)
+    @pytest.mark.parametrize(
+        ("family", "arguments"),
+        [("ebgan", {}), ("wgan_gp", {}), ("gan", {"loss": "least_squares"}), ("progressive_gan", {})],
+    )
+    def test_an_adaptive_one_needs_logits(self, family, arguments):
+        """Without them no sign tells what is taken to be real."""
+        with pytest.raises(ValueError, match=r"follows the logits of a discriminator, which a \w+ does not"):
+            FAMILIES[family](augmentation="adaptive", **arguments)
+
+    @pytest.mark.parametrize(
+        ("family", "loss"), [("gan", "hinge"), ("progressive_gan", "non_saturating"), ("msg_gan", "hinge")]
+    )
+    def test_an_adaptive_one_goes_with_these_losses(self, family, loss):
+        assert FAMILIES[family](augmentation="adaptive", loss=loss).has_logits

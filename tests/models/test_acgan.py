@@ -9,6 +9,7 @@ from contract import Contract, Family
 from keras import layers, ops
 
 from keras_genzoo import models, networks, optimizers
+from keras_genzoo.augmentation import Augmentation
 
 SHAPE = (8, 8, 1)
 
@@ -105,6 +106,23 @@ def test_the_class_terms_reach_both_players():
         weights.append([gan.discriminator.weights[0], gan.generator.weights[0]])
     for without, with_terms in zip(*weights, strict=True):
         assert np.abs(ops.convert_to_numpy(without - with_terms)).max() > 1e-6
+
+
+def test_the_discriminator_sees_augmented_images_alone():
+    """Where the augmentation shows nothing, no gradient reaches the generator."""
+    gan = make_exact_acgan(augmentation=Blank(), average_decay=None)
+    before = [ops.convert_to_numpy(variable.value) for variable in gan.generator.trainable_variables]
+    gan.train_on_batch(np.ones((4, *SHAPE), "float32"), np.array([0, 1, 2, 0]))
+    for variable, old in zip(gan.generator.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(ops.convert_to_numpy(variable.value), old)
+
+
+class Blank(Augmentation):
+    def draw(self, num, seed):
+        return None
+
+    def augment(self, images, drawn):
+        return 0.0 * images
 
 
 @pytest.mark.any_backend

@@ -7,7 +7,7 @@ from contract import Contract, Family
 from keras import layers, ops
 
 from keras_genzoo import models, networks, optimizers
-from keras_genzoo.augmentation import DiffAugment
+from keras_genzoo.augmentation import Augmentation, DiffAugment
 from keras_genzoo.backends import keras_private
 from keras_genzoo.models.fastgan import quarter, shrunk
 from tests import support
@@ -125,7 +125,7 @@ def test_noise_is_drawn_in_training_alone():
 
 
 def test_excitation_multiplies_channels_by_what_an_earlier_map_says():
-    """With kernels of zero the sigmoid says a half of every channel."""
+    """One number from 0 to 1 per channel, to the map of 64x64 alone."""
     generator = networks.FastGANGenerator((64, 64, 3), 4, 4)
     gates = [layer for layer in generator.layers if layer.name.startswith("multiply")]
     assert [gate.output.shape for gate in gates] == [(None, 64, 64, 8)]
@@ -230,6 +230,40 @@ def test_default_augmentation_is_the_papers():
     assert make_exact_fastgan(augmentation="paper").augmentation.policy == "color,translation"
     assert make_exact_fastgan(augmentation=DiffAugment("cutout")).augmentation.policy == "cutout"
     assert make_exact_fastgan().augmentation is None
+
+
+def test_the_discriminator_sees_augmented_images_alone():
+    """Where the augmentation shows nothing, all logits and errors are those of zeros, and the generator stays."""
+    gan = make_exact_fastgan(augmentation=Blank(), average_decay=None)
+    before = [support.to_numpy(variable.value) for variable in gan.generator.trainable_variables]
+    images = np.random.default_rng(1).uniform(-1, 1, (4, 4, 4, 1)).astype("float32")
+    logs = gan.train_on_batch(images, return_dict=True)
+    assert (logs["discriminator_loss"], logs["reconstruction_loss"]) == (2, 0)
+    for variable, old in zip(gan.generator.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(support.to_numpy(variable.value), old)
+
+
+class Blank(Augmentation):
+    def draw(self, num, seed):
+        return None
+
+    def augment(self, images, drawn):
+        return 0.0 * images
+
+
+@pytest.mark.any_backend
+def test_networks_with_other_outputs_are_refused():
+    latents, images = keras.Input((3,)), keras.Input((32, 32, 1))
+    one_size = keras.Model(latents, layers.Reshape((32, 32, 1))(layers.Dense(1024)(latents)), name="one_size")
+    with pytest.raises(
+        ValueError, match=r"`generator` must give a list of images and small ones.*'one_size' with 1"
+    ):
+        models.FastGAN(generator=one_size)
+    judge = keras.Model(images, layers.Dense(1)(layers.Flatten()(images)), name="judge")
+    with pytest.raises(
+        ValueError, match=r"`discriminator` must give a list of logits and three maps.*'judge'"
+    ):
+        models.FastGAN(SHAPE, discriminator=judge)
 
 
 @pytest.mark.any_backend

@@ -282,6 +282,10 @@ class TestSamples:
         (lambda: make_stylegan2({"steps_per_execution": 2}), "`steps_per_execution` must be 1"),
         (lambda: make_stylegan2().fit(support.toy_images(3, SHAPE), verbose=0), "multiple of the 2 images"),
         (
+            lambda: make_stylegan2().evaluate(support.toy_images(3, SHAPE), verbose=0),
+            "multiple of the 2 images",
+        ),
+        (
             lambda: make_stylegan2(generator=keras.Sequential()),
             "`generator` must be a `keras_genzoo.networks",
         ),
