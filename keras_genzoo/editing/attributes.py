@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_genzoo import datasets
 from keras_genzoo.arguments import OptionalPath, PositiveInt, Seed, checked
+from keras_genzoo.editing.codes import Sampler
 from keras_genzoo.editing.codes import codes as codes_of
 from keras_genzoo.editing.codes import images as images_of
 from keras_genzoo.editing.directions import attribute_direction
@@ -27,7 +28,7 @@ class Attributes(NamedTuple):
 
 @checked
 def find_attributes(
-    model,
+    model: Sampler,
     dataset,
     extractor,
     *,
@@ -63,7 +64,7 @@ def find_attributes(
 
     ```python
     faces = keras_genzoo.models.load("stylegan2_avatars_64")
-    found = find_attributes(faces, "avatar_faces", keras_genzoo.metrics.extractor("efficientnet_lite0"))
+    found = find_attributes(faces, "avatar_faces", keras_genzoo.metrics.extractor("effnet_lite0_224_pool1280"))
     faces.directions.update(found.directions)
     ```
 
