@@ -178,7 +178,7 @@ class TestEdits:
             (np.zeros((3, 2)), 2, 1.0, "`index` must be at least 0 and below 2"),
             (np.zeros((3, 2)), -1, 1.0, "`index` must be at least 0 and below 2"),
             (np.zeros((3, 2)), 0, [1.0, 2.0], "`strength` must be a float, or hold 3"),
-            (np.zeros((3, 2)), 0, np.nan, "`strength` must be a finite float"),
+            (np.zeros((3, 2)), 0, np.nan, "`strength` must be finite"),
         ],
     )
     def test_moves_that_do_not_fit_are_refused(self, codes, index, strength, message):

@@ -104,10 +104,12 @@ def move(codes, directions, index, strength):
     index = integer("index", index, at_least=0, below=len(directions.scales))
     codes = checked_codes(codes, directions.vectors.shape[1])
     strength = array("strength", strength, "float32")
-    if strength.ndim > 1 or not np.isfinite(strength).all():
+    if strength.ndim > 1:
         raise ValueError(
-            f"`strength` must be a finite float or finite floats. Received: strength={strength!r}"
+            f"`strength` must be a float or have the shape (num,). Received: shape {strength.shape}"
         )
+    if not np.isfinite(strength).all():
+        raise ValueError("`strength` must be finite. Received NaN or infinite ones.")
     if strength.ndim and len(codes) not in (1, len(strength)):
         raise ValueError(
             f"`strength` must be a float, or hold {len(codes)}, one for each code. Received: {len(strength)}"
