@@ -166,10 +166,15 @@ def _edit(options):
     model = models.load(options.name)
     _require(model, options.name, "sample")
     model.check_drawable()
-    direction = editing.find_direction(model, options.direction)
     if options.images:
+        if len(model.modality.shape) != 3:
+            raise ValueError(f"--images was given, but {options.name!r} makes points. Leave it out.")
+        if model.condition and options.label is None:
+            raise ValueError(f"--label is missing: say of which class of {options.name!r} the pictures are.")
         height, width, channels = model.modality.shape
         given = [pictures.read(file, channels, (height, width), "center") for file in options.images]
+    direction = editing.find_direction(model, options.direction)
+    if options.images:
         labels = _labels(model, options, len(given))
         codes, errors = editing.project(model, np.stack(given), labels, seed=options.seed)
         for file, error in zip(options.images, errors, strict=True):

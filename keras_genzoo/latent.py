@@ -101,9 +101,9 @@ class Normal:
             latents: Float32 NumPy array.
 
         Raises:
-            ValueError: If the shape is not `(num, dim)`, or a value is not finite.
+            ValueError: If the shape is not `(num, dim)`, `num` is 0, or a value is not finite.
         """
-        if latents.ndim != 2 or latents.shape[1] != self.dim:
+        if latents.ndim != 2 or latents.shape[1] != self.dim or not len(latents):
             raise ValueError(f"`latents` must have the shape (num, {self.dim}). Received: {latents.shape}")
         if not np.isfinite(latents).all():
             raise ValueError(

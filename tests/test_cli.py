@@ -308,6 +308,8 @@ def test_edit_moves_samples_along_a_direction(toy_preset, tmp_path):
 def test_edit_begins_with_the_nearest_samples_to_pictures(toy_preset, tmp_path, capsys):
     picture = save_picture(tmp_path / "one.png")
     command = ("edit", toy_preset, "--images", picture, "--steps", 1, "--strength", 0, "--label", 0)
+    assert genzoo(*command[:-2], "--output", tmp_path / "edits.png") == 1
+    assert "--label is missing" in capsys.readouterr().err
     assert genzoo(*command, "--output", tmp_path / "edits.png") == 0
     assert "one.png: mean squared error 0." in capsys.readouterr().out
     assert genzoo("edit", toy_preset, "--direction", "up", "--output", tmp_path / "edits.png") == 1

@@ -78,6 +78,23 @@ class TestDirections:
         found = editing.weight_directions(gan, num_directions=2)
         np.testing.assert_allclose(np.abs(found.vectors @ rotation), np.eye(4)[:2], atol=1e-5)
 
+    def test_of_a_transposed_convolution_the_inputs_are_weighed(self, rotation):
+        matrix = matrix_of(rotation, [8.0, 4.0, 2.0, 1.0]).astype("float32")
+        latents = keras.Input((LATENT_DIM,), name="latents")
+        maps = layers.Reshape((1, 1, LATENT_DIM))(latents)
+        images = layers.Conv2DTranspose(1, 4, use_bias=False, name="values")(maps)
+        gan = models.GAN(generator=keras.Model(latents, images), discriminator=_discriminator(None))
+        gan.generator.get_layer("values").set_weights([matrix.T.reshape(4, 4, 1, LATENT_DIM)])
+        found = editing.weight_directions(gan, num_directions=2)
+        np.testing.assert_allclose(np.abs(found.vectors @ rotation), np.eye(4)[:2], atol=1e-5)
+
+    @pytest.mark.parametrize("num_classes", [None, 5])
+    @pytest.mark.parametrize("find", [editing.principal_directions, editing.weight_directions])
+    def test_too_few_samples_are_refused(self, rotation, num_classes, find):
+        gan = linear_gan(matrix_of(rotation, [8.0, 4.0, 2.0, 1.0]), num_classes)
+        with pytest.raises(ValueError, match=f"`num_latents` must be above {num_classes or 1}"):
+            find(gan, num_latents=num_classes or 1)
+
     def test_the_direction_of_an_attribute_does_not_carry_another_along(self):
         # Whoever has the attribute is three times as often of group 1, whose codes lie along the second axis.
         has = np.array([True] * 4 + [False] * 4)
@@ -123,6 +140,14 @@ class TestDirections:
         with pytest.raises(ValueError, match="`directions` must hold one direction for each name"):
             models.GAN(image_shape=(16, 16, 1), directions={"wide": [[1.0, 0.0], [1.0]]})
 
+    def test_a_preset_that_could_not_be_loaded_is_not_saved(self, tmp_path):
+        gan = models.GAN(image_shape=(16, 16, 1), latent_dim=3, width=2)
+        gan.directions["two"] = editing.Directions(np.eye(3)[:2], np.ones(2))
+        with pytest.raises(
+            ValueError, match=r"one direction for each name: .* 'two': shapes \[\(2, 3\), \(2,\)\]"
+        ):
+            gan.save_to_preset(tmp_path / "gan")
+
 
 class TestEdits:
     def test_a_step_is_a_multiple_of_the_directions_scale(self):
@@ -136,6 +161,52 @@ class TestEdits:
         np.testing.assert_allclose(editing.truncate(gan, codes, 0.5), 0.5 * codes)
         with pytest.raises(ValueError, match="`truncation` must be at least 0"):
             editing.truncate(gan, codes, -1)
+
+    def test_truncation_moves_to_the_mean_of_a_fitted_prior(self):
+        autoencoder = models.Autoencoder(image_shape=(8, 8, 1), latent_dim=2)
+        images = np.random.default_rng(0).uniform(-1, 1, (50, 8, 8, 1)).astype("float32")
+        autoencoder.fit_prior(images, num_components=2)
+        expected = autoencoder.encode(images).mean(axis=0)
+        mean = editing.truncate(autoencoder, np.ones((1, 2)), 0.0)[0]
+        np.testing.assert_allclose(mean, expected, rtol=1e-3, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        "codes, index, strength, message",
+        [
+            (np.zeros((3, 1)), 0, 1.0, r"`codes` must have the shape \(num, 2\). Received: \(3, 1\)"),
+            (np.full((3, 2), np.nan), 0, 1.0, "`codes` must hold finite"),
+            (np.zeros((3, 2)), 2, 1.0, "`index` must be at least 0 and below 2"),
+            (np.zeros((3, 2)), -1, 1.0, "`index` must be at least 0 and below 2"),
+            (np.zeros((3, 2)), 0, [1.0, 2.0], "`strength` must be a float, or hold 3"),
+            (np.zeros((3, 2)), 0, np.nan, "`strength` must be finite"),
+        ],
+    )
+    def test_moves_that_do_not_fit_are_refused(self, codes, index, strength, message):
+        directions = editing.Directions(np.eye(2, dtype="float32"), np.ones(2, "float32"))
+        with pytest.raises(ValueError, match=message):
+            editing.move(codes, directions, index, strength)
+
+    def test_codes_of_another_length_are_refused(self):
+        gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2)
+        for edit in (editing.images, lambda model, codes: editing.truncate(model, codes, 0.5)):
+            with pytest.raises(ValueError, match=r"`codes` must have the shape \(num, 4\)"):
+                edit(gan, np.zeros((2, 1)))
+        with pytest.raises(ValueError, match=r"`latents` must have the shape \(num, 4\). Received: \(0, 4\)"):
+            editing.codes(gan, np.zeros((0, 4)))
+
+    def test_a_model_that_does_not_sample_is_refused(self):
+        classifier = models.Classifier(image_shape=(8, 8, 1), num_classes=2)
+        for edit in (
+            editing.principal_directions,
+            editing.weight_directions,
+            lambda model: editing.images(model, np.zeros((1, 2))),
+            lambda model: editing.find_direction(model, "principal:0"),
+            lambda model: editing.project(model, np.zeros((1, 8, 8, 1), "uint8")),
+        ):
+            with pytest.raises(
+                ValueError, match=r"`model` must be a model that samples.* Received: Classifier"
+            ):
+                edit(classifier)
 
     def test_images_of_codes_are_those_of_the_latents(self):
         gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2, num_classes=3)
@@ -241,9 +312,16 @@ class TestProjection:
         assert errors[0] < 1e-6
         np.testing.assert_allclose(editing.images(gan, codes).mean(), -0.1, atol=1e-3)
 
+    def test_points_may_lie_anywhere(self):
+        gan = models.GAN(image_shape=(2,), latent_dim=4)
+        points = np.array([[3.0, 4.0], [-0.5, 0.5]], "float32")
+        codes, errors = editing.project(gan, points, num_steps=2)
+        made = editing.images(gan, codes)
+        np.testing.assert_allclose(((made - points) ** 2).mean(axis=1), errors, rtol=1e-4)
+
     def test_images_of_another_shape_are_refused(self):
         gan = models.GAN(image_shape=(16, 16, 1), latent_dim=4, width=2)
-        with pytest.raises(ValueError, match=r"`images` must have the shape \(num, 16, 16, 1\)"):
+        with pytest.raises(ValueError, match=r"`images` must have the shape \(batch, 16, 16, 1\)"):
             editing.project(gan, np.zeros((1, 8, 8, 1)))
 
 

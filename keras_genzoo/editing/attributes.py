@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_genzoo import datasets
 from keras_genzoo.arguments import OptionalPath, PositiveInt, Seed, checked
+from keras_genzoo.editing.codes import Sampler
 from keras_genzoo.editing.codes import codes as codes_of
 from keras_genzoo.editing.codes import images as images_of
 from keras_genzoo.editing.directions import attribute_direction
@@ -27,7 +28,7 @@ class Attributes(NamedTuple):
 
 @checked
 def find_attributes(
-    model,
+    model: Sampler,
     dataset,
     extractor,
     *,

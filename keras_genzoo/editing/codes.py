@@ -1,10 +1,26 @@
 """Codes of samples, and the images of codes."""
 
-from keras_genzoo.arguments import NonNegative, PositiveInt, array, checked
+from typing import Annotated, Any
+
+import numpy as np
+
+from keras_genzoo.arguments import Check, NonNegative, PositiveInt, array, checked, integer
+
+
+def _sampler(argument, value):
+    if "sample" not in getattr(value, "abilities", ()):
+        raise ValueError(
+            f"`{argument}` must be a model that samples, such as a GAN or an autoencoder. Received: "
+            f"{type(value).__name__}"
+        )
+    return value
+
+
+Sampler = Annotated[Any, Check(_sampler)]
 
 
 @checked
-def codes(model, latents, labels=None, batch_size: PositiveInt = 64):
+def codes(model: Sampler, latents, labels=None, batch_size: PositiveInt = 64):
     """Computes the codes of latents.
 
     Args:
@@ -26,7 +42,7 @@ def codes(model, latents, labels=None, batch_size: PositiveInt = 64):
 
 
 @checked
-def images(model, codes, labels=None, batch_size: PositiveInt = 64):
+def images(model: Sampler, codes, labels=None, batch_size: PositiveInt = 64):
     """Computes the images of codes.
 
     Args:
@@ -41,13 +57,13 @@ def images(model, codes, labels=None, batch_size: PositiveInt = 64):
     Raises:
         ValueError: If the arguments do not fit the model.
     """
-    codes = _checked(codes)
+    codes = checked_codes(codes, len(model.mean_code()))
     labels = [] if model.maps_latents else model.labels_of(labels, len(codes))
     return model.in_batches(model.images_from_codes, [codes, *labels], batch_size)
 
 
 @checked
-def truncate(model, codes, truncation: NonNegative):
+def truncate(model: Sampler, codes, truncation: NonNegative):
     """Moves codes towards the model's mean code: fewer kinds of images, more typical ones.
 
     Args:
@@ -61,20 +77,23 @@ def truncate(model, codes, truncation: NonNegative):
     Source: Karras et al. 2019, "A style-based generator architecture" (arXiv:1812.04948), appendix B.
     """
     mean = model.mean_code()
-    return (mean + truncation * (_checked(codes) - mean)).astype("float32")
+    return (mean + truncation * (checked_codes(codes, len(mean)) - mean)).astype("float32")
 
 
 def move(codes, directions, index, strength):
     """Moves codes along a direction.
 
     Args:
-        codes: Float array `(num, code_dim)`.
+        codes: Float array `(num, code_dim)`; `(1, code_dim)` moves by each of the strengths.
         directions: `Directions`.
-        index: Int, which of the directions.
+        index: Int, which of the directions, counted from 0.
         strength: Float or array `(num,)`, how far, in units of the direction's scale.
 
     Returns:
         Float32 NumPy array `(num, code_dim)`.
+
+    Raises:
+        ValueError: If the arguments do not fit one another.
 
     Example:
 
@@ -82,13 +101,34 @@ def move(codes, directions, index, strength):
     >>> move(np.zeros((1, 2)), directions, 1, strength=3.0)
     array([[0. , 1.5]], dtype=float32)
     """
-    codes = _checked(codes)
-    strength = array("strength", strength, "float32").reshape(-1, 1)
-    return codes + strength * directions.scales[index] * directions.vectors[index]
+    index = integer("index", index, at_least=0, below=len(directions.scales))
+    codes = checked_codes(codes, directions.vectors.shape[1])
+    strength = array("strength", strength, "float32")
+    if strength.ndim > 1:
+        raise ValueError(
+            f"`strength` must be a float or have the shape (num,). Received: shape {strength.shape}"
+        )
+    if not np.isfinite(strength).all():
+        raise ValueError("`strength` must be finite. Received NaN or infinite ones.")
+    if strength.ndim and len(codes) not in (1, len(strength)):
+        raise ValueError(
+            f"`strength` must be a float, or hold {len(codes)}, one for each code. Received: {len(strength)}"
+        )
+    return codes + strength.reshape(-1, 1) * directions.scales[index] * directions.vectors[index]
 
 
-def _checked(codes):
+def checked_codes(codes, code_dim=None):
+    """Codes as a float32 array `(num, code_dim)`, any of one length where `code_dim` is None.
+
+    Raises:
+        ValueError: If they are none.
+    """
     codes = array("codes", codes, "float32")
-    if codes.ndim != 2 or not len(codes):
-        raise ValueError(f"`codes` must have the shape (num, code_dim). Received: {codes.shape}")
+    fits = codes.ndim == 2 and len(codes) and code_dim in (None, codes.shape[1])
+    if not fits:
+        raise ValueError(
+            f"`codes` must have the shape (num, {code_dim or 'code_dim'}). Received: {codes.shape}"
+        )
+    if not np.isfinite(codes).all():
+        raise ValueError("`codes` must hold finite float32 values. Received NaN or infinite ones.")
     return codes

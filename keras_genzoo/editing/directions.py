@@ -4,12 +4,21 @@ import keras
 import numpy as np
 
 from keras_genzoo import arguments
+from keras_genzoo.arguments import PositiveInt, Seed, checked
+from keras_genzoo.editing.codes import Sampler, checked_codes
 from keras_genzoo.editing.codes import codes as codes_of
 from keras_genzoo.editing.codes import images as images_of
 from keras_genzoo.latent import Directions
 
 
-def principal_directions(model, num_directions=10, num_latents=2000, seed=0, of=None):
+@checked
+def principal_directions(
+    model: Sampler,
+    num_directions: PositiveInt = 10,
+    num_latents: PositiveInt = 2000,
+    seed: Seed = 0,
+    of=None,
+):
     """Finds the leading directions of a model's codes, by a linear fit.
 
     The features of random samples are fitted by a linear function of their codes, by least squares; of a conditional
@@ -20,7 +29,7 @@ def principal_directions(model, num_directions=10, num_latents=2000, seed=0, of=
     Args:
         model: Model with the ability `sample`.
         num_directions: Int, the most to return; codes have no more than they are long.
-        num_latents: Int, number of samples.
+        num_latents: Int, number of samples, more than the model has classes.
         seed: Int, seed of the latents.
         of: The features: `"images"`, `"codes"`, or the name of a layer of the network that makes the images.
             Defaults to the codes of a model that maps its latents, else to the images.
@@ -30,7 +39,7 @@ def principal_directions(model, num_directions=10, num_latents=2000, seed=0, of=
         the scales are the standard deviations of the codes along each.
 
     Raises:
-        ValueError: If `of` is unknown.
+        ValueError: If `of` is unknown, or the samples are too few.
 
     Example:
 
@@ -42,9 +51,7 @@ def principal_directions(model, num_directions=10, num_latents=2000, seed=0, of=
     The paper fits the latents to the components of the features instead, which agrees where the fit is exact.
     """
     of = of or ("codes" if model.maps_latents else "images")
-    latents = np.asarray(model.latents_from_seed(num_latents, seed))
-    labels = None if model.condition is None else model.condition.in_turn(num_latents)
-    codes = codes_of(model, latents, labels)
+    latents, labels, codes = _random_codes(model, num_latents, seed)
     if of == "codes":
         features = codes
     elif of == "images":
@@ -63,7 +70,10 @@ def principal_directions(model, num_directions=10, num_latents=2000, seed=0, of=
     return _directions(_with_sign(vectors), codes)
 
 
-def weight_directions(model, num_directions=10, num_latents=2000, seed=0):
+@checked
+def weight_directions(
+    model: Sampler, num_directions: PositiveInt = 10, num_latents: PositiveInt = 2000, seed: Seed = 0
+):
     """Finds the directions that the first layers' weights enlarge most, without a sample.
 
     Each layer that takes the codes multiplies them by a matrix `A`; the directions are the eigenvectors of the sum of
@@ -72,14 +82,14 @@ def weight_directions(model, num_directions=10, num_latents=2000, seed=0):
     Args:
         model: Model with the ability `sample`.
         num_directions: Int, the most to return.
-        num_latents: Int, number of samples for the scales.
+        num_latents: Int, number of samples for the scales, more than the model has classes.
         seed: Int, seed of their latents.
 
     Returns:
         `Directions`, as for `principal_directions`.
 
     Raises:
-        ValueError: If the model's codes enter no layer with a matrix of weights.
+        ValueError: If the model's codes enter no layer with a matrix of weights, or the samples are too few.
 
     Example:
 
@@ -96,8 +106,7 @@ def weight_directions(model, num_directions=10, num_latents=2000, seed=0):
         )
     _, vectors = np.linalg.eigh(sum(matrix @ matrix.T for matrix in matrices))
     vectors = vectors[:, ::-1][:, :num_directions].T
-    labels = None if model.condition is None else model.condition.in_turn(num_latents)
-    codes = codes_of(model, np.asarray(model.latents_from_seed(num_latents, seed)), labels)
+    _, labels, codes = _random_codes(model, num_latents, seed)
     return _directions(_with_sign(vectors), _without_class_means(codes, labels))
 
 
@@ -128,7 +137,7 @@ def attribute_direction(codes, has_attribute, groups=None):
 
     Source: White 2016, "Sampling generative networks" (arXiv:1609.04468), section 3.1; with groups, section 3.2.
     """
-    codes = arguments.array("codes", codes, "float64")
+    codes = checked_codes(codes).astype("float64")
     has_attribute = arguments.array("has_attribute", has_attribute).astype(bool)
     groups = np.zeros(len(codes), int) if groups is None else arguments.array("groups", groups)
     for argument, given in (("has_attribute", has_attribute), ("groups", groups)):
@@ -153,7 +162,8 @@ def attribute_direction(codes, has_attribute, groups=None):
     return Directions((difference / length)[None].astype("float32"), np.array([length], "float32"))
 
 
-def find_direction(model, name):
+@checked
+def find_direction(model: Sampler, name):
     """Returns a direction by its name.
 
     Args:
@@ -189,6 +199,16 @@ def find_direction(model, name):
 
 
 _FINDERS = {"principal": principal_directions, "weights": weight_directions}
+
+
+def _random_codes(model, num, seed):
+    """Latents, labels (the classes in turn, or None) and codes, more of them than of one for each class."""
+    num_classes = 1 if model.condition is None else model.condition.num_classes
+    if num <= num_classes:
+        raise ValueError(f"`num_latents` must be above {num_classes}. Received: num_latents={num}")
+    latents = np.asarray(model.latents_from_seed(num, seed))
+    labels = None if model.condition is None else model.condition.in_turn(num)
+    return latents, labels, codes_of(model, latents, labels)
 
 
 def _outputs_of_layer(model, name, latents, labels):

@@ -8,8 +8,9 @@ from keras import ops
 
 from keras_genzoo import backends
 from keras_genzoo.arguments import Positive, PositiveInt, Seed, array, checked
+from keras_genzoo.editing.codes import Sampler
 from keras_genzoo.editing.codes import codes as codes_of
-from keras_genzoo.images import pixels
+from keras_genzoo.modalities import Summary
 
 
 class Projection(NamedTuple):
@@ -31,7 +32,7 @@ def squared_error(images, others):
 
 @checked
 def project(
-    model,
+    model: Sampler,
     images,
     labels=None,
     *,
@@ -50,7 +51,8 @@ def project(
 
     Args:
         model: Model with the ability `sample`.
-        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], or float `(num, num_features)`
+            of a model of points.
         labels: Ints `(num,)` or an int; needed by a conditional model.
         num_steps: Int, updates from each start.
         num_restarts: Int, number of starts.
@@ -78,13 +80,8 @@ def project(
     equation 3; Kingma & Ba 2015 for Adam.
     """
     images = array("images", images)
-    if images.shape[1:] != model.modality.shape or not len(images):
-        raise ValueError(
-            f"`images` must have the shape (num, {', '.join(map(str, model.modality.shape))}). "
-            f"Received: {images.shape}"
-        )
-    pixels.check_range(images, "images")
-    images = np.asarray(pixels.normalize(images), "float32")
+    model.modality.check(Summary.of(images), "images")
+    images = np.asarray(model.modality.scale(images), "float32")
     labels = model.labels_of(labels, len(images))
     starts = np.asarray(model.latents_from_seed(num_restarts * len(images), seed))
     starts = codes_of(model, starts, *(np.tile(each, num_restarts) for each in labels))

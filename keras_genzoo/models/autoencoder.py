@@ -214,6 +214,15 @@ class Autoencoder(LatentModel):
             return self.prior.draw(num, seed)
         return super().latents_from_seed(num, seed)
 
+    def mean_code(self):
+        """As for `LatentModel`: of the fitted prior, where there is one."""
+        if self.prior is None:
+            return super().mean_code()
+        weights, means = (
+            ops.convert_to_numpy(each) for each in (self.prior.component_weights, self.prior.means)
+        )
+        return weights @ means
+
     # Using a trained model.
 
     @checked

@@ -9,7 +9,7 @@ from keras_genzoo.arguments import OptionalPositiveInt, OptionalSeed, PositiveIn
 from keras_genzoo.backends import keras_private
 from keras_genzoo.modalities import Summary
 from keras_genzoo.models.generative_model import GenerativeModel
-from keras_genzoo.models.options import NamedDirections, checked_options
+from keras_genzoo.models.options import NamedDirections, checked_options, named_directions
 
 # The most samples that one request to an exported model may ask for.
 MAX_SERVED = 1024
@@ -120,11 +120,15 @@ class LatentModel(GenerativeModel):
 
     def weights_of_codes(self):
         """The weights that the codes are multiplied by first: a list of matrices `(code_dim, ...)`."""
-        kernels = (getattr(layer, "kernel", None) for layer in keras_private.layers_of(self.sampling_network))
-        first = next((kernel for kernel in kernels if kernel is not None), None)
-        if first is None or first.shape[-2] < self.latent_dim:
+        network_layers = keras_private.layers_of(self.sampling_network)
+        layer = next((each for each in network_layers if getattr(each, "kernel", None) is not None), None)
+        # The kernel of a transposed convolution has the inputs last.
+        axis = -1 if isinstance(layer, keras.layers.Conv2DTranspose) else -2
+        if layer is None or layer.kernel.shape[axis] < self.latent_dim:
             return []
-        matrix = np.moveaxis(ops.convert_to_numpy(first), -2, 0).reshape(first.shape[-2], -1)
+        matrix = np.moveaxis(ops.convert_to_numpy(layer.kernel), axis, 0).reshape(
+            layer.kernel.shape[axis], -1
+        )
         # Behind the latents come the labels.
         return [matrix[: self.latent_dim]]
 
@@ -270,7 +274,8 @@ class LatentModel(GenerativeModel):
         if self.directions:
             config["directions"] = {
                 name: [np.asarray(values).tolist() for values in found]
-                for name, found in self.directions.items()
+                # Further ones may have been put in unchecked.
+                for name, found in named_directions("directions", self.directions).items()
             }
         return config
 

@@ -36,14 +36,16 @@ def _positive_scales(argument, value):
     return tuple(arguments.number(argument, scale, above=0) for scale in value)
 
 
-def _named_directions(argument, value):
+def named_directions(argument, value):
+    """Returns a dict of names to `Directions` of one direction each; of None an empty one."""
     if not isinstance(value or {}, dict):
         raise ValueError(
             f"`{argument}` must be a dict of names to `keras_genzoo.editing.Directions`. Received: {value!r}"
         )
     directions = {}
     for name, parts in (value or {}).items():
-        arrays = [arguments.array(argument, part, "float32") for part in parts]
+        is_pair = isinstance(parts, list | tuple)
+        arrays = [arguments.array(argument, part, "float32") for part in parts] if is_pair else []
         if [array.ndim for array in arrays] != [2, 1] or not len(arrays[0]) == len(arrays[1]) == 1:
             raise ValueError(
                 f"`{argument}` must hold one direction for each name: vectors (1, code_dim) and scales (1,). "
@@ -58,7 +60,7 @@ Interval = Annotated[float | tuple, Check(_interval)]
 PositiveScales = Annotated[tuple, Check(_positive_scales)]
 Shape = Annotated[tuple, Check(lambda argument, value: modalities.of_shape(value).shape)]
 # None is an empty dict. No option: most models have none, and their configs do not speak of them.
-NamedDirections = Annotated[dict | None, Check(_named_directions, kept=False)]
+NamedDirections = Annotated[dict | None, Check(named_directions, kept=False)]
 # Objects, their names or configs. Keras has an attribute `loss` of its own.
 Loss = Annotated[
     losses.AdversarialLoss | str, Check(lambda argument, value: losses.get(value), "adversarial_loss")

@@ -1,7 +1,7 @@
 // Sliders over the leading directions of the latent, and towards the typical latents of a fitted prior.
 
 import { button, element, latest, mark, slider, thumbnail } from "./dom.js";
-import { dot } from "./latent.js";
+import { dot, orthonormal } from "./latent.js";
 import { show } from "./pixels.js";
 
 const SHOWN_COMPONENTS = 16;
@@ -64,7 +64,9 @@ export function directionsView(model, stage) {
       "div",
       { class: "row" },
       button("All to 0", () => {
-        stage.edit(vectors.reduce((edited, vector, i) => model.moved(edited, vector, -place(i) * scales[i]), stage.edited));
+        // Named directions are not at right angles to the others.
+        const { edited } = stage;
+        stage.edit(orthonormal(vectors).reduce((left, vector) => model.moved(left, vector, -dot(edited, vector)), edited));
       }),
     ),
     ...(towards ? [towards.element] : []),

@@ -124,6 +124,17 @@ export function moved(latent, start, vector, amount) {
   });
 }
 
+/** Orthogonal unit vectors that span what the given ones span. */
+export function orthonormal(vectors) {
+  const basis = [];
+  for (const vector of vectors) {
+    const rest = basis.reduce((left, each) => combined(left, 1, each, -dot(left, each)), Float32Array.from(vector));
+    const length = Math.sqrt(dot(rest, rest));
+    if (length > 1e-4) basis.push(rest.map((value) => value / length));
+  }
+  return basis;
+}
+
 export function dot(a, b) {
   return a.reduce((sum, value, i) => sum + value * b[i], 0);
 }
