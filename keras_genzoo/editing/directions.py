@@ -76,8 +76,9 @@ def weight_directions(
 ):
     """Finds the directions that the first layers' weights enlarge most, without a sample.
 
-    Each layer that takes the codes multiplies them by a matrix `A`; the directions are the eigenvectors of the sum of
-    `A^T A` over those layers (`LatentModel.weights_of_codes`), the one of the largest eigenvalue first.
+    Each layer that takes the codes multiplies them by weights (`LatentModel.weights_of_codes`). The weights of each
+    output, made of unit length, are a row of a matrix `A`; the directions are the eigenvectors of `A^T A`, the one of
+    the largest eigenvalue first.
 
     Args:
         model: Model with the ability `sample`.
@@ -96,7 +97,8 @@ def weight_directions(
     >>> weight_directions(keras_genzoo.models.load("dcgan_fashion_mnist"), num_directions=3).scales.shape
     (3,)
 
-    Source: Shen & Zhou 2021, "Closed-form factorization of latent semantics in GANs" (arXiv:2007.06600), equation 6.
+    Source: Shen & Zhou 2021, "Closed-form factorization of latent semantics in GANs" (arXiv:2007.06600), equation 6;
+    unit length as in the authors' program.
     """
     matrices = [np.asarray(matrix, "float64") for matrix in model.weights_of_codes()]
     if not matrices:
@@ -104,7 +106,9 @@ def weight_directions(
             f"`model` has no matrix of weights that its codes are multiplied by. Received: {type(model).__name__}. "
             "Use `principal_directions`."
         )
-    _, vectors = np.linalg.eigh(sum(matrix @ matrix.T for matrix in matrices))
+    columns = np.concatenate(matrices, axis=1)
+    columns /= np.maximum(np.linalg.norm(columns, axis=0), 1e-12)
+    _, vectors = np.linalg.eigh(columns @ columns.T)
     vectors = vectors[:, ::-1][:, :num_directions].T
     _, labels, codes = _random_codes(model, num_latents, seed)
     return _directions(_with_sign(vectors), _without_class_means(codes, labels))

@@ -11,7 +11,7 @@ def path_length(model, features_of, num_paths=1000, epsilon=1e-2, labels=None, s
 
     `E[|F(G(path(t + epsilon))) - F(G(path(t)))|^2 / epsilon^2]` with `t` uniform in [0, 1], over pairs of random
     latents; the paths are great circles between normal latents, and straight lines between the codes of a model that
-    maps its latents. The lowest and highest percent of the values are left out.
+    maps its latents or has a fitted prior. The lowest and highest percent of the values are left out.
 
     This is the perceptual path length of the paper if `features_of` are those of LPIPS, which this package does not
     ship: values of other features compare models of one data set with each other alone.
@@ -39,7 +39,7 @@ def path_length(model, features_of, num_paths=1000, epsilon=1e-2, labels=None, s
     latents = np.asarray(model.latents_from_seed(2 * num_paths, seed))
     positions = np.random.default_rng(seed).uniform(0, 1, num_paths)
     ends = latents[::2], latents[1::2]
-    if model.maps_latents:
+    if model.maps_latents or model.priors[0] == "fitted":
         first, last = (editing.codes(model, end, labels) for end in ends)
         paths = [first + at[:, None] * (last - first) for at in (positions, positions + epsilon)]
     else:
@@ -49,7 +49,7 @@ def path_length(model, features_of, num_paths=1000, epsilon=1e-2, labels=None, s
         for codes in paths
     ]
     speeds = ((features[1] - features[0]) ** 2).reshape(num_paths, -1).sum(axis=1) / epsilon**2
-    low, high = np.percentile(speeds, [1, 99], method="nearest")
+    low, high = np.percentile(speeds, 1, method="lower"), np.percentile(speeds, 99, method="higher")
     return float(speeds[(speeds >= low) & (speeds <= high)].mean())
 
 

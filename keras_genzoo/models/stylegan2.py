@@ -206,7 +206,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         images, labels = self.unpack(data)
         latents = self.draw_latents(ops.shape(images)[0])
         fakes = self.sampling_network(join(latents, labels))
-        styles = self.generator.styles(join(latents, labels))
+        styles = self.generator.repeated(self.generator.styles(join(latents, labels)))
         lengths = (
             self.path_lengths(styles, None, self.draw_directions(latents)) if self.path_length_weight else 0.0
         )
@@ -240,13 +240,17 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         """Images of the generator that is being trained, float32; its average style follows."""
         styles = self.generator.styles(join(latents, labels))
         self.generator.mapping.track_average(styles)
+        return self.generator.synthesize(self.mixed(styles, labels, mixing), noise)
+
+    def mixed(self, styles, labels, mixing):
+        """The styles of all convolutions, `(batch, num_styles, style_dim)`; `mixing` is what `draw_mixing` gives."""
         repeated = self.generator.repeated(styles)
-        if mixing is not None:
-            others, first = mixing
-            others = self.generator.repeated(self.generator.styles(join(others, labels)))
-            is_own = ops.arange(self.generator.num_styles, dtype="float32") < first
-            repeated = ops.where(is_own[None, :, None], repeated, others)
-        return self.generator.synthesize(repeated, noise)
+        if mixing is None:
+            return repeated
+        latents, first = mixing
+        others = self.generator.repeated(self.generator.styles(join(latents, labels)))
+        is_own = ops.arange(self.generator.num_styles, dtype="float32") < first
+        return ops.where(is_own[None, :, None], repeated, others)
 
     def discriminator_loss(self, images, fakes, labels=None, training=False):
         """`E[softplus(D(G(z)))] + E[softplus(-D(x))]`, float32 scalar."""
@@ -283,12 +287,12 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         """Takes the generator's step on the path lengths of half a batch, and returns their mean."""
         num = (num + 1) // 2
         latents, noise = self.draw_latents(num), self.draw_noise(num)
-        directions = self.draw_directions(latents)
+        mixing, directions = self.draw_mixing(num), self.draw_directions(latents)
         labels = None if labels is None else labels[:num]
 
         def loss():
             styles = self.generator.styles(join(latents, labels))
-            lengths = self.path_lengths(styles, noise, directions)
+            lengths = self.path_lengths(self.mixed(styles, labels, mixing), noise, directions)
             # The mean that the lengths are drawn to moves with them.
             before = ops.convert_to_tensor(self.mean_path_length)
             mean = before + 0.01 * (ops.mean(lengths) - before)
@@ -309,7 +313,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         """How far an image moves along a direction, per step of its styles: `|J^T y|`, float32 `(batch,)`.
 
         Args:
-            styles: Float tensor `(batch, style_dim)`.
+            styles: Float tensor `(batch, num_styles, style_dim)`.
             noise: As for `StyleGAN2Generator.synthesize`.
             directions: Float tensor of the images' shape.
 
@@ -319,7 +323,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         def along(styles):
             return ops.sum(self.generator.synthesize(styles, noise) * directions)
 
-        _, gradients = backends.input_value_and_grad(along, self.generator.repeated(styles))
+        _, gradients = backends.input_value_and_grad(along, styles)
         squares = ops.mean(ops.sum(ops.square(gradients), axis=2), axis=1)
         return ops.sqrt(squares + 1e-12)
 

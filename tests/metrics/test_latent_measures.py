@@ -26,6 +26,7 @@ class Identity:
     """A model whose images are its latents, as far as paths ask for one."""
 
     maps_latents = False
+    priors = ("standard",)
 
     def __init__(self, latent):
         self.latent = latent

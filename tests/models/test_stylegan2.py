@@ -154,7 +154,7 @@ class TestStep:
 
         def path_length():
             styles = other.generator.styles([latents[:2], labels[:2]])
-            lengths = other.path_lengths(styles, None, directions)
+            lengths = other.path_lengths(other.generator.repeated(styles), None, directions)
             return 4 * 2 * ops.mean(ops.square(lengths - 0.01 * ops.mean(lengths)))
 
         fakes = other.generate(latents, labels)
@@ -183,7 +183,8 @@ class TestStep:
         gan = make_stylegan2()
         rng = np.random.default_rng(0)
         maps = rng.normal(size=(gan.generator.num_styles, 4, math.prod(SHAPE))).astype("float32")
-        styles, directions = (rng.normal(size=(3, *shape)).astype("float32") for shape in ((4,), SHAPE))
+        shapes = ((gan.generator.num_styles, 4), SHAPE)
+        styles, directions = (rng.normal(size=(3, *shape)).astype("float32") for shape in shapes)
         gan.generator.synthesize = lambda styles, noise: ops.reshape(
             ops.einsum("nls,lsp->np", styles, maps), (-1, *SHAPE)
         )
