@@ -128,6 +128,44 @@ FUNCTIONS = [
         {"image_shape": (16, 16, 1), "width": 2},
         {"truncation": OPTIONAL_COUNT[:6], "generator": NETWORK},
     ),
+    (
+        models.StyleGAN2,
+        {"image_shape": (8, 8, 1), "latent_dim": 4, "style_dim": 4, "channel_base": 32},
+        {
+            "generator": NETWORK,
+            "channel_base": COUNT,
+            "r1_interval": COUNT,
+            "r1_weight": NUMBER_FROM_0,
+            "style_mixing": [*NUMBER_FROM_0, 2],
+            "augmentation": NAME,
+            "directions": [3, {"up": 3}],
+        },
+    ),
+    (
+        models.FastGAN,
+        {"image_shape": (32, 32, 1), "width": 2},
+        {
+            "discriminator": NETWORK,
+            "width": COUNT,
+            "reconstruction_weight": NUMBER_FROM_0,
+            "margins": [None, "1"],
+        },
+    ),
+    (
+        models.ACGAN,
+        {"image_shape": (8, 8, 1), "width": 2, "num_classes": 3},
+        {"num_classes": COUNT, "discriminator": NETWORK, "real_class_weight": NUMBER_FROM_0},
+    ),
+    (
+        models.InfoGAN,
+        SHAPED,
+        {"latent_dim": OPTIONAL_COUNT, "num_categories": COUNT, "information_weight": NUMBER_FROM_0},
+    ),
+    (
+        models.SemiSupervisedGAN,
+        {**SHAPED, "num_classes": 3},
+        {"num_classes": COUNT, "objective": NAME, "unlabeled_weight": NUMBER_FROM_0},
+    ),
     (models.WGANGP, SHAPED, {"critic": NETWORK, "split_batches": FLAG, "critic_steps": COUNT}),
     (models.ProgressiveGAN, {**SHAPED, "latent_dim": 2}, {"schedule": ["long", 3, []]}),
     (
