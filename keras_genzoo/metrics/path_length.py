@@ -1,12 +1,23 @@
 """How far features move along a path of latents."""
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_genzoo import editing
 from keras_genzoo.metrics.measures import an_extractor, measure
+from keras_genzoo.models.latent_model import LatentModel
 
 
-def path_length(model, features_of, num_paths=1000, epsilon=1e-2, labels=None, seed=0):
+def path_length(
+    model: LatentModel,
+    features_of: Callable[[np.ndarray], ArrayLike],
+    num_paths: int = 1000,
+    epsilon: float = 1e-2,
+    labels: ArrayLike | None = None,
+    seed: int = 0,
+) -> float:
     """Measures the smoothness of a model: the speed of features along paths between random codes, squared.
 
     `E[|F(G(path(t + epsilon))) - F(G(path(t)))|^2 / epsilon^2]` with `t` uniform in [0, 1], over pairs of random
@@ -57,9 +68,10 @@ def path_length(model, features_of, num_paths=1000, epsilon=1e-2, labels=None, s
 def _path_length(subject):
     """`feature_path_length`: the mean squared speed of the extractor's features along paths of latents, low where the
     model is smooth (see `keras_genzoo.metrics.path_length`). Needs `extractor`."""
-    constants = {"num_paths": 1000, "epsilon": 1e-2}
-    labels = subject.model.condition and subject.model.condition.in_turn(constants["num_paths"])
+    num_paths, epsilon = 1000, 1e-2
+    labels = subject.model.condition and subject.model.condition.in_turn(num_paths)
     value = path_length(
-        subject.model, lambda images: subject.read(images)[0], **constants, labels=labels, seed=subject.seed
+        subject.model, lambda images: subject.read(images)[0], num_paths, epsilon, labels, subject.seed
     )
+    constants = {"num_paths": num_paths, "epsilon": epsilon}
     return [subject.about_samples("feature_path_length", value, **subject.extractor_protocol, **constants)]

@@ -120,7 +120,7 @@ def test_original_files_are_found_by_argument_and_environment(tmp_path, monkeypa
 BAD = {
     "name": (
         {"name": "fashion_mnsit"},
-        r"\['edges_to_emoji', .*'mnist', .*\].*Did you mean 'fashion_mnist'\?",
+        r"\['avatar_faces', .*'mnist', .*\].*Did you mean 'fashion_mnist'\?",
     ),
     "split": ({"split": "val"}, r"`split` of 'mnist' must be one of \['train', 'test'\].*'val'"),
     "data_dir": ({"data_dir": "/nowhere"}, r"`data_dir`.*train-images-idx3-ubyte\.gz.*'/nowhere'"),

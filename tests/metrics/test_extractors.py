@@ -201,7 +201,7 @@ class TestKerasApplications:
     "name", ["keras_applications/MobileNet9", "classifier_mnits", "keras_applications/", 3]
 )
 def test_unknown_names_are_refused(name):
-    with pytest.raises(ValueError, match=r"`extractor` must be 'inception'|`extractor` must be 'keras_app"):
+    with pytest.raises(ValueError, match=r"`extractor` must be 'effnet|`extractor` must be 'keras_app"):
         metrics.extractor(name)
 
 
