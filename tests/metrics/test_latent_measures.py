@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_genzoo import datasets, editing, latent, metrics, models, pixels
+from keras_genzoo.metrics import inversion
 from tests import support
 from tests.metrics.test_evaluation import INFOS
 
@@ -10,11 +11,12 @@ IMAGES = pixels.to_uint8(support.toy_images(40, (8, 8, 1)))
 
 
 def test_inversion_is_the_error_of_the_nearest_samples(monkeypatch):
-    monkeypatch.setattr(datasets, "info", {**INFOS}.get)
+    monkeypatch.setattr(inversion, "_NUM_STEPS", 10)
+    monkeypatch.setattr(datasets, "info", INFOS.get)
     monkeypatch.setattr(datasets, "arrays", lambda *arguments, **keywords: (IMAGES, None))
     vae = models.VAE(image_shape=(8, 8, 1), latent_dim=2)
     mean, median = metrics.evaluate(vae, "toy", measures=["inversion"], num_samples=5, prior="standard")
-    errors = editing.project(vae, IMAGES[:5], num_restarts=3, num_steps=200).errors
+    errors = editing.project(vae, IMAGES[:5], num_restarts=3, num_steps=10).errors
     np.testing.assert_allclose(
         [mean["value"], median["value"]], [errors.mean(), np.median(errors)], rtol=1e-3
     )
