@@ -33,10 +33,10 @@ def make_sngan(compile_arguments=None, **arguments):
 
 
 def make_exact_sngan(**arguments):
-    """A generator without batch normalisation."""
+    """A generator without batch normalisation, whose batch is the discriminator's: as many latents as images."""
     keras.utils.set_random_seed(0)
     generator = networks.ConvGenerator(4, (4, 4, 4), (4, 1), (2, 1), 3, batch_norm_momentum=None)
-    return make_sngan(generator=generator, **arguments)
+    return make_sngan(generator=generator, generator_batches=1, **arguments)
 
 
 def make_attentive_sngan(**arguments):
