@@ -55,8 +55,8 @@ class SelfAttention(keras.layers.Layer):
             return ops.reshape(x, (-1, x.shape[1] * x.shape[2], x.shape[3]))
 
         query = pixels(self.theta(inputs, training=training))
-        key = pixels(ops.max_pool(self.phi(inputs, training=training), 2, data_format="channels_last"))
-        value = pixels(ops.max_pool(self.g(inputs, training=training), 2, data_format="channels_last"))
+        key = pixels(ops.max_pool(self.phi(inputs, training=training), 2, 2, data_format="channels_last"))
+        value = pixels(ops.max_pool(self.g(inputs, training=training), 2, 2, data_format="channels_last"))
         scores = ops.cast(ops.matmul(query, ops.transpose(key, (0, 2, 1))), "float32")
         weights = ops.cast(ops.softmax(scores, axis=-1), value.dtype)
         attended = ops.reshape(ops.matmul(weights, value), (-1, height, width, channels // 2))
