@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import arguments
+from keras_genzoo.serving.latents import INVERSE_ERF
 
 
 class Directions(NamedTuple):
@@ -180,33 +181,6 @@ class TruncatedNormal(Uniform):
         """As `Normal.from_seed`: by the quantiles of uniform values, so that none has to be drawn again."""
         values = (2.0 * uniform(num, self.dim, seed) - 1.0) * self.mass
         return ops.clip(math.sqrt(2.0) * inverse_erf(values), self.low, self.high)
-
-
-# Polynomials of `inverse_erf`, the highest power first: of the middle, and of the tails.
-INVERSE_ERF = (
-    (
-        2.81022636e-08,
-        3.43273939e-07,
-        -3.5233877e-06,
-        -4.39150654e-06,
-        0.00021858087,
-        -0.00125372503,
-        -0.00417768164,
-        0.246640727,
-        1.50140941,
-    ),
-    (
-        -0.000200214257,
-        0.000100950558,
-        0.00134934322,
-        -0.00367342844,
-        0.00573950773,
-        -0.0076224613,
-        0.00943887047,
-        1.00167406,
-        2.83297682,
-    ),
-)
 
 
 def inverse_erf(x):

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import pathlib
+import zipfile
 
 import numpy as np
 from PIL import Image
@@ -86,3 +87,28 @@ def resized(images, image_size):
 def stacked(pairs):
     """A sequence of pairs of images as a pair of arrays."""
     return tuple(np.stack(images) for images in zip(*pairs, strict=True))
+
+
+def of_split(examples, split):
+    """Of a list of examples every tenth for the split `"test"`, the others for `"train"`."""
+    return [each for number, each in enumerate(examples) if (number % 10 == 9) == (split == "test")]
+
+
+def folders_as_classes(dataset, folders, split, data_dir, image_size):
+    """The pictures of folders in a data set's archive, in order of their names, the number of the folder as label.
+
+    Args:
+        dataset, split, data_dir, image_size: As for `keras_genzoo.datasets.Info`'s `make`.
+        folders: Iterable of strings, names of top folders. Each is split for itself, by `of_split`.
+
+    Returns:
+        Pair of uint8 images `(n, height, width, 3)`, transparent pixels white, and int32 labels `(n,)`.
+    """
+    images, labels = [], []
+    with zipfile.ZipFile(dataset.archive.find(data_dir)) as archive:
+        names = sorted(archive.namelist())
+        for label, folder in enumerate(folders):
+            chosen = of_split([name for name in names if name.startswith(f"{folder}/")], split)
+            images += [picture(archive, name) for name in chosen]
+            labels += [label] * len(chosen)
+    return resized(np.stack(images), image_size), np.array(labels, "int32")

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import zipfile
 
 import numpy as np
 
@@ -14,26 +13,14 @@ from keras_genzoo.modalities import Images
 _STYLES = ("adventurer", "micah", "personas", "toon-head")
 
 
-def _of_split(examples, split):
-    """Every tenth face of a style is of the test split."""
-    return [each for number, each in enumerate(examples) if (number % 10 == 9) == (split == "test")]
-
-
 def _faces(dataset, split, data_dir, image_size):
-    images, labels = [], []
-    with zipfile.ZipFile(dataset.archive.find(data_dir)) as archive:
-        for label, style in enumerate(_STYLES):
-            names = sorted(name for name in archive.namelist() if name.startswith(f"{style}/"))
-            chosen = _of_split(names, split)
-            images += [archives.picture(archive, name) for name in chosen]
-            labels += [label] * len(chosen)
-    return archives.resized(np.stack(images), image_size), np.array(labels, "int32")
+    return archives.folders_as_classes(dataset, _STYLES, split, data_dir, image_size)
 
 
 def _attributes(dataset, split, data_dir):
     with gzip.open(_ATTRIBUTES.find(data_dir)) as file:
         parts = json.load(file)
-    faces = [face for style in _STYLES for face in _of_split(parts[style], split)]
+    faces = [face for style in _STYLES for face in archives.of_split(parts[style], split)]
     return {
         "glasses": np.array(["glasses" in face for face in faces]),
         "beard": np.array(["beard" in face or "facialHair" in face for face in faces]),

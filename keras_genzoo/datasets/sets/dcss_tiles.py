@@ -1,9 +1,5 @@
 """Tiles of the game Dungeon Crawl Stone Soup: what there is in a dungeon, 32x32, the kind as class."""
 
-import zipfile
-
-import numpy as np
-
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives
 from keras_genzoo.datasets.named import Info, register
@@ -22,16 +18,7 @@ _KINDS = {
 
 
 def _tiles(dataset, split, data_dir, image_size):
-    """Of the tiles of a kind, in order of their names, every tenth is test. Transparent pixels are white."""
-    images, labels = [], []
-    with zipfile.ZipFile(dataset.archive.find(data_dir)) as archive:
-        names = sorted(archive.namelist())
-        for label, kind in enumerate(_KINDS):
-            own = [name for name in names if name.startswith(f"{kind}/")]
-            kept = [name for number, name in enumerate(own) if (number % 10 == 9) == (split == "test")]
-            images += [archives.picture(archive, name) for name in kept]
-            labels += [label] * len(kept)
-    return archives.resized(np.stack(images), image_size), np.array(labels, "int32")
+    return archives.folders_as_classes(dataset, _KINDS, split, data_dir, image_size)
 
 
 _ARCHIVE = archives.Archive(
