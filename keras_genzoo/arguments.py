@@ -82,6 +82,30 @@ def flag(argument, value):
     raise ValueError(f"`{argument}` must be True or False. Received: {argument}={value!r}")
 
 
+def known_object(argument, value, base, classes, accepted):
+    """Returns an object of a class, made of its name or of a config where it is not one already.
+
+    Args:
+        argument: Name of the argument.
+        value: Object of `base`, returned unchanged; its config, a dict; or a name, for the class with its defaults.
+        base: Class.
+        classes: Dict of names to classes.
+        accepted: String, what is accepted beside the names.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if isinstance(value, base):
+        return value
+    if isinstance(value, dict) and value:
+        import keras
+
+        return keras.saving.deserialize_keras_object(value)
+    if not isinstance(value, str) or value not in classes:
+        raise ValueError(f"`{argument}` must be one of {sorted(classes)}{accepted}. Received: {value!r}")
+    return classes[value]()
+
+
 def integers(argument, value, num=None):
     """Returns a tuple of positive integers, `num` of them where that is given."""
     is_tuple = isinstance(value, list | tuple | np.ndarray) and num in (None, len(value))

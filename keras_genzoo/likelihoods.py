@@ -86,15 +86,8 @@ def get(identifier):
     Raises:
         ValueError: If the name is unknown.
     """
-    if isinstance(identifier, Likelihood):
-        return identifier
-    if isinstance(identifier, dict) and identifier:
-        return keras.saving.deserialize_keras_object(identifier)
-    if not isinstance(identifier, str) or identifier not in _LIKELIHOODS:
-        raise ValueError(
-            f"`likelihood` must be one of {sorted(_LIKELIHOODS)} or a `Likelihood`. Received: {identifier!r}"
-        )
-    return _LIKELIHOODS[identifier]()
+    accepted = " or a `Likelihood`"
+    return arguments.known_object("likelihood", identifier, Likelihood, _LIKELIHOODS, accepted)
 
 
 _LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}

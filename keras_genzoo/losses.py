@@ -189,15 +189,8 @@ def get(identifier):
     Raises:
         ValueError: If the name is unknown.
     """
-    if isinstance(identifier, AdversarialLoss):
-        return identifier
-    if isinstance(identifier, dict) and identifier:
-        return keras.saving.deserialize_keras_object(identifier)
-    if not isinstance(identifier, str) or identifier not in _LOSSES:
-        raise ValueError(
-            f"`loss` must be one of {sorted(_LOSSES)} or an `AdversarialLoss`. Received: {identifier!r}"
-        )
-    return _LOSSES[identifier]()
+    accepted = " or an `AdversarialLoss`"
+    return arguments.known_object("loss", identifier, AdversarialLoss, _LOSSES, accepted)
 
 
 _LOSSES = {

@@ -176,16 +176,10 @@ def get(identifier):
     Raises:
         ValueError: If the name is unknown, or it is none of these.
     """
-    if identifier is None or isinstance(identifier, GradientPenalty):
-        return identifier
-    if isinstance(identifier, dict) and identifier:
-        return keras.saving.deserialize_keras_object(identifier)
-    if not isinstance(identifier, str) or identifier not in _PENALTIES:
-        raise ValueError(
-            f"`penalty` must be one of {sorted(_PENALTIES)}, an object of `keras_genzoo.penalties`, such as "
-            f"`R1(weight=10.0)`, or None. Received: {identifier!r}"
-        )
-    return _PENALTIES[identifier]()
+    if identifier is None:
+        return None
+    accepted = ", an object of `keras_genzoo.penalties`, such as `R1(weight=10.0)`, or None"
+    return arguments.known_object("penalty", identifier, GradientPenalty, _PENALTIES, accepted)
 
 
 _PENALTIES = {"wasserstein": WassersteinGradientPenalty, "r1": R1, "r2": R2, "dragan": DRAGAN}
