@@ -124,7 +124,8 @@ def _sample(options):
     # Only models with a choice take it.
     prior = {} if options.prior in (None, model.priors[0]) else {"prior": options.prior}
     labels = _labels(model, options, options.num)
-    samples = model.sample(options.num, seed=options.seed, labels=labels, **prior)
+    truncation = {} if options.truncation is None else {"truncation": options.truncation}
+    samples = model.sample(options.num, seed=options.seed, labels=labels, **truncation, **prior)
     # All classes in turn: each column one class.
     columns = model.condition.columns(options.num) if model.condition and options.label is None else None
     model.modality.save(samples, output, columns, options.scale)
@@ -526,6 +527,9 @@ def _parser():
     command = add("sample", _sample, "Draw samples of a pretrained model into a picture.")
     _add_picture_options(command, "samples.png")
     command.add_argument("--num", type=_positive_int, default=64, help="number of images (default 64)")
+    command.add_argument(
+        "--truncation", type=float, help="below 1 fewer kinds of images, often better ones (default 1)"
+    )
     command.add_argument(
         "--prior",
         choices=("standard", "fitted"),

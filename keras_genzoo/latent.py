@@ -179,8 +179,11 @@ class TruncatedNormal(Uniform):
 
     def from_seed(self, num, seed):
         """As `Normal.from_seed`: by the quantiles of uniform values, so that none has to be drawn again."""
-        values = (2.0 * uniform(num, self.dim, seed) - 1.0) * self.mass
-        return ops.clip(math.sqrt(2.0) * inverse_erf(values), self.low, self.high)
+        return self.of_quantiles(2.0 * uniform(num, self.dim, seed) - 1.0)
+
+    def of_quantiles(self, values):
+        """Latents of a float32 tensor of values in [-1, 1], of which 0 is the median."""
+        return ops.clip(math.sqrt(2.0) * inverse_erf(values * self.mass), self.low, self.high)
 
 
 def inverse_erf(x):

@@ -7,6 +7,11 @@ from pathlib import Path
 # Tiny models spend their time in the compiler: JAX's processes share what they have compiled.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+if os.environ.get("KERAS_BACKEND") == "jax":
+    # Of tiny steps the optimization takes longer than what it saves.
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    )
 
 import keras
 import pytest

@@ -241,6 +241,14 @@ def test_sample_writes_a_grid_of_the_seed(toy_preset, tmp_path, capsys):
     assert "a.png" in capsys.readouterr().out
 
 
+def test_sample_truncates_the_latents(toy_preset, tmp_path):
+    words = ("--num", 6, "--seed", 3, "--label", 2, "--truncation", 0.5, "--output", tmp_path / "a.png")
+    assert genzoo("sample", toy_preset, *words) == 0
+    images = kg.models.load(toy_preset).sample(6, seed=3, labels=2, truncation=0.5)
+    kg.visualization.save_grid(images, tmp_path / "b.png", scale=2)
+    np.testing.assert_array_equal(Image.open(tmp_path / "a.png"), Image.open(tmp_path / "b.png"))
+
+
 def test_sample_passes_a_prior_on_where_there_is_a_choice(toy_preset, tmp_path, monkeypatch):
     drawn = []
 

@@ -9,6 +9,7 @@ from keras import ops
 from keras_genzoo import backends, likelihoods
 from keras_genzoo.arguments import (
     Network,
+    OptionalNonNegative,
     OptionalPositiveInt,
     OptionalSeed,
     PositiveInt,
@@ -233,12 +234,13 @@ class Autoencoder(LatentModel):
         latents=None,
         labels=None,
         batch_size: PositiveInt = 64,
+        truncation: OptionalNonNegative = None,
         prior=None,
     ):
         """Draws images.
 
         Args:
-            num, seed, latents, labels, batch_size: As for `LatentModel.sample`.
+            num, seed, latents, labels, batch_size, truncation: As for `LatentModel.sample`.
             prior: `"fitted"`, the density that `fit_prior` has found, or `"standard"`, a standard normal.
                 Defaults to the fitted one where there is one.
 
@@ -265,7 +267,7 @@ class Autoencoder(LatentModel):
             )
         if prior is not None:
             latents = self.latents_to_sample(num, seed, None, prior=prior)
-        return super().sample(num, seed, latents, labels, batch_size)
+        return super().sample(num, seed, latents, labels, batch_size, truncation)
 
     def call(self, images, training=False):
         return self.images_from_latents(self._latents_of_any(images))

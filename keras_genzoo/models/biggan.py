@@ -129,6 +129,16 @@ class BigGAN(SNGAN):
             return latent.Normal(self.latent_dim)
         return latent.TruncatedNormal(self.latent_dim, self.truncation)
 
+    def truncated(self, latents, truncation):
+        """As for `LatentModel`, by quantiles: what values drawn again beyond the threshold would give."""
+        if truncation == 0:
+            return np.zeros_like(latents)
+        drawn = getattr(self.latent, "mass", 1.0)
+        quantiles = ops.clip(ops.erf(latents / np.sqrt(2.0)) / drawn, -1.0 + 1e-6, 1.0 - 1e-6)
+        return ops.convert_to_numpy(
+            latent.TruncatedNormal(self.latent_dim, truncation).of_quantiles(quantiles)
+        )
+
     @property
     def compiled_state(self):
         return (super().compiled_state, self.truncation)

@@ -5,7 +5,15 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import backends, latent
-from keras_genzoo.arguments import OptionalPositiveInt, OptionalSeed, PositiveInt, Seed, array, checked
+from keras_genzoo.arguments import (
+    OptionalNonNegative,
+    OptionalPositiveInt,
+    OptionalSeed,
+    PositiveInt,
+    Seed,
+    array,
+    checked,
+)
 from keras_genzoo.backends import keras_private
 from keras_genzoo.modalities import Summary
 from keras_genzoo.models.generative_model import GenerativeModel
@@ -152,6 +160,7 @@ class LatentModel(GenerativeModel):
         latents=None,
         labels=None,
         batch_size: PositiveInt = 64,
+        truncation: OptionalNonNegative = None,
     ):
         """Draws images.
 
@@ -162,6 +171,8 @@ class LatentModel(GenerativeModel):
             latents: Float array `(num, latent_dim)` to use instead of drawn ones.
             labels: Ints `(num,)`, or one int for all images; needed by a conditional model.
             batch_size: Int, images generated at once.
+            truncation: Float, distance of the latents from their mean as a share of what was drawn: below 1 images
+                are more alike, and often better. Defaults to all of it.
 
         Returns:
             Float32 NumPy array `(num, height, width, channels)` in [-1, 1], or `(num, num_features)` points.
@@ -176,15 +187,25 @@ class LatentModel(GenerativeModel):
         threes = conditional_gan.sample(16, seed=0, labels=3)
         ```
         """
-        return self.images_of(num, seed, latents, labels, batch_size)
+        latents = self.latents_of_call(num, seed, latents, labels)
+        if truncation is not None:
+            latents = self.truncated(latents, truncation)
+        return self.images_of(latents, labels, batch_size)
 
-    def images_of(self, num, seed, latents, labels, batch_size, **options):
-        """What `sample` returns; further options are those of `images_from_latents`."""
+    def latents_of_call(self, num, seed, latents, labels):
+        """As `latents_to_sample`; as many as there are labels, where nothing else says how many."""
         if num is None and latents is None and np.ndim(labels):
             num = len(labels)
-        latents = self.latents_to_sample(num, seed, latents)
-        num = len(latents)
-        inputs = [latents, *self.labels_of(labels, num)]
+        return self.latents_to_sample(num, seed, latents)
+
+    def truncated(self, latents, truncation):
+        """Latents moved towards their mean, as `sample` does: a float32 NumPy array."""
+        mean = self.mean_code()
+        return (mean + truncation * (latents - mean)).astype("float32")
+
+    def images_of(self, latents, labels, batch_size, **options):
+        """The images of latents as `sample` returns them; further options are those of `images_from_latents`."""
+        inputs = [latents, *self.labels_of(labels, len(latents))]
         return self.in_batches(self.images_from_latents, inputs, batch_size, **options)
 
     def preview_samples(self, num, seed):

@@ -429,7 +429,8 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
             ValueError: If the arguments do not fit one another or the model.
         """
         truncation = self.truncation if truncation is None else truncation
-        return self.images_of(num, seed, latents, labels, batch_size, truncation=np.float32(truncation))
+        latents = self.latents_of_call(num, seed, latents, labels)
+        return self.images_of(latents, labels, batch_size, truncation=np.float32(truncation))
 
     @property
     def compiled_state(self):

@@ -433,6 +433,12 @@ class Contract(Asked):
         assert low <= images.min() and images.max() <= high
 
     @needs("sample")
+    def test_truncation_of_zero_gives_one_image_of_a_class(self, trained):
+        labels = None if labels_for(trained.model, 1) is None else 0
+        sample = partial(trained.model.sample, 4, seed=7, labels=labels)
+        assert np.ptp(sample(truncation=0.0), axis=0).max() < 1e-5 < np.ptp(sample(), axis=0).max()
+
+    @needs("sample")
     def test_samples_of_given_latents(self, trained):
         model = trained.model
         latents = support.to_numpy(model.latent.from_seed(3, seed=4))
