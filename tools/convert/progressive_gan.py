@@ -16,9 +16,8 @@ Usage:
 import argparse
 import math
 import sys
-from pathlib import Path
 
-from state import array, converted, run
+from state import array, converted, description_of, run
 
 from keras_genzoo import models
 from keras_genzoo.growth import GrowthSchedule
@@ -51,12 +50,7 @@ def _model(options):
         # Grown up.
         images_seen=schedule.num_images,
     )
-    description = f"Converted from PyTorch: generator from {Path(options.generator).name}"
-    if options.discriminator:
-        description += f", discriminator from {Path(options.discriminator).name}."
-    else:
-        description += ". Not trained: discriminator."
-    return model, description
+    return model, description_of(generator=options.generator, discriminator=options.discriminator)
 
 
 def generator_of(state):
