@@ -14,7 +14,7 @@ import argparse
 import sys
 
 import numpy as np
-from state import arranged, converted, description_of, keys_of, run, some
+from state import arranged, converted, description_of, kernel_shape, keys_of, run, some
 
 from keras_genzoo import models
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator, UNetGenerator
@@ -263,11 +263,7 @@ def _has_dropout(state):
 
 
 def _convolution(state, module):
-    """Shape of a kernel that tells the network's channels."""
-    shape = np.shape(state.get(f"{module}.weight"))
-    if len(shape) != 4:
-        raise ValueError(f"The file lacks the kernel {module}.weight. Received: {some(state)}")
-    return shape
+    return kernel_shape(state, f"{module}.weight")
 
 
 if __name__ == "__main__":

@@ -107,6 +107,18 @@ def array(state, key):
     return np.asarray(state[key], "float32")
 
 
+def kernel_shape(state, key):
+    """Shape of a convolution's kernel, from which a network's channels are read.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    shape = np.shape(state.get(key))
+    if len(shape) != 4:
+        raise ValueError(f"The file lacks the kernel {key}. Received: {some(state)}")
+    return shape
+
+
 def some(keys):
     """The first keys, for a message."""
     keys = list(keys)
