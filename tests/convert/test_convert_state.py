@@ -75,9 +75,9 @@ class TestFiles:
             "options": argparse.Namespace(size=64),
         }
         torch.save(content, tmp_path / "net.pt")
-        state = tool.read_state(tmp_path / "net.pt", "g_ema")
+        state = tool.read_state(tmp_path / "net.pt", ("G_ema", "g_ema"))
         assert set(state) == {"weight", "average"} and state["weight"] == 1.0
 
     def test_without_the_part_are_state_dictionaries(self, tool, tmp_path):
         torch.save({"weight": torch.ones(1)}, tmp_path / "net.pt")
-        assert set(tool.read_state(tmp_path / "net.pt", "g_ema")) == {"weight"}
+        assert set(tool.read_state(tmp_path / "net.pt", ("G_ema", "g_ema"))) == {"weight"}

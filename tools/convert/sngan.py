@@ -55,7 +55,7 @@ def _model(options):
 
 def _converted(path, network_of):
     if not str(path).endswith(".npz"):
-        return converted(path, lambda state: network_of(state, MIMICRY), "model_state_dict")
+        return converted(path, lambda state: network_of(state, MIMICRY), ("model_state_dict",))
     try:
         return network_of(read_npz(path), SNGAN_PROJECTION)
     except ValueError as error:
@@ -261,18 +261,19 @@ def _pixels_first(array, channels):
 
 def _set(network, state, project, modules, names):
     keys = [key.replace(".", project.separator) for key in keys_of(network, modules, names)]
+    plain = set()
     for weight, key in zip(network.weights, keys, strict=True):
         if key not in state:
             continue
         if weight.name in ("embeddings", "scales", "offsets"):
             # Tables have a row per class in both.
-            state[key] = state[key].T
+            plain.add(key)
         elif weight.name == "u":
             state[key] = np.reshape(state[key], (-1,))
         elif weight.name == "moving_variance":
             # Our layers add another constant to the variance; they get the difference with it.
             state[key] = np.asarray(state[key] + (project.epsilon - 2e-5), "float32")
-    network.set_weights(arranged(state, network, keys))
+    network.set_weights(arranged(state, network, keys, plain=plain))
 
 
 if __name__ == "__main__":

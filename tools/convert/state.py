@@ -36,21 +36,21 @@ def description_of(**files):
     )
 
 
-def converted(path, network_of, part=None):
+def converted(path, network_of, parts=()):
     """The network that `network_of` makes of the state dictionary in a file; its errors name the file."""
     try:
-        return network_of(read_state(path, part))
+        return network_of(read_state(path, parts))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def read_state(path, part=None):
+def read_state(path, parts=()):
     """Reads a state dictionary.
 
     Args:
         path: String or path of a file that `torch.save(network.state_dict(), path)` wrote.
-        part: String, the name under which checkpoints of a training have the network's state dictionary, or None.
-            A file without it must be the state dictionary itself.
+        parts: Names under which checkpoints of a training have the network's state dictionary. A file without any
+            of them must be the state dictionary itself.
 
     Returns:
         Dictionary from keys, without the prefix `module.` of a `DataParallel`, to NumPy arrays; with the tensors
@@ -75,9 +75,11 @@ def read_state(path, part=None):
         raise
     except Exception as error:  # A pickle of something else, or half of one, raises whatever it meets.
         raise ValueError(f"This is not a file of weights that PyTorch can read. {remedy}") from error
-    if isinstance(state, dict) and isinstance(state.get(part), dict):
-        beside = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
-        state = {**state[part], **beside}
+    for part in parts:
+        if isinstance(state, dict) and isinstance(state.get(part), dict):
+            beside = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+            state = {**state[part], **beside}
+            break
     if not isinstance(state, dict) or not state:
         raise ValueError(
             f"The file must hold a state dictionary, but holds a {type(state).__name__}. {remedy}"
@@ -147,7 +149,7 @@ def keys_of(network, modules, names):
     return keys
 
 
-def arranged(state, network, keys, ignored=()):
+def arranged(state, network, keys, ignored=(), plain=()):
     """Arranges the arrays of a state dictionary as the weights of a network.
 
     Args:
@@ -155,6 +157,7 @@ def arranged(state, network, keys, ignored=()):
         network: `keras.Model`.
         keys: The key of each weight, in the order of `network.weights`.
         ignored: Keys that the network may have no weights for.
+        plain: Keys whose arrays have the order of Keras' axes already.
 
     Returns:
         List of arrays for `network.set_weights`.
@@ -169,7 +172,7 @@ def arranged(state, network, keys, ignored=()):
         if key not in left:
             raise ValueError(f"The file lacks {key!r}, needed for {layer!r} of {network.name!r}.")
         array = left.pop(key)
-        fitting = _turned(array)
+        fitting = array if key in plain else _turned(array)
         if np.size(fitting) == 1 and tuple(weight.shape) == ():
             fitting = np.reshape(fitting, ())
         if fitting.shape != tuple(weight.shape):
@@ -189,6 +192,20 @@ def _turned(array):
         # (out, in, height, width) of a convolution, (in, out, ...) of a transposed one: both turn round.
         return array.transpose(2, 3, 1, 0)
     return array.T
+
+
+def halving_widths(channels):
+    """`base` and `largest` of channels that are `min(base // 2 ** (level + 1), largest)` from 4x4 on.
+
+    Raises:
+        ValueError: If the channels are others.
+    """
+    largest = max(channels)
+    bases = {count * 2 ** (level + 1) for level, count in enumerate(channels) if count < largest}
+    base = bases.pop() if bases else largest * 2 ** len(channels)
+    if [min(base // 2 ** (level + 1), largest) for level in range(len(channels))] != list(channels):
+        raise ValueError(f"The levels have {channels} channels, which do not halve from a level to the next.")
+    return base, largest
 
 
 # Spectral normalisation.
