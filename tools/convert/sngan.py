@@ -1,12 +1,14 @@
 """Converts SNGANs of two projects into a preset, without labels or with a projection discriminator.
 
-Reads the checkpoints of github.com/kwotsin/mimicry (`netG_100000_steps.pth` and `netD_...` of SNGAN and of cGAN-PD,
-32, 48, 64 and 128 pixels), and the `.npz` files of the authors' github.com/pfnet-research/sngan_projection.
-Files of mimicry need PyTorch: pip install -e ".[torch]"
+Reads the `.npz` files of the authors' github.com/pfnet-research/sngan_projection, generators and discriminators, and
+generators of github.com/kwotsin/mimicry: SNGAN and cGAN-PD of 32, 48, 64 and 128 pixels (`netG_100000_steps.pth`),
+for which PyTorch is needed: pip install -e ".[torch]"
+
+Mimicry's discriminators are other networks: their ReLUs overwrite the map that the shortcut of a block sees.
 
 Usage:
-    python tools/convert/sngan.py OUTPUT --generator netG_100000_steps.pth --discriminator netD_100000_steps.pth
-    python tools/convert/sngan.py OUTPUT --generator ResNetGenerator_450000.npz
+    python tools/convert/sngan.py OUTPUT --generator ResNetGenerator_450000.npz --discriminator discriminator.npz
+    python tools/convert/sngan.py OUTPUT --generator netG_100000_steps.pth
 """
 
 import argparse
@@ -14,9 +16,19 @@ import dataclasses
 import math
 import sys
 import zipfile
+import zlib
 
 import numpy as np
-from state import arranged, array, converted, description_of, kernel_shape, keys_of, run, some
+from state import (
+    arranged,
+    array,
+    converted,
+    description_of,
+    kernel_shape,
+    keys_of,
+    run,
+    some,
+)
 
 from keras_genzoo import models
 from keras_genzoo.networks import SNGANDiscriminator, SNGANGenerator
@@ -27,8 +39,8 @@ def main(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
-    parser.add_argument("--generator", required=True, metavar="FILE", help="a generator's .pth or .npz")
-    parser.add_argument("--discriminator", metavar="FILE", help="a discriminator's .pth or .npz")
+    parser.add_argument("--generator", required=True, metavar="FILE", help="a generator of either project")
+    parser.add_argument("--discriminator", metavar="FILE", help="a discriminator of sngan_projection")
     return run(_model, parser.parse_args(arguments))
 
 
@@ -73,7 +85,7 @@ def read_npz(path):
             return {key: file[key] for key in file.files}
     except OSError:
         raise
-    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError("This is not an .npz file of arrays, as Chainer's `save_npz` writes it.") from error
 
 
@@ -97,9 +109,7 @@ MIMICRY = Project(
     ".",
     {
         "kernel": "weight",
-        "embeddings": "weight",
         "bias": "bias",
-        "u": "sn_u",
         "gamma": "weight",
         "beta": "bias",
         "scales": "embed.weight",
@@ -107,7 +117,7 @@ MIMICRY = Project(
         "moving_mean": "running_mean",
         "moving_variance": "running_var",
     },
-    ("num_batches_tracked", "sn_sigma"),
+    ("num_batches_tracked",),
     "bilinear",
     1e-5,
 )
@@ -125,7 +135,7 @@ SNGAN_PROJECTION = Project(
         "moving_mean": "avg_mean",
         "moving_variance": "avg_var",
     },
-    ("N",),
+    ("/N",),
     "nearest",
     2e-5,
 )
@@ -185,16 +195,22 @@ def generator_of(state, project=MIMICRY):
     return network
 
 
-def discriminator_of(state, side, project=MIMICRY):
-    """Makes the `SNGANDiscriminator` of a state dictionary.
+def discriminator_of(state, side, project=SNGAN_PROJECTION):
+    """Makes the `SNGANDiscriminator` of what sngan_projection has saved.
 
     Args:
-        state, project: As for `generator_of`.
+        state: Dictionary from keys to arrays.
         side: Int, of the images.
+        project: `SNGAN_PROJECTION`.
 
     Raises:
-        ValueError: If the keys or the shapes are of another network.
+        ValueError: If the keys or the shapes are of another network, or the project is.
     """
+    if project is not SNGAN_PROJECTION:
+        raise ValueError(
+            "Mimicry's discriminators cannot be converted: their ReLUs overwrite the map that the shortcut of a "
+            "block sees. Leave `--discriminator` out."
+        )
     state = _used(state, project)
     blocks = _blocks(state, project, 1)
     channels = [kernel_shape(state, project.key(f"block{block}.c2", "kernel"))[0] for block in blocks]
@@ -202,14 +218,14 @@ def discriminator_of(state, side, project=MIMICRY):
     for block in blocks:
         modules |= _block_modules(block, block, norms=False)
     table = project.key("l_y", "embeddings")
-    # A block that keeps the channels has no shortcut where it keeps the side too.
-    num = sum(project.key(f"block{block}.c_sc", "kernel") in state for block in blocks)
+    # Those that keep the side keep the channels too, and have no convolution as shortcut.
+    halvings = sum(project.key(f"block{block}.c_sc", "kernel") in state for block in blocks)
     network = SNGANDiscriminator(
         (side, side, kernel_shape(state, project.key("block1.c1", "kernel"))[1]),
         num_classes=len(state[table]) if table in state else None,
         logits_bias=project.key(modules["logits"], "bias") in state,
         channels=channels,
-        halvings=_halvings(side, num),
+        halvings=halvings,
     )
     _set(network, state, project, modules, project.names)
     return network
@@ -247,11 +263,6 @@ def _block_modules(level, block, norms):
     names = {"conv_1": "c1", "conv_2": "c2", "shortcut": "c_sc"}
     names |= {"norm_1": "b1", "norm_2": "b2"} if norms else {}
     return {f"block_{level}_{ours}": f"block{block}.{theirs}" for ours, theirs in names.items()}
-
-
-def _halvings(side, num):
-    """How many of the first `num` blocks halve the side: all, as long as it is even."""
-    return min(num, (side & -side).bit_length() - 1)
 
 
 def _pixels_first(array, channels):
