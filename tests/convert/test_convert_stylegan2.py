@@ -371,6 +371,7 @@ class TestFiles:
             {"synthesis.b8.conv0.noise_const": torch.zeros(4, 4)},
             r"'synthesis.b8.conv0.noise_const' .*\(4, 4\)",
         ),
+        ({"mapping.w_avg": None}, r"lacks 'mapping.w_avg'"),
         ({"mapping.fc0.weight": torch.zeros(4)}, r"'mapping.fc0.weight' must be a matrix. Received: \(4,\)"),
         ({"synthesis.b32.torgb.bias": torch.zeros(3)}, r"no layers for: synthesis.b32.torgb.bias"),
         (
@@ -396,6 +397,7 @@ def test_missing_keys_are_those_of_the_project(tool):
     ("make_state", "missing"),
     [
         (lambda: state_of(make(Discriminator)), "b8.skip.weight"),
+        (lambda: state_of(make(Discriminator)), "b4.conv.weight"),
         (lambda: in_rosinality(make(Discriminator)), "convs.2.conv1.1.bias"),
     ],
 )

@@ -100,15 +100,16 @@ def generator_of(state):
     for level, layer in enumerate(network.images):
         keys |= _keys(layer, f"synthesis.b{4 << level}.torgb", _STYLED)
 
-    has_average = key_of("mapping.w_avg") in state
-    if not has_average:
-        state[key_of("mapping.w_avg")] = np.zeros(style_dim, "float32")
+    # A training of rosinality's keeps no average of the styles.
+    lacks_average = key_of is rosinality_key and "latent_avg" not in state
+    if lacks_average:
+        state["latent_avg"] = np.zeros(style_dim, "float32")
     # Maps of pixels, not matrices.
     plain = {
         key for key in state if key.startswith("noises.") or key.endswith(("noise_const", ".const", ".input"))
     }
     _set(network, state, keys, key_of, plain)
-    if not has_average:
+    if lacks_average:
         latents = latent.Normal(network.latent_dim).from_seed(10_000, seed=0)
         network.mapping.average.assign(keras.ops.mean(network.styles(latents), axis=0))
     return network
@@ -124,7 +125,7 @@ def discriminator_of(state, group_size=4):
     Raises:
         ValueError: If the keys or the shapes are of another network.
     """
-    is_nvidia = "b4.conv.weight" in state
+    is_nvidia = any(key.startswith("b4.") for key in state)
     halved = _found(
         state,
         lambda level: f"b{8 << level}.conv1.weight" if is_nvidia else f"convs.{level + 1}.conv2.1.weight",
