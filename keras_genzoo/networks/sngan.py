@@ -1,9 +1,20 @@
 """The residual networks of SNGAN, of its projection discriminator, and of SAGAN."""
 
+from typing import Annotated
+
 import keras
 from keras import initializers, layers, ops
 
-from keras_genzoo.arguments import Flag, NumClasses, OptionalPositiveInt, PositiveInt, PositiveInts, checked
+from keras_genzoo.arguments import (
+    Check,
+    Flag,
+    ImageShape,
+    NumClasses,
+    OptionalPositiveInt,
+    OptionalPositiveInts,
+    PositiveInt,
+    checked,
+)
 from keras_genzoo.layers import (
     BatchNormalization,
     ConditionalBatchNormalization,
@@ -40,6 +51,15 @@ DISCRIMINATOR_WIDTHS = {
 }
 
 
+def _interpolation(argument, value):
+    if value not in ("nearest", "bilinear"):
+        raise ValueError(f"`{argument}` must be 'nearest' or 'bilinear'. Received: {argument}={value!r}")
+    return value
+
+
+Interpolation = Annotated[str, Check(_interpolation)]
+
+
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNGANGenerator(ConfigurableNetwork):
     """Latents to images by pre-activation residual blocks, each of which doubles the side.
@@ -59,6 +79,9 @@ class SNGANGenerator(ConfigurableNetwork):
         attention_side: Int, the side of the map that attends to itself (SAGAN's is 32), or None.
         spectral: Bool, whether convolutions and the dense layer are spectrally normalised, as SAGAN's are.
         synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        channels: Tuple of ints, channels of the maps, the initial one first, instead of multiples of `width`. The
+            side may then be any number doubled once per block, such as 48, from 6, with `(512, 256, 128, 64)`.
+        interpolation: `"nearest"`, or `"bilinear"` upsampling.
 
     Call arguments:
         inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels `(batch,)`.
@@ -73,21 +96,33 @@ class SNGANGenerator(ConfigurableNetwork):
     @checked
     def __init__(
         self,
-        image_shape: PositiveInts = (32, 32, 3),
+        image_shape: ImageShape = (32, 32, 3),
         latent_dim: PositiveInt = 128,
         width: PositiveInt = 64,
         num_classes: NumClasses = None,
         attention_side: OptionalPositiveInt = None,
         spectral: Flag = False,
         synchronized: Flag = False,
+        channels: OptionalPositiveInts = None,
+        interpolation: Interpolation = "nearest",
         name="generator",
     ):
-        side, doublings = side_and_depth(image_shape)
-        check_attention(attention_side, [side * 2**level for level in range(1, doublings + 1)])
-        initial, *outputs = (width * multiple for multiple in GENERATOR_WIDTHS[doublings])
+        if channels is None:
+            side, doublings = side_and_depth(image_shape)
+            channels = [width * multiple for multiple in GENERATOR_WIDTHS[doublings]]
+        else:
+            side = _side_halved(image_shape, len(channels) - 1)
+        initial, *outputs = channels
+        check_attention(attention_side, [side * 2**level for level in range(1, len(channels))])
         dense = SpectralDense if spectral else layers.Dense
         convolution = SpectralConv2D if spectral else layers.Conv2D
         resizing = SpectralResizeConv2D if spectral else ResizeConv2D
+
+        def upsampled_convolution(filters, name):
+            if interpolation == "nearest":
+                return resizing(filters, kernel_initializer=_he(), name=name)
+            layer = convolution(filters, 3, padding="same", kernel_initializer=_he(), name=name)
+            return lambda x: layer(layers.UpSampling2D(2, interpolation=interpolation)(x))
 
         def normalized_relu(x, name):
             if num_classes is None:
@@ -98,15 +133,16 @@ class SNGANGenerator(ConfigurableNetwork):
         latents = keras.Input((latent_dim,), name="latents")
         labels = None if num_classes is None else keras.Input((), dtype="int32", name="labels")
         x = layers.Reshape((side, side, initial))(dense(side**2 * initial, name="initial_map")(latents))
-        for level, channels in enumerate(outputs, 1):
+        for level, filters in enumerate(outputs, 1):
             block = f"block_{level}"
             # Upsampling after the 1x1 convolution gives the same map as before it, for a quarter of the work.
-            shortcut = layers.UpSampling2D(2)(convolution(channels, 1, name=f"{block}_shortcut")(x))
+            shortcut = convolution(filters, 1, name=f"{block}_shortcut")(x)
+            shortcut = layers.UpSampling2D(2, interpolation=interpolation)(shortcut)
             residual = normalized_relu(x, f"{block}_norm_1")
-            residual = resizing(channels, kernel_initializer=_he(), name=f"{block}_conv_1")(residual)
+            residual = upsampled_convolution(filters, f"{block}_conv_1")(residual)
             residual = normalized_relu(residual, f"{block}_norm_2")
             residual = convolution(
-                channels, 3, padding="same", kernel_initializer=_he(), name=f"{block}_conv_2"
+                filters, 3, padding="same", kernel_initializer=_he(), name=f"{block}_conv_2"
             )(residual)
             x = layers.Add(name=block)([shortcut, residual])
             side *= 2
@@ -138,6 +174,9 @@ class SNGANDiscriminator(ConfigurableNetwork):
         logits_bias: Bool. The authors' network for 32x32 has none.
         initializer: Keras initializer of all layers, or None for Glorot's, and He's before a ReLU.
         epsilon: Float, as for `SpectralConv2D`.
+        channels: Tuple of ints, channels behind each block, instead of multiples of `width`, for images of any side
+            that can be halved `halvings` times.
+        halvings: Int, with `channels`: the number of blocks, from the first, that halve the side. Defaults to all.
 
     Call arguments:
         inputs: Float images in [-1, 1] `(batch, height, width, channels)`, or with classes a list of them and of
@@ -152,7 +191,7 @@ class SNGANDiscriminator(ConfigurableNetwork):
     @checked
     def __init__(
         self,
-        image_shape: PositiveInts = (32, 32, 3),
+        image_shape: ImageShape = (32, 32, 3),
         width: PositiveInt = 64,
         num_classes: NumClasses = None,
         attention_side: OptionalPositiveInt = None,
@@ -160,17 +199,24 @@ class SNGANDiscriminator(ConfigurableNetwork):
         logits_bias: Flag = True,
         initializer=None,
         epsilon=1e-12,
+        channels: OptionalPositiveInts = None,
+        halvings: OptionalPositiveInt = None,
         name="discriminator",
     ):
-        _, doublings = side_and_depth(image_shape)
-        multiples, halvings = DISCRIMINATOR_WIDTHS[doublings]
+        if channels is None:
+            _, doublings = side_and_depth(image_shape)
+            multiples, halvings = DISCRIMINATOR_WIDTHS[doublings]
+            channels = [width * multiple for multiple in multiples]
+        else:
+            halvings = len(channels) if halvings is None else halvings
+            _side_halved(image_shape, halvings)
         side = image_shape[0]
         check_attention(attention_side, [side // 2**level for level in range(1, halvings + 1)])
 
-        def convolution(channels, size, name):
+        def convolution(filters, size, name):
             kernel_initializer = initializer or ("glorot_uniform" if size == 1 else _he())
             return SpectralConv2D(
-                channels,
+                filters,
                 size,
                 padding="same",
                 kernel_initializer=kernel_initializer,
@@ -180,19 +226,19 @@ class SNGANDiscriminator(ConfigurableNetwork):
 
         images = keras.Input(tuple(image_shape), name="images")
         x = images
-        for level, channels in enumerate(width * multiple for multiple in multiples):
+        for level, filters in enumerate(channels):
             block, halves, is_first = f"block_{level + 1}", level < halvings, level == 0
-            hidden = channels if wide or is_first else x.shape[-1]
+            hidden = filters if wide or is_first else x.shape[-1]
             residual = x if is_first else layers.ReLU()(x)
             residual = layers.ReLU()(convolution(hidden, 3, f"{block}_conv_1")(residual))
-            residual = convolution(channels, 3, f"{block}_conv_2")(residual)
+            residual = convolution(filters, 3, f"{block}_conv_2")(residual)
             shortcut = x
             if halves:
                 # Pooling before the 1x1 convolution gives the same map as after it, for a quarter of the work.
                 shortcut, residual = (layers.AveragePooling2D(2)(part) for part in (shortcut, residual))
                 side //= 2
-            if halves or channels != x.shape[-1]:
-                shortcut = convolution(channels, 1, f"{block}_shortcut")(shortcut)
+            if halves or filters != x.shape[-1]:
+                shortcut = convolution(filters, 1, f"{block}_shortcut")(shortcut)
             x = layers.Add(name=block)([shortcut, residual])
             if halves and side == attention_side:
                 x = SelfAttention(epsilon=epsilon, name="attention")(x)
@@ -234,6 +280,17 @@ def side_and_depth(image_shape):
             f"{tuple(image_shape)}. Resize the images, for example with `image_size=64` when loading."
         )
     return side, doublings
+
+
+def _side_halved(image_shape, num):
+    """The side of an image that is halved a number of times."""
+    height, width, _ = image_shape
+    if height != width or height % 2**num:
+        raise ValueError(
+            f"`image_shape` must be square with a side that is a multiple of {2**num}, to be halved {num} times. "
+            f"Received: {tuple(image_shape)}. Change it or `channels`."
+        )
+    return height // 2**num
 
 
 def check_attention(side, sides):

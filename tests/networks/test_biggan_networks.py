@@ -104,6 +104,12 @@ def test_projection_adds_the_inner_product_of_features_and_embedding():
         (lambda: networks.SNGANGenerator((30, 30, 1)), r"square with a side of 4 \* 2\^k"),
         (lambda: networks.SNGANGenerator((1024, 1024, 3)), r"a side of at most 512. Received: \(1024"),
         (
+            lambda: networks.SNGANGenerator((50, 50, 3), channels=(8, 4, 2)),
+            r"a multiple of 4, to be halved 2 times. Received: \(50, 50, 3\)",
+        ),
+        (lambda: networks.SNGANGenerator(interpolation="cubic"), r"'nearest' or 'bilinear'.*'cubic'"),
+        (lambda: networks.SNGANDiscriminator((20, 20, 3), channels=(2, 4, 8)), r"a multiple of 8"),
+        (
             lambda: networks.SNGANGenerator(attention_side=20),
             r"one of \[8, 16, 32\]. Received: attention_side=20",
         ),

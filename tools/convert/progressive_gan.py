@@ -16,9 +16,8 @@ Usage:
 import argparse
 import math
 import sys
-from pathlib import Path
 
-from state import array, converted, run
+from state import array, converted, description_of, halving_widths, run
 
 from keras_genzoo import models
 from keras_genzoo.growth import GrowthSchedule
@@ -51,12 +50,7 @@ def _model(options):
         # Grown up.
         images_seen=schedule.num_images,
     )
-    description = f"Converted from PyTorch: generator from {Path(options.generator).name}"
-    if options.discriminator:
-        description += f", discriminator from {Path(options.discriminator).name}."
-    else:
-        description += ". Not trained: discriminator."
-    return model, description
+    return model, description_of(generator=options.generator, discriminator=options.discriminator)
 
 
 def generator_of(state):
@@ -72,7 +66,7 @@ def generator_of(state):
     output_channels = state["toRGBLayers.0.module.weight"].shape[0]
     linear = array(state, "formatLayer.module.weight")
     network = ProgressiveGenerator(
-        (side, side, output_channels), linear.shape[1], *_widths(channels), pixel_bias=True
+        (side, side, output_channels), linear.shape[1], *halving_widths(channels), pixel_bias=True
     )
     # Its rows are channels, then pixels.
     kernel = linear.reshape(channels[0], 4, 4, -1).transpose(1, 2, 3, 0)
@@ -101,7 +95,7 @@ def discriminator_of(state):
         raise ValueError(
             f"This discriminator gives {decision.shape[0]} values, one a class. Those of one value can be converted."
         )
-    network = ProgressiveDiscriminator((side, side, input_channels), *_widths(channels), GROUP_SIZE)
+    network = ProgressiveDiscriminator((side, side, input_channels), *halving_widths(channels), GROUP_SIZE)
     for level, layer in enumerate(network.from_images):
         _set_convolution(layer, state, f"fromRGBLayers.{level}")
     for level in range(1, len(channels)):
@@ -126,16 +120,6 @@ def _levels(state, name, axis):
     if not channels:
         raise ValueError(f"The keys are not those of a progressive GAN: there is no {name}.0.module.weight.")
     return channels, 4 * 2 ** (len(channels) - 1)
-
-
-def _widths(channels):
-    """`fmap_base` and `fmap_max` that give these channels."""
-    largest = max(channels)
-    bases = {count * 2 ** (level + 1) for level, count in enumerate(channels) if count < largest}
-    base = bases.pop() if bases else largest * 2 ** len(channels)
-    if [min(base // 2 ** (level + 1), largest) for level in range(len(channels))] != channels:
-        raise ValueError(f"The levels have {channels} channels, which do not halve from a level to the next.")
-    return base, largest
 
 
 def _set_convolution(layer, state, name):

@@ -12,10 +12,9 @@ Usage:
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
-from state import converted, run, some
+from state import arranged, converted, description_of, kernel_shape, keys_of, run, some
 
 from keras_genzoo import models
 from keras_genzoo.networks import PatchGANDiscriminator, ResNetTranslator, UNetGenerator
@@ -84,12 +83,7 @@ def _image_shape(options, generator):
 
 
 def _description(options, model):
-    files = {name: getattr(options, name) for name in model.networks}
-    text = "Converted from PyTorch: " + ", ".join(
-        f"{name} from {Path(file).name}" for name, file in files.items() if file
-    )
-    untrained = [name for name, file in files.items() if not file]
-    return text + (f". Not trained: {', '.join(untrained)}." if untrained else ".")
+    return description_of(**{name: getattr(options, name) for name in model.networks})
 
 
 def _converted(path, name, **arguments):
@@ -178,22 +172,6 @@ def convert(state, network):
         ValueError: If an array is missing, is left over or has another shape.
     """
     modules = _MODULES[type(network)](state, network)
-    left = dict(state)
-    weights = []
-    for layer in network.layers:
-        for weight in layer.weights:
-            key = f"{modules[layer.name]}.{_NAMES[weight.name]}"
-            if key not in left:
-                raise ValueError(f"The file lacks {key!r}, needed for {layer.name!r} of {network.name!r}.")
-            array = left.pop(key)
-            # (out, in, height, width) of a convolution, (in, out, ...) of a transposed one: both turn round.
-            fitting = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
-            if fitting.shape != tuple(weight.shape):
-                raise ValueError(
-                    f"{key!r} has the shape {array.shape}, which does not fit {layer.name!r} of "
-                    f"{network.name!r} with a {weight.name} of {tuple(weight.shape)}."
-                )
-            weights.append(fitting)
     # Old files have statistics of instance normalisation too, which PyTorch does not use.
     ignored = {
         f"{module}.{name}"
@@ -201,9 +179,7 @@ def convert(state, network):
         if "norm" in layer
         for name in ("running_mean", "running_var", "num_batches_tracked")
     }
-    if extra := [key for key in left if key not in ignored]:
-        raise ValueError(f"The file has keys that {network.name!r} has no layers for: {some(extra)}")
-    return weights
+    return arranged(state, network, keys_of(network, modules, _NAMES), ignored)
 
 
 _NAMES = {
@@ -287,11 +263,7 @@ def _has_dropout(state):
 
 
 def _convolution(state, module):
-    """Shape of a kernel that tells the network's channels."""
-    shape = np.shape(state.get(f"{module}.weight"))
-    if len(shape) != 4:
-        raise ValueError(f"The file lacks the kernel {module}.weight. Received: {some(state)}")
-    return shape
+    return kernel_shape(state, f"{module}.weight")
 
 
 if __name__ == "__main__":
