@@ -54,6 +54,13 @@ def _run(folder, stop=None, worker=None, **arguments):
             process.kill()
 
 
+def _assert_ended_with(expected, folder):
+    weights = support.arrays_in(folder / "run" / "preset" / "model.weights.h5")
+    assert weights.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(weights[name], value, err_msg=name)
+
+
 @pytest.mark.parametrize("worker", [0, 1], ids=["chief", "worker"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
 def test_a_lost_worker_ends_the_other_and_both_go_on(tmp_path, undisturbed, number, worker):
@@ -62,14 +69,17 @@ def test_a_lost_worker_ends_the_other_and_both_go_on(tmp_path, undisturbed, numb
     assert of_fallen == (None if number == signal.SIGKILL else (callbacks.Interrupted.__name__, 19))
     assert of_other == (callbacks.WorkerLost.__name__, 17)
     assert _run(tmp_path, resume=True) == [("finished", 17)] * 2
-    resumed = support.arrays_in(tmp_path / "run" / "preset" / "model.weights.h5")
-    assert resumed.keys() == undisturbed.keys()
-    for name, value in undisturbed.items():
-        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+    _assert_ended_with(undisturbed, tmp_path)
 
 
-@pytest.mark.parametrize("worker", [0, 1], ids=["chief", "worker"])
-def test_a_frozen_worker_ends_the_other_within_30_seconds_and_itself_when_it_thaws(tmp_path, worker):
+@pytest.mark.parametrize(
+    ("worker", "number"),
+    [(0, signal.SIGKILL), (1, signal.SIGCONT)],
+    ids=["chief, killed", "worker, thaws"],
+)
+def test_a_frozen_worker_ends_the_other_within_30_seconds_and_both_go_on(
+    tmp_path, undisturbed, worker, number
+):
     processes = _start(tmp_path, stop=(18, signal.SIGSTOP), worker=worker)
     frozen, other = processes[worker], processes[1 - worker]
     try:
@@ -78,20 +88,22 @@ def test_a_frozen_worker_ends_the_other_within_30_seconds_and_itself_when_it_tha
         began = time.monotonic()
         assert support.finish(other) == (callbacks.WorkerLost.__name__, 17)
         assert time.monotonic() - began < 30
-        os.kill(frozen.pid, signal.SIGCONT)
-        assert support.finish(frozen) == (callbacks.WorkerLost.__name__, 17)
+        os.kill(frozen.pid, number)
+        killed = number == signal.SIGKILL
+        of_frozen = support.finish(frozen, killed_by=number if killed else None)
+        assert of_frozen == (None if killed else (callbacks.WorkerLost.__name__, 17))
     finally:
         for process in processes:
             process.kill()
+    assert _run(tmp_path, resume=True) == [("finished", 17)] * 2
+    _assert_ended_with(undisturbed, tmp_path)
 
 
 def test_a_worker_that_is_slow_is_not_lost(tmp_path, undisturbed):
     """For longer than the 10 seconds after which TensorFlow takes a worker that gives no sign for lost."""
     processes = _start(tmp_path, stop=(18, 15), worker=1)
     assert [support.finish(process) for process in processes] == [("finished", 0)] * 2
-    ended_with = support.arrays_in(tmp_path / "run" / "preset" / "model.weights.h5")
-    for name, value in undisturbed.items():
-        np.testing.assert_array_equal(ended_with[name], value, err_msg=name)
+    _assert_ended_with(undisturbed, tmp_path)
 
 
 def test_workers_without_a_common_backup_are_refused(tmp_path):
