@@ -15,6 +15,8 @@ def _pairs(subject):
             f"a split whose images belong together. Of {subject.dataset!r}: {list(info.paired_splits)}. Received: "
             f"split={subject.split!r}"
         )
+    if info.scale != 1 or any(task.scale != 1 for task in subject.model.tasks.values()):
+        return f"images whose sources are as large. For a model that enlarges there is 'upscaling'. Received: dataset={subject.dataset!r}"
     # Their size is the model's: the data are read at it.
     wanted, given = (
         (side.source_modality.shape[-1], side.modality.shape[-1]) for side in (subject.model, info)

@@ -111,9 +111,7 @@ class SRGAN(UpscalingModel):
         sources, targets = self.unpack(data)
         fakes = self.images_from_images(sources)
         _, logs = self.generator_loss(targets, fakes, False)
-        return self.update_trackers(
-            discriminator_loss=self.discriminator_loss(targets, fakes, False), **logs
-        )
+        return self.update_trackers(discriminator_loss=self.discriminator_loss(targets, fakes, False), **logs)
 
     def discriminator_loss(self, targets, fakes, training=False):
         """Loss of the discriminator, float32 scalar. Real and made images pass apart."""

@@ -72,6 +72,9 @@ class UpscalingModel(TranslationModel):
     def tasks(self):
         return {"upscale": Task("generator", self.source_modality, self.modality)}
 
+    def default_measures(self):
+        return ("upscaling",)
+
     @property
     def preset_usage(self):
         """As for `TranslationModel`."""

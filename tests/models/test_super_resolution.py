@@ -68,7 +68,11 @@ class TestUpscale:
     @pytest.mark.parametrize(
         ("images", "arguments", "message"),
         [
-            (np.zeros((2, 20, 20, 3), "uint8"), {}, r"`images` must have the shape \(num, height, width, 1\)"),
+            (
+                np.zeros((2, 20, 20, 3), "uint8"),
+                {},
+                r"`images` must have the shape \(num, height, width, 1\)",
+            ),
             (np.zeros((2, 20), "uint8"), {"tile": 0}, "`tile` must be at least 1"),
             (np.zeros((2, 20), "uint8"), {"overlap": -1}, "`overlap` must be at least 0"),
         ],
