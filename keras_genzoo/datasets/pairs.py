@@ -187,15 +187,15 @@ def reduced_folder(
 ):
     """Batches of pairs for super-resolution: the pictures of a folder, and before them the same in small.
 
-    A picture is scaled to cover `image_size` and its middle cut out, as by `image_folder`; its source is that, reduced
-    by Pillow's bicubic filter, antialiased.
+    A picture is scaled to cover `image_size` and its middle cut out, as by `image_folder`; its source is that,
+    reduced by Pillow's bicubic filter, antialiased.
 
     Args:
         path: Folder of the pictures, in sub-folders or not.
         image_size: Integer or pair `(height, width)` of the large pictures, multiples of `scale`.
         scale: Int, the side of a large picture over that of its source.
-        augment: Whether to mirror both pictures left to right and up and down, and of square ones to exchange rows and
-            columns, each with probability one half, drawn anew each epoch.
+        augment: Whether to mirror both pictures left to right and up and down, and of square ones to exchange rows
+            and columns, each with probability one half, drawn anew each epoch.
         batch_size, channels, shuffle, seed, initial_step: As for `image_folder`.
         on_error: As for `image_folder`.
 

@@ -154,8 +154,8 @@ class FolderSource(_Source):
 
     Args:
         table: Dict of the folders, and of the other arguments of the loader: `folder` for `image_folder`; with
-            `source` or `target_folder` for `paired_folder`, with `scale` for `reduced_folder`; `folder_a` and `folder_b`
-            for `unpaired_folders`.
+            `source` or `target_folder` for `paired_folder`, with `scale` for `reduced_folder`; `folder_a` and
+            `folder_b` for `unpaired_folders`.
             `crop = "none"` stands for None.
     """
 

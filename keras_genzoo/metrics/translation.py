@@ -16,7 +16,10 @@ def _pairs(subject):
             f"split={subject.split!r}"
         )
     if info.scale != 1 or any(task.scale != 1 for task in subject.model.tasks.values()):
-        return f"images whose sources are as large. For a model that enlarges there is 'upscaling'. Received: dataset={subject.dataset!r}"
+        return (
+            "images whose sources are as large as they are; for others there is 'upscaling'. Received: "
+            f"dataset={subject.dataset!r}"
+        )
     # Their size is the model's: the data are read at it.
     wanted, given = (
         (side.source_modality.shape[-1], side.modality.shape[-1]) for side in (subject.model, info)

@@ -7,8 +7,8 @@ from keras import ops
 class PerceptualFeatures:
     """Maps of EfficientNet-Lite0, which comes with the package, in the place of the papers' VGG19.
 
-    The maps of 1/2, 1/4, 1/8 and 1/16 of the side, each the sum at the end of a stage, where no ReLU follows: as ESRGAN
-    takes features before their activation. Weights are fixed, and the network runs as in inference.
+    The maps of 1/2, 1/4, 1/8 and 1/16 of the side, each the sum at the end of a stage, where no ReLU follows: as
+    ESRGAN takes features before their activation. Weights are fixed, and the network runs as in inference.
 
     Source: Johnson et al. 2016, section 3.2; Wang et al. 2018, section 3.3.
     """

@@ -28,8 +28,8 @@ class SRGAN(UpscalingModel):
             `keras_genzoo.networks.CroppedDiscriminator`.
         pixel_weight: Float, weight of the pixel loss.
         perceptual_weight: Float, weight of the difference of features (`keras_genzoo.models.perceptual`). The paper
-            compares those of VGG19 in the place of pixels; with 0 this is its SRGAN-MSE. The network of the features is
-            no part of the model's weights and presets.
+            compares those of VGG19 in the place of pixels; with 0 this is its SRGAN-MSE. The network of the features
+            is no part of the model's weights and presets.
         adversarial_weight: Float, weight of the generator's loss against the discriminator.
         average_decay, average_half_life, seed: As for `GenerativeModel`.
         **kwargs: `name` and other arguments of `keras.Model`.
@@ -157,8 +157,8 @@ class SRGAN(UpscalingModel):
 class ESRGAN(SRGAN):
     """SRGAN without batch normalisation in the generator, whose discriminator judges images relative to one another.
 
-    The relativistic average discriminator says how much more real an image is than the mean of the other kind, and the
-    generator's loss sees real images too. `relativistic=False`, `pixel_weight=1`, `adversarial_weight=0.1` and
+    The relativistic average discriminator says how much more real an image is than the mean of the other kind, and
+    the generator's loss sees real images too. `relativistic=False`, `pixel_weight=1`, `adversarial_weight=0.1` and
     `keras_genzoo.networks.SpectralUNetDiscriminator` make it a Real-ESRGAN.
 
     Args:

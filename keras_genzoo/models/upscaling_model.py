@@ -96,9 +96,9 @@ class UpscalingModel(TranslationModel):
     ):
         """Enlarges images, or pictures, large ones in tiles.
 
-        Tiles are seen with `overlap` pixels of what surrounds them, so that memory does not grow with the picture. Where
-        `overlap` is at least the generator's `receptive_radius`, the tiles join without any seam. A pixel hardly depends
-        on what lies farther than 32 pixels away.
+        Tiles are seen with `overlap` pixels of what surrounds them, so that memory does not grow with the picture.
+        Where `overlap` is at least the generator's `receptive_radius`, the tiles join without any seam. A pixel
+        hardly depends on what lies farther than 32 pixels away.
 
         Args:
             images: As for `translate`: images, a picture or a list of pictures, of any size.
@@ -107,8 +107,8 @@ class UpscalingModel(TranslationModel):
             batch_size: Int, images enlarged at once.
 
         Returns:
-            As `translate`: float32 NumPy array in [-1, 1], `(num, scale * height, scale * width, channels)`, of one image
-            without the first axis; of a list of pictures a list.
+            As `translate`: float32 NumPy array in [-1, 1], `(num, scale * height, scale * width, channels)`, of one
+            image without the first axis; of a list of pictures a list.
 
         Raises:
             ValueError: As for `translate`.

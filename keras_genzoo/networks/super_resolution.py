@@ -1,7 +1,8 @@
 """Networks that enlarge images, of SRGAN, ESRGAN and Real-ESRGAN, and the discriminators that judge them.
 
-All generators take images of any size in [-1, 1]. As in the papers' code, they compute on the scale from 0 to 1, so that
-zeros at the border are black; what they return is not limited to [-1, 1], which `SuperResolution` does after training.
+All generators take images of any size in [-1, 1]. As in the papers' code, they compute on the scale from 0 to 1, so
+that zeros at the border are black; what they return is not limited to [-1, 1], which `UpscalingModel` does after
+training.
 """
 
 import keras
@@ -37,10 +38,10 @@ class _SuperResolver(ConfigurableNetwork):
 class SRResNet(_SuperResolver):
     """Images to larger ones by residual blocks with batch normalisation.
 
-    A 9x9 convolution and PReLU; `num_blocks` residual blocks of two normalised 3x3 convolutions, the first with PReLU; a
-    normalised 3x3 convolution, to which the first one's output is added; for each doubling a 3x3 convolution to four
-    times the channels, pixel shuffle and PReLU; a 9x9 convolution. A PReLU has one slope for all channels. With the
-    defaults and 3 channels it has 1,549,462 trainable parameters.
+    A 9x9 convolution and PReLU; `num_blocks` residual blocks of two normalised 3x3 convolutions, the first with
+    PReLU; a normalised 3x3 convolution, to which the first one's output is added; for each doubling a 3x3 convolution
+    to four times the channels, pixel shuffle and PReLU; a 9x9 convolution. A PReLU has one slope for all channels.
+    With the defaults and 3 channels it has 1,549,462 trainable parameters.
 
     Args:
         channels: Int, channels of the images.
@@ -103,10 +104,10 @@ class RRDBSuperResolver(_SuperResolver):
     """Images to larger ones by residual-in-residual dense blocks, without normalisation.
 
     A 3x3 convolution; `num_blocks` blocks; a 3x3 convolution, to which the first one's output is added; twice nearest
-    pixels and a 3x3 convolution; two 3x3 convolutions. A block is three dense blocks, and 0.2 of their result is added to
-    what went in. A dense block is five 3x3 convolutions, each of which sees all maps before it; the first four add
-    `growth` channels, and 0.2 of the fifth's is added to what went in. Leaky ReLU (0.2) follows all but the first
-    and the last convolution, those that are added, and the fifth of a dense block.
+    pixels and a 3x3 convolution; two 3x3 convolutions. A block is three dense blocks, and 0.2 of their result is
+    added to what went in. A dense block is five 3x3 convolutions, each of which sees all maps before it; the first
+    four add `growth` channels, and 0.2 of the fifth's is added to what went in. Leaky ReLU (0.2) follows all but the
+    first and the last convolution, those that are added, and the fifth of a dense block.
 
     It enlarges fourfold; for `scale` 2 squares of 2x2 pixels first become the channels of one. With 3 channels it has
     16,697,987 parameters (for `scale` 2 16,703,171), with 6 blocks 4,467,779.
@@ -124,8 +125,8 @@ class RRDBSuperResolver(_SuperResolver):
     Returns:
         Float32 images `(batch, scale * height, scale * width, channels)`.
 
-    Source: Wang et al. 2018, section 3.1, and for `scale` 2 Wang et al. 2021, section 4.2. The blocks begin a tenth as
-    large as by He et al. 2015.
+    Source: Wang et al. 2018, section 3.1, and for `scale` 2 Wang et al. 2021, section 4.2. The blocks begin a tenth
+    as large as by He et al. 2015.
     """
 
     @checked
@@ -185,8 +186,8 @@ class CompactSuperResolver(_SuperResolver):
     """Images to larger ones by plain convolutions at the size of the source, added to its nearest pixels.
 
     `num_layers + 1` 3x3 convolutions, each with PReLU of a slope for each channel, a 3x3 convolution to
-    `scale**2 * channels` channels, and pixel shuffle. With 3 channels and 16 layers it has 621,424 parameters, with 32
-    1,213,296. It begins as the nearest pixels, nearly.
+    `scale**2 * channels` channels, and pixel shuffle. With 3 channels and 16 layers it has 621,424 parameters, with
+    32 1,213,296. It begins as the nearest pixels, nearly.
 
     Args:
         channels: Int, channels of the images.
@@ -200,8 +201,8 @@ class CompactSuperResolver(_SuperResolver):
     Returns:
         Float32 images `(batch, scale * height, scale * width, channels)`.
 
-    Source: Wang et al. 2021, whose code calls it SRVGGNetCompact. Initial kernels are by He et al. 2015 here, those of the
-    last convolution a tenth.
+    Source: Wang et al. 2021, whose code calls it SRVGGNetCompact. Initial kernels are by He et al. 2015 here, those
+    of the last convolution a tenth.
     """
 
     @checked
@@ -232,9 +233,9 @@ class CompactSuperResolver(_SuperResolver):
 class CroppedDiscriminator(ConfigurableNetwork):
     """SRGAN's discriminator: images of one size to a logit each.
 
-    Eight 3x3 convolutions, every second of stride 2, of `width` times 1, 1, 2, 2, 4, 4, 8, 8 channels, all but the first
-    normalised, and two dense layers of 1,024 and 1 values; leaky ReLU (0.2) between. With width 64 it has 23,565,505
-    trainable parameters for images of 96x96 in colour, 38,245,569 for 128x128.
+    Eight 3x3 convolutions, every second of stride 2, of `width` times 1, 1, 2, 2, 4, 4, 8, 8 channels, all but the
+    first normalised, and two dense layers of 1,024 and 1 values; leaky ReLU (0.2) between. With width 64 it has
+    23,565,505 trainable parameters for images of 96x96 in colour, 38,245,569 for 128x128.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
@@ -275,9 +276,9 @@ class CroppedDiscriminator(ConfigurableNetwork):
 class VGGDiscriminator(ConfigurableNetwork):
     """ESRGAN's discriminator: images of one size to a logit each.
 
-    Five pairs of a 3x3 convolution and a 4x4 one of stride 2, of `width` times 1, 2, 4, 8, 8 channels, all but the first
-    normalised and without biases, and two dense layers of 100 and 1 values; leaky ReLU (0.2) between. With width 64 it
-    has 14,499,401 trainable parameters for images of 128x128 in colour.
+    Five pairs of a 3x3 convolution and a 4x4 one of stride 2, of `width` times 1, 2, 4, 8, 8 channels, all but the
+    first normalised and without biases, and two dense layers of 100 and 1 values; leaky ReLU (0.2) between. With
+    width 64 it has 14,499,401 trainable parameters for images of 128x128 in colour.
 
     Args:
         image_shape: Tuple `(height, width, channels)`, both sides multiples of 32.
@@ -333,9 +334,10 @@ class SpectralUNetDiscriminator(ConfigurableNetwork):
     """Real-ESRGAN's discriminator: images to a logit for each pixel.
 
     A 3x3 convolution; three 4x4 convolutions of stride 2, of `width` times 2, 4, 8 channels; three times bilinear
-    doubling and a 3x3 convolution of `width` times 4, 2, 1 channels, to which the map of that size on the way down is added;
-    two 3x3 convolutions, and one to the logits. All but the first and the last have no bias and a kernel divided by its
-    largest singular value; leaky ReLU (0.2) between. With width 64 and 3 channels it has 4,376,897 trainable parameters.
+    doubling and a 3x3 convolution of `width` times 4, 2, 1 channels, to which the map of that size on the way down is
+    added; two 3x3 convolutions, and one to the logits. All but the first and the last have no bias and a kernel
+    divided by its largest singular value; leaky ReLU (0.2) between. With width 64 and 3 channels it has 4,376,897
+    trainable parameters.
 
     Args:
         channels: Int, channels of the images.

@@ -64,7 +64,7 @@ class TestGenerators:
         assert np.abs(support.output_of(GENERATORS["compact"](4), image) - nearest).mean() < 0.2
 
     def test_of_other_scales_are_refused(self):
-        with pytest.raises(ValueError, match="`scale` must be 2 or 4. Received: scale=3"):
+        with pytest.raises(ValueError, match=r"`scale` must be 2 or 4\. Received: scale=3"):
             networks.RRDBSuperResolver(3, 3)
 
 

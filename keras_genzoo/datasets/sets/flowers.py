@@ -22,8 +22,8 @@ _ARCHIVE = archives.Archive(
     folder="flowers128",
     file="flowers128.zip",
     sha256="4d53c996caf7bbd591103267109e3b99a30408f8efb29d165d03b897680bbe50",
-    origin="the pictures of flower_photos.tgz (tf_flowers of tensorflow-datasets), exact repeats dropped, their centre "
-    "squares at 128x128 by Lanczos' filter, as webp of quality 90",
+    origin="the pictures of flower_photos.tgz (tf_flowers of tensorflow-datasets), exact repeats dropped, their "
+    "centre squares at 128x128 by Lanczos' filter, as webp of quality 90",
 )
 
 _ABOUT = {
