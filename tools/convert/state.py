@@ -1,6 +1,8 @@
-"""What the converters share: reading state dictionaries of PyTorch, and writing the preset."""
+"""What the converters share: reading state dictionaries of PyTorch, arranging them, and writing the preset."""
 
+import argparse
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -25,22 +27,34 @@ def run(make, options):
     return 0
 
 
-def converted(path, network_of):
+def description_of(**files):
+    """The sentences of a preset's card on its networks, made of their files; None for one that has no file."""
+    named = [f"{name} from {Path(file).name}" for name, file in files.items() if file]
+    untrained = [name for name, file in files.items() if not file]
+    return f"Converted from PyTorch: {', '.join(named)}." + (
+        f" Not trained: {', '.join(untrained)}." if untrained else ""
+    )
+
+
+def converted(path, network_of, part=None):
     """The network that `network_of` makes of the state dictionary in a file; its errors name the file."""
     try:
-        return network_of(read_state(path))
+        return network_of(read_state(path, part))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def read_state(path):
+def read_state(path, part=None):
     """Reads a state dictionary.
 
     Args:
         path: String or path of a file that `torch.save(network.state_dict(), path)` wrote.
+        part: String, the name under which checkpoints of a training have the network's state dictionary, or None.
+            A file without it must be the state dictionary itself.
 
     Returns:
-        Dictionary from keys, without the prefix `module.` of a `DataParallel`, to NumPy arrays.
+        Dictionary from keys, without the prefix `module.` of a `DataParallel`, to NumPy arrays; with the tensors
+        that lie beside the part.
 
     Raises:
         ValueError: If the file is anything else. Only tensors are read: no code in a file runs.
@@ -54,11 +68,16 @@ def read_state(path):
 
     remedy = "Save the network's weights by `torch.save(network.state_dict(), path)`."
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        # Trainings keep their options beside the weights: a namespace holds values and runs nothing.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # A pickle of something else, or half of one, raises whatever it meets.
         raise ValueError(f"This is not a file of weights that PyTorch can read. {remedy}") from error
+    if isinstance(state, dict) and isinstance(state.get(part), dict):
+        beside = {key: value for key, value in state.items() if isinstance(value, torch.Tensor)}
+        state = {**state[part], **beside}
     if not isinstance(state, dict) or not state:
         raise ValueError(
             f"The file must hold a state dictionary, but holds a {type(state).__name__}. {remedy}"
@@ -88,7 +107,151 @@ def array(state, key):
     return np.asarray(state[key], "float32")
 
 
+def kernel_shape(state, key):
+    """Shape of a convolution's kernel, from which a network's channels are read.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    shape = np.shape(state.get(key))
+    if len(shape) != 4:
+        raise ValueError(f"The file lacks the kernel {key}. Received: {some(state)}")
+    return shape
+
+
 def some(keys):
     """The first keys, for a message."""
     keys = list(keys)
     return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+
+
+# Arranging the arrays as the weights of a network.
+
+
+def keys_of(network, modules, names):
+    """The key of each weight of a network.
+
+    Args:
+        network: Functional `keras.Model`.
+        modules: Dictionary from the names of its layers to PyTorch's modules.
+        names: Dictionary from the names of weights within a layer (or of a layer and weight, `layer/name`) to
+            PyTorch's names within the module.
+
+    Returns:
+        List of strings in the order of `network.weights`.
+    """
+    keys = []
+    for weight in network.weights:
+        layer, name = weight.path.split("/", 1)
+        keys.append(f"{modules[layer]}.{names.get(weight.path) or names[name]}")
+    return keys
+
+
+def arranged(state, network, keys, ignored=()):
+    """Arranges the arrays of a state dictionary as the weights of a network.
+
+    Args:
+        state: Dictionary from keys to arrays.
+        network: `keras.Model`.
+        keys: The key of each weight, in the order of `network.weights`.
+        ignored: Keys that the network may have no weights for.
+
+    Returns:
+        List of arrays for `network.set_weights`.
+
+    Raises:
+        ValueError: If an array is missing, is left over or has another shape.
+    """
+    left = dict(state)
+    arrays = []
+    for weight, key in zip(network.weights, keys, strict=True):
+        layer = weight.path.split("/")[0]
+        if key not in left:
+            raise ValueError(f"The file lacks {key!r}, needed for {layer!r} of {network.name!r}.")
+        array = left.pop(key)
+        fitting = _turned(array)
+        if np.size(fitting) == 1 and tuple(weight.shape) == ():
+            fitting = np.reshape(fitting, ())
+        if fitting.shape != tuple(weight.shape):
+            raise ValueError(
+                f"{key!r} has the shape {array.shape}, which does not fit {layer!r} of "
+                f"{network.name!r} with a {weight.name} of {tuple(weight.shape)}."
+            )
+        arrays.append(fitting)
+    if extra := [key for key in left if key not in ignored]:
+        raise ValueError(f"The file has keys that {network.name!r} has no layers for: {some(extra)}")
+    return arrays
+
+
+def _turned(array):
+    """An array of PyTorch's in the order of Keras' axes."""
+    if array.ndim == 4:
+        # (out, in, height, width) of a convolution, (in, out, ...) of a transposed one: both turn round.
+        return array.transpose(2, 3, 1, 0)
+    return array.T
+
+
+# Spectral normalisation.
+
+
+def with_iterated_vectors(state):
+    """A state dictionary whose `weight_u` are vectors that our spectral normalisation begins with.
+
+    `torch.nn.utils.spectral_norm` divides by `u' W v`, of two vectors that it keeps. Our layers keep one, take a step
+    of the power method from it, and divide by what that gives: a vector is found from which the step gives the same
+    divisor. `weight_v` is left out.
+
+    Raises:
+        ValueError: If a vector is missing, or no vector gives the divisor.
+    """
+    state = dict(state)
+    for key in [key for key in state if key.endswith(".weight_orig")]:
+        module = key.removesuffix(".weight_orig")
+        weight, u, v = (array(state, f"{module}.{name}") for name in ("weight_orig", "weight_u", "weight_v"))
+        matrix = weight.reshape(len(weight), -1)
+        if u.shape != matrix.shape[:1] or v.shape != matrix.shape[1:]:
+            raise ValueError(
+                f"The vectors of {key!r} must have {' and '.join(map(str, matrix.shape))} values. Received: "
+                f"weight_u of {u.shape} and weight_v of {v.shape}."
+            )
+        divisor = u.astype("float64") @ matrix @ v
+        try:
+            state[f"{module}.weight_u"] = vector_for(matrix, divisor)
+        except ValueError as error:
+            raise ValueError(f"{key!r}: {error}") from error
+        del state[f"{module}.weight_v"]
+    return state
+
+
+def vector_for(matrix, divisor=None):
+    """A vector from which a step of the power method estimates the largest singular value as `divisor`.
+
+    Args:
+        matrix: Array `(outputs, inputs)`.
+        divisor: Float between its smallest and its largest singular value, or None for the largest.
+
+    Returns:
+        Float32 array `(outputs,)` of length 1.
+
+    Raises:
+        ValueError: If the divisor is not between them.
+    """
+    vectors, values, _ = np.linalg.svd(matrix.astype("float64"), full_matrices=False)
+    divisor = values[0] if divisor is None else divisor
+    tolerance = 1e-5 * values[0]
+    if not values[-1] - tolerance <= divisor <= values[0] + tolerance:
+        raise ValueError(
+            f"It is divided by {divisor:.6g}, by `weight_u` and `weight_v`, but has singular values from "
+            f"{values[-1]:.6g} to {values[0]:.6g}: the vectors are of another matrix."
+        )
+    largest = np.square(values[0])
+    if divisor >= values[0]:
+        return vectors[:, 0].astype("float32")
+    below = np.flatnonzero(values < divisor)
+    if not below.size:
+        return vectors[:, -1].astype("float32")
+    # A step from cos(t) a + sin(t) b, of the singular vectors a and b, gives the root of
+    # (cos^2 s_a^4 + sin^2 s_b^4) / (cos^2 s_a^2 + sin^2 s_b^2).
+    other, square = np.square(values[below[0]]), np.square(divisor)
+    angle = np.arctan2(np.sqrt(largest * (largest - square)), np.sqrt(other * (square - other)))
+    return (np.cos(angle) * vectors[:, 0] + np.sin(angle) * vectors[:, below[0]]).astype("float32")
