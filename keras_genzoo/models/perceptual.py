@@ -24,7 +24,7 @@ class PerceptualFeatures:
         self._network.trainable = False
 
     def difference(self, images, others):
-        """Mean absolute difference of the maps of two batches, the mean over the maps.
+        """Mean absolute difference of the maps of two batches, the mean over the maps, in standard deviations.
 
         Args:
             images, others: Float tensors in [-1, 1], `(batch, height, width, 1 or 3)`.
@@ -33,7 +33,7 @@ class PerceptualFeatures:
             Float32 scalar tensor.
         """
         pairs = zip(self._maps(images), self._maps(others), strict=True)
-        return sum(ops.mean(ops.abs(first - second)) for first, second in pairs) / 4.0
+        return sum(ops.mean(ops.abs(first - second)) for first, second in pairs) / 4.0 / _DEVIATION
 
     def _maps(self, images):
         images = ops.cast(images, "float32")
@@ -42,3 +42,7 @@ class PerceptualFeatures:
         # Grey levels as (level - 127) / 128.
         maps = self._network((127.5 * images + 0.5) / 128.0, training=False)
         return [ops.cast(each, "float32") for each in maps]
+
+
+# Of the maps of photographs, about the same in all four: with it the papers' weights fit.
+_DEVIATION = 8.0

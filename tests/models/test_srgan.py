@@ -138,7 +138,7 @@ class TestPerceptualLoss:
         features = PerceptualFeatures()
         assert float(features.difference(images, images)) == 0
         blurred = images.reshape(2, 16, 2, 16, 2, 3).mean((2, 4)).repeat(2, axis=1).repeat(2, axis=2)
-        assert float(features.difference(images, blurred)) > 0.01
+        assert float(features.difference(images, blurred)) > 0.1
         model = make_esrgan(pixel_weight=0.0, adversarial_weight=0.0, perceptual_weight=1.0)
         before = flat_weights(model.generator)
         logs = model.train_on_batch(SOURCES, TARGETS, return_dict=True)
