@@ -1,19 +1,14 @@
 """Pairs for super-resolution: large pictures and the same reduced, of a folder and of the flowers."""
 
-import dataclasses
-import hashlib
-import io
-import zipfile
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_genzoo import datasets
-from keras_genzoo.datasets import named, pairs, sources
-from keras_genzoo.datasets.sets import flowers
+from keras_genzoo.datasets import pairs, sources
 from keras_genzoo.modalities import Images
 from tests import support
+from tests.support import toy_flowers
 
 
 @pytest.fixture
@@ -28,21 +23,9 @@ def folder(tmp_path):
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    """Ten photographs of each kind in the place of the original file."""
+    """Folder of drawn squares in the place of the original file."""
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
-    file, rng = tmp_path / "flowers128.zip", np.random.default_rng(0)
-    with zipfile.ZipFile(file, "w") as archive:
-        for kind in flowers._KINDS:
-            for number in range(10):
-                picture = Image.fromarray(rng.integers(0, 256, (4, 4, 3), "uint8")).resize((128, 128))
-                content = io.BytesIO()
-                picture.save(content, "webp", lossless=True)
-                archive.writestr(f"{kind}/{number}.webp", content.getvalue())
-    for name in ("flowers128", "flowers_x2", "flowers_x4"):
-        info = datasets.info(name)
-        archive = dataclasses.replace(info.archive, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
-        changed = dataclasses.replace(info, archive=archive, splits={"train": 45, "test": 5})
-        monkeypatch.setitem(named._DATASETS, name, changed)
+    toy_flowers.install(tmp_path, monkeypatch.setitem)
     return tmp_path
 
 
