@@ -17,6 +17,7 @@ from keras_genzoo.arguments import (
     checked,
 )
 from keras_genzoo.datasets import folder, pipeline, prepared
+from keras_genzoo.datasets.degradation import degraded
 from keras_genzoo.images import pictures
 
 
@@ -180,6 +181,7 @@ def reduced_folder(
     batch_size: PositiveInt = 16,
     channels: PositiveInt = 3,
     augment: Flag = False,
+    degradation=None,
     shuffle: Flag = True,
     seed: Int64 = 0,
     initial_step: OptionalNonNegativeInt = None,
@@ -196,6 +198,8 @@ def reduced_folder(
         scale: Int, the side of a large picture over that of its source.
         augment: Whether to mirror both pictures left to right and up and down, and of square ones to exchange rows
             and columns, each with probability one half, drawn anew each epoch.
+        degradation: None for the clean reduction; `"real_esrgan"` for two rounds of blur, resizing, noise and JPEG,
+            drawn anew each epoch (Wang et al. 2021), for a model that restores what it enlarges.
         batch_size, channels, shuffle, seed, initial_step: As for `image_folder`.
         on_error: As for `image_folder`.
 
@@ -217,13 +221,15 @@ def reduced_folder(
     """
     folder.check_choice("channels", channels, (1, 3))
     folder.check_choice("on_error", on_error, ("raise", "skip"))
+    folder.check_choice("degradation", degradation, (None, "real_esrgan"))
     size = pipeline.height_and_width(image_size)
     check_divisible(size, scale)
     files = folder.find(_folder("path", path), "path")
     made = prepared.prepare(files, _Reduced(channels, size, scale), on_error, "pictures cannot be read")
 
     def fetch(choice):
-        return tuple(_finished_turned(images, choice, augment) for images in made.read(choice.indices))
+        small, large = (_finished_turned(images, choice, augment) for images in made.read(choice.indices))
+        return (small if degradation is None else _degraded(large, scale, choice)), large
 
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
@@ -295,6 +301,21 @@ def _finished(images, size, choice, augment):
 
 def _finished_turned(images, choice, augment):
     return pipeline.scale(pipeline.turn(images, choice) if augment else images, (0.0, 255.0))
+
+
+def _degraded(large, scale, choice):
+    """Small pictures of large ones in [-1, 1], degraded by the draws of a choice."""
+    tf = pipeline.require("tensorflow")
+    # Numbers in [0, 1) have 24 bits.
+    seeds = tf.cast(choice.offsets * 2.0**24, tf.int32)
+    small = tf.map_fn(
+        lambda each: degraded(each[0], scale, each[1]),
+        ((large + 1.0) / 2.0, seeds),
+        fn_output_signature=tf.TensorSpec(
+            (large.shape[1] // scale, large.shape[2] // scale, large.shape[3]), tf.float32
+        ),
+    )
+    return 2.0 * small - 1.0
 
 
 def _folder(argument, path):

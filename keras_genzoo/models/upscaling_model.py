@@ -97,8 +97,8 @@ class UpscalingModel(TranslationModel):
         """Enlarges images, or pictures, large ones in tiles.
 
         Tiles are seen with `overlap` pixels of what surrounds them, so that memory does not grow with the picture.
-        Where `overlap` is at least the generator's `receptive_radius`, they join without any seam; of a deep generator
-        what lies farther than 16 pixels away changes nothing that could be seen.
+        Where `overlap` is at least the generator's `receptive_radius`, they join without any seam; of a deep
+        generator what lies farther than 16 pixels away changes nothing that could be seen.
 
         Args:
             images: As for `translate`: images, a picture or a list of pictures, of any size.

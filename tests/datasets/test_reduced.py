@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_genzoo import datasets
-from keras_genzoo.datasets import pairs, sources
+from keras_genzoo.datasets import degradation, pairs, sources
 from keras_genzoo.modalities import Images
 from tests import support
 from tests.support import toy_flowers
@@ -122,3 +123,43 @@ class TestFlowers:
         assert [len(each) for each in labels] == [3303, 364]
         counts = np.bincount(np.concatenate(labels))
         assert len(counts) == 5 and counts.sum() == 3667
+
+
+class TestDegradation:
+    def test_of_real_esrgan_is_drawn_anew_and_repeats_by_its_seed(self, folder):
+        arguments = {"scale": 2, "batch_size": 5, "shuffle": False, "degradation": "real_esrgan"}
+        batches = [
+            list(datasets.reduced_folder(folder, 32, seed=seed, initial_step=0, **arguments).take(2))
+            for seed in (0, 0, 1)
+        ]
+        (first, later), again, other = ([small.numpy() for small, _ in epochs] for epochs in batches)
+        assert first.shape == (5, 16, 16, 3) and first.min() >= -1 and first.max() <= 1
+        np.testing.assert_array_equal(again[0], first)
+        assert np.abs(later - first).mean() > 0.01 and np.abs(other[0] - first).mean() > 0.01
+        # Of 256 levels, as pictures have them.
+        levels = (first + 1) * 127.5
+        np.testing.assert_allclose(levels, np.rint(levels), atol=1e-3)
+
+    def test_keeps_what_a_picture_is_of(self, folder):
+        """Each degraded picture is nearer to its own large one than to any other of the folder."""
+        small, large = next(
+            iter(datasets.reduced_folder(folder, 32, 2, 5, degradation="real_esrgan").as_numpy_iterator())
+        )
+        means = large.reshape(5, 16, 2, 16, 2, 3).mean((2, 4))
+        distances = np.abs(small[:, None] - means[None]).mean((2, 3, 4))
+        np.testing.assert_array_equal(distances.argmin(axis=1), range(5))
+        assert distances.diagonal().min() > 0.01
+
+    def test_kernels_are_averages(self):
+        """None changes the mean of a picture, and the impulse changes nothing."""
+        for number in range(20):
+            draws = degradation._Draws(tf.constant([number, 0]))
+            for kernel in (degradation._kernel(draws, (0.2, 3.0)), degradation._sinc(draws)):
+                assert kernel.shape == (21, 21) and float(tf.reduce_sum(kernel)) == pytest.approx(1, abs=1e-5)
+        image = tf.constant(support.toy_images(1, (24, 30, 3))[0])
+        filtered = degradation._filtered(image, degradation._impulse())
+        np.testing.assert_allclose(filtered, image, atol=1e-6)
+
+    def test_unknown_ones_are_refused(self, folder):
+        with pytest.raises(ValueError, match=r"`degradation` must be None or 'real_esrgan'\. Received"):
+            datasets.reduced_folder(folder, 16, 2, degradation="jpeg")
