@@ -84,10 +84,10 @@ class SRGAN(UpscalingModel):
 
     def _compile(self, optimizers, **options):
         super()._compile(optimizers, **options)
-        if self.perceptual_weight:
+        if self.perceptual_weight and "_features" not in vars(self):
             with backends.strategy_scope(self):
                 # Past the tracking of Keras: a network that is not trained is no part of what is saved.
-                vars(self).setdefault("_features", PerceptualFeatures())
+                vars(self)["_features"] = PerceptualFeatures()
 
     @backends.train_step
     def train_step(self, data):
