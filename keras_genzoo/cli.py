@@ -193,11 +193,9 @@ def _edit(options):
 
 
 def _translate(options):
-    outputs = _translation_outputs(options.images, Path(options.output))
+    outputs = _picture_outputs(options.images, Path(options.output))
     _check_preset(options.name)
     _command.start()
-    import keras
-
     from keras_genzoo import datasets, models, visualization
     from keras_genzoo.images import pictures
 
@@ -208,32 +206,84 @@ def _translate(options):
         raise ValueError(
             f"--edges makes grey images, but {options.name!r} translates images of {channels} channels."
         )
+
+    def translated(file, output):
+        picture = pictures.read(file, 3 if options.edges else channels, options.size)
+        if options.edges:
+            picture = datasets.edges(picture)
+        fit = None if options.fit == "none" else options.fit
+        made = model.translate(picture[None], options.direction, fit, seed=options.seed)
+        visualization.save_grid(made, output, padding=0)
+
+    failures = _of_each_picture("translate", outputs, translated)
+    left_out = f"; {failures} could not be translated" if failures else ""
+    print(f"Wrote {len(outputs) - failures} translations by {options.name} to {options.output}{left_out}.")
+    return 1 if failures else 0
+
+
+def _upscale(options):
+    from keras_genzoo.images import pictures
+
+    name = options.model or f"esrgan_flowers_x{options.scale or 4}"
+    output = Path(options.output)
+    if output.suffix.lower() in pictures.WRITABLE:
+        if len(options.images) > 1 or Path(options.images[0]).is_dir():
+            raise ValueError(f"--output {options.output!r} is one file: name a folder for several pictures.")
+        if not Path(options.images[0]).exists():
+            raise FileNotFoundError(f"There is no picture {options.images[0]!r}.")
+        if output.resolve() == Path(options.images[0]).resolve():
+            raise ValueError(f"{options.images[0]} would be written over. Choose another --output.")
+        outputs = {Path(options.images[0]): _writable_file(output)}
+    else:
+        outputs = _picture_outputs(options.images, output, pictures.WRITABLE)
+    _check_preset(name)
+    _command.start()
+    from keras_genzoo import models
+
+    model = models.load(name)
+    _require(model, name, "upscale")
+    if options.scale not in (None, model.scale):
+        raise ValueError(
+            f"--scale is {options.scale}, but {name!r} enlarges {model.scale} times. Leave it out."
+        )
+
+    def enlarged(file, output):
+        channels = model.source_channels
+        picture, notes = pictures.read(file, channels), pictures.notes_of(file, channels)
+        pictures.write(model.upscale(picture, tile=options.tile), output, notes)
+
+    failures = _of_each_picture("upscale", outputs, enlarged)
+    left_out = f"; {failures} could not be enlarged" if failures else ""
+    print(f"Wrote {len(outputs) - failures} pictures, {model.scale} times as large, to {output}{left_out}.")
+    return 1 if failures else 0
+
+
+def _of_each_picture(command, outputs, make):
+    """Calls `make` with each file and what is to be written, under a progress bar; returns how many failed."""
+    import keras
+
     failures = 0
     # No bar where nobody watches.
     watched = sys.stdout is not None and sys.stdout.isatty()
     progress = keras.utils.Progbar(len(outputs), verbose=int(watched), unit_name="picture")
     for file, output in outputs.items():
         try:
-            picture = pictures.read(file, 3 if options.edges else channels, options.size)
-            if options.edges:
-                picture = datasets.edges(picture)
-            fit = None if options.fit == "none" else options.fit
             with _command.usual_lines_dropped():
-                translated = model.translate(picture[None], options.direction, fit, seed=options.seed)
-            visualization.save_grid(translated, output, padding=0)
+                make(file, output)
         except (ValueError, OSError) as error:
             failures += 1
-            line = f"genzoo translate: {file}: {error}"
+            line = f"genzoo {command}: {file}: {error}"
             # In a line of its own: the bar goes on below.
             print(f"\n{line}" if watched else line, file=sys.stderr)
         progress.add(1)
-    left_out = f"; {failures} could not be translated" if failures else ""
-    print(f"Wrote {len(outputs) - failures} translations by {options.name} to {options.output}{left_out}.")
-    return 1 if failures else 0
+    return failures
 
 
-def _translation_outputs(inputs, folder):
-    """Dict of the picture files to translate -> the files to write; refused where one would be lost."""
+def _picture_outputs(inputs, folder, suffixes=(".png",)):
+    """Dict of the picture files to read -> the files to write; refused where one would be lost.
+
+    A file keeps its suffix where that is among `suffixes`; others become the first of them.
+    """
     from keras_genzoo.images import pictures
 
     outputs = {}
@@ -241,14 +291,16 @@ def _translation_outputs(inputs, folder):
         if not path.is_dir():
             if not path.exists():
                 raise FileNotFoundError(f"There is no picture {str(path)!r}.")
-            outputs[path] = folder / f"{path.stem}.png"
+            outputs[path] = folder / f"{path.stem}{_suffix_of(path, suffixes)}"
             continue
         # What an earlier call has written to a folder inside is not translated again.
         earlier = folder.resolve() if folder.resolve() != path.resolve() else None
         found = [file for file in pictures.find(path) if earlier not in file.resolve().parents]
         if not found:
             raise ValueError(f"The folder {str(path)!r} holds no pictures.")
-        outputs |= {file: folder / file.relative_to(path).with_suffix(".png") for file in found}
+        outputs |= {
+            file: folder / file.relative_to(path).with_suffix(_suffix_of(file, suffixes)) for file in found
+        }
     sources = {file.resolve() for file in outputs}
     writers = {}
     for file, output in outputs.items():
@@ -258,6 +310,10 @@ def _translation_outputs(inputs, folder):
             raise ValueError(f"{other} and {file} would both be written to {output}. Translate them apart.")
     _check_writable(next(iter(outputs.values())))
     return outputs
+
+
+def _suffix_of(path, suffixes):
+    return path.suffix if path.suffix.lower() in suffixes else suffixes[0]
 
 
 def _train(options):
@@ -464,6 +520,7 @@ def _require(model, name, ability, option=None):
         commands = {
             "sample": "genzoo sample, genzoo interpolate, genzoo edit",
             "translate": "genzoo translate",
+            "upscale": "genzoo upscale",
         }
         able = [
             f"{each} ({commands[each]})" if each in commands else each for each in sorted(model.abilities)
@@ -579,6 +636,28 @@ def _parser():
         "--seed",
         type=int,
         help="seed of a model whose dropout acts in translation, for each picture the same",
+    )
+
+    command = add("upscale", _upscale, "Enlarge pictures, each into a file of its name and format.")
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
+    command.add_argument(
+        "--output",
+        default="upscaled",
+        help="folder for the large pictures (default upscaled); of one picture also a png, jpg or webp file",
+    )
+    command.add_argument(
+        "--scale", type=_positive_int, help="how many times as wide and high (default: the model's)"
+    )
+    command.add_argument(
+        "--model",
+        metavar="NAME",
+        help="name, folder or address (hf://, https://) of a pretrained model (default esrgan_flowers_x4)",
+    )
+    command.add_argument(
+        "--tile",
+        type=_positive_int,
+        default=256,
+        help="side of the tiles that a picture is enlarged in (default 256): less takes less memory",
     )
 
     command = add("train", _train, "Train a model by a recipe, or on pictures of your own.")

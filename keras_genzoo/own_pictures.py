@@ -80,7 +80,7 @@ def make_recipe(
         )
     defaults = model_class.recipe_defaults(image_shape)
     data = {
-        **_folders(images, model_class, source_side),
+        **_folders(images, model_class, source_side, is_reduced="scale" in defaults["data"]),
         "image_size": image_shape[0] if image_shape[0] == image_shape[1] else list(image_shape[:2]),
         "channels": image_shape[-1],
         **defaults["data"],
@@ -127,9 +127,9 @@ def make_recipe(
     return recipe
 
 
-def _folders(images, model_class, source_side):
-    """The folders as the `[data]` of a recipe has them."""
-    kind = model_class.trains_on[0]
+def _folders(images, model_class, source_side, is_reduced):
+    """The folders as the `[data]` of a recipe has them; of plain pictures that are reduced, one."""
+    kind = "images" if is_reduced else model_class.trains_on[0]
     for folder in images:
         if not Path(folder).expanduser().is_dir():
             raise ValueError(f"--images must be existing folders of pictures. Received: {str(folder)!r}")

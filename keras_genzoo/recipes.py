@@ -80,6 +80,12 @@ class Recipe(BaseModel):
     batch_size = 1
 
     [data]
+    folder = "photographs"     # large pictures, and the same reduced, for super-resolution
+    scale = 4
+    image_size = 128
+    batch_size = 16
+
+    [data]
     folder_a = "summer"        # two kinds of pictures without partners
     folder_b = "winter"
     image_size = 256

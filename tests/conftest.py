@@ -41,6 +41,7 @@ ANY_BACKEND = (
     "test_arguments.py",
     "test_build_checkpoints.py",
     "test_cli.py",
+    "test_cli_upscale.py",
     "test_inputs.py",
     "test_packaging.py",
     "test_pictures.py",

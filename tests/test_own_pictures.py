@@ -217,7 +217,8 @@ def test_folders_answer_as_data_sets_do(tmp_path):
     assert sorted(targets.sum((1, 2, 3))) == sorted(expected.sum((1, 2, 3)))
 
 
-FAMILIES = sorted(set(kg.models.__all__) - {"GenerativeModel", "LatentModel", "TranslationModel", "load"})
+BASES = {"GenerativeModel", "LatentModel", "TranslationModel", "UpscalingModel"}
+FAMILIES = sorted(set(kg.models.__all__) - {*BASES, "load"})
 
 
 @pytest.mark.slow
@@ -312,3 +313,23 @@ def test_a_recipe_of_folders_is_checked_before_work_starts(old, new, message, tm
     )
     with pytest.raises(ValueError, match=message):
         training.Recipe.load(tmp_path / "seasons.toml")
+
+
+class TestUpscaling:
+    """Plain pictures are reduced to make the sources."""
+
+    def test_recipe_of_a_folder(self, tmp_path):
+        folder = save_pictures(tmp_path / "photographs", 20)
+        recipe = own_pictures.make_recipe([folder], "ESRGAN", image_size=32)
+        assert recipe.data["scale"] == recipe.model["scale"] == 4 and recipe.data["batch_size"] == 16
+        assert recipe.source.source_modality.shape == (8, 8, 3)
+        assert type(recipe.make_model().generator).__name__ == "CompactSuperResolver"
+
+    @pytest.mark.slow
+    def test_a_folder_becomes_a_model_that_enlarges(self, tmp_path):
+        folder, run = save_pictures(tmp_path / "photographs"), tmp_path / "run"
+        words = ("--image-size", 16, "--batch-size", 2, "--epochs", 1, "--output", run)
+        assert genzoo("train", "--model", "SuperResolution", "--images", folder, *words) == 0
+        output = tmp_path / "large.png"
+        assert genzoo("upscale", folder / "0.png", "--model", run / "preset", "--output", output) == 0
+        assert Image.open(output).size == (80, 56)

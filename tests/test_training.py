@@ -415,6 +415,7 @@ def test_classes_are_found_where_they_register():
         "GenerativeModel",
         "LatentModel",
         "TranslationModel",
+        "UpscalingModel",
         "load",
     }
 

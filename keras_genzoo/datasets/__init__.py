@@ -5,7 +5,7 @@ from keras_genzoo.datasets.arrays import from_arrays
 from keras_genzoo.datasets.edges import edges, edges_to_images
 from keras_genzoo.datasets.folder import image_folder
 from keras_genzoo.datasets.named import Info, arrays, attributes, info, load
-from keras_genzoo.datasets.pairs import paired_folder, unpaired_folders
+from keras_genzoo.datasets.pairs import paired_folder, reduced_folder, unpaired_folders
 
 __all__ = [
     "Info",
@@ -18,6 +18,7 @@ __all__ = [
     "info",
     "load",
     "paired_folder",
+    "reduced_folder",
     "unpaired_folders",
 ]
 

@@ -19,7 +19,7 @@ from keras_genzoo.arguments import (
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives, pipeline
 from keras_genzoo.datasets.arrays import from_arrays
-from keras_genzoo.datasets.pairs import from_pairs, prepared_size
+from keras_genzoo.datasets.pairs import check_divisible, from_pairs, prepared_size
 from keras_genzoo.modalities import Images, Points
 
 
@@ -67,7 +67,8 @@ def load(
         initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
             `from_arrays`.
         augment: Whether to scale, crop and mirror pairs at random, as `paired_folder` does, or each image of an
-            unpaired set by itself. Must be False for the others.
+            unpaired set by itself; those whose sources are smaller are turned and mirrored, as by `reduced_folder`.
+            Must be False for the others.
         labels_per_class: Int, of how many images of each class the labels are known, as for `from_arrays`; None for
             all. Must be None for pairs.
 
@@ -103,7 +104,8 @@ def load(
         )
     if dataset.source_modality is not None:
         size = _height_and_width(dataset, image_size)
-        sources, targets = arrays(name, split, data_dir, prepared_size(size, augment))
+        given_size = size if dataset.scale > 1 else prepared_size(size, augment)
+        sources, targets = arrays(name, split, data_dir, given_size)
         paired = split in dataset.paired_splits
         return from_pairs(sources, targets, size, paired, batch_size, augment, shuffle, seed, initial_step)
     if augment:
@@ -286,6 +288,11 @@ class Info:
         return None if self.source_modality is None else self.source_modality.shape
 
     @property
+    def scale(self):
+        """Int, the side of a target over that of its source; 1 of others than pairs."""
+        return 1 if self.source_modality is None else self.image_shape[0] // self.source_shape[0]
+
+    @property
     def num_classes(self):
         """Int, 0 without labels."""
         return 0 if self.condition is None else self.condition.num_classes
@@ -321,7 +328,9 @@ def _check_split(dataset, split):
 
 
 def _height_and_width(dataset, image_size):
-    return dataset.image_shape[:2] if image_size is None else pipeline.height_and_width(image_size)
+    size = dataset.image_shape[:2] if image_size is None else pipeline.height_and_width(image_size)
+    check_divisible(size, dataset.scale)
+    return size
 
 
 # A split may take 300 MB: a training needs one, and its evaluation others.

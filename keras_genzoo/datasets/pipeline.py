@@ -114,6 +114,20 @@ def mirror(images, choice):
     return tf.where(choice.mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
 
 
+def turn(images, choice):
+    """The images, each in one of the eight positions of a square; of two sides that differ, in one of four."""
+    tf = require("tensorflow")
+
+    def where(drawn, other, images):
+        return tf.where(drawn[:, None, None, None], other, images)
+
+    images = mirror(images, choice)
+    images = where(choice.offsets[:, 0] < 0.5, tf.reverse(images, axis=[1]), images)
+    if images.shape[1] != images.shape[2]:
+        return images
+    return where(choice.offsets[:, 1] < 0.5, tf.transpose(images, [0, 2, 1, 3]), images)
+
+
 def crop(images, size, choice):
     """Cuts a window of `size` (height, width) out of each image, at a place drawn evenly among all."""
     tf = require("tensorflow")

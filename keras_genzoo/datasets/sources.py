@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_genzoo import arguments
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import folder, named, pairs, pipeline
 from keras_genzoo.images import pictures, pixels
@@ -108,14 +109,14 @@ class NamedSource(_Source):
 
     @property
     def source_modality(self):
-        return self._info.source_modality and self._resized(self._info.source_modality)
+        return self._info.source_modality and self._resized(self._info.source_modality, self._info.scale)
 
-    def _resized(self, modality):
+    def _resized(self, modality, scale=1):
         size = self.table.get("image_size")
         if size is None:
             return modality
-        shape = (*pipeline.height_and_width(size), modality.shape[-1])
-        return dataclasses.replace(modality, shape=shape)
+        height, width = pipeline.height_and_width(size)
+        return dataclasses.replace(modality, shape=(height // scale, width // scale, modality.shape[-1]))
 
     @property
     def condition(self):
@@ -153,7 +154,8 @@ class FolderSource(_Source):
 
     Args:
         table: Dict of the folders, and of the other arguments of the loader: `folder` for `image_folder`; with
-            `source` or `target_folder` for `paired_folder`; `folder_a` and `folder_b` for `unpaired_folders`.
+            `source` or `target_folder` for `paired_folder`, with `scale` for `reduced_folder`; `folder_a` and
+            `folder_b` for `unpaired_folders`.
             `crop = "none"` stands for None.
     """
 
@@ -165,6 +167,8 @@ class FolderSource(_Source):
         elif "target_folder" in table or "source" in table:
             self.kind, self._loader = "pairs", pairs.paired_folder
             folders = {"folder": "path", "target_folder": "target_path"}
+        elif "scale" in table:
+            self.kind, self._loader, folders = "pairs", pairs.reduced_folder, {"folder": "path"}
         else:
             self.kind, self._loader, folders = "images", folder.image_folder, {"folder": "path"}
         self._arguments = {
@@ -188,7 +192,12 @@ class FolderSource(_Source):
             raise ValueError(
                 f"`data.batch_size` in {where} must be an int of at least 1. Received: {batch_size!r}"
             )
-        pipeline.height_and_width(self.table["image_size"])
+        size = pipeline.height_and_width(self.table["image_size"])
+        pairs.check_divisible(size, self._scale)
+
+    @property
+    def _scale(self):
+        return arguments.integer("scale", self.table.get("scale", 1), at_least=1)
 
     @property
     def _folders(self):
@@ -205,10 +214,11 @@ class FolderSource(_Source):
     def source_modality(self):
         if self.kind == "images":
             return None
-        return self._images_of(self.table.get("source_channels", self._channels))
+        return self._images_of(self.table.get("source_channels", self._channels), self._scale)
 
-    def _images_of(self, channels):
-        return Images((*pipeline.height_and_width(self.table["image_size"]), channels))
+    def _images_of(self, channels, scale=1):
+        height, width = pipeline.height_and_width(self.table["image_size"])
+        return Images((height // scale, width // scale, channels))
 
     @property
     def _channels(self):

@@ -108,6 +108,27 @@ def from_pil(picture, channels, size=None, crop=None):
     return np.asarray(picture).reshape(picture.height, picture.width, channels)
 
 
+def notes_of(path, channels):
+    """What a picture file holds beside its pixels that still holds for another picture made of it.
+
+    Args:
+        path: As for `read`.
+        channels: Int, 3 or 1, those of the other picture: a colour profile is of pictures in colour, or of grey ones.
+
+    Returns:
+        Dict for `write`: `exif`, without the turn that `read` has done, and `icc_profile`, where there are any.
+
+    Raises:
+        ValueError, OSError: As for `read`.
+    """
+    with opened(path) as picture:
+        picture = upright(picture)
+        exif, profile = picture.getexif(), picture.info.get("icc_profile")
+        # The profile's header says of which colours it is.
+        fits = profile and profile[16:20] == {1: b"GRAY", 3: b"RGB "}[channels]
+        return {**({"exif": exif.tobytes()} if exif else {}), **({"icc_profile": profile} if fits else {})}
+
+
 def upright(picture):
     """A `PIL.Image.Image`, turned as the camera noted."""
     picture.load()  # Some formats note it behind the pixels.
@@ -151,7 +172,7 @@ def opened(path):
         raise UnreadablePicture(name, error) from error
 
 
-def write(image, path):
+def write(image, path, notes=None):
     """Writes an image as a picture file: to a temporary name, moved when complete.
 
     Args:
@@ -159,6 +180,7 @@ def write(image, path):
             [-1, 1].
         path: String or path of the file; its folder is created. The suffix decides: `.png` and `.webp` keep
             every pixel, `.jpg` and `.jpeg` are written at quality 95 without coarser colours.
+        notes: Dict of what else the file holds, such as that of `notes_of`.
 
     Raises:
         ValueError: If the image has another shape, or `path` another suffix.
@@ -181,7 +203,7 @@ def write(image, path):
     format, options = _FORMATS[Path(path).suffix.lower()]
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with disk.written(path) as temporary:
-        Image.fromarray(image).save(temporary, format=format, **options)
+        Image.fromarray(image).save(temporary, format=format, **options, **(notes or {}))
 
 
 def check_writable(path):

@@ -11,7 +11,7 @@ from keras_genzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStan
 from keras_genzoo.layers.mixture import GaussianMixture
 from keras_genzoo.layers.noise import NoiseInjection
 from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
-from keras_genzoo.layers.reshaping import Cropping2D, ReflectionPadding2D
+from keras_genzoo.layers.reshaping import Cropping2D, PixelShuffle, PixelUnshuffle, ReflectionPadding2D
 from keras_genzoo.layers.spectral import (
     SpectralConv2D,
     SpectralDense,
@@ -41,6 +41,8 @@ __all__ = [
     "NoiseInjection",
     "Pack",
     "PixelNormalization",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "ReflectionPadding2D",
     "ResizeConv2D",
     "SelfAttention",

@@ -1,7 +1,9 @@
-"""Padding and cropping of maps."""
+"""Padding and cropping of maps, and pixels as channels."""
 
 import keras
 from keras import ops
+
+from keras_genzoo.arguments import PositiveInt, checked
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -62,3 +64,60 @@ class Cropping2D(keras.layers.Cropping2D):
             if first or last:
                 x = ops.split(x, [first, x.shape[axis] - last], axis=axis)[1]
         return x
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class PixelShuffle(keras.layers.Layer):
+    """Makes of the channels of each pixel a square of pixels.
+
+    Channel `(row * factor + column) * filters + filter` becomes `filter` of the pixel at `row` and `column` of the
+    square. (PyTorch's layer of this name has the filter as the slowest index.)
+
+    Args:
+        factor: Int, side of the square.
+
+    Call arguments:
+        inputs: Tensor `(batch, height, width, factor**2 * filters)`.
+
+    Returns:
+        Tensor `(batch, factor * height, factor * width, filters)`.
+
+    Source: Shi et al. 2016, equation 4.
+    """
+
+    @checked
+    def __init__(self, factor: PositiveInt, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return ops.depth_to_space(inputs, self.factor, data_format="channels_last")
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class PixelUnshuffle(keras.layers.Layer):
+    """Makes of each square of pixels the channels of one pixel: the inverse of `PixelShuffle`.
+
+    Args:
+        factor: Int, side of the square, which the height and the width must be multiples of.
+
+    Call arguments:
+        inputs: Tensor `(batch, height, width, channels)`.
+
+    Returns:
+        Tensor `(batch, height / factor, width / factor, factor**2 * channels)`.
+    """
+
+    @checked
+    def __init__(self, factor: PositiveInt, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return ops.space_to_depth(inputs, self.factor, data_format="channels_last")
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}

@@ -9,6 +9,7 @@ from keras_genzoo.metrics import (  # noqa: F401
     likelihood,
     reconstruction,
     translation,
+    upscaling,
 )
 from keras_genzoo.metrics.evaluation import evaluate
 from keras_genzoo.metrics.extractors import Extractor, extractor

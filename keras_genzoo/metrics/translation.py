@@ -15,10 +15,14 @@ def _pairs(subject):
             f"a split whose images belong together. Of {subject.dataset!r}: {list(info.paired_splits)}. Received: "
             f"split={subject.split!r}"
         )
+    sides = (subject.model, info)
+    if any(side.source_modality.shape[:2] != side.modality.shape[:2] for side in sides):
+        return (
+            "images whose sources are as large as they are; for others there is 'upscaling'. Received: "
+            f"dataset={subject.dataset!r}"
+        )
     # Their size is the model's: the data are read at it.
-    wanted, given = (
-        (side.source_modality.shape[-1], side.modality.shape[-1]) for side in (subject.model, info)
-    )
+    wanted, given = ((side.source_modality.shape[-1], side.modality.shape[-1]) for side in sides)
     if given != wanted:
         return (
             f"pairs of images with the model's {wanted[0]} and {wanted[1]} channels. Those of "

@@ -17,8 +17,11 @@ from keras_genzoo.models.pix2pix import Pix2Pix
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
 from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
 from keras_genzoo.models.sngan import SNGAN
+from keras_genzoo.models.srgan import ESRGAN, SRGAN
 from keras_genzoo.models.stylegan2 import StyleGAN2
+from keras_genzoo.models.super_resolution import SuperResolution
 from keras_genzoo.models.translation_model import TranslationModel
+from keras_genzoo.models.upscaling_model import UpscalingModel
 from keras_genzoo.models.vae import VAE
 from keras_genzoo.models.wae import WAEGAN, WAEMMD
 from keras_genzoo.models.wgan import WGAN, WGANGP
@@ -28,9 +31,11 @@ __all__ = [
     "ACGAN",
     "BEGAN",
     "EBGAN",
+    "ESRGAN",
     "GAN",
     "MSGGAN",
     "SNGAN",
+    "SRGAN",
     "VAE",
     "WAEGAN",
     "WAEMMD",
@@ -48,6 +53,8 @@ __all__ = [
     "ProgressiveGAN",
     "SemiSupervisedGAN",
     "StyleGAN2",
+    "SuperResolution",
     "TranslationModel",
+    "UpscalingModel",
     "load",
 ]

@@ -235,11 +235,11 @@ class TranslationModel(GenerativeModel):
         drawing = model.translate("edges.png", fit="pad")  # float32 (height, width, 3)
         ```
         """
-        if isinstance(images, (list, tuple)) and any(map(_is_picture, images)):
+        if isinstance(images, (list, tuple)) and any(map(is_picture, images)):
             return [self.translate(image, direction, fit, batch_size, seed) for image in images]
         network, scale = self.translator(direction), self.task(direction).scale
         channels = network.input_shape[-1]
-        given = images = _array_of(images, channels)
+        given = images = array_of(images, channels)
         if images.ndim == 2 and channels == 1:
             images = images[..., None]
         is_one = images.ndim == 3
@@ -268,7 +268,7 @@ class TranslationModel(GenerativeModel):
         )
         parts = []
         for index, start in enumerate(range(0, len(images), batch_size)):
-            batch = _fitted(images[start : start + batch_size], multiple, fit)
+            batch = fitted(images[start : start + batch_size], multiple, fit)
             _check_size(network, batch)
             options = {"seeds": np.stack([words, np.full_like(words, index)], axis=1)} if layers else {}
             translated = self.inference(
@@ -279,7 +279,7 @@ class TranslationModel(GenerativeModel):
                 direction=direction,
                 **options,
             )
-            parts.append(_fitted_back(translated, [scale * side for side in size], fit))
+            parts.append(fitted_back(translated, [scale * side for side in size], fit))
         translations = joined(parts)
         return translations[0] if is_one else translations
 
@@ -384,15 +384,15 @@ def _sampling_layers(network):
     return [layer for layer in keras_private.layers_of(network) if getattr(layer, "sampling", False)]
 
 
-def _is_picture(image):
+def is_picture(image):
     return isinstance(image, (str, os.PathLike, Image.Image))
 
 
-def _array_of(images, channels):
+def array_of(images, channels):
     """A picture in these channels, or images, as a NumPy array."""
     if isinstance(images, Image.Image):
         return pictures.from_pil(images, channels)
-    if _is_picture(images):
+    if is_picture(images):
         return pictures.read(images, channels)
     return array("images", images)
 
@@ -406,7 +406,7 @@ def _check_size(network, images):
         )
 
 
-def _fitted(images, multiple, fit):
+def fitted(images, multiple, fit):
     height, width = images.shape[1:3]
     if fit == "pad":
         return np.pad(
@@ -417,7 +417,7 @@ def _fitted(images, multiple, fit):
     return images
 
 
-def _fitted_back(images, size, fit):
+def fitted_back(images, size, fit):
     if fit == "pad":
         return images[:, : size[0], : size[1]]
     return _resized(images, size) if fit == "resize" else images

@@ -20,6 +20,14 @@ from keras_genzoo.networks.progressive import (
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
 from keras_genzoo.networks.sngan import SNGANDiscriminator, SNGANGenerator
 from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
+from keras_genzoo.networks.super_resolution import (
+    CompactSuperResolver,
+    CroppedDiscriminator,
+    RRDBSuperResolver,
+    SpectralUNetDiscriminator,
+    SRResNet,
+    VGGDiscriminator,
+)
 from keras_genzoo.networks.translation_resnet import ResNetTranslator
 from keras_genzoo.networks.unet import UNetGenerator
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
@@ -29,10 +37,12 @@ __all__ = [
     "BigGANDeepGenerator",
     "BigGANDiscriminator",
     "BigGANGenerator",
+    "CompactSuperResolver",
     "ConvDecoder",
     "ConvDiscriminator",
     "ConvEncoder",
     "ConvGenerator",
+    "CroppedDiscriminator",
     "DCGANAuxiliaryDiscriminator",
     "DCGANDiscriminator",
     "DCGANGenerator",
@@ -47,14 +57,18 @@ __all__ = [
     "PatchGANDiscriminator",
     "ProgressiveDiscriminator",
     "ProgressiveGenerator",
+    "RRDBSuperResolver",
     "ResNetCritic",
     "ResNetGenerator",
     "ResNetTranslator",
     "SNGANDiscriminator",
     "SNGANGenerator",
+    "SRResNet",
+    "SpectralUNetDiscriminator",
     "StridedCritic",
     "StyleGAN2Discriminator",
     "StyleGAN2Generator",
     "UNetGenerator",
     "UpsamplingGenerator",
+    "VGGDiscriminator",
 ]

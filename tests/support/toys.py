@@ -100,10 +100,12 @@ def toy_batches(data, **arguments):
         arguments.pop("flip", None)
     if len(data) == 1 or data[1].ndim == 1:
         return datasets.from_arrays(*data, **arguments)
-    # As channels of one image, the same draws go to both.
-    channels = data[0].shape[-1]
-    batches = datasets.from_arrays(np.concatenate(data, axis=-1), **arguments)
-    return batches.map(lambda images: (images[..., :channels], images[..., channels:]))
+    # As channels of one image, the same draws go to both; smaller sources with each pixel repeated.
+    sources, targets = data
+    channels, scale = sources.shape[-1], targets.shape[1] // sources.shape[1]
+    joined = np.concatenate([sources.repeat(scale, axis=1).repeat(scale, axis=2), targets], axis=-1)
+    batches = datasets.from_arrays(joined, **arguments)
+    return batches.map(lambda images: (images[:, ::scale, ::scale, :channels], images[..., channels:]))
 
 
 def as_if_trained(model):

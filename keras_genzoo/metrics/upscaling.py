@@ -1,0 +1,76 @@
+"""How near enlarged images are to the large ones that their sources were made of."""
+
+import numpy as np
+from PIL import Image
+
+from keras_genzoo.images import pixels
+from keras_genzoo.metrics.measures import measure
+from keras_genzoo.metrics.similarity import psnr, ssim
+from keras_genzoo.models.perceptual import PerceptualFeatures
+
+# Images at once: 16 of 128x128 take the network of features 100 MB.
+_BATCH = 16
+
+
+def _reduced_pairs(subject):
+    """Pairs whose sources are as much smaller as the model's."""
+    info, scale = subject.info, subject.model.scale
+    if info.scale != scale or subject.split not in info.paired_splits:
+        return (
+            f"a data set of images and the same reduced by {scale}. Received: dataset={subject.dataset!r}, "
+            f"split={subject.split!r}"
+        )
+
+
+@measure("upscaling", ability="upscale", needs=(_reduced_pairs,))
+def _upscaling(subject):
+    """Of a model with `upscale`, on images and the same reduced: `upscaling_psnr` in decibels, `upscaling_ssim` and
+    `upscaling_perceptual` (the mean absolute difference of features in standard deviations, as
+    `keras_genzoo.models.perceptual` has it; less is nearer), the means over the images, in colour, rounded to 8 bits,
+    the border included. Beside them those of Pillow's bicubic filter: `bicubic_psnr`, `bicubic_ssim`,
+    `bicubic_perceptual`."""
+    sources, targets = (pixels.to_uint8(images) for images in subject.pairs)
+    made = pixels.to_uint8(subject.model.upscale(sources, batch_size=_BATCH))
+    features = PerceptualFeatures()
+    about = {"scale": subject.model.scale}
+    results = []
+    for name, images, constants in (
+        ("upscaling", made, {**about, "averaged_generator": bool(subject.model.averages)}),
+        ("bicubic", bicubic(sources, subject.model.scale), about),
+    ):
+        values = {
+            "psnr": np.mean(psnr(images, targets)),
+            "ssim": np.mean(ssim(images, targets)),
+            "perceptual": _perceptual(features, images, targets),
+        }
+        results += [
+            subject.about_images(f"{name}_{measure_name}", value, num_real=len(targets), **constants)
+            for measure_name, value in values.items()
+        ]
+    return results
+
+
+def bicubic(images, scale):
+    """Images enlarged by Pillow's bicubic filter.
+
+    Args:
+        images: uint8 array `(num, height, width, channels)`.
+        scale: Int.
+
+    Returns:
+        uint8 array `(num, scale * height, scale * width, channels)`.
+    """
+    num, height, width, channels = images.shape
+    size = (scale * width, scale * height)
+    # Pillow knows a grey picture as one without an axis of channels.
+    given = (Image.fromarray(image[..., 0] if channels == 1 else image) for image in images)
+    large = np.stack([np.asarray(picture.resize(size, Image.Resampling.BICUBIC)) for picture in given])
+    return large.reshape(num, *size[::-1], channels)
+
+
+def _perceptual(features, images, targets):
+    total = 0.0
+    for start in range(0, len(images), _BATCH):
+        parts = [pixels.normalize(each[start : start + _BATCH]) for each in (images, targets)]
+        total += float(features.difference(*parts)) * len(parts[0])
+    return total / len(images)
