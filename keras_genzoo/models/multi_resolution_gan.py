@@ -198,15 +198,6 @@ class MultiResolutionGAN(AdversarialModel):
             self.images_from_latents, [latents], batch_size, level=level, truncation=np.float32(truncation)
         )
 
-    def preview(self, examples=None, seed=0, num=None):
-        """As for `ZooModel`: the same latents at every level, enlarged to one size, then others at the last."""
-        columns, last = 12, self.trained_level()[0]
-        strips = [self.sample(columns, seed=seed, level=level) for level in range(last + 1)]
-        sizes = [strips[-1].shape[1] // strip.shape[1] for strip in strips]
-        strips = [strip.repeat(size, 1).repeat(size, 2) for strip, size in zip(strips, sizes, strict=True)]
-        others = self.sample(num or 6 * columns, seed=seed + 1)
-        return self.modality.show(np.concatenate([*strips, others]), columns=columns)
-
     def _check_level(self, level):
         if level is not None and not 0 <= level < self.num_levels:
             raise ValueError(f"`level` must be from 0 to {self.num_levels - 1}. Received: level={level}")
