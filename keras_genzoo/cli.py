@@ -356,8 +356,12 @@ def _train(options):
         return 130
     except callbacks.WorkerLost as lost:
         print(f"genzoo train: {lost}", file=sys.stderr)
-        print(f"Go on, on every machine, with:\n  {_resume_command(options, output)}")
-        return 1
+        # Where it was lost before this one had begun, what was typed is to be typed again.
+        if (training.run_folder(output, options.strategy) / "recipe.toml").is_file():
+            print(f"Go on, on every machine, with:\n  {_resume_command(options, output)}")
+        # At its end TensorFlow waits for a worker that does not answer.
+        _flush_stdout()
+        os._exit(1)
     except OSError as error:
         if disk.is_full(error):
             print(f"Once there is room, go on with:\n  {_resume_command(options, output)}")
@@ -367,7 +371,7 @@ def _train(options):
 
 def _recipe(options):
     """The recipe that is named, that of the run to go on with, or that of one's own pictures."""
-    from keras_genzoo import own_pictures
+    from keras_genzoo import own_pictures, training
     from keras_genzoo.recipes import Recipe
 
     own = {name: getattr(options, name) for name in _OWN_PICTURES if getattr(options, name)}
@@ -384,7 +388,7 @@ def _recipe(options):
             raise ValueError("--from with --strategy multi_worker needs a recipe with `from` in its [model].")
         return own_pictures.make_recipe(epochs=options.epochs, **own)
     if options.resume and options.output and not own:
-        path = Path(options.output) / "recipe.toml"
+        path = training.run_folder(options.output, options.strategy) / "recipe.toml"
         if not path.is_file():
             raise ValueError(f"--output {options.output!r} holds no run with a recipe.toml: name its recipe.")
         return Recipe.load(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_genzoo import callbacks, disk, metrics, models
+from keras_genzoo import backends, callbacks, disk, metrics, models
 from keras_genzoo.images import pictures
 from keras_genzoo.presets import folders
 from keras_genzoo.recipes import Recipe
@@ -58,14 +58,28 @@ def train(
         OSError: If a file cannot be written, for example since the disk is full; the last backup is kept.
         BlockingIOError: If another process trains in the run folder.
         keras_genzoo.callbacks.Interrupted: After Ctrl-C, SIGTERM or SIGHUP, once the state is saved.
+        keras_genzoo.callbacks.WorkerLost: If another worker has ended, or has not answered for 10 seconds.
     """
-    output = Path(output)
-    if strategy == "multi_worker" and (worker := _worker()):
-        # Every worker does all that the first does, which keeps them in step, and writes to its own folder.
-        output = output / f"worker-{worker}"
+    output = run_folder(output, strategy)
     _check_run_folder(recipe, output, resume)
     with disk.in_use(output):
-        return _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose)
+        try:
+            return _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose)
+        except backends.LOST_WORKER as error:
+            if strategy != "multi_worker":
+                raise
+            # Lost while the models were made: what comes later, `Backup` tells.
+            raise callbacks.WorkerLost(None) from error
+
+
+def run_folder(output, strategy):
+    """The folder of this process's run: workers but the first have one of their own in that of the first.
+
+    Every worker does all that the first does, which keeps them in step.
+    """
+    if strategy == "multi_worker" and (worker := _worker()):
+        return Path(output) / f"worker-{worker}"
+    return Path(output)
 
 
 def _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose):

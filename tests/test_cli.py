@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -452,6 +453,42 @@ def test_the_command_that_resumes_repeats_what_was_typed(tmp_path, capsys, monke
     # The run folder holds the recipe.
     same = {**vars(cli._parser().parse_args(typed)), "resume": True, "recipe": None}
     assert vars(cli._parser().parse_args(words)) == same
+
+
+class TestALostWorker:
+    @pytest.fixture
+    def lost(self, tmp_path, capsys, monkeypatch):
+        """Function that runs worker 1, which loses the other, and returns what it prints and its exit status."""
+
+        def train(*arguments, **keywords):
+            raise kg.callbacks.WorkerLost(None)
+
+        statuses = []
+        monkeypatch.setattr(training, "train", train)
+        monkeypatch.setattr(os, "_exit", statuses.append)
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"task": {"type": "worker", "index": 1}}))
+
+        def run(*words):
+            genzoo("train", *words, "--output", tmp_path / "run", "--strategy", "multi_worker")
+            return capsys.readouterr(), statuses.pop(0)
+
+        return run
+
+    def test_ends_the_process_and_tells_how_to_go_on(self, lost, tmp_path):
+        """From the worker's own folder, beside which a machine of its own has none of the chief's."""
+        (tmp_path / "run" / "worker-1").mkdir(parents=True)
+        shutil.copy(cli._recipe_path("ring_gan"), tmp_path / "run" / "worker-1" / "recipe.toml")
+        for words in (["ring_gan"], ["--resume"]):
+            told, status = lost(*words)
+            assert status == 1
+            assert "ended, or does not answer. Start all workers again." in told.err
+            assert told.out.splitlines()[0] == "Go on, on every machine, with:"
+            assert f"genzoo train --resume --output {tmp_path}/run --strategy multi_worker" in told.out
+
+    def test_before_anything_was_written_there_is_nothing_to_resume(self, lost):
+        told, status = lost("ring_gan")
+        assert status == 1 and "Start all workers again." in told.err
+        assert "--resume" not in told.out
 
 
 @pytest.mark.tensorflow

@@ -1,5 +1,6 @@
 """Training a checkpoint from its recipe: the run folder, resuming, strategies, and what is refused."""
 
+import contextlib
 import functools
 import inspect
 import json
@@ -440,6 +441,22 @@ def test_a_second_run_in_the_same_folder_is_refused_at_its_start(recipe_file, tm
     ):
         training.train(training.Recipe.load(recipe_file), tmp_path / "run", resume=True, verbose=0)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.tensorflow
+def test_a_worker_that_is_lost_while_models_are_made_is_told(recipe_file, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    def make_models(recipe):
+        raise tf.errors.UnavailableError(None, None, "Collective ops is aborted")
+
+    monkeypatch.setattr(training, "strategy_scope", lambda name: contextlib.nullcontext())
+    monkeypatch.setattr(training, "make_models", make_models)
+    recipe = training.Recipe.load(recipe_file)
+    with pytest.raises(callbacks.WorkerLost, match=r"does not answer\. Start all workers again"):
+        training.train(recipe, tmp_path / "run", strategy="multi_worker", verbose=0)
+    with pytest.raises(tf.errors.UnavailableError):
+        training.train(recipe, tmp_path / "run", verbose=0)
 
 
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(recipe_file, tmp_path, toy_mnist):

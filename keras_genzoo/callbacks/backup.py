@@ -35,17 +35,16 @@ class Interrupted(Exception):
 
 
 class WorkerLost(Exception):
-    """Raised by `Backup.fit` where another worker has ended, so that no further step can be taken.
+    """Raised by `Backup.fit` where another worker has ended or does not answer, so that no further step can be taken.
 
     Attributes:
-        step: Int, the step of this worker's newest backup.
+        step: Int, the step of this worker's newest backup; None where it has not yet looked for one.
     """
 
     def __init__(self, step):
+        kept = {None: "", 0: "There is no backup yet. "}.get(step, f"The backup of step {step} is kept. ")
         super().__init__(
-            "Another worker of this run has ended. "
-            + (f"The backup of step {step} is kept: start" if step else "There is no backup yet: start")
-            + " all workers again."
+            f"Another worker of this run has ended, or does not answer. {kept}Start all workers again."
         )
         self.step = step
 
@@ -112,7 +111,7 @@ class Backup(keras.callbacks.Callback):
             ValueError: As for `restore`.
             OSError: If a backup cannot be written. The backups before it are kept.
             BlockingIOError: If another process uses the folder.
-            WorkerLost: If another worker of the run has ended.
+            WorkerLost: If another worker of the run has ended, or has not answered for 10 seconds.
         """
         with disk.in_use(self.directory):
             self._fit(model, make_batches, steps_per_epoch, epochs, callbacks, kwargs)
@@ -136,7 +135,7 @@ class Backup(keras.callbacks.Callback):
         except backends.LOST_WORKER as error:
             if self._num_workers == 1:
                 raise
-            raise WorkerLost(self._saved_step) from error
+            raise WorkerLost(self._saved_step if self._num_workers else None) from error
         finally:
             # A `model.fit` that fails does not come to `on_train_end`.
             self._restore_handlers()
