@@ -267,6 +267,9 @@ class Autoencoder(LatentModel):
             )
         if prior is not None:
             latents = self.latents_to_sample(num, seed, None, prior=prior)
+        if prior == "standard" and truncation is not None:
+            # `mean_code` is the fitted prior's; the mean of this one is 0.
+            latents, truncation = truncation * latents, None
         return super().sample(num, seed, latents, labels, batch_size, truncation)
 
     def call(self, images, training=False):

@@ -1,5 +1,7 @@
 """BigGAN and BigGAN-deep: hierarchical latents, orthogonal regularisation, truncated sampling."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -134,7 +136,7 @@ class BigGAN(SNGAN):
         if truncation == 0:
             return np.zeros_like(latents)
         drawn = getattr(self.latent, "mass", 1.0)
-        quantiles = ops.clip(ops.erf(latents / np.sqrt(2.0)) / drawn, -1.0 + 1e-6, 1.0 - 1e-6)
+        quantiles = ops.clip(ops.erf(latents / math.sqrt(2.0)) / drawn, -1.0 + 1e-6, 1.0 - 1e-6)
         return ops.convert_to_numpy(
             latent.TruncatedNormal(self.latent_dim, truncation).of_quantiles(quantiles)
         )

@@ -407,6 +407,7 @@ def _check_size(network, images):
 
 
 def fitted(images, multiple, fit):
+    """Images whose sides are multiples of `multiple`, as `translate` makes them of others."""
     height, width = images.shape[1:3]
     if fit == "pad":
         return np.pad(
@@ -418,6 +419,7 @@ def fitted(images, multiple, fit):
 
 
 def fitted_back(images, size, fit):
+    """Translations of what `fitted` gave, in the size that belongs to the images before it."""
     if fit == "pad":
         return images[:, : size[0], : size[1]]
     return _resized(images, size) if fit == "resize" else images

@@ -8,7 +8,14 @@ from keras import ops
 from keras_genzoo import modalities
 from keras_genzoo.arguments import Check, NonNegativeInt, PositiveInt, checked
 from keras_genzoo.models.options import checked_options
-from keras_genzoo.models.translation_model import Task, TranslationModel, array_of, is_picture
+from keras_genzoo.models.translation_model import (
+    Task,
+    TranslationModel,
+    array_of,
+    fitted,
+    fitted_back,
+    is_picture,
+)
 
 
 def _pixel_loss(argument, value):
@@ -124,6 +131,8 @@ class UpscalingModel(TranslationModel):
         if isinstance(images, (list, tuple)) and any(map(is_picture, images)):
             return [self.upscale(image, tile, overlap, batch_size) for image in images]
         images = array_of(images, self.source_channels)
+        if images.ndim == 2 and self.source_channels == 1:
+            images = images[..., None]
         is_one = images.ndim == 3
         batch = images[None] if is_one else images
         if batch.ndim != 4 or max(batch.shape[1:3]) <= tile + 2 * overlap:
@@ -131,8 +140,7 @@ class UpscalingModel(TranslationModel):
             return self.translate(images, fit="pad", batch_size=batch_size)
         multiple, scale = getattr(self.translator(), "size_multiple", 1), self.scale
         num, height, width, channels = batch.shape
-        padding = [(0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)]
-        batch = np.pad(batch, padding, mode="symmetric")
+        batch = fitted(batch, multiple, "pad")
         # Windows begin at multiples too.
         tile, overlap = (-(-length // multiple) * multiple for length in (tile, overlap))
         large = np.empty((num, *(scale * side for side in batch.shape[1:3]), channels), "float32")
@@ -145,7 +153,7 @@ class UpscalingModel(TranslationModel):
                     for part, seen in ((rows, seen_rows), (columns, seen_columns))
                 ]
                 large[:, places[0], places[1]] = made[:, within[0], within[1]]
-        large = large[:, : scale * height, : scale * width]
+        large = fitted_back(large, (scale * height, scale * width), "pad")
         return large[0] if is_one else large
 
     # What the losses of the families share.

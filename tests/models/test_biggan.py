@@ -114,6 +114,17 @@ class TestTruncation:
         gan.truncation = None
         assert (gan.sample(4, seed=0) != truncated).any()
 
+    def test_of_one_call_has_the_distribution_of_the_model_s(self):
+        gan = make_biggan()
+        truncated = gan.truncated(support.to_numpy(gan.latents_from_seed(5000, 3)), 1.0)
+        gan.truncation = 1.0
+        expected = support.to_numpy(gan.latents_from_seed(5000, 3))
+        assert truncated.dtype == "float32"
+        shares = np.linspace(0, 1, 9)
+        np.testing.assert_allclose(np.quantile(truncated, shares), np.quantile(expected, shares), atol=0.03)
+        # Latents that are truncated already stay as they are.
+        np.testing.assert_allclose(gan.truncated(expected, 1.0), expected, atol=1e-4)
+
     def test_it_is_a_part_of_the_config(self):
         gan = models.BigGAN.from_config(make_biggan(truncation=0.5, orthogonal_weight=0.2).get_config())
         assert (gan.truncation, gan.orthogonal_weight) == (0.5, 0.2)

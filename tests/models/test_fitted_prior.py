@@ -97,6 +97,14 @@ class TestSampling:
         np.testing.assert_array_equal(model.sample(20, seed=3, prior="standard"), standard)
         assert np.abs(draw(model) - standard).max() > 0.05
 
+    def test_truncation_moves_latents_to_the_mean_of_their_prior(self, family):
+        model = make_autoencoder(family)
+        model.fit_prior(IMAGES, 3)
+        for prior, mean in (("fitted", model.mean_code()), ("standard", np.zeros(LATENT_DIM, "float32"))):
+            truncated = model.sample(2, seed=3, prior=prior, truncation=0.0)
+            expected = model.sample(latents=np.stack([mean, mean]).astype("float32"))
+            np.testing.assert_allclose(truncated, expected, atol=1e-5)
+
     def test_samples_are_decoded_latents_of_the_mixture(self, family):
         model = make_fitted(family)
         weights = [ops.convert_to_numpy(weight) for weight in model.prior.weights]

@@ -59,7 +59,7 @@ class TestUpscale:
         picture = Image.fromarray(levels)
         picture.save(tmp_path / "picture.png")
         expected = model.translate(levels[..., None])
-        for given in (levels[..., None], picture, tmp_path / "picture.png"):
+        for given in (levels, levels[..., None], picture, tmp_path / "picture.png"):
             for tile in (8, 256):
                 np.testing.assert_allclose(model.upscale(given, tile, 8), expected, atol=1e-5)
         large, other = model.upscale([picture, picture.crop((0, 0, 9, 5))])
