@@ -26,10 +26,11 @@ class SRGAN(UpscalingModel):
             training. Defaults to `keras_genzoo.networks.SRResNet`.
         discriminator: `keras.Model` from large images to logits, one for each image or each patch. Defaults to
             `keras_genzoo.networks.CroppedDiscriminator`.
-        pixel_weight: Float, weight of the pixel loss.
-        perceptual_weight: Float, weight of the difference of features (`keras_genzoo.models.perceptual`). The paper
-            compares those of VGG19 in the place of pixels; with 0 this is its SRGAN-MSE. The network of the features
-            is no part of the model's weights and presets.
+        pixel_weight: Float, weight of the pixel loss. Defaults to 4: the paper's mean squared error is that of images
+            in [-1, 1], four times that on the scale from 0 to 1.
+        perceptual_weight: Float, weight of the difference of features (`keras_genzoo.models.perceptual`), for images
+            of 1 or 3 channels. The paper compares those of VGG19 in the place of pixels; with 0 this is its
+            SRGAN-MSE. The network of the features is no part of the model's weights and presets.
         adversarial_weight: Float, weight of the generator's loss against the discriminator.
         average_decay, average_half_life, seed: As for `GenerativeModel`.
         **kwargs: `name` and other arguments of `keras.Model`.
@@ -67,12 +68,17 @@ class SRGAN(UpscalingModel):
         generator: Network = None,
         discriminator: Network = None,
         pixel_loss: PixelLoss = "l2",
-        pixel_weight: NonNegative = 1.0,
+        pixel_weight: NonNegative = 4.0,
         perceptual_weight: NonNegative = 0.0,
         adversarial_weight: NonNegative = 1e-3,
         **kwargs,
     ):
         super().__init__(image_shape, scale, pixel_loss=pixel_loss, **kwargs)
+        if perceptual_weight and self.source_channels not in (1, 3):
+            raise ValueError(
+                "`perceptual_weight` must be 0 for images of other than 1 or 3 channels, which the network of the "
+                f"features takes. Received: perceptual_weight={perceptual_weight}, image_shape={self.image_shape}"
+            )
         self.set_networks(
             generator=generator or SRResNet(self.source_channels, scale),
             discriminator=discriminator or CroppedDiscriminator(self.image_shape),
@@ -159,7 +165,8 @@ class ESRGAN(SRGAN):
 
     The relativistic average discriminator says how much more real an image is than the mean of the other kind, and
     the generator's loss sees real images too. `relativistic=False`, `pixel_weight=1`, `adversarial_weight=0.1` and
-    `keras_genzoo.networks.SpectralUNetDiscriminator` make it a Real-ESRGAN.
+    `keras_genzoo.networks.SpectralUNetDiscriminator` make it a Real-ESRGAN, whose authors also sharpen the targets
+    of the losses of pixels and features; here they are not.
 
     Args:
         image_shape, scale, pixel_loss, pixel_weight, adversarial_weight: As for `SRGAN`.

@@ -125,7 +125,7 @@ class RRDBSuperResolver(_SuperResolver):
     Returns:
         Float32 images `(batch, scale * height, scale * width, channels)`.
 
-    Source: Wang et al. 2018, section 3.1, and for `scale` 2 Wang et al. 2021, section 4.2. The blocks begin a tenth
+    Source: Wang et al. 2018, section 3.1, and for `scale` 2 Wang et al. 2021, section 3.4. The blocks begin a tenth
     as large as by He et al. 2015.
     """
 
@@ -349,7 +349,7 @@ class SpectralUNetDiscriminator(ConfigurableNetwork):
     Returns:
         Float32 logits `(batch, height, width, 1)`.
 
-    Source: Wang et al. 2021, section 3.3.
+    Source: Wang et al. 2021, section 3.4.
     """
 
     size_multiple = 8

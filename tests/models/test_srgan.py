@@ -56,7 +56,8 @@ class TestNumbersOfThePapers:
     def test_weights_of_the_losses(self):
         srgan, esrgan = make_srgan(), make_esrgan(perceptual_weight=1.0)
         weights = [(each.pixel_weight, each.adversarial_weight) for each in (srgan, esrgan)]
-        assert weights == [(1.0, 1e-3), (1e-2, 5e-3)]
+        # That of SRGAN's squared error on the scale from 0 to 1: the paper's is in [-1, 1].
+        assert weights == [(4.0, 1e-3), (1e-2, 5e-3)]
         assert (srgan.pixel_loss, esrgan.pixel_loss) == ("l2", "l1") and esrgan.relativistic
 
     @pytest.mark.slow
@@ -161,6 +162,10 @@ class TestBadInput:
         [
             ({"pixel_loss": "l3"}, "`pixel_loss` must be 'l1' or 'l2'. Received: pixel_loss='l3'"),
             ({"adversarial_weight": -1.0}, "`adversarial_weight` must be at least 0"),
+            (
+                {"image_shape": (8, 8, 2), "perceptual_weight": 1.0},
+                r"`perceptual_weight` must be 0 for images of other than 1 or 3 channels",
+            ),
             (
                 {"generator": networks.CompactSuperResolver(1, 4, width=2, num_layers=1)},
                 r"`generator` makes images of \(16, 16, 1\) from images of \(4, 4, 1\).*the `scale` of the model, 2",

@@ -22,9 +22,9 @@ def make_srgan(**arguments):
     """The networks of the paper, narrow: batch normalization in both."""
     keras.utils.set_random_seed(0)
     model = models.SRGAN(
-        SHAPE,
-        2,
         **{
+            "image_shape": SHAPE,
+            "scale": 2,
             "generator": networks.SRResNet(1, 2, width=3, num_blocks=1),
             "discriminator": networks.CroppedDiscriminator(SHAPE, width=2, hidden=4),
             "seed": 1,
