@@ -222,11 +222,18 @@ def _translate(options):
 
 
 def _upscale(options):
+    from keras_genzoo import presets
     from keras_genzoo.images import pictures
 
-    name = options.model or f"esrgan_flowers_x{options.scale or 4}"
+    scale = options.scale or 4
+    name = options.model or f"esrgan_flowers_x{scale}"
+    if not options.model and name not in presets.names():
+        raise ValueError(
+            f"No released model enlarges {scale} times. Name one of your own by --model: "
+            "`genzoo train --model SuperResolution --images FOLDER` trains one."
+        )
     output = Path(options.output)
-    if output.suffix.lower() in pictures.WRITABLE:
+    if output.suffix.lower() in pictures.SUFFIXES:
         if len(options.images) > 1 or Path(options.images[0]).is_dir():
             raise ValueError(f"--output {options.output!r} is one file: name a folder for several pictures.")
         if not Path(options.images[0]).exists():
@@ -293,7 +300,7 @@ def _picture_outputs(inputs, folder, suffixes=(".png",)):
                 raise FileNotFoundError(f"There is no picture {str(path)!r}.")
             outputs[path] = folder / f"{path.stem}{_suffix_of(path, suffixes)}"
             continue
-        # What an earlier call has written to a folder inside is not translated again.
+        # What an earlier call has written to a folder inside is not read again.
         earlier = folder.resolve() if folder.resolve() != path.resolve() else None
         found = [file for file in pictures.find(path) if earlier not in file.resolve().parents]
         if not found:
@@ -307,7 +314,9 @@ def _picture_outputs(inputs, folder, suffixes=(".png",)):
         if output.resolve() in sources:
             raise ValueError(f"{file} would be written over {output}. Choose another --output.")
         if (other := writers.setdefault(output, file)) != file:
-            raise ValueError(f"{other} and {file} would both be written to {output}. Translate them apart.")
+            raise ValueError(
+                f"{other} and {file} would both be written to {output}. Give them to two commands."
+            )
     _check_writable(next(iter(outputs.values())))
     return outputs
 
@@ -589,7 +598,9 @@ def _parser():
     _add_picture_options(command, "samples.png")
     command.add_argument("--num", type=_positive_int, default=64, help="number of images (default 64)")
     command.add_argument(
-        "--truncation", type=float, help="below 1 fewer kinds of images, often better ones (default 1)"
+        "--truncation",
+        type=float,
+        help="how far latents lie from their mean: below 1 more alike, often better (default: the model's)",
     )
     command.add_argument(
         "--prior",
@@ -655,7 +666,7 @@ def _parser():
     command.add_argument(
         "--model",
         metavar="NAME",
-        help="name, folder or address (hf://, https://) of a pretrained model (default esrgan_flowers_x4)",
+        help="name, folder or address (hf://, https://) of a pretrained model (default: the released one)",
     )
     command.add_argument(
         "--tile",

@@ -98,6 +98,7 @@ def test_a_damaged_file_is_named_and_the_others_are_written(upscaler, tmp_path, 
         (("nowhere.png",), "There is no picture 'nowhere.png'"),
         (("PICTURE", "--output", "PICTURE"), "would be written over"),
         (("PICTURE", "PICTURE", "--output", "large.png"), "is one file: name a folder for several pictures"),
+        (("PICTURE", "--output", "large.tif"), "'large.tif' must end with .png, .jpg, .jpeg or .webp"),
     ],
 )
 def test_bad_input_is_refused(upscaler, tmp_path, monkeypatch, capsys, words, message):
@@ -106,4 +107,12 @@ def test_bad_input_is_refused(upscaler, tmp_path, monkeypatch, capsys, words, me
     words = [str(picture) if word == "PICTURE" else word for word in words]
     assert upscale(*words, "--model", upscaler) == 1
     assert re.search(message, capsys.readouterr().err)
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_without_a_model_one_of_the_scale_must_be_released(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    picture = save_picture(tmp_path / "picture.png")
+    assert upscale(picture, "--scale", 7) == 1
+    assert "No released model enlarges 7 times. Name one of your own by --model" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
