@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,20 @@ class TestPyTorch:
             ),
             (
                 lambda state: {**state, "conv_first.weight": np.zeros((6, 48, 3, 3), "float32")},
-                "it enlarges 1 times",
+                "take 3 or 12 channels for images of 3. This one takes 48",
+            ),
+            (
+                lambda state: {**state, "conv_first.weight": np.zeros((6, 1, 3, 3), "float32")},
+                "This one takes 1",
+            ),
+            (lambda state: {**state, "conv_last.weight": np.zeros(3)}, "lacks the kernel conv_last.weight"),
+            (
+                lambda state: {
+                    "body.0.weight": np.zeros((5, 3, 3, 3)),
+                    "body.tail.weight": np.zeros(3),
+                    "body.2.weight": np.zeros((13, 5, 3, 3)),
+                },
+                "'body.2.weight' must give squares of pixels of 3 channels. Received: 13 outputs",
             ),
             (lambda state: {**state, "conv_up3.weight": np.zeros(3)}, "has no layers for: conv_up3.weight"),
         ],
@@ -168,6 +182,27 @@ class TestPyTorch:
         state = {key: value.numpy() for key, value in RRDBNet().state_dict().items()}
         with pytest.raises(ValueError, match=message):
             tool.network_of(change(state))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "list indices"),
+        ('{"scale": 4}', "it lacks 'input_range'"),
+        (
+            '{"input_range": [0, 1], "layers": [{"class": "Dense", "name": "a"}]}',
+            "a layer is a 'Dense'. Known layers: .*'Conv2D'",
+        ),
+    ],
+)
+def test_other_lists_of_layers_are_refused(tool, tmp_path, capsys, text, message):
+    (tmp_path / "model.json").write_text(text)
+    words = [str(tmp_path / "preset"), "--generator", str(tmp_path / "model.json")]
+    assert tool.main(words) == 1
+    said = capsys.readouterr().err
+    assert "model.json and its weights are no list of layers" in said and re.search(message, said)
+    assert not (tmp_path / "preset").exists()
 
 
 class TestUpscalerJS:

@@ -2,8 +2,10 @@
 
 Reads the `.pth` files that github.com/xinntao/ESRGAN, Real-ESRGAN and BasicSR write or publish: RRDB networks with
 the names of either, of x4 and x2, and the compact SRVGG networks of any scale; of a training the averaged weights
-(`params_ema`) where there are any. Needs PyTorch for these: pip install -e ".[torch]". And models of UpscalerJS as a
-`.json` of their layers, with their weights beside it in a file of the same name and `_f16.npz`.
+(`params_ema`) where there are any. Needs PyTorch for these: pip install -e ".[torch]".
+
+And models of UpscalerJS, not in the files that it publishes, but as a `.json` list of their layers, with the weights
+beside it in a file of the same name and `_f16.npz`.
 
 Usage:
     python tools/convert/esrgan.py OUTPUT --generator RealESRGAN_x2plus.pth
@@ -13,13 +15,15 @@ Usage:
 import argparse
 import json
 import math
+import re
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers
-from state import arranged, array, converted, description_of, keys_of, run, some
+from state import arranged, array, converted, description_of, kernel_shape, keys_of, run, some
 
 from keras_genzoo import models
 from keras_genzoo.layers import PixelShuffle
@@ -102,13 +106,14 @@ _NEW_NAMES = {
 
 
 def _rrdb(state):
-    first, last = (array(state, f"{module}.weight") for module in ("conv_first", "conv_last"))
-    width, channels = first.shape[0], last.shape[0]
-    fold = math.isqrt(first.shape[1] // channels)
-    if fold not in (1, 2):
+    (width, inputs, *_), (channels, *_) = (
+        kernel_shape(state, f"{module}.weight") for module in ("conv_first", "conv_last")
+    )
+    fold = next((fold for fold in (1, 2) if inputs == fold**2 * channels), None)
+    if fold is None:
         raise ValueError(
-            f"Networks of x4 and x2 can be converted. This one takes {first.shape[1]} channels of {channels}, "
-            f"squares of {fold}x{fold} pixels: it enlarges {4 / fold:g} times."
+            f"Networks of x4 and x2 can be converted, which take {channels} or {4 * channels} channels for images of "
+            f"{channels}. This one takes {inputs}."
         )
     num_blocks = len({key.split(".")[1] for key in state if key.startswith("body.")})
     growth = len(array(state, "body.0.rdb1.conv1.bias")) if num_blocks else 32
@@ -127,17 +132,22 @@ def _rrdb(state):
                 layer = f"block_{block + 1}_dense_{dense}_conv_{number}"
                 modules[layer] = f"body.{block}.rdb{dense}.conv{number}"
     order = _shuffled(channels, fold)
-    return network, modules, {**state, "conv_first.weight": first[:, order]}
+    return network, modules, {**state, "conv_first.weight": array(state, "conv_first.weight")[:, order]}
 
 
 def _compact(state):
-    numbers = sorted(int(key.split(".")[1]) for key in state if key.endswith(".weight"))
-    first, last = (array(state, f"body.{numbers[place]}.weight") for place in (0, -1))
-    width, channels = first.shape[:2]
-    scale, num_layers = math.isqrt(len(last) // channels), numbers[-1] // 2 - 1
+    number_last = max(int(match[1]) for key in state if (match := re.fullmatch(r"body\.(\d+)\.weight", key)))
+    width, channels, *_ = kernel_shape(state, "body.0.weight")
+    outputs, *_ = kernel_shape(state, f"body.{number_last}.weight")
+    scale, num_layers = math.isqrt(outputs // channels), number_last // 2 - 1
+    if outputs != scale**2 * channels or num_layers < 0:
+        raise ValueError(
+            f"'body.{number_last}.weight' must give squares of pixels of {channels} channels. Received: {outputs} "
+            "outputs"
+        )
     network = CompactSuperResolver(channels, scale, width, num_layers)
     # Convolution and slopes in turn; the last convolution has none.
-    modules = {"output_conv": f"body.{numbers[-1]}"}
+    modules = {"output_conv": f"body.{number_last}"}
     for number in range(num_layers + 1):
         modules |= {
             f"conv_{number + 1}": f"body.{2 * number}",
@@ -150,7 +160,7 @@ def _compact(state):
     }
     order = _shuffled(channels, scale)
     ends = {
-        f"body.{numbers[-1]}.{part}": array(state, f"body.{numbers[-1]}.{part}")
+        f"body.{number_last}.{part}": array(state, f"body.{number_last}.{part}")
         for part in ("weight", "bias")
     }
     return network, modules, {**state, **slopes, **{key: value[order] for key, value in ends.items()}}
@@ -174,9 +184,19 @@ def network_of_upscalerjs(path):
         Tuple of a functional `keras.Model` from images in [-1, 1] to images, and its scale.
 
     Raises:
-        ValueError: If the file lists no layers that are known.
+        ValueError: If the file is no such list, lists layers that are not known, or the weights are of others.
         OSError: If one of the files is missing.
     """
+    try:
+        return _network_of_layers(path)
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise ValueError(
+            f"{path} and its weights are no list of layers that can be converted: {reason}"
+        ) from error
+
+
+def _network_of_layers(path):
     spec = json.loads(path.read_text(encoding="utf-8"))
     half = spec["input_range"][1] / 2
     images = keras.Input((None, None, 3), name="images")
@@ -184,7 +204,7 @@ def network_of_upscalerjs(path):
     for layer in spec["layers"]:
         kind, name = layer["class"], layer["name"]
         if kind not in _LAYERS:
-            raise ValueError(f"{path} lists a layer {kind!r}. Known layers: {sorted(_LAYERS)}.")
+            raise ValueError(f"a layer is a {kind!r}. Known layers: {sorted(_LAYERS)}.")
         inputs = [made[each] for each in layer["inputs"]] or [images]
         made[name] = _LAYERS[kind](spec, layer["config"], name)(inputs[0] if len(inputs) == 1 else inputs)
     outputs = layers.Rescaling(1 / half, -1.0, dtype="float32", name="images_enlarged")(made[spec["output"]])
