@@ -234,6 +234,11 @@ def test_other_configurations_are_refused(tool, change, message):
         tool.generator_of({}, CONFIG | change)
 
 
+def test_a_preset_of_truncation_zero_is_refused(tool, tmp_path, capsys):
+    assert tool.main([str(tmp_path / "gan"), "--generator", "none.bin", "--truncation", "0"]) == 1
+    assert "`--truncation` must be above 0. Received: 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("truncation", [-0.1, 1.5])
 def test_statistics_of_other_truncations_are_refused(tool, truncation):
     with pytest.raises(ValueError, match=r"from 0 to 1. Received: "):

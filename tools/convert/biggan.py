@@ -35,12 +35,18 @@ def main(arguments=None):
         "--config", metavar="FILE", help="config.json; by default that in the folder of the generator"
     )
     parser.add_argument(
-        "--truncation", type=float, default=1.0, help="from 0 to 1, whose statistics are kept (default: 1)"
+        "--truncation",
+        type=float,
+        default=1.0,
+        help="above 0, at most 1: whose statistics are kept (default: 1)",
     )
     return run(_model, parser.parse_args(arguments))
 
 
 def _model(options):
+    if options.truncation == 0:
+        # The preset would draw from all latents, with the statistics of one.
+        raise ValueError("`--truncation` must be above 0. Received: 0")
     config = read_config(options.config or Path(options.generator).with_name("config.json"))
     generator = converted(options.generator, lambda state: generator_of(state, config, options.truncation))
     side = generator.output_shape[1]
@@ -51,7 +57,7 @@ def _model(options):
         ),
         num_classes=config["num_classes"],
         # The range of the latents that the statistics are of: up to 2, times the truncation.
-        truncation=2.0 * options.truncation or None,
+        truncation=2.0 * options.truncation,
     )
     description = description_of(generator=options.generator, discriminator=None)
     return model, f"{description} Statistics of truncation {options.truncation:g}."
