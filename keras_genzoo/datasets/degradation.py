@@ -44,8 +44,10 @@ _ROUNDS = (
 )
 _JPEG = (30.0, 95.0)
 _SINC, _LAST_SINC, _GREY, _GAUSSIAN = 0.1, 0.8, 0.4, 0.5
-# Share of Gaussian and of generalised Gaussian kernels; the others have a plateau. Of each most are isotropic.
-_GAUSSIAN_KERNELS, _GENERALIZED_KERNELS, _ISOTROPIC = 0.7, 0.15, 0.65
+# Share of Gaussian and of generalised Gaussian kernels; the others have a plateau.
+_GAUSSIAN_KERNELS, _GENERALIZED_KERNELS = 0.7, 0.15
+# Share of isotropic kernels among the Gaussian ones, and among the others.
+_ISOTROPIC, _ISOTROPIC_OTHERS = 0.45 / 0.7, 0.12 / 0.15
 
 
 def degraded(image, scale, seed):
@@ -160,7 +162,8 @@ def _filtered(image, kernel):
 def _kernel(draws, deviation):
     """A kernel of blur: one of the forms, or now and then a ringing one."""
     tf = pipeline.require("tensorflow")
-    which, isotropic = draws.uniform(), draws.happens(_ISOTROPIC)
+    which = draws.uniform()
+    isotropic = draws.happens(tf.where(which < _GAUSSIAN_KERNELS, _ISOTROPIC, _ISOTROPIC_OTHERS))
     first, other = draws.uniform(*deviation), draws.uniform(*deviation)
     second = tf.where(isotropic, first, other)
     angle = draws.uniform(-math.pi, math.pi)

@@ -3,9 +3,6 @@
 import dataclasses
 import pathlib
 
-import numpy as np
-from PIL import Image
-
 from keras_genzoo.arguments import (
     Flag,
     Int64,
@@ -250,12 +247,8 @@ def reduced(images, scale):
     Returns:
         uint8 array `(num, height / scale, width / scale, channels)`.
     """
-    num, height, width, channels = images.shape
-    size = (width // scale, height // scale)
-    # Pillow knows a grey picture as one without an axis of channels.
-    pictures_of = (Image.fromarray(image[..., 0] if channels == 1 else image) for image in images)
-    small = [np.asarray(picture.resize(size, Image.Resampling.BICUBIC)) for picture in pictures_of]
-    return np.stack(small).reshape(num, *size[::-1], channels)
+    height, width = images.shape[1:3]
+    return pictures.bicubic(images, (height // scale, width // scale))
 
 
 def from_pairs(

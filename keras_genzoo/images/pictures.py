@@ -108,6 +108,23 @@ def from_pil(picture, channels, size=None, crop=None):
     return np.asarray(picture).reshape(picture.height, picture.width, channels)
 
 
+def bicubic(images, size):
+    """Images in another size, by Pillow's bicubic filter, antialiased where they become smaller.
+
+    Args:
+        images: uint8 array `(num, height, width, 1 or 3)`.
+        size: Pair `(height, width)`.
+
+    Returns:
+        uint8 array `(num, *size, channels)`.
+    """
+    channels = images.shape[-1]
+    # Pillow knows a grey picture as one without an axis of channels.
+    given = (Image.fromarray(image[..., 0] if channels == 1 else image) for image in images)
+    resized = [np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC)) for picture in given]
+    return np.stack(resized).reshape(len(images), *size, channels)
+
+
 def notes_of(path, channels):
     """What a picture file holds beside its pixels that still holds for another picture made of it.
 

@@ -1,9 +1,8 @@
 """How near enlarged images are to the large ones that their sources were made of."""
 
 import numpy as np
-from PIL import Image
 
-from keras_genzoo.images import pixels
+from keras_genzoo.images import pictures, pixels
 from keras_genzoo.metrics.measures import measure
 from keras_genzoo.metrics.similarity import psnr, ssim
 from keras_genzoo.models.perceptual import PerceptualFeatures
@@ -60,12 +59,8 @@ def bicubic(images, scale):
     Returns:
         uint8 array `(num, scale * height, scale * width, channels)`.
     """
-    num, height, width, channels = images.shape
-    size = (scale * width, scale * height)
-    # Pillow knows a grey picture as one without an axis of channels.
-    given = (Image.fromarray(image[..., 0] if channels == 1 else image) for image in images)
-    large = np.stack([np.asarray(picture.resize(size, Image.Resampling.BICUBIC)) for picture in given])
-    return large.reshape(num, *size[::-1], channels)
+    height, width = images.shape[1:3]
+    return pictures.bicubic(images, (scale * height, scale * width))
 
 
 def _perceptual(features, images, targets):
