@@ -155,6 +155,13 @@ def _interpolate(options):
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
 
 
+# What `edit --distance` minimizes, for the line that tells what is left of it.
+_DISTANCES = {
+    "squared_error": "mean squared error {:.4f} (values in [-1, 1])",
+    "perceptual": "distance of features {:.4f}",
+}
+
+
 def _edit(options):
     output = _writable_file(options.output)
     _check_preset(options.name)
@@ -177,9 +184,11 @@ def _edit(options):
     direction = editing.find_direction(model, options.direction)
     if options.images:
         labels = _labels(model, options, len(given))
-        codes, errors = editing.project(model, np.stack(given), labels, seed=options.seed)
+        codes, errors = editing.project(
+            model, np.stack(given), labels, distance=options.distance, seed=options.seed
+        )
         for file, error in zip(options.images, errors, strict=True):
-            print(f"{file}: mean squared error {error:.4f} (values in [-1, 1])")
+            print(f"{file}: {_DISTANCES[options.distance].format(error)}")
     else:
         labels = _labels(model, options, options.rows)
         codes = editing.codes(model, np.asarray(model.latents_from_seed(options.rows, options.seed)), labels)
@@ -628,6 +637,12 @@ def _parser():
     command.add_argument("--rows", type=_positive_int, default=8, help="number of samples (default 8)")
     command.add_argument(
         "--images", nargs="+", metavar="IMAGE", help="pictures to edit, in the place of samples"
+    )
+    command.add_argument(
+        "--distance",
+        choices=_DISTANCES,
+        default="squared_error",
+        help="by which the nearest samples to --images are found (default squared_error)",
     )
     command.add_argument(
         "--truncation", type=float, help="move to the mean code first: 1 not at all, 0 all the way"

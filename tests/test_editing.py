@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from keras_genzoo import datasets, editing, models
+from keras_genzoo.models.perceptual import PerceptualFeatures
 
 LATENT_DIM = 4
 
@@ -32,6 +33,19 @@ def _discriminator(num_classes):
         return keras.Model(images, logits)
     labels = keras.Input((), dtype="int32")
     return keras.Model([images, labels], layers.Add()([logits, layers.Embedding(num_classes, 1)(labels)]))
+
+
+def features_apart(images, others):
+    """The formula of LPIPS on the features of `PerceptualFeatures`, in NumPy."""
+    maps = PerceptualFeatures()._maps
+    total = 0.0
+    for first, second in zip(maps(images), maps(others), strict=True):
+        first, second = (
+            each / np.linalg.norm(each, axis=-1, keepdims=True)
+            for each in map(keras.ops.convert_to_numpy, (first, second))
+        )
+        total = total + np.square(first - second).sum(axis=-1).mean(axis=(1, 2))
+    return total
 
 
 def matrix_of(directions, strengths, seed=0):
@@ -316,6 +330,19 @@ class TestProjection:
         codes, errors = editing.project(gan, images - 0.1, distance=of_means, num_steps=100)
         assert errors[0] < 1e-6
         np.testing.assert_allclose(editing.images(gan, codes).mean(), -0.1, atol=1e-3)
+
+    def test_a_perceptual_distance(self):
+        gan = models.GAN(image_shape=(32, 32, 3), latent_dim=4, width=8)
+        images = gan.sample(2, seed=3)
+        codes, errors = editing.project(gan, images, distance="perceptual", num_steps=20, num_restarts=1)
+        starts = gan.sample(2, seed=0)
+        assert (errors < features_apart(starts, images)).all()
+        np.testing.assert_allclose(errors, features_apart(gan.sample(latents=codes), images), rtol=1e-3)
+
+    @pytest.mark.parametrize("distance", ["lpips", None])
+    def test_an_unknown_distance_is_refused(self, distance):
+        with pytest.raises(ValueError, match="`distance` must be one of"):
+            editing.project(linear_gan(np.eye(4, 16)), np.zeros((1, 4, 4, 1)), distance=distance)
 
     def test_points_may_lie_anywhere(self):
         gan = models.GAN(image_shape=(2,), latent_dim=4)

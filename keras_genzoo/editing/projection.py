@@ -11,6 +11,7 @@ from keras_genzoo.arguments import Positive, PositiveInt, Seed, array, checked
 from keras_genzoo.editing.codes import Sampler
 from keras_genzoo.editing.codes import codes as codes_of
 from keras_genzoo.modalities import Summary
+from keras_genzoo.models.perceptual import PerceptualFeatures
 
 
 class Projection(NamedTuple):
@@ -39,7 +40,7 @@ def project(
     num_steps: PositiveInt = 200,
     num_restarts: PositiveInt = 4,
     learning_rate: Positive = 0.1,
-    distance=squared_error,
+    distance="squared_error",
     seed: Seed = 0,
     batch_size: PositiveInt = 64,
 ):
@@ -57,8 +58,9 @@ def project(
         num_steps: Int, updates from each start.
         num_restarts: Int, number of starts.
         learning_rate: Float.
-        distance: Function of two float32 tensors of images in [-1, 1] that returns the distance of each pair, a
-            tensor `(num,)`. Defaults to the mean squared difference of their values.
+        distance: `"squared_error"`, the mean squared difference of the values; `"perceptual"`, the difference of
+            features of EfficientNet-Lite0 by the formula of LPIPS, for images; or a function of two float32 tensors
+            of images in [-1, 1] that returns the distance of each pair, a tensor `(num,)`.
         seed: Int, seed of the starts.
         batch_size: Int, images at once.
 
@@ -77,8 +79,10 @@ def project(
     ```
 
     Source: Zhu et al. 2016, "Generative visual manipulation on the natural image manifold" (arXiv:1609.03552),
-    equation 3; Kingma & Ba 2015 for Adam.
+    equation 3; Kingma & Ba 2015 for Adam; Karras et al. 2020 (arXiv:1912.04958), section 5, for the perceptual
+    distance.
     """
+    distance = _distance(distance, model)
     images = array("images", images)
     model.modality.check(Summary.of(images), "images")
     images = np.asarray(model.modality.scale(images), "float32")
@@ -100,6 +104,21 @@ def project(
         for rows in (slice(start, start + batch_size) for start in range(0, len(images), batch_size))
     ]
     return Projection(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+DISTANCES = ("squared_error", "perceptual")
+
+
+def _distance(distance, model):
+    if callable(distance):
+        return distance
+    if distance not in DISTANCES:
+        raise ValueError(f"`distance` must be one of {list(DISTANCES)} or a function. Received: {distance!r}")
+    if distance == "squared_error":
+        return squared_error
+    if len(model.modality.shape) != 3:
+        raise ValueError("`distance='perceptual'` is of images, and this model makes points.")
+    return PerceptualFeatures().distances
 
 
 def _best_of_starts(update, starts, targets, learning_rates, batch_size):

@@ -35,6 +35,26 @@ class PerceptualFeatures:
         pairs = zip(self._maps(images), self._maps(others), strict=True)
         return sum(ops.mean(ops.abs(first - second)) for first, second in pairs) / 4.0 / _DEVIATION
 
+    def distances(self, images, others):
+        """Distance of each pair of images, `(batch,)`: LPIPS, with these maps and without learned weights.
+
+        The mean over the positions of a map of `|u - v|^2`, u and v the features of the position divided by their
+        length, and the sum over the maps.
+
+        Args:
+            images, others: As for `difference`.
+
+        Source: Zhang et al. 2018, "The unreasonable effectiveness of deep features as a perceptual metric"
+        (arXiv:1801.03924), equation 1 with weights of 1.
+        """
+        pairs = zip(self._maps(images), self._maps(others), strict=True)
+        return sum(
+            ops.mean(
+                ops.sum(ops.square(_of_unit_length(first) - _of_unit_length(second)), axis=-1), axis=(1, 2)
+            )
+            for first, second in pairs
+        )
+
     def _maps(self, images):
         images = ops.cast(images, "float32")
         if images.shape[-1] == 1:
@@ -42,6 +62,10 @@ class PerceptualFeatures:
         # Grey levels as (level - 127) / 128.
         maps = self._network((127.5 * images + 0.5) / 128.0, training=False)
         return [ops.cast(each, "float32") for each in maps]
+
+
+def _of_unit_length(features):
+    return features * ops.rsqrt(ops.sum(ops.square(features), axis=-1, keepdims=True) + 1e-10)
 
 
 # Of the maps of photographs, about the same in all four: with it the papers' weights fit.

@@ -191,13 +191,14 @@ def test_samples_while_another_thread_trains():
         gan.stop_training = enough.is_set()
 
     stopper = keras.callbacks.LambdaCallback(on_train_batch_end=on_train_batch_end)
-    with ThreadPoolExecutor(8) as threads:
+    # One trains, 16 ask.
+    with ThreadPoolExecutor(17) as threads:
         training = threads.submit(
             gan.fit, IMAGES, batch_size=4, epochs=10_000, verbose=0, callbacks=[stopper]
         )
         try:
             assert begun.wait(60)
-            for given in threads.map(lambda _: answers(gan), range(32)):
+            for given in threads.map(lambda _: answers(gan), range(64)):
                 assert_same_answers(given, expected, atol=1e-6)
             assert not training.done()
         finally:
