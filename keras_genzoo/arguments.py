@@ -146,11 +146,16 @@ def activation(argument, value):
     return value
 
 
-def padding(argument, value):
-    """Returns `"same"` or `"valid"`."""
-    if isinstance(value, str) and value in ("same", "valid"):
-        return value
-    raise ValueError(f"`{argument}` must be 'same' or 'valid'. Received: {argument}={value!r}")
+def one_of(*choices):
+    """The check that passes the strings of `choices`."""
+
+    def check(argument, value):
+        if isinstance(value, str) and value in choices:
+            return value
+        accepted = " or ".join(map(repr, choices))
+        raise ValueError(f"`{argument}` must be {accepted}. Received: {argument}={value!r}")
+
+    return check
 
 
 def path(argument, value):
@@ -261,7 +266,7 @@ FloatRange = Annotated[tuple, Check(interval)]
 OptionalFloatRange = Annotated[tuple | None, Check(optional(interval))]
 PositiveIntOrInts = Annotated[int | tuple, Check(integer_or_integers)]
 Activation = Annotated[str | Callable, Check(activation)]
-Padding = Annotated[str, Check(padding)]
+Padding = Annotated[str, Check(one_of("same", "valid"))]
 Flag = Annotated[bool, Check(flag)]
 Path = Annotated[str | os.PathLike, Check(path)]
 OptionalPath = Annotated[str | os.PathLike | None, Check(optional(path))]

@@ -13,7 +13,8 @@ class Choice(NamedTuple):
     Attributes:
         indices: Tensor `(batch_size,)`, int32.
         mirrored: Tensor `(batch_size,)`, bool, True with probability one half.
-        offsets: Tensor `(batch_size, 2)`, float32 in [0, 1): how far down and to the right to crop.
+        offsets: Tensor `(batch_size, 2)`, float32 in [0, 1): how far down and to the right to crop, or what else is
+            drawn for each image (`turn`, and the seeds of degradations).
     """
 
     indices: Any

@@ -14,6 +14,7 @@ from keras_genzoo.arguments import (
     PositiveInt,
     PositiveInts,
     checked,
+    one_of,
 )
 from keras_genzoo.layers import (
     BatchNormalization,
@@ -28,16 +29,7 @@ from keras_genzoo.models.options import checked_options
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.optimizers import Adam
 
-
-def _objective(argument, value):
-    if value in ("feature_matching", "adversarial"):
-        return value
-    raise ValueError(
-        f"`{argument}` must be 'feature_matching' or 'adversarial'. Received: {argument}={value!r}"
-    )
-
-
-Objective = Annotated[str, Check(_objective)]
+Objective = Annotated[str, Check(one_of("feature_matching", "adversarial"))]
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_genzoo import modalities
-from keras_genzoo.arguments import Check, NonNegativeInt, PositiveInt, checked
+from keras_genzoo.arguments import Check, NonNegativeInt, PositiveInt, checked, one_of
 from keras_genzoo.models.options import checked_options
 from keras_genzoo.models.translation_model import (
     Task,
@@ -17,14 +17,7 @@ from keras_genzoo.models.translation_model import (
     is_picture,
 )
 
-
-def _pixel_loss(argument, value):
-    if value not in ("l1", "l2"):
-        raise ValueError(f"`{argument}` must be 'l1' or 'l2'. Received: {argument}={value!r}")
-    return value
-
-
-PixelLoss = Annotated[str, Check(_pixel_loss)]
+PixelLoss = Annotated[str, Check(one_of("l1", "l2"))]
 
 
 class UpscalingModel(TranslationModel):

@@ -14,6 +14,7 @@ from keras_genzoo.arguments import (
     OptionalPositiveInts,
     PositiveInt,
     checked,
+    one_of,
 )
 from keras_genzoo.layers import (
     BatchNormalization,
@@ -51,13 +52,7 @@ DISCRIMINATOR_WIDTHS = {
 }
 
 
-def _interpolation(argument, value):
-    if value not in ("nearest", "bilinear"):
-        raise ValueError(f"`{argument}` must be 'nearest' or 'bilinear'. Received: {argument}={value!r}")
-    return value
-
-
-Interpolation = Annotated[str, Check(_interpolation)]
+Interpolation = Annotated[str, Check(one_of("nearest", "bilinear"))]
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

@@ -7,7 +7,7 @@ from typing import Annotated
 import keras
 from keras import initializers, ops
 
-from keras_genzoo.arguments import Check, Flag, NumClasses, PositiveInt, PositiveInts, checked
+from keras_genzoo.arguments import Check, Flag, NumClasses, PositiveInt, PositiveInts, checked, one_of
 from keras_genzoo.layers import (
     EqualizedConv2D,
     EqualizedDense,
@@ -20,14 +20,7 @@ from keras_genzoo.layers.resampling import enlarged
 from keras_genzoo.networks.configurable import Configurable
 from keras_genzoo.networks.progressive import num_levels_of
 
-
-def _architecture(argument, value):
-    if value not in ("resnet", "plain"):
-        raise ValueError(f"`{argument}` must be 'resnet' or 'plain'. Received: {argument}={value!r}")
-    return value
-
-
-Architecture = Annotated[str, Check(_architecture)]
+Architecture = Annotated[str, Check(one_of("resnet", "plain"))]
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
