@@ -89,6 +89,8 @@ def make_recipe(
         **({"on_error": on_error} if on_error else {}),
         **({"batch_size": batch_size} if batch_size else {}),
     }
+    if from_preset is not None and "scale" in data:
+        data["scale"] = start.task().scale
     source = sources.of(data)
     source.check(_PLACE)
     needs_classes = inspect.signature(model_class).parameters.get("num_classes")

@@ -325,6 +325,13 @@ class TestUpscaling:
         assert recipe.source.source_modality.shape == (8, 8, 3)
         assert type(recipe.make_model().generator).__name__ == "CompactSuperResolver"
 
+    def test_recipe_from_a_preset_has_its_scale(self, tmp_path):
+        generator = kg.networks.CompactSuperResolver(3, 2, width=2, num_layers=0)
+        kg.models.SuperResolution((16, 16, 3), 2, generator=generator).save_to_preset(tmp_path / "double")
+        folder = save_pictures(tmp_path / "photographs", 20)
+        recipe = own_pictures.make_recipe([folder], from_preset=str(tmp_path / "double"))
+        assert recipe.data["scale"] == 2 and recipe.source.source_modality.shape == (8, 8, 3)
+
     @pytest.mark.slow
     def test_a_folder_becomes_a_model_that_enlarges(self, tmp_path):
         folder, run = save_pictures(tmp_path / "photographs"), tmp_path / "run"
