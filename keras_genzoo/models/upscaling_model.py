@@ -54,14 +54,22 @@ class UpscalingModel(TranslationModel):
         super().__init__(image_shape=image_shape, source_channels=image_shape[-1], **kwargs)
 
     def set_networks(self, generator, **others):
-        """As for `TranslationModel`; refuses a generator of another scale."""
+        """As for `TranslationModel`; refuses networks of other images, and a generator of another scale."""
+        super().set_networks(generator=generator, **others)
+        wanted = dict.fromkeys(others, self.image_shape) | {"generator": self.source_shape}
+        for name, network in self.networks.items():
+            given = network.input_shape[1:]
+            if any(side not in (None, own) for side, own in zip(given, wanted[name], strict=True)):
+                raise ValueError(
+                    f"`{name}` takes images of {given}, and those of `image_shape` {self.image_shape} are "
+                    f"{wanted[name]} for it. Change one of the two."
+                )
         made = generator.compute_output_shape((1, *self.source_shape))
         if tuple(made[1:]) != self.image_shape:
             raise ValueError(
                 f"`generator` makes images of {tuple(made[1:])} from images of {self.source_shape}, not of "
                 f"`image_shape`, {self.image_shape}. Give it the `scale` of the model, {self.scale}, or another."
             )
-        super().set_networks(generator=generator, **others)
 
     @property
     def source_modality(self):

@@ -167,6 +167,21 @@ class TestBadInput:
                 r"`perceptual_weight` must be 0 for images of other than 1 or 3 channels",
             ),
             (
+                {"generator": networks.CompactSuperResolver(3, 2, width=2, num_layers=0)},
+                r"`generator` takes images of \(None, None, 3\).*are \(4, 4, 1\) for it",
+            ),
+            (
+                {"discriminator": networks.CroppedDiscriminator((16, 16, 1), width=2, hidden=4)},
+                r"`discriminator` takes images of \(16, 16, 1\).*are \(8, 8, 1\) for it",
+            ),
+            (
+                {
+                    "image_shape": (6, 6, 1),
+                    "generator": networks.RRDBSuperResolver(1, 2, width=2, growth=2, num_blocks=0),
+                },
+                "`generator` takes images whose height and width are multiples of 2",
+            ),
+            (
                 {"generator": networks.CompactSuperResolver(1, 4, width=2, num_layers=1)},
                 r"`generator` makes images of \(16, 16, 1\) from images of \(4, 4, 1\).*the `scale` of the model, 2",
             ),
