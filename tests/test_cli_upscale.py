@@ -10,7 +10,7 @@ import keras_genzoo as kg
 from keras_genzoo import cli, networks
 from keras_genzoo.images import pictures
 
-COPYRIGHT, ORIENTATION, EXPOSURE = 0x8298, 0x0112, 0x829A
+COPYRIGHT, ORIENTATION, EXPOSURE, MAKER, WIDTH = 0x8298, 0x0112, 0x829A, 0x010F, 0x0100
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,16 @@ def test_a_profile_of_other_colours_is_left_out(tmp_path):
     picture = save_picture(tmp_path / "grey.png", mode="L", icc_profile=bytes(profile))
     assert pictures.notes_of(picture, 3) == {}
     assert pictures.notes_of(picture, 1) == {"icc_profile": bytes(profile)}
+
+
+def test_exif_that_cannot_be_written_is_left_out(upscaler, tmp_path):
+    exif = Image.Exif()
+    exif[MAKER] = "x"
+    # A text as width, as careless programs write it: Pillow reads it, and fails to write it.
+    content = exif.tobytes().replace(MAKER.to_bytes(2, "big"), WIDTH.to_bytes(2, "big"), 1)
+    picture = save_picture(tmp_path / "picture.png", exif=content)
+    assert upscale(picture, "--model", upscaler, "--output", tmp_path / "large.png") == 0
+    assert not Image.open(tmp_path / "large.png").getexif()
 
 
 def test_a_damaged_file_is_named_and_the_others_are_written(upscaler, tmp_path, capsys):

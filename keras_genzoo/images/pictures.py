@@ -133,17 +133,24 @@ def notes_of(path, channels):
         channels: Int, 3 or 1, those of the other picture: a colour profile is of pictures in colour, or of grey ones.
 
     Returns:
-        Dict for `write`: `exif`, without the turn that `read` has done, and `icc_profile`, where there are any.
+        Dict for `write`: `exif`, without the turn that `read` has done, and `icc_profile`, where there are any. Exif
+        that is damaged is left out.
 
     Raises:
         ValueError, OSError: As for `read`.
     """
     with opened(path) as picture:
         picture = upright(picture)
-        exif, profile = picture.getexif(), picture.info.get("icc_profile")
+        notes = {}
+        # Cameras and programs write values that Pillow reads and cannot write.
+        with contextlib.suppress(*_DAMAGE):
+            if exif := picture.getexif():
+                notes["exif"] = exif.tobytes()
+        profile = picture.info.get("icc_profile")
         # The profile's header says of which colours it is.
-        fits = profile and profile[16:20] == {1: b"GRAY", 3: b"RGB "}[channels]
-        return {**({"exif": exif.tobytes()} if exif else {}), **({"icc_profile": profile} if fits else {})}
+        if profile and profile[16:20] == {1: b"GRAY", 3: b"RGB "}[channels]:
+            notes["icc_profile"] = profile
+        return notes
 
 
 def upright(picture):
