@@ -169,7 +169,8 @@ class ESRGAN(SRGAN):
     of the losses of pixels and features; here they are not.
 
     Args:
-        image_shape, scale, pixel_loss, pixel_weight, adversarial_weight: As for `SRGAN`.
+        image_shape, scale: As for `SRGAN`.
+        pixel_loss, pixel_weight, adversarial_weight: As for `SRGAN`. Default to this paper's `"l1"`, 0.01 and 0.005.
         generator: As for `SRGAN`. Defaults to `keras_genzoo.networks.RRDBSuperResolver` of 23 blocks.
         discriminator: As for `SRGAN`. Defaults to `keras_genzoo.networks.VGGDiscriminator`.
         perceptual_weight: As for `SRGAN`. The paper's features are those of VGG19.
