@@ -36,6 +36,7 @@ def test_the_promised_checkpoints_are_released():
         "pix2pix_edges_to_emoji",
         "pix2pix_noto_to_twemoji",
         "cyclegan_noto_twemoji",
+        "esrgan_flowers_x4",
         "progressive_gan_fashion_mnist_32",
         "progressive_gan_emoji_64",
         "msg_gan_fashion_mnist_32",
