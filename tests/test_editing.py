@@ -339,6 +339,11 @@ class TestProjection:
         assert (errors < features_apart(starts, images)).all()
         np.testing.assert_allclose(errors, features_apart(gan.sample(latents=codes), images), rtol=1e-3)
 
+    def test_a_perceptual_distance_of_points_is_refused(self):
+        gan = models.GAN(image_shape=(2,), latent_dim=4)
+        with pytest.raises(ValueError, match="of grey and RGB images"):
+            editing.project(gan, np.zeros((1, 2)), distance="perceptual")
+
     @pytest.mark.parametrize("distance", ["lpips", None])
     def test_an_unknown_distance_is_refused(self, distance):
         with pytest.raises(ValueError, match="`distance` must be one of"):

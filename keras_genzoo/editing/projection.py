@@ -116,8 +116,11 @@ def _distance(distance, model):
         raise ValueError(f"`distance` must be one of {list(DISTANCES)} or a function. Received: {distance!r}")
     if distance == "squared_error":
         return squared_error
-    if len(model.modality.shape) != 3:
-        raise ValueError("`distance='perceptual'` is of images, and this model makes points.")
+    if len(model.modality.shape) != 3 or model.modality.shape[-1] not in (1, 3):
+        raise ValueError(
+            "`distance='perceptual'` is of grey and RGB images, but this model makes values of the shape "
+            f"{model.modality.shape}. Use 'squared_error'."
+        )
     return PerceptualFeatures().distances
 
 
