@@ -133,7 +133,7 @@ def undisturbed(tmp_path_factory):
 @pytest.mark.representative
 @pytest.mark.slow
 def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_mnist):
-    """One recipe grows a model from 4x4, in epochs that divide the schedule, and draws every level."""
+    """One recipe grows a model from 4x4, in epochs that divide the schedule."""
     recipe_file.write_text(GROWING_RECIPE)
     recipe = training.Recipe.load(recipe_file)
     # 2 batches of 8 images, and 4 of 4 images to fade in and to stay.
@@ -142,8 +142,8 @@ def test_a_growing_model_is_trained_by_its_schedule(recipe_file, tmp_path, toy_m
     assert int(model.images_seen.numpy()) == 48 and model.phase.level == 1
     again = kg.models.load(tmp_path / "run" / "preset")
     np.testing.assert_array_equal(again.sample(3, seed=0), model.sample(3, seed=0))
-    # Two levels of 12 samples and 72 more, 8 pixels each and their margins.
-    assert Image.open(tmp_path / "run" / "samples.png").height == 8 * (8 + 2) + 2
+    # Ten rows of ten samples of the trained level, 8 pixels each and their margins.
+    assert Image.open(tmp_path / "run" / "samples.png").height == 10 * (8 + 2) + 2
 
     for added, message in (("batch_size = 8", "batch_size"), ('[best]\nmonitor = "loss"', "differ in size")):
         recipe_file.write_text(f"{GROWING_RECIPE}{added}\n")
