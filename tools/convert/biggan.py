@@ -11,14 +11,23 @@ Usage:
     python tools/convert/biggan.py OUTPUT --generator pytorch_model.bin --truncation 0.4
 """
 
-import argparse
 import itertools
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
-from state import arranged, array, converted, description_of, keys_of, run, vector_for, with_iterated_vectors
+from state import (
+    arranged,
+    array,
+    converted,
+    description_of,
+    keys_of,
+    parser_of,
+    run,
+    vector_for,
+    with_iterated_vectors,
+)
 
 from keras_genzoo import models
 from keras_genzoo.networks import BigGANDeepDiscriminator, BigGANDeepGenerator
@@ -26,11 +35,7 @@ from keras_genzoo.networks.sngan import GENERATOR_WIDTHS, side_and_depth
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
-    parser.add_argument("--generator", required=True, metavar="FILE", help="pytorch_model.bin")
+    parser = parser_of(__doc__, generator="pytorch_model.bin")
     parser.add_argument(
         "--config", metavar="FILE", help="config.json; by default that in the folder of the generator"
     )

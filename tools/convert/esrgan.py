@@ -12,7 +12,6 @@ Usage:
     python tools/convert/esrgan.py OUTPUT --generator esrgan_thick_x4.json
 """
 
-import argparse
 import json
 import math
 import re
@@ -23,7 +22,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
-from state import arranged, array, converted, description_of, kernel_shape, keys_of, run, some
+from state import arranged, array, converted, description_of, kernel_shape, keys_of, parser_of, run, some
 
 from keras_genzoo import models
 from keras_genzoo.layers import PixelShuffle
@@ -31,11 +30,7 @@ from keras_genzoo.networks import CompactSuperResolver, RRDBSuperResolver
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
-    parser.add_argument("--generator", required=True, metavar="FILE", help="the .pth or .json file")
+    parser = parser_of(__doc__, generator="the .pth or .json file")
     parser.add_argument(
         "--image-size", type=int, default=128, help="side of the large images in training (default 128)"
     )

@@ -13,11 +13,10 @@ Usage:
     python tools/convert/progressive_gan.py OUTPUT --generator generator.pth --discriminator discriminator.pth
 """
 
-import argparse
 import math
 import sys
 
-from state import array, converted, description_of, halving_widths, run
+from state import array, converted, description_of, halving_widths, parser_of, run
 
 from keras_genzoo import models
 from keras_genzoo.growth import GrowthSchedule
@@ -28,11 +27,7 @@ GROUP_SIZE = 4
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
-    parser.add_argument("--generator", required=True, metavar="FILE", help="state dictionary of a GNet")
+    parser = parser_of(__doc__, generator="state dictionary of a GNet")
     parser.add_argument("--discriminator", metavar="FILE", help="state dictionary of a DNet")
     return run(_model, parser.parse_args(arguments))
 

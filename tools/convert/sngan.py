@@ -11,7 +11,6 @@ Usage:
     python tools/convert/sngan.py OUTPUT --generator netG_100000_steps.pth
 """
 
-import argparse
 import dataclasses
 import math
 import sys
@@ -26,6 +25,7 @@ from state import (
     description_of,
     kernel_shape,
     keys_of,
+    parser_of,
     run,
     some,
 )
@@ -35,11 +35,7 @@ from keras_genzoo.networks import SNGANDiscriminator, SNGANGenerator
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
-    parser.add_argument("--generator", required=True, metavar="FILE", help="a generator of either project")
+    parser = parser_of(__doc__, generator="a generator of either project")
     parser.add_argument("--discriminator", metavar="FILE", help="a discriminator of sngan_projection")
     return run(_model, parser.parse_args(arguments))
 

@@ -7,6 +7,21 @@ from pathlib import Path
 import numpy as np
 
 
+def parser_of(description, generator):
+    """The parser of a converter's command line: the folder to write, and the file of the generator.
+
+    Args:
+        description: String, the docstring of the converter.
+        generator: String, help on the file of the generator.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
+    parser.add_argument("--generator", required=True, metavar="FILE", help=generator)
+    return parser
+
+
 def run(make, options):
     """Writes the preset that a command line asks for.
 

@@ -18,25 +18,30 @@ Usage:
     python tools/convert/stylegan2.py OUTPUT --generator network.pth --discriminator network.pth
 """
 
-import argparse
 import functools
 import re
 import sys
 
 import keras
 import numpy as np
-from state import arranged, array, converted, description_of, halving_widths, kernel_shape, run, some
+from state import (
+    arranged,
+    array,
+    converted,
+    description_of,
+    halving_widths,
+    kernel_shape,
+    parser_of,
+    run,
+    some,
+)
 
 from keras_genzoo import latent, models
 from keras_genzoo.networks import StyleGAN2Discriminator, StyleGAN2Generator
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
-    parser.add_argument("--generator", required=True, metavar="FILE", help="its part g_ema or G_ema is read")
+    parser = parser_of(__doc__, generator="its part g_ema or G_ema is read")
     parser.add_argument("--discriminator", metavar="FILE", help="its part d or D is read")
     parser.add_argument(
         "--group-size",
