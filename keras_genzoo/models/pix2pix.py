@@ -1,21 +1,20 @@
 """pix2pix: a conditional GAN that translates images, trained on pairs."""
 
-from typing import ClassVar
-
 import keras
 from keras import ops
 
-from keras_genzoo import backends, modalities
+from keras_genzoo import modalities
 from keras_genzoo.arguments import Network, NonNegative, OptionalPositiveInt
 from keras_genzoo.models.network_checks import argument_or_own
 from keras_genzoo.models.options import Loss, checked_options
-from keras_genzoo.models.translation_model import Task, TranslationModel, mean_absolute_difference
+from keras_genzoo.models.paired_gan import PairedGAN
+from keras_genzoo.models.translation_model import mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
 from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class Pix2Pix(TranslationModel):
+class Pix2Pix(PairedGAN):
     """A generator from images to images, and a discriminator of pairs.
 
     With `image_shape` alone these are the paper's U-Net and 70x70 PatchGAN.
@@ -53,9 +52,7 @@ class Pix2Pix(TranslationModel):
     Source: Isola et al. 2017, equation 4 and sections 3.3 and 6.
     """
 
-    players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     loss_names = ("discriminator_loss", "generator_loss", "l1_loss")
-    trains_on = ("pairs",)
 
     @checked_options
     def __init__(
@@ -99,39 +96,9 @@ class Pix2Pix(TranslationModel):
         )
         self.set_networks(generator=generator, discriminator=discriminator)
 
-    @property
-    def tasks(self):
-        return {"source_to_target": Task("generator", self.source_modality, self.modality)}
-
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Isola et al. 2017, section 3.3)."""
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
-
-    @backends.train_step
-    def train_step(self, data):
-        sources, targets = self.unpack(data)
-        fakes, pullback = self.vjp(lambda: self.generator(sources, training=True), "generator")
-        discriminator_loss = self.minimize(
-            lambda: self.discriminator_loss(sources, targets, fakes, True), "discriminator"
-        )
-        _, logs = self.minimize_through(
-            lambda fakes: self.generator_loss(sources, targets, fakes, True),
-            fakes,
-            pullback,
-            "generator",
-            has_aux=True,
-        )
-        self.update_average(ops.shape(targets)[0])
-        return self.update_trackers(discriminator_loss=discriminator_loss, **logs)
-
-    @backends.test_step
-    def test_step(self, data):
-        sources, targets = self.unpack(data)
-        fakes = self.images_from_images(sources)
-        _, logs = self.generator_loss(sources, targets, fakes, False)
-        return self.update_trackers(
-            discriminator_loss=self.discriminator_loss(sources, targets, fakes, False), **logs
-        )
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
         """Half the adversarial loss of the discriminator, float32 scalar. Real and made pairs pass apart."""

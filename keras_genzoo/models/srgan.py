@@ -1,13 +1,12 @@
 """SRGAN and ESRGAN: super-resolution whose images a discriminator cannot tell from real ones."""
 
-from typing import ClassVar
-
 import keras
 from keras import ops
 
 from keras_genzoo import backends, losses, modalities
 from keras_genzoo.arguments import Flag, Network, NonNegative, PositiveInt
 from keras_genzoo.models.options import checked_options
+from keras_genzoo.models.paired_gan import PairedGAN
 from keras_genzoo.models.perceptual import PerceptualFeatures
 from keras_genzoo.models.upscaling_model import PixelLoss, UpscalingModel
 from keras_genzoo.networks import CroppedDiscriminator, RRDBSuperResolver, SRResNet, VGGDiscriminator
@@ -15,7 +14,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class SRGAN(UpscalingModel):
+class SRGAN(UpscalingModel, PairedGAN):
     """A generator of large images from small ones, and a discriminator of large ones.
 
     It begins best with the generator of a `SuperResolution`: recipes have stages for that.
@@ -48,7 +47,6 @@ class SRGAN(UpscalingModel):
     Source: Ledig et al. 2017, equations 3 to 6.
     """
 
-    players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     loss_names = (
         "discriminator_loss",
         "generator_loss",
@@ -95,31 +93,7 @@ class SRGAN(UpscalingModel):
                 # Past the tracking of Keras: a network that is not trained is no part of what is saved.
                 vars(self)["_features"] = PerceptualFeatures()
 
-    @backends.train_step
-    def train_step(self, data):
-        sources, targets = self.unpack(data)
-        fakes, pullback = self.vjp(lambda: self.generator(sources, training=True), "generator")
-        discriminator_loss = self.minimize(
-            lambda: self.discriminator_loss(targets, fakes, True), "discriminator"
-        )
-        _, logs = self.minimize_through(
-            lambda fakes: self.generator_loss(targets, fakes, True),
-            fakes,
-            pullback,
-            "generator",
-            has_aux=True,
-        )
-        self.update_average(ops.shape(targets)[0])
-        return self.update_trackers(discriminator_loss=discriminator_loss, **logs)
-
-    @backends.test_step
-    def test_step(self, data):
-        sources, targets = self.unpack(data)
-        fakes = self.images_from_images(sources)
-        _, logs = self.generator_loss(targets, fakes, False)
-        return self.update_trackers(discriminator_loss=self.discriminator_loss(targets, fakes, False), **logs)
-
-    def discriminator_loss(self, targets, fakes, training=False):
+    def discriminator_loss(self, sources, targets, fakes, training=False):
         """Loss of the discriminator, float32 scalar. Real and made images pass apart."""
         return _ADVERSARIAL.discriminator(
             self.discriminator(targets, training=training),
@@ -134,7 +108,7 @@ class SRGAN(UpscalingModel):
     def chance_level(self):
         return _ADVERSARIAL.chance_level()
 
-    def generator_loss(self, targets, fakes, training=False):
+    def generator_loss(self, sources, targets, fakes, training=False):
         """The weighted sum of the losses of pixels, of features and against the discriminator.
 
         Returns:
@@ -223,10 +197,10 @@ class ESRGAN(SRGAN):
         """Adam with learning rate 1e-4, beta_1 0.9 and beta_2 0.99 for both (Wang et al. 2018, section 4.1)."""
         return {player: Adam(learning_rate=1e-4, beta_1=0.9, beta_2=0.99) for player in self.players}
 
-    def discriminator_loss(self, targets, fakes, training=False):
+    def discriminator_loss(self, sources, targets, fakes, training=False):
         """As for `SRGAN`; equation 1."""
         if not self.relativistic:
-            return super().discriminator_loss(targets, fakes, training)
+            return super().discriminator_loss(sources, targets, fakes, training)
         real, fake = self._relative_logits(targets, ops.stop_gradient(fakes), training)
         return 0.5 * _ADVERSARIAL.discriminator(real, fake)
 
