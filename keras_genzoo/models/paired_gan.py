@@ -5,21 +5,44 @@ from typing import ClassVar
 from keras import ops
 
 from keras_genzoo import backends
-from keras_genzoo.models.translation_model import Task, TranslationModel
+from keras_genzoo.models.perceptual import PerceptualFeatures
+from keras_genzoo.models.translation_model import TranslationModel
 
 
 class PairedGAN(TranslationModel):
     """A generator from images to images, and a discriminator of what it makes, with or without the sources.
 
-    A family defines `discriminator_loss` and `generator_loss`.
+    A family defines `discriminator_loss` and `generator_loss`. One that compares the features of images too
+    (`keras_genzoo.models.perceptual`) has an option `perceptual_weight`. The network of the features is no part of
+    the model's weights and presets.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     trains_on = ("pairs",)
+    perceptual_weight = 0.0
 
-    @property
-    def tasks(self):
-        return {"source_to_target": Task("generator", self.source_modality, self.modality)}
+    def set_networks(self, **networks):
+        """As for `TranslationModel`; refuses a perceptual loss of images that are neither grey nor in colour."""
+        if self.perceptual_weight and self.image_shape[-1] not in (1, 3):
+            raise ValueError(
+                "`perceptual_weight` must be 0 for images of other than 1 or 3 channels, which the network of the "
+                f"features takes. Received: perceptual_weight={self.perceptual_weight}, "
+                f"image_shape={self.image_shape}"
+            )
+        super().set_networks(**networks)
+
+    def _compile(self, optimizers, **options):
+        super()._compile(optimizers, **options)
+        if self.perceptual_weight and "_features" not in vars(self):
+            with backends.strategy_scope(self):
+                # Past the tracking of Keras: a network that is not trained is no part of what is saved.
+                vars(self)["_features"] = PerceptualFeatures()
+
+    def perceptual_difference(self, targets, fakes):
+        """Mean absolute difference of the features of two batches, float32 scalar; 0 where it has no weight."""
+        if not self.perceptual_weight:
+            return ops.zeros(())
+        return vars(self)["_features"].difference(targets, fakes)
 
     @backends.train_step
     def train_step(self, data):

@@ -8,7 +8,7 @@ from keras_genzoo.arguments import Network, NonNegative, OptionalPositiveInt
 from keras_genzoo.models.network_checks import argument_or_own
 from keras_genzoo.models.options import Loss, checked_options
 from keras_genzoo.models.paired_gan import PairedGAN
-from keras_genzoo.models.translation_model import mean_absolute_difference
+from keras_genzoo.models.translation_model import Task, mean_absolute_difference
 from keras_genzoo.networks import PatchGANDiscriminator, UNetGenerator
 from keras_genzoo.optimizers import Adam
 
@@ -95,6 +95,10 @@ class Pix2Pix(PairedGAN):
             lambda: discriminator.input_shape[-1],
         )
         self.set_networks(generator=generator, discriminator=discriminator)
+
+    @property
+    def tasks(self):
+        return {"source_to_target": Task("generator", self.source_modality, self.modality)}
 
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Isola et al. 2017, section 3.3)."""

@@ -3,11 +3,10 @@
 import keras
 from keras import ops
 
-from keras_genzoo import backends, losses, modalities
+from keras_genzoo import losses, modalities
 from keras_genzoo.arguments import Flag, Network, NonNegative, PositiveInt
 from keras_genzoo.models.options import checked_options
 from keras_genzoo.models.paired_gan import PairedGAN
-from keras_genzoo.models.perceptual import PerceptualFeatures
 from keras_genzoo.models.upscaling_model import PixelLoss, UpscalingModel
 from keras_genzoo.networks import CroppedDiscriminator, RRDBSuperResolver, SRResNet, VGGDiscriminator
 from keras_genzoo.optimizers import Adam
@@ -72,11 +71,6 @@ class SRGAN(UpscalingModel, PairedGAN):
         **kwargs,
     ):
         super().__init__(image_shape, scale, pixel_loss=pixel_loss, **kwargs)
-        if perceptual_weight and self.source_channels not in (1, 3):
-            raise ValueError(
-                "`perceptual_weight` must be 0 for images of other than 1 or 3 channels, which the network of the "
-                f"features takes. Received: perceptual_weight={perceptual_weight}, image_shape={self.image_shape}"
-            )
         self.set_networks(
             generator=generator or SRResNet(self.source_channels, scale),
             discriminator=discriminator or CroppedDiscriminator(self.image_shape),
@@ -85,13 +79,6 @@ class SRGAN(UpscalingModel, PairedGAN):
     def default_optimizers(self):
         """Adam with learning rate 1e-4 and beta_1 0.9 for both (Ledig et al. 2017, section 3.2)."""
         return {player: Adam(learning_rate=1e-4, beta_1=0.9) for player in self.players}
-
-    def _compile(self, optimizers, **options):
-        super()._compile(optimizers, **options)
-        if self.perceptual_weight and "_features" not in vars(self):
-            with backends.strategy_scope(self):
-                # Past the tracking of Keras: a network that is not trained is no part of what is saved.
-                vars(self)["_features"] = PerceptualFeatures()
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
         """Loss of the discriminator, float32 scalar. Real and made images pass apart."""
@@ -116,9 +103,7 @@ class SRGAN(UpscalingModel, PairedGAN):
         """
         pixel_loss = self.unit_difference(targets, fakes)
         adversarial_loss = self.adversarial_loss(targets, fakes, training)
-        perceptual_loss = ops.convert_to_tensor(0.0)
-        if self.perceptual_weight:
-            perceptual_loss = vars(self)["_features"].difference(targets, fakes)
+        perceptual_loss = self.perceptual_difference(targets, fakes)
         loss = (
             self.pixel_weight * pixel_loss
             + self.perceptual_weight * perceptual_loss

@@ -11,6 +11,7 @@ from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
+from keras_genzoo.networks.multi_scale_patchgan import MultiScalePatchGAN
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
 from keras_genzoo.networks.progressive import (
     MultiScaleDiscriminator,
@@ -19,6 +20,7 @@ from keras_genzoo.networks.progressive import (
 )
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
 from keras_genzoo.networks.sngan import SNGANDiscriminator, SNGANGenerator
+from keras_genzoo.networks.spade import SPADEGenerator, StyleEncoder
 from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genzoo.networks.super_resolution import (
     CompactSuperResolver,
@@ -54,6 +56,7 @@ __all__ = [
     "MLPEncoder",
     "MLPGenerator",
     "MultiScaleDiscriminator",
+    "MultiScalePatchGAN",
     "PatchGANDiscriminator",
     "ProgressiveDiscriminator",
     "ProgressiveGenerator",
@@ -63,9 +66,11 @@ __all__ = [
     "ResNetTranslator",
     "SNGANDiscriminator",
     "SNGANGenerator",
+    "SPADEGenerator",
     "SRResNet",
     "SpectralUNetDiscriminator",
     "StridedCritic",
+    "StyleEncoder",
     "StyleGAN2Discriminator",
     "StyleGAN2Generator",
     "UNetGenerator",
