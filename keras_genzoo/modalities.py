@@ -1,4 +1,6 @@
-"""What a sample is: images, or points. A modality checks, scales, serves, shows and saves its samples.
+"""What a sample, or its source, is: images, label maps, or points.
+
+A modality checks, scales, serves, shows and saves its samples.
 
 Rooms outside `keras_genzoo.models` ask a model's `modality`, not which class it is. One for sound, voxels or video
 answers the same questions.
@@ -74,6 +76,8 @@ class Images(_Drawn):
     bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
     # Number of samples in a preview.
     num_shown = 100
+    # Whether what lies between two values means something, so that images may be scaled to other sizes.
+    interpolates = True
 
     def check(self, summary, argument, first=True):
         """Refuses images that cannot be used.
@@ -109,6 +113,34 @@ class Images(_Drawn):
     def scale(self, images):
         """Images as networks take them: a float32 tensor in [-1, 1]."""
         return pixels.normalize(images)
+
+    def read(self, picture):
+        """A picture, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, channels)`."""
+        return pictures.read_any(picture, self.shape[-1])
+
+    def check_values(self, images, argument):
+        """Refuses an array, of any size, of values that are those of no image.
+
+        Raises:
+            ValueError: If the data type is wrong, or a value lies outside the range.
+        """
+        pixels.check_range(images, argument, may_be_bright=self.may_be_bright)
+
+    def resize(self, images, size):
+        """Images in another size `(height, width)`, scaled bilinearly with antialiasing: float32 array in [-1, 1]."""
+        return ops.convert_to_numpy(
+            ops.image.resize(
+                self.scale(images),
+                size,
+                interpolation="bilinear",
+                antialias=True,
+                data_format="channels_last",
+            )
+        )
+
+    def colored(self, images):
+        """Images as a picture shows them: uint8 array of 1 or 3 channels."""
+        return pixels.to_uint8(images)
 
     def serve(self, images):
         """A tensor in [-1, 1] as an exported model returns samples: uint8 in [0, 255]."""
@@ -148,6 +180,100 @@ class Images(_Drawn):
         """
         of_condition = ("classes_seen",) if condition is None else condition.default_measures
         return ("frechet_distance", "precision_recall", "density_coverage", *of_condition)
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelMaps:
+    """Maps that say of each pixel what is there: sources of `keras_genzoo.models.SPADE`.
+
+    Args:
+        shape: Tuple `(height, width, channels)`: 1 channel of labels, or 2, the second 1 at the edges between objects
+            and 0 elsewhere (`keras_genzoo.datasets.instance_edges`).
+        num_labels: Int up to 256; labels lie from 0 to `num_labels - 1`.
+    """
+
+    shape: tuple
+    num_labels: int
+
+    interpolates = False
+
+    def __post_init__(self):
+        if self.shape[-1] not in (1, 2) or not 2 <= self.num_labels <= 256:
+            raise ValueError(
+                "Label maps have 1 or 2 channels and from 2 to 256 labels. Received: "
+                f"shape={self.shape}, num_labels={self.num_labels}"
+            )
+
+    @property
+    def bounds(self):
+        return (0, self.num_labels - 1)
+
+    def check(self, summary, argument, first=True):
+        """As `Images.check`."""
+        wanted = ", ".join(map(str, self.shape))
+        if len(summary.shape) != 4 or summary.shape[1:] != self.shape:
+            raise ValueError(
+                f"`{argument}` must hold label maps, shape (batch, {wanted}). Received: {summary.shape}. Add a "
+                "channel axis (`label_maps[..., None]`), or load them at that size."
+            )
+        _check_not_empty(summary, argument)
+        self._check_extent(*summary[1:], argument)
+
+    def check_values(self, label_maps, argument):
+        """As `Images.check_values`."""
+        summary = Summary.of(label_maps)
+        if label_maps.size:
+            self._check_extent(*summary[1:], argument)
+
+    def _check_extent(self, dtype, smallest, largest, argument):
+        if "int" not in dtype:
+            raise ValueError(
+                f"`{argument}` must hold int labels from 0 to {self.num_labels - 1}. Received dtype {dtype}. Convert "
+                "with `.astype('uint8')`."
+            )
+        if smallest < 0 or largest >= self.num_labels:
+            raise ValueError(
+                f"`{argument}` must hold labels from 0 to {self.num_labels - 1}. Received labels from {smallest:g} "
+                f"to {largest:g}."
+            )
+
+    def accepts_all(self, dtype):
+        """As `Images.accepts_all`."""
+        return False
+
+    def scale(self, label_maps):
+        """Label maps as networks take them: the labels as float32 numbers."""
+        return ops.cast(label_maps, "float32")
+
+    def read(self, picture):
+        """A picture of labels, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, 1)`.
+
+        Raises:
+            ValueError: If its values are neither labels nor the colors of `colored`.
+        """
+        if self.shape[-1] != 1:
+            raise ValueError(
+                "A picture holds labels alone, and this model takes label maps with edges too. Pass arrays of "
+                f"{self.shape[-1]} channels."
+            )
+        return pictures.read_labels(picture, visualization.label_colors(self.num_labels))
+
+    def resize(self, label_maps, size):
+        """Label maps in another size `(height, width)`: of each pixel the label of the nearest one."""
+        rows, columns = (
+            np.arange(wanted) * given // wanted
+            for wanted, given in zip(size, label_maps.shape[1:3], strict=True)
+        )
+        return label_maps[:, rows[:, None], columns]
+
+    def colored(self, label_maps):
+        """Label maps in colors, uint8 `(num, height, width, 3)`; edges are black."""
+        label_maps = np.asarray(label_maps).astype(int)
+        colors = visualization.label_colors(self.num_labels)[label_maps[..., 0]]
+        return np.where(label_maps[..., 1:].any(axis=-1, keepdims=True), 0, colors).astype("uint8")
+
+    def check_drawable(self):
+        """All can be drawn."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -353,6 +353,18 @@ class Recipe(BaseModel):
                 '`data.labels = "folder"`, a class for each of its sub-folders.'
             )
         expected = model.expected_data()["x"]
+        if source.source_modality is not None and {
+            expected.interpolates,
+            source.source_modality.interpolates,
+        } == {
+            True,
+            False,
+        }:
+            of_labels = "the data" if expected.interpolates else "the model"
+            raise ValueError(
+                f"Of the recipe {self.name!r} {of_labels} alone {'have' if expected.interpolates else 'takes'} label "
+                f"maps as sources. Received: a {type(model).__name__} and {source.label!r}."
+            )
         if source.source_modality not in (None, expected):
             raise ValueError(
                 f"`model` of the recipe {self.name!r} translates images of {expected.shape[-1]} channels. The "

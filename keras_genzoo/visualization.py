@@ -75,7 +75,7 @@ def translation_grid(
         images, wanted = model.in_direction(each, sources, targets)
         if images is None:
             raise ValueError(f"`targets` is missing: `direction` {each!r} translates them.")
-        columns += [images, model.translate(images, each, seed=0)]
+        columns += [model.task(each).source.colored(images), model.translate(images, each, seed=0)]
     if len(directions) == 1 and wanted is not None:
         columns.append(wanted)
     columns = [pixels.to_uint8(images) for images in columns]
@@ -124,6 +124,29 @@ def save_translations(
     """
     pictures.check_writable(path)
     pictures.write(translation_grid(model, sources, targets, direction, padding, scale), path)
+
+
+def label_colors(num_labels):
+    """Colours that stand for labels, those of the Pascal VOC label maps.
+
+    Args:
+        num_labels: Int up to 256.
+
+    Returns:
+        uint8 NumPy array `(num_labels, 3)`. The first colour is black; those of few labels differ much.
+
+    Example:
+
+    >>> label_colors(3).tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    """
+    labels = np.arange(num_labels)
+    colors = np.zeros((num_labels, 3), "uint8")
+    # Three bits of a label at a time, from the lowest on, are bits of red, green and blue, from the highest on.
+    for step in range(3):
+        for channel in range(3):
+            colors[:, channel] |= ((labels >> (3 * step + channel)) & 1).astype("uint8") << (7 - step)
+    return colors
 
 
 def scatter(points, titles=None, real=None):

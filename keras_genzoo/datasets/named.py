@@ -20,7 +20,7 @@ from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives, pipeline
 from keras_genzoo.datasets.arrays import from_arrays
 from keras_genzoo.datasets.pairs import check_divisible, from_pairs, prepared_size
-from keras_genzoo.modalities import Images, Points
+from keras_genzoo.modalities import Images, LabelMaps, Points
 
 
 @checked
@@ -67,14 +67,16 @@ def load(
         initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
             `from_arrays`.
         augment: Whether to scale, crop and mirror pairs at random, as `paired_folder` does, or each image of an
-            unpaired set by itself; those whose sources are smaller are turned and mirrored, as by `reduced_folder`.
+            unpaired set by itself; those whose sources are smaller are turned and mirrored, as by `reduced_folder`;
+            those of label maps are mirrored.
             Must be False for the others.
         labels_per_class: Int, of how many images of each class the labels are known, as for `from_arrays`; None for
             all. Must be None for pairs.
 
     Returns:
         `tf.data.Dataset` of pairs: images `(batch_size, height, width, channels)`, float32 in [-1, 1], or
-        points `(batch_size, 2)`, float32, and labels `(batch_size,)`, int32; or of source and target images.
+        points `(batch_size, 2)`, float32, and labels `(batch_size,)`, int32; or of source and target images. Label
+        maps are uint8.
 
     Raises:
         ValueError: If the name or the split is unknown, the batch is larger than the data set, `data_dir` does not
@@ -104,10 +106,22 @@ def load(
         )
     if dataset.source_modality is not None:
         size = _height_and_width(dataset, image_size)
-        given_size = size if dataset.scale > 1 else prepared_size(size, augment)
+        cropped = dataset.scale == 1 and dataset.source_modality.interpolates
+        given_size = prepared_size(size, augment) if cropped else size
         sources, targets = arrays(name, split, data_dir, given_size)
         paired = split in dataset.paired_splits
-        return from_pairs(sources, targets, size, paired, batch_size, augment, shuffle, seed, initial_step)
+        return from_pairs(
+            sources,
+            targets,
+            size,
+            paired,
+            batch_size,
+            augment,
+            shuffle,
+            seed,
+            initial_step,
+            label_maps=not dataset.source_modality.interpolates,
+        )
     if augment:
         raise ValueError(
             f"`augment` is for pairs of images. Received augment={augment!r} for {name!r}. Leave it out."
@@ -238,7 +252,7 @@ class Info:
         citation: String.
         condition: What an example is labelled with, `keras_genzoo.conditions.Labels`, or None.
         class_names: Tuple of strings, the names of the labels.
-        source_modality: Of pairs, what the sources are; None of others.
+        source_modality: Of pairs, what the sources are, `Images` or `LabelMaps`; None of others.
         paired_splits: Tuple of the splits whose sources and targets belong together.
         files: Tuple of the names of the original files.
         archive: `keras_genzoo.datasets.archives.Archive` that pictures are read from, or None.
@@ -261,7 +275,7 @@ class Info:
     citation: str
     condition: Labels | None = None
     class_names: tuple = ()
-    source_modality: Images | None = None
+    source_modality: Images | LabelMaps | None = None
     paired_splits: tuple = ()
     files: tuple = ()
     archive: archives.Archive | None = None

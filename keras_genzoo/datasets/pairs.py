@@ -252,7 +252,16 @@ def reduced(images, scale):
 
 
 def from_pairs(
-    sources, targets, image_size, paired, batch_size, augment=False, shuffle=True, seed=0, initial_step=None
+    sources,
+    targets,
+    image_size,
+    paired,
+    batch_size,
+    augment=False,
+    shuffle=True,
+    seed=0,
+    initial_step=None,
+    label_maps=False,
 ):
     """Batches of pairs of images of two arrays, float32 in [-1, 1].
 
@@ -263,6 +272,8 @@ def from_pairs(
         image_size: Pair `(height, width)` of the batches.
         paired: Whether images of the same index belong together; else each array has an order of its own.
         batch_size, augment, shuffle, seed, initial_step: As for `paired_folder`.
+        label_maps: Whether the sources are label maps, as large as the batches: they stay uint8, and `augment`
+            mirrors the pairs.
     """
     tf = pipeline.require("tensorflow")
     with tf.device("CPU"):
@@ -273,6 +284,9 @@ def from_pairs(
             (tf.gather(images, choice.indices), choice)
             for images, choice in zip(domains, choices * 2 if paired else choices, strict=True)
         ]
+        if label_maps:
+            mirrored = [pipeline.mirror(images, choice) if augment else images for images, choice in drawn]
+            return mirrored[0], pipeline.scale(mirrored[1], (0.0, 255.0))
         if sources.shape[1:3] != targets.shape[1:3]:
             return tuple(_finished_turned(images, choice, augment) for images, choice in drawn)
         return tuple(_finished(images, image_size, choice, augment) for images, choice in drawn)

@@ -108,6 +108,49 @@ def from_pil(picture, channels, size=None, crop=None):
     return np.asarray(picture).reshape(picture.height, picture.width, channels)
 
 
+def is_picture(value):
+    """Whether a value is the path of a file or a `PIL.Image.Image`."""
+    return isinstance(value, (str, os.PathLike, Image.Image))
+
+
+def read_any(picture, channels):
+    """A picture as by `read`, or by `from_pil` where Pillow has opened it already."""
+    return from_pil(picture, channels) if isinstance(picture, Image.Image) else read(picture, channels)
+
+
+def read_labels(picture, colors):
+    """Labels of a picture: its values, or the colors that stand for them.
+
+    Args:
+        picture: String or path of a file, or `PIL.Image.Image`. Of a grey picture, or one with a palette, the values
+            are the labels. Of one in colour the colours must be among `colors`; transparent pixels count by their
+            colours.
+        colors: uint8 array `(num_labels, 3)`.
+
+    Returns:
+        uint8 NumPy array `(height, width, 1)`. Values of a grey picture are not checked.
+
+    Raises:
+        ValueError: If the file cannot be read, or a pixel has a colour that stands for no label.
+        OSError: If the file cannot be opened.
+    """
+    if not isinstance(picture, Image.Image):
+        with opened(picture) as opened_picture:
+            return read_labels(upright(opened_picture), colors)
+    if picture.mode in ("L", "P"):
+        return np.asarray(picture)[..., None]
+    values = np.asarray(picture.convert("RGB"))
+    matches = (values[..., None, :] == colors).all(axis=-1)
+    if not (known := matches.any(axis=-1)).all():
+        unknown = ", ".join("#" + bytes(color).hex() for color in np.unique(values[~known], axis=0)[:3])
+        wanted = ", ".join("#" + bytes(color).hex() for color in colors[:8])
+        raise ValueError(
+            f"The picture has colours that stand for no label, such as {unknown}. Labels from 0 on are "
+            f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels themselves as a grey picture."
+        )
+    return matches.argmax(axis=-1).astype("uint8")[..., None]
+
+
 def bicubic(images, size):
     """Images in another size, by Pillow's bicubic filter, antialiased where they become smaller.
 

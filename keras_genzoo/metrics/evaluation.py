@@ -192,8 +192,9 @@ class Subject:
 
     @cached_property
     def pairs(self):
-        """Sources and targets, float32 in [-1, 1] at the model's size."""
-        return tuple(_scaled(images[: self.num_samples]) for images in self._arrays_of_pairs(self.split))
+        """Sources and targets, float32 in [-1, 1] at the model's size; label maps as they are."""
+        sources, targets = (images[: self.num_samples] for images in self._arrays_of_pairs(self.split))
+        return (_scaled(sources) if self.info.source_modality.interpolates else sources), _scaled(targets)
 
     @cached_property
     def mean_pair(self):

@@ -17,6 +17,7 @@ from keras_genzoo.models.pix2pix import Pix2Pix
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
 from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
 from keras_genzoo.models.sngan import SNGAN
+from keras_genzoo.models.spade import SPADE
 from keras_genzoo.models.srgan import ESRGAN, SRGAN
 from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.super_resolution import SuperResolution
@@ -35,6 +36,7 @@ __all__ = [
     "GAN",
     "MSGGAN",
     "SNGAN",
+    "SPADE",
     "SRGAN",
     "VAE",
     "WAEGAN",

@@ -47,13 +47,13 @@ class PairedGAN(TranslationModel):
     @backends.train_step
     def train_step(self, data):
         sources, targets = self.unpack(data)
-        fakes, pullback = self.vjp(lambda: self.generator(sources, training=True), "generator")
+        generated, pullback = self.vjp(lambda: self.generate(sources, targets), "generator")
         discriminator_loss = self.minimize(
-            lambda: self.discriminator_loss(sources, targets, fakes, True), "discriminator"
+            lambda: self.discriminator_loss(sources, targets, generated, True), "discriminator"
         )
         _, logs = self.minimize_through(
-            lambda fakes: self.generator_loss(sources, targets, fakes, True),
-            fakes,
+            lambda generated: self.generator_loss(sources, targets, generated, True),
+            generated,
             pullback,
             "generator",
             has_aux=True,
@@ -69,6 +69,10 @@ class PairedGAN(TranslationModel):
         return self.update_trackers(
             discriminator_loss=self.discriminator_loss(sources, targets, fakes, False), **logs
         )
+
+    def generate(self, sources, targets):
+        """What a step trains the generator by: its images, or a list of tensors that the losses of a family know."""
+        return self.generator(sources, training=True)
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
         """Loss of the discriminator, float32 scalar; no gradient passes to `fakes`."""

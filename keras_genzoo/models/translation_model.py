@@ -1,12 +1,10 @@
 """The base of the families that translate images into images: pairs of images, translating, export."""
 
 import dataclasses
-import os
 
 import keras
 import numpy as np
 from keras import ops
-from PIL import Image
 
 from keras_genzoo import backends, latent, modalities, visualization
 from keras_genzoo.arguments import OptionalSeed, PositiveInt, array, checked
@@ -14,6 +12,7 @@ from keras_genzoo.backends import keras_private
 from keras_genzoo.images import pictures, pixels
 from keras_genzoo.layers import sampling_seeds
 from keras_genzoo.models.generative_model import GenerativeModel
+from keras_genzoo.models.network_checks import first_of
 from keras_genzoo.models.zoo_model import joined
 
 
@@ -25,11 +24,13 @@ class Task:
         network: String, name of the network that translates.
         source: Modality of what it translates.
         target: Modality of the translations; its sides may be a multiple of those of the source.
+        style_dim: Int, length of the styles that the network takes beside the sources, or None.
     """
 
     network: str
-    source: modalities.Images
+    source: modalities.Images | modalities.LabelMaps
     target: modalities.Images
+    style_dim: int | None = None
 
     @property
     def scale(self):
@@ -126,9 +127,9 @@ class TranslationModel(GenerativeModel):
         }
 
     def unpack(self, data):
-        """Splits what `fit` hands over into two batches of images, float32 in [-1, 1]."""
+        """Splits what `fit` hands over into sources and targets, as networks take them."""
         sources, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return pixels.normalize(sources), pixels.normalize(targets)
+        return self.source_modality.scale(sources), self.modality.scale(targets)
 
     def expected_data(self):
         return {"x": self.source_modality, "y": self.modality}
@@ -191,15 +192,36 @@ class TranslationModel(GenerativeModel):
         return any(_sampling_layers(self.translator(direction)) for direction in self.tasks)
 
     def call(self, inputs, training=False):
-        return self.translator()(pixels.normalize(inputs), training=training)
+        sources = self.source_modality.scale(inputs)
+        return self.translator()(self._inputs(sources, None), training=training)
 
-    def images_from_images(self, images, direction=None):
-        """Translations of float images in [-1, 1], as a float32 tensor in [-1, 1]."""
-        return ops.cast(self.translator(direction)(images, training=False), "float32")
+    def images_from_images(self, images, direction=None, styles=None):
+        """Translations of sources as networks take them, as a float32 tensor in [-1, 1].
+
+        Args:
+            images: Float tensor; images in [-1, 1].
+            direction: String or None.
+            styles: Float tensor `(batch, style_dim)` for a task with styles, or None for the mean style, zeros.
+        """
+        inputs = self._inputs(images, direction, styles)
+        return ops.cast(self.translator(direction)(inputs, training=False), "float32")
+
+    def _inputs(self, sources, direction, styles=None):
+        """What the network of a direction takes."""
+        style_dim = self.task(direction).style_dim
+        if style_dim is None:
+            return sources
+        return [sources, ops.zeros((ops.shape(sources)[0], style_dim)) if styles is None else styles]
 
     @checked
     def translate(
-        self, images, direction=None, fit=None, batch_size: PositiveInt = 8, seed: OptionalSeed = None
+        self,
+        images,
+        direction=None,
+        fit=None,
+        batch_size: PositiveInt = 8,
+        seed: OptionalSeed = None,
+        styles=None,
     ):
         """Translates images, or pictures.
 
@@ -215,7 +237,10 @@ class TranslationModel(GenerativeModel):
                 nearest multiple and the translations back (bilinear, antialiased).
             batch_size: Int, images translated at once.
             seed: Int from 0 to 2**32 - 1, or None. Where `sampling_dropout` is on, the same seed, images and
-                batch size give the same translations, and None draws anew at every call.
+                batch size give the same translations, and None draws anew at every call. Where the task has styles,
+                a seed draws one for each image, and None stands for the mean style, zeros.
+            styles: Array `(num, style_dim)` for a task with styles, `(style_dim,)` for one image or one style of
+                all; or None.
 
         Returns:
             Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`; height and width are those of
@@ -227,6 +252,9 @@ class TranslationModel(GenerativeModel):
                 read, or an argument is unknown.
             OSError: If a file cannot be opened.
 
+        Label maps, of a model that translates them, are int arrays of the same shapes; pictures of them are read as
+        by `keras_genzoo.pictures.read_labels`.
+
         Example:
 
         ```python
@@ -235,11 +263,12 @@ class TranslationModel(GenerativeModel):
         drawing = model.translate("edges.png", fit="pad")  # float32 (height, width, 3)
         ```
         """
-        if isinstance(images, (list, tuple)) and any(map(is_picture, images)):
-            return [self.translate(image, direction, fit, batch_size, seed) for image in images]
-        network, scale = self.translator(direction), self.task(direction).scale
-        channels = network.input_shape[-1]
-        given = images = array_of(images, channels)
+        if isinstance(images, (list, tuple)) and any(map(pictures.is_picture, images)):
+            return [self.translate(image, direction, fit, batch_size, seed, styles) for image in images]
+        network, task = self.translator(direction), self.task(direction)
+        source, scale = task.source, task.scale
+        channels = source.shape[-1]
+        given = images = array_of(images, source)
         if images.ndim == 2 and channels == 1:
             images = images[..., None]
         is_one = images.ndim == 3
@@ -249,7 +278,7 @@ class TranslationModel(GenerativeModel):
                 f"`images` must have the shape (num, height, width, {channels}), or that of one image, or be a "
                 f"picture: a path or a `PIL.Image.Image`. Received: {given.shape}"
             )
-        pixels.check_range(images, "images", may_be_bright=True)
+        source.check_values(images, "images")
         if fit is not None and str(fit) not in ("pad", "resize"):
             raise ValueError(f"`fit` must be None, 'pad' or 'resize'. Received: fit={fit!r}")
         # A network of one's own that takes any size need not say so.
@@ -261,6 +290,7 @@ class TranslationModel(GenerativeModel):
             )
 
         images = pixels.as_input(images)
+        styles = _styles(task.style_dim, styles, len(images), seed)
         layers = _sampling_layers(network)
         # Hashed, so that no layer draws for one seed what another layer draws for the next.
         words = np.random.SeedSequence(latent.fresh_seed() if seed is None else seed).generate_state(
@@ -268,56 +298,70 @@ class TranslationModel(GenerativeModel):
         )
         parts = []
         for index, start in enumerate(range(0, len(images), batch_size)):
-            batch = fitted(images[start : start + batch_size], multiple, fit)
+            batch = fitted(images[start : start + batch_size], multiple, fit, source)
             _check_size(network, batch)
             options = {"seeds": np.stack([words, np.full_like(words, index)], axis=1)} if layers else {}
             translated = self.inference(
                 self,
                 self._translations_of,
-                [batch],
+                [batch, *(each[start : start + batch_size] for each in styles)],
                 batch_size,
                 direction=direction,
                 **options,
             )
-            parts.append(fitted_back(translated, [scale * side for side in size], fit))
+            parts.append(fitted_back(translated, [scale * side for side in size], fit, task.target))
         translations = joined(parts)
         return translations[0] if is_one else translations
 
-    def _translations_of(self, images, direction, seeds=None):
-        """Translations of a tensor of images, uint8 or float in [-1, 1].
+    def _translations_of(self, images, *styles, direction, seeds=None):
+        """Translations of a tensor of sources.
 
         Args:
             images: Tensor.
+            *styles: Tensor of styles, for a task that has them.
             direction: String or None.
             seeds: uint32 tensor `(layers, 2)`, for each layer whose dropout acts here; None where there is none.
         """
-        images = pixels.normalize(images)
+        images = self.task(direction).source.scale(images)
         if seeds is None:
-            return self.images_from_images(images, direction)
+            return self.images_from_images(images, direction, *styles)
         with sampling_seeds(_sampling_layers(self.translator(direction)), seeds):
-            return self.images_from_images(images, direction)
+            return self.images_from_images(images, direction, *styles)
 
     def signatures(self):
-        """As `ZooModel.signatures`: each direction, of uint8 and of float32 images of any size."""
+        """As `ZooModel.signatures`: each direction, of uint8 and of float32 images of any size.
+
+        Of a task with styles these are translations in the mean style, and `_styled` ones take styles too.
+        """
         signatures = {}
-        for direction in self.tasks:
+        for direction, task in self.tasks.items():
             name = self._signature(direction)
-            shape = (None, None, None, self.translator(direction).input_shape[-1])
-            of_uint8, of_float32 = self._translating(direction)
-            signatures[name] = (of_uint8, {"images": keras.KerasTensor(shape, "uint8")})
-            signatures[f"{name}_float32"] = (of_float32, {"images": keras.KerasTensor(shape, "float32")})
+            shape = self._shape_of_sources(direction)
+            styled = {f"{name}_styled": {"styles": keras.KerasTensor((None, task.style_dim), "float32")}}
+            for each, others in {name: {}, **(styled if task.style_dim else {})}.items():
+                of_uint8, of_float32 = self._translating(direction)
+                signatures[each] = (of_uint8, {"images": keras.KerasTensor(shape, "uint8"), **others})
+                signatures[f"{each}_float32"] = (
+                    of_float32,
+                    {"images": keras.KerasTensor(shape, "float32"), **others},
+                )
         return signatures
 
-    def _translating(self, direction):
-        """The functions from uint8 and from float32 images to the same of their translations."""
+    def _shape_of_sources(self, direction):
+        """Shape of a batch of what the network of a direction takes, None where any number will do."""
+        return (None, *first_of(self.translator(direction).input_shape)[1:])
 
-        def of_float32(images):
-            return {"images": self.images_from_images(images, direction)}
+    def _translating(self, direction):
+        """The functions from uint8 and from float32 sources to the same of their translations."""
+
+        def of_float32(images, styles=None):
+            return {"images": self.images_from_images(images, direction, styles)}
 
         of_float32 = backends.graph_function(of_float32)
 
-        def of_uint8(images):
-            return {"images": pixels.rounded(of_float32(pixels.normalize(images))["images"])}
+        def of_uint8(images, **styles):
+            sources = self.task(direction).source.scale(images)
+            return {"images": pixels.rounded(of_float32(sources, **styles)["images"])}
 
         return of_uint8, of_float32
 
@@ -338,7 +382,7 @@ class TranslationModel(GenerativeModel):
     def exported_networks(self, batch_size=None):
         networks = {}
         for direction in self.tasks:
-            shape = (None, None, self.translator(direction).input_shape[-1])
+            shape = self._shape_of_sources(direction)[1:]
             images = keras.Input(shape, batch_size=batch_size, name="images")
             networks[self._signature(direction)] = keras.Model(
                 # ONNX allows no two names that are equal.
@@ -384,29 +428,39 @@ def _sampling_layers(network):
     return [layer for layer in keras_private.layers_of(network) if getattr(layer, "sampling", False)]
 
 
-def is_picture(image):
-    return isinstance(image, (str, os.PathLike, Image.Image))
+def array_of(images, source):
+    """A picture as a modality reads it, or images, as a NumPy array."""
+    return source.read(images) if pictures.is_picture(images) else array("images", images)
 
 
-def array_of(images, channels):
-    """A picture in these channels, or images, as a NumPy array."""
-    if isinstance(images, Image.Image):
-        return pictures.from_pil(images, channels)
-    if is_picture(images):
-        return pictures.read(images, channels)
-    return array("images", images)
+def _styles(style_dim, styles, num, seed):
+    """List of the styles of `num` images, float32 `(num, style_dim)`; empty where a task has none."""
+    if style_dim is None:
+        if styles is not None:
+            raise ValueError("`styles` was given, but this model has no styles. Leave it out.")
+        return []
+    if styles is None:
+        drawn = np.zeros((num, style_dim)) if seed is None else latent.normal(num, style_dim, seed)
+        return [ops.convert_to_numpy(drawn).astype("float32")]
+    styles = array("styles", styles, "float32")
+    if styles.shape not in ((style_dim,), (num, style_dim)) or not np.isfinite(styles).all():
+        raise ValueError(
+            f"`styles` must be finite floats of the shape ({num}, {style_dim}), or ({style_dim},) for one style of "
+            f"all. Received: {styles.shape}"
+        )
+    return [np.broadcast_to(styles, (num, style_dim))]
 
 
 def _check_size(network, images):
     """Refuses images of another size than a network of one's own is made for."""
-    wanted, size = network.input_shape[1:3], images.shape[1:3]
+    wanted, size = first_of(network.input_shape)[1:3], images.shape[1:3]
     if any(side not in (None, given) for side, given in zip(wanted, size, strict=True)):
         raise ValueError(
             f"`images` must be {wanted[0]}x{wanted[1]} for this network. Received: {images.shape}"
         )
 
 
-def fitted(images, multiple, fit):
+def fitted(images, multiple, fit, modality):
     """Images whose sides are multiples of `multiple`, as `translate` makes them of others."""
     height, width = images.shape[1:3]
     if fit == "pad":
@@ -414,21 +468,18 @@ def fitted(images, multiple, fit):
             images, [(0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0)], mode="symmetric"
         )
     if fit == "resize":
-        return _resized(images, [max(1, round(side / multiple)) * multiple for side in (height, width)])
+        return _resized(
+            images, [max(1, round(side / multiple)) * multiple for side in (height, width)], modality
+        )
     return images
 
 
-def fitted_back(images, size, fit):
+def fitted_back(images, size, fit, modality):
     """Translations of what `fitted` gave, in the size that belongs to the images before it."""
     if fit == "pad":
         return images[:, : size[0], : size[1]]
-    return _resized(images, size) if fit == "resize" else images
+    return _resized(images, size, modality) if fit == "resize" else images
 
 
-def _resized(images, size):
-    if tuple(images.shape[1:3]) == tuple(size):
-        return images
-    resized = ops.image.resize(
-        pixels.normalize(images), size, interpolation="bilinear", antialias=True, data_format="channels_last"
-    )
-    return ops.convert_to_numpy(resized)
+def _resized(images, size, modality):
+    return images if tuple(images.shape[1:3]) == tuple(size) else modality.resize(images, size)

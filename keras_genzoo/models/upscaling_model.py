@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_genzoo import modalities
 from keras_genzoo.arguments import Check, NonNegativeInt, PositiveInt, checked, one_of
+from keras_genzoo.images import pictures
 from keras_genzoo.models.options import checked_options
 from keras_genzoo.models.translation_model import (
     Task,
@@ -14,7 +15,6 @@ from keras_genzoo.models.translation_model import (
     array_of,
     fitted,
     fitted_back,
-    is_picture,
 )
 
 PixelLoss = Annotated[str, Check(one_of("l1", "l2"))]
@@ -91,9 +91,9 @@ class UpscalingModel(TranslationModel):
             "shell": "genzoo upscale picture.png --model {name}",
         }
 
-    def images_from_images(self, images, direction=None):
+    def images_from_images(self, images, direction=None, styles=None):
         """As for `TranslationModel`: the generator's output, clipped to [-1, 1]."""
-        return ops.clip(super().images_from_images(images, direction), -1.0, 1.0)
+        return ops.clip(super().images_from_images(images, direction, styles), -1.0, 1.0)
 
     def call(self, inputs, training=False):
         return ops.clip(super().call(inputs, training), -1.0, 1.0)
@@ -129,9 +129,9 @@ class UpscalingModel(TranslationModel):
         keras_genzoo.pictures.write(model.upscale("photograph.jpg"), "large.png")
         ```
         """
-        if isinstance(images, (list, tuple)) and any(map(is_picture, images)):
+        if isinstance(images, (list, tuple)) and any(map(pictures.is_picture, images)):
             return [self.upscale(image, tile, overlap, batch_size) for image in images]
-        images = array_of(images, self.source_channels)
+        images = array_of(images, self.source_modality)
         if images.ndim == 2 and self.source_channels == 1:
             images = images[..., None]
         is_one = images.ndim == 3
@@ -141,7 +141,7 @@ class UpscalingModel(TranslationModel):
             return self.translate(images, fit="pad", batch_size=batch_size)
         multiple, scale = getattr(self.translator(), "size_multiple", 1), self.scale
         num, height, width, channels = batch.shape
-        batch = fitted(batch, multiple, "pad")
+        batch = fitted(batch, multiple, "pad", self.source_modality)
         # Windows begin at multiples too.
         tile, overlap = (-(-length // multiple) * multiple for length in (tile, overlap))
         large = np.empty((num, *(scale * side for side in batch.shape[1:3]), channels), "float32")
@@ -154,7 +154,7 @@ class UpscalingModel(TranslationModel):
                     for part, seen in ((rows, seen_rows), (columns, seen_columns))
                 ]
                 large[:, places[0], places[1]] = made[:, within[0], within[1]]
-        large = fitted_back(large, (scale * height, scale * width), "pad")
+        large = fitted_back(large, (scale * height, scale * width), "pad", self.modality)
         return large[0] if is_one else large
 
     # What the losses of the families share.

@@ -1,4 +1,4 @@
-"""Drawn faces in four styles, the style as class."""
+"""Drawn faces in four styles, the style as class, and their label maps."""
 
 import gzip
 import json
@@ -8,13 +8,21 @@ import numpy as np
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives
 from keras_genzoo.datasets.named import Info, register
-from keras_genzoo.modalities import Images
+from keras_genzoo.modalities import Images, LabelMaps
 
 _STYLES = ("adventurer", "micah", "personas", "toon-head")
 
 
 def _faces(dataset, split, data_dir, image_size):
     return archives.folders_as_classes(dataset, _STYLES, split, data_dir, image_size)
+
+
+def _with_label_maps(dataset, split, data_dir, image_size):
+    faces, _ = _faces(dataset, split, data_dir, image_size)
+    with np.load(_LABEL_MAPS.find(data_dir)) as maps:
+        parts = [np.stack(archives.of_split(list(maps[style.replace("-", "_")]), split)) for style in _STYLES]
+    label_maps = np.concatenate(parts)[..., None]
+    return dataset.source_modality.resize(label_maps, image_size), faces
 
 
 def _attributes(dataset, split, data_dir):
@@ -49,21 +57,45 @@ _ATTRIBUTES = archives.Archive(
     origin="the parts and colours of which those faces are drawn, a list for each style",
 )
 
+_LABEL_MAPS = archives.Archive(
+    folder="avatar_faces",
+    file="avatar_labels_64.npz",
+    sha256="197939fd6bd938c5a34ff4b58a62844af9a6be0c8f6bb347d85e676fed134556",
+    origin="the label maps of those faces: 0 ground, 1 skin, 2 hair and beard, 3 clothes, 4 lines, eyes, mouth and "
+    "glasses; an array uint8 (1500, 64, 64) for each style",
+)
+
+_ABOUT = {
+    "modality": Images((64, 64, 3)),
+    "splits": {"train": 4 * 1350, "test": 4 * 150},
+    "archive": _ARCHIVE,
+    "license": "CC BY 4.0.",
+    "homepage": "dicebear.com",
+    "citation": "Adventurer by Lisa Wischofsky, Avatar Illustration System by Micah Lanier, Personas by Draftbit, "
+    "ToonHead by Johan Melin, CC BY 4.0, by way of DiceBear; remixed.",
+}
+
 register(
     Info(
         name="avatar_faces",
         description="faces drawn in four styles, the style as class",
-        modality=Images((64, 64, 3)),
         condition=Labels(4),
         class_names=("Adventurer", "Micah", "Personas", "Toon Head"),
-        splits={"train": 4 * 1350, "test": 4 * 150},
         make=_faces,
         attributes=_attributes,
-        archive=_ARCHIVE,
         files=(_ARCHIVE.file,),
-        license="CC BY 4.0.",
-        homepage="dicebear.com",
-        citation="Adventurer by Lisa Wischofsky, Avatar Illustration System by Micah Lanier, Personas by Draftbit, "
-        "ToonHead by Johan Melin, CC BY 4.0, by way of DiceBear; remixed.",
+        **_ABOUT,
+    )
+)
+
+register(
+    Info(
+        name="avatar_label_maps",
+        description="label maps of faces in four styles, and the faces",
+        source_modality=LabelMaps((64, 64, 1), num_labels=5),
+        paired_splits=("train", "test"),
+        make=_with_label_maps,
+        files=(_ARCHIVE.file, _LABEL_MAPS.file),
+        **_ABOUT,
     )
 )

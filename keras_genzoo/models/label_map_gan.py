@@ -1,0 +1,71 @@
+"""The base of the families that make images of label maps, against a discriminator that gives its features."""
+
+from keras import ops
+
+from keras_genzoo import modalities
+from keras_genzoo.models.paired_gan import PairedGAN
+from keras_genzoo.models.translation_model import mean_absolute_difference
+
+
+class LabelMapGAN(PairedGAN):
+    """Images from label maps: an adversarial loss and one of the discriminator's features, at each scale.
+
+    A family has the options `num_labels`, `adversarial_loss`, `feature_matching_weight` and `perceptual_weight`.
+    """
+
+    loss_names = (
+        "discriminator_loss",
+        "generator_loss",
+        "adversarial_loss",
+        "feature_matching_loss",
+        "perceptual_loss",
+    )
+    adversarial_log = "adversarial_loss"
+
+    @property
+    def source_modality(self):
+        """`keras_genzoo.modalities.LabelMaps` of the size of the images."""
+        return modalities.LabelMaps((*self.image_shape[:2], self.source_channels), self.num_labels)
+
+    def discriminator_loss(self, sources, targets, fakes, training=False):
+        """Adversarial loss of the discriminator, the mean over the scales; float32 scalar."""
+        real, fake = (
+            self.discriminator([sources, images], training=training)
+            for images in (targets, ops.stop_gradient(fakes))
+        )
+        losses = [
+            self.adversarial_loss.discriminator(of_real[-1], of_fake[-1])
+            for of_real, of_fake in zip(real, fake, strict=True)
+        ]
+        return sum(losses) / len(losses)
+
+    @property
+    def chance_level(self):
+        return self.adversarial_loss.chance_level()
+
+    def generator_loss(self, sources, targets, fakes, training=False):
+        """Adversarial loss, and the weighted differences of the discriminator's and of other features.
+
+        Returns:
+            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+        """
+        fake = self.discriminator([sources, fakes], training=training)
+        real = self.discriminator([sources, targets], training=training)
+        adversarial_loss = sum(self.adversarial_loss.generator(maps[-1]) for maps in fake) / len(fake)
+        feature_matching_loss = sum(
+            mean_absolute_difference(ops.stop_gradient(of_real), of_fake)
+            for real_maps, fake_maps in zip(real, fake, strict=True)
+            for of_real, of_fake in zip(real_maps[:-1], fake_maps[:-1], strict=True)
+        ) / len(fake)
+        perceptual_loss = self.perceptual_difference(targets, fakes)
+        loss = (
+            adversarial_loss
+            + self.feature_matching_weight * feature_matching_loss
+            + self.perceptual_weight * perceptual_loss
+        )
+        return loss, {
+            "generator_loss": loss,
+            "adversarial_loss": adversarial_loss,
+            "feature_matching_loss": feature_matching_loss,
+            "perceptual_loss": perceptual_loss,
+        }
