@@ -2,7 +2,7 @@
 
 from keras_genzoo.datasets import named, sets  # noqa: F401  The data sets register themselves.
 from keras_genzoo.datasets.arrays import from_arrays
-from keras_genzoo.datasets.edges import edges, edges_to_images
+from keras_genzoo.datasets.edges import edges, edges_to_images, instance_edges
 from keras_genzoo.datasets.folder import image_folder
 from keras_genzoo.datasets.named import Info, arrays, attributes, info, load
 from keras_genzoo.datasets.pairs import paired_folder, reduced_folder, unpaired_folders
@@ -16,6 +16,7 @@ __all__ = [
     "from_arrays",
     "image_folder",
     "info",
+    "instance_edges",
     "load",
     "paired_folder",
     "reduced_folder",

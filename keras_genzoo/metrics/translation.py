@@ -21,6 +21,11 @@ def _pairs(subject):
             "images whose sources are as large as they are; for others there is 'upscaling'. Received: "
             f"dataset={subject.dataset!r}"
         )
+    if len({side.source_modality.interpolates for side in sides}) > 1:
+        return (
+            f"pairs whose sources are {subject.model.source_modality}. Those of {subject.dataset!r} are "
+            f"{info.source_modality}"
+        )
     # Their size is the model's: the data are read at it.
     wanted, given = ((side.source_modality.shape[-1], side.modality.shape[-1]) for side in sides)
     if given != wanted:
@@ -34,10 +39,12 @@ def _pairs(subject):
 def _translation(subject):
     """Of a model with `translate`, on pairs of images at the model's size: `translation_l1` (the mean absolute
     difference between translation and target on the scale from 0 to 1), `translation_ssim` and `translation_psnr`
-    in decibels, the means over the pairs. Beside them the likeness to the target of what needs no training,
-    `identity_l1` and `identity_ssim` (the source itself, a grey one repeated as colour), and of one picture for
-    all, `mean_image_l1` and `mean_image_ssim` (the mean of the training split's targets). Of a model of several
-    directions each has all of these, with its name at the end (`translation_l1_a_to_b`)."""
+    in decibels, the means over the pairs. Of a model with styles these are translations in the mean style, and
+    `styled_translation_l1` and so on those in the style of the target. Beside them the likeness to the target of
+    what needs no training, `identity_l1` and `identity_ssim` (the source itself, a grey one repeated as colour; not
+    of label maps), and of one picture for all, `mean_image_l1` and `mean_image_ssim` (the mean of the training
+    split's targets). Of a model of several directions each has all of these, with its name at the end
+    (`translation_l1_a_to_b`)."""
     return [result for direction in subject.model.tasks for result in _of_direction(subject, direction)]
 
 
@@ -45,7 +52,12 @@ def _of_direction(subject, direction):
     model = subject.model
     sources, targets = model.in_direction(direction, *subject.pairs)
     _, mean = model.in_direction(direction, *subject.mean_pair)
-    translations = model.translate(sources, direction, seed=subject.seed)
+    task = model.task(direction)
+    # A seed would draw styles.
+    seed = subject.seed if model.sampling_dropout else None
+    made = {"translation": model.translate(sources, direction, seed=seed)}
+    if task.style_dim:
+        made["styled_translation"] = model.translate(sources, direction, styles=model.styles_of(targets))
     constants = {
         "sampling_dropout": model.sampling_dropout,
         "averaged_generator": bool(model.averages),
@@ -53,16 +65,16 @@ def _of_direction(subject, direction):
     if model.sampling_dropout:
         constants["seed"] = subject.seed
     results = [
-        subject.about_pairs(f"translation_{name}", value, direction, **constants)
+        subject.about_pairs(f"{kind}_{name}", value, direction, **constants)
+        for kind, translations in made.items()
         for name, value in {
             **_likeness(translations, targets),
             "psnr": np.mean(psnr(translations, targets)),
         }.items()
     ]
-    baselines = {
-        "identity": _in_channels(sources, targets.shape[-1]),
-        "mean_image": np.broadcast_to(mean, targets.shape),
-    }
+    baselines = {"mean_image": np.broadcast_to(mean, targets.shape)}
+    if task.source.interpolates:
+        baselines = {"identity": _in_channels(sources, targets.shape[-1]), **baselines}
     for baseline, images in baselines.items():
         results += [
             subject.about_pairs(f"{baseline}_{name}", value, direction)

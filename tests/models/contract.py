@@ -50,7 +50,7 @@ from tests.support.answers import (
 )
 from tests.support.bad_data import bad_calls, bad_data
 from tests.support.serving import assert_serves
-from tests.support.toys import as_float, batched, kinds_of_data, toy_data
+from tests.support.toys import as_float, batched, in_another_type, kinds_of_data, toy_data
 from tests.support.training import (
     assert_all_moved,
     assert_one_player_per_variable,
@@ -262,7 +262,12 @@ class Contract(Asked):
     @pytest.mark.any_backend
     @pytest.mark.parametrize("image_shape", [64, "64", (8, 8), (8, 8, 0), (8.0, 8, 1), None])
     def test_a_shape_that_is_none_is_refused(self, image_shape):
-        arguments = {} if players_of(self.family.model) else {"num_classes": 3}
+        parameters = inspect.signature(self.family.model.__init__).parameters.values()
+        required = {
+            each.name for each in parameters if each.default is each.empty and each.kind < each.VAR_KEYWORD
+        }
+        model = self.family.make()
+        arguments = {name: getattr(model, name) for name in required - {"self", "image_shape"}}
         with pytest.raises(ValueError, match=r"`image_shape`"):
             self.family.model(image_shape=image_shape, **arguments)
 
@@ -418,7 +423,7 @@ class Contract(Asked):
         for ability in trained.model.abilities & TAKES_IMAGES:
             method = getattr(trained.model, ability)
             expected = method(images)
-            for given in (method(images / 127.5 - 1), method(images, batch_size=3)):
+            for given in (method(in_another_type(images)), method(images, batch_size=3)):
                 keras.tree.map_structure(partial(np.testing.assert_allclose, atol=1e-5), given, expected)
 
     @needs("sample")

@@ -54,6 +54,19 @@ def _bad_images(images, expected):
     ]
 
 
+def _bad_label_maps(label_maps, expected):
+    height, width, channels = expected.shape
+    last = expected.num_labels - 1
+    shape = f"ARGUMENT must hold label maps, shape \\(batch, {height}, {width}, {channels}\\)"
+    return [
+        (label_maps[..., 0], f"{shape}.*Add a channel axis"),
+        (np.concatenate([label_maps] * 2, axis=1), shape),
+        (_with(label_maps, last + 1), f"ARGUMENT must hold labels from 0 to {last}.*from 0 to {last + 1}"),
+        (_with(label_maps, -1), f"ARGUMENT must hold labels from 0 to {last}.*from -1 to"),
+        (label_maps.astype("float32"), f"ARGUMENT must hold int labels from 0 to {last}.*dtype float32"),
+    ]
+
+
 def _bad_points(points, expected):
     (num_features,) = expected.shape
     shape = f"ARGUMENT must hold points, shape \\(batch, {num_features}\\). Received: "
@@ -91,6 +104,7 @@ def _bad_labels(labels, expected):
 # Modality or condition -> what is none of it.
 _BAD = {
     modalities.Images: _bad_images,
+    modalities.LabelMaps: _bad_label_maps,
     modalities.Points: _bad_points,
     conditions.Labels: _bad_labels,
     conditions.PartialLabels: _bad_labels,
@@ -157,10 +171,18 @@ def _bad_arguments_of_translate(model):
     images = [
         (np.concatenate([good] * 3, axis=-1), r"\(num, height, width, "),
         (good[:0], "Received: "),
-        (good * 100, r"`images` must lie in \[-1, 1"),
-        (np.full_like(good, np.nan), "NaN"),
-        (good.astype("int64"), "astype"),
     ]
+    if model.task().source.interpolates:
+        images += [
+            (good * 100, r"`images` must lie in \[-1, 1"),
+            (np.full_like(good, np.nan), "NaN"),
+            (good.astype("int64"), "astype"),
+        ]
+    else:
+        images += [
+            (good + 256, "`images` must hold labels from 0 to .* from 256"),
+            (good.astype("float32"), "astype"),
+        ]
     options = [
         ({"fit": "crop"}, "`fit` must be None, 'pad' or 'resize'"),
         ({"direction": "?"}, r"`direction` must be one of \["),

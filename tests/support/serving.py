@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_genzoo import pixels
 from tests.support.answers import labels_for
-from tests.support.toys import to_numpy, toy_images
+from tests.support.toys import sources_for, to_numpy, toy_images
 
 
 def inputs_of(model, specs):
@@ -13,11 +13,13 @@ def inputs_of(model, specs):
 
 
 def _drawn(model, name, spec):
+    if name == "images" and "translate" in model.abilities and not model.task().source.interpolates:
+        return sources_for(model, None, 3, seed=4).astype(spec.dtype)
     if name == "images":
         height, width = (side or 32 for side in spec.shape[1:3])
         images = toy_images(3, (height, width, spec.shape[-1]), seed=4)
         return pixels.to_uint8(images) if spec.dtype == "uint8" else images
-    if name == "latents":
+    if name in ("latents", "styles"):
         return np.random.default_rng(4).normal(size=(3, *spec.shape[1:])).astype("float32")
     if name == "labels":
         return labels_for(model, 3)
@@ -49,8 +51,13 @@ def assert_serves(model, signatures):
 
 def _expected(model, name, given):
     if name.startswith("translate"):
-        task = name.removesuffix("_float32").removeprefix("translate").removeprefix("_")
-        return {"images": model.translate(given["images"], task or None)}
+        task = (
+            name.removesuffix("_float32").removesuffix("_styled").removeprefix("translate").removeprefix("_")
+        )
+        images, *styles = given.values()
+        if not model.task(task or None).source.interpolates:
+            images = images.astype("uint8")
+        return {"images": model.translate(images, task or None, styles=styles[0] if styles else None)}
     return _METHODS[name.removesuffix("_float32")](model, **given)
 
 

@@ -23,6 +23,10 @@ def _drawn(expected, num, seed):
 # Modality or condition -> examples of it.
 _OF_KIND = {
     modalities.Images: lambda images, num, seed: pixels.to_uint8(toy_images(num, images.shape, seed)),
+    # int32, so that nobody takes them for images.
+    modalities.LabelMaps: lambda maps, num, seed: (
+        np.random.default_rng(seed).integers(0, maps.num_labels, (num, *maps.shape)).astype("int32")
+    ),
     modalities.Points: lambda points, num, seed: toy_images(num, points.shape, seed),
     conditions.Labels: lambda labels, num, seed: toy_labels(num, labels.num_classes),
     # Of every other one the label is known.
@@ -35,6 +39,11 @@ _OF_KIND = {
 def as_float(data):
     """The same with images as floats in [-1, 1]."""
     return tuple(x / np.float32(127.5) - 1 if x.dtype == np.uint8 else x for x in data)
+
+
+def in_another_type(images):
+    """Uint8 images as floats in [-1, 1]; label maps as uint8."""
+    return images.astype("uint8") if images.dtype == np.int32 else images / 127.5 - 1
 
 
 def batched(data, size=4):
@@ -79,8 +88,9 @@ def kinds_of_data():
 
 
 def sources_for(model, task, num, seed=3):
-    """Images for a translator's task, float32."""
-    return toy_images(num, model.task(task).source.shape, seed)
+    """Images for a translator's task, float32; or label maps, int32."""
+    source = model.task(task).source
+    return toy_images(num, source.shape, seed) if source.interpolates else _drawn(source, num, seed)
 
 
 def toy_images(num=8, shape=(8, 8, 1), seed=0):
@@ -104,8 +114,17 @@ def toy_batches(data, **arguments):
     sources, targets = data
     channels, scale = sources.shape[-1], targets.shape[1] // sources.shape[1]
     joined = np.concatenate([sources.repeat(scale, axis=1).repeat(scale, axis=2), targets], axis=-1)
-    batches = datasets.from_arrays(joined, **arguments)
-    return batches.map(lambda images: (images[:, ::scale, ::scale, :channels], images[..., channels:]))
+    batches = datasets.from_arrays(joined.astype(targets.dtype), **arguments)
+
+    def halves(images):
+        sources = images[:, ::scale, ::scale, :channels]
+        if data[0].dtype == "int32":
+            import tensorflow as tf
+
+            sources = tf.cast(tf.round((sources + 1.0) * 127.5), "int32")
+        return sources, images[..., channels:]
+
+    return batches.map(halves)
 
 
 def as_if_trained(model):

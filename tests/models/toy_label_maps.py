@@ -1,0 +1,43 @@
+"""Tiny models of label maps, made by functions of a module so that a fresh process can make them too."""
+
+import keras
+
+from keras_genzoo import models, networks
+
+SHAPE = (8, 8, 3)
+NUM_LABELS = 3
+
+
+def make_spade(style_dim=2, synchronized=False, **arguments):
+    """The networks of the paper, narrow and with two blocks: the same initial weights at every call."""
+    keras.utils.set_random_seed(0)
+    generator = networks.SPADEGenerator(
+        NUM_LABELS,
+        image_shape=SHAPE,
+        width=2,
+        multiples=(2, 1),
+        hidden=2,
+        style_dim=style_dim,
+        synchronized=synchronized,
+    )
+    styles = {"style_dim": style_dim}
+    if style_dim:
+        styles["encoder"] = networks.StyleEncoder(SHAPE, style_dim, width=2)
+    model = models.SPADE(
+        SHAPE,
+        NUM_LABELS,
+        generator=generator,
+        discriminator=networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1, spectral=True),
+        **{"seed": 1, **styles, **arguments},
+    )
+    model.compile()
+    return model
+
+
+def make_exact_spade(**arguments):
+    """Without styles, which a step draws, and normalized by the statistics of all replicas."""
+    return make_spade(style_dim=None, synchronized=True, **arguments)
+
+
+def make_averaged_spade(**arguments):
+    return make_spade(**{"average_decay": 0.9, **arguments})
