@@ -11,6 +11,7 @@ from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
+from keras_genzoo.networks.patch_projector import PatchProjector
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
 from keras_genzoo.networks.progressive import (
     MultiScaleDiscriminator,
@@ -55,6 +56,7 @@ __all__ = [
     "MLPGenerator",
     "MultiScaleDiscriminator",
     "PatchGANDiscriminator",
+    "PatchProjector",
     "ProgressiveDiscriminator",
     "ProgressiveGenerator",
     "RRDBSuperResolver",
