@@ -58,7 +58,9 @@ class TestNumbers:
                 assert not bias.any()
 
     def test_unknown_initialisation_is_refused(self):
-        with pytest.raises(ValueError, match="`initialization` must be 'normal' or 'xavier'. Received: 'he'"):
+        with pytest.raises(
+            ValueError, match=r"`initialization` must be 'normal' or 'xavier'. Received: 'he'"
+        ):
             ResNetTranslator(3, initialization="he")
 
 
