@@ -259,9 +259,9 @@ def patch_nce(queries, keys, temperature):
     Source: Park et al. 2020, equation 3, with the negatives of the image itself alone.
     """
     queries, keys = _unit(queries), ops.stop_gradient(_unit(keys))
-    cosines = ops.einsum("bqc,bkc->bqk", queries, keys)
-    logarithms = ops.log_softmax(cosines / temperature, axis=-1)
-    return -ops.mean(ops.diagonal(logarithms, axis1=1, axis2=2), axis=-1)
+    logits = ops.einsum("bqc,bkc->bqk", queries, keys) / temperature
+    own_logits = ops.sum(queries * keys, axis=-1) / temperature
+    return ops.mean(ops.logsumexp(logits, axis=-1) - own_logits, axis=-1)
 
 
 def _unit(vectors):

@@ -241,8 +241,6 @@ class TestPatches:
 
     def test_of_queries_and_keys_are_of_one_place(self, monkeypatch):
         model = make_cut()
-        # None of the vectors is zero.
-        model.projector.set_weights([weight + 0.1 for weight in model.projector.get_weights()])
         drawn = {8: [3, 60, 9, 17, 22], 4: [15, 0, 7]}
         monkeypatch.setattr(model, "_draw_positions", lambda maps: np.array(drawn[maps.shape[1]]))
         queries, keys = (

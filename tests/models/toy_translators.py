@@ -76,6 +76,8 @@ def make_cut(optimizer=None, rate=1e-2, **arguments):
         "discriminator": make_discriminator(1),
         "projector": PatchProjector((3, 3), width=4),
     }
+    # The gradient of a direction is as large as its vector is small: of these, devices can be compared.
+    networks["projector"].set_weights([50 * weight + 0.1 for weight in networks["projector"].get_weights()])
     model = models.CUT(SHAPE, **{**networks, "feature_layers": ["first", "second"], "seed": 1, **arguments})
     model.compile(**_optimizers(optimizer, rate, ("generator", "discriminator", "projector")))
     return model
