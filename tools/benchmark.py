@@ -71,6 +71,10 @@ def _cyclegan128():
     return kg.models.CycleGAN((128, 128, 3), width=64, num_blocks=9), {}
 
 
+def _cut128(setting):
+    return kg.models.CUT((128, 128, 3), **kg.models.CUT.CONFIGS[setting]), {}
+
+
 def _pggan32():
     schedule = kg.growth.GrowthSchedule(4, fading_images=64_000_000)
     # In the middle of the last level's fade.
@@ -102,6 +106,8 @@ def _pggan_at_8(num_levels):
 # - pix2pix256: an update of the discriminator and one of the generator;
 # - cyclegan128: an update of both generators, with identity loss, and one of both discriminators, with histories
 #   of 50 images;
+# - cut128, fastcut128: an update of the discriminator and one of generator and projector, whose 9 blocks are those of
+#   cyclegan128;
 # - pggan32: an update of the critic and one of the generator at 32x32 with alpha 0.5;
 # - msg_gan32: the same of the MSG-GAN, on images of all sizes up to 32x32;
 # - stylegan2_64: an update of the discriminator and one of the generator, and their shares of the lazy R1 and path
@@ -113,6 +119,8 @@ WORKLOADS = {
     "vae28": (_vae28, (28, 28, 1), 128),
     "pix2pix256": (_pix2pix256, (256, 256, 3), 1),
     "cyclegan128": (_cyclegan128, (128, 128, 3), 1),
+    "cut128": (functools.partial(_cut128, "cut"), (128, 128, 3), 1),
+    "fastcut128": (functools.partial(_cut128, "fastcut"), (128, 128, 3), 1),
     "pggan32": (_pggan32, (32, 32, 3), 16),
     "msg_gan32": (_msg_gan32, (32, 32, 3), 16),
     "stylegan2_64": (_stylegan2_64, (64, 64, 3), 16),

@@ -5,6 +5,7 @@ from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.biggan import BigGAN
 from keras_genzoo.models.classifier import Classifier
+from keras_genzoo.models.cut import CUT
 from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.ebgan import EBGAN
 from keras_genzoo.models.fastgan import FastGAN
@@ -31,6 +32,7 @@ from keras_genzoo.presets import load
 __all__ = [
     "ACGAN",
     "BEGAN",
+    "CUT",
     "EBGAN",
     "ESRGAN",
     "GAN",

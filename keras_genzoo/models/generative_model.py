@@ -288,16 +288,21 @@ class GenerativeModel(ZooModel):
         self._apply(gradients, variables, player)
         return output
 
-    def vjp(self, function, player):
+    def vjp(self, function, *players):
         """Runs `function()` once, for `minimize_through` to take the gradient of later.
+
+        Args:
+            function: Callable without arguments that returns a tensor, or a list of tensors.
+            *players: Names of the optimizers whose variables take part.
 
         Returns:
             Tuple `(output, pullback)`.
         """
-        return backends.vjp(function, self.active_variables_of(player))
+        variables = [variable for player in players for variable in self.active_variables_of(player)]
+        return backends.vjp(function, variables)
 
-    def minimize_through(self, loss_function, output, pullback, player, has_aux=False):
-        """Takes one step of a player's optimizer on a loss of an output that `vjp` has computed.
+    def minimize_through(self, loss_function, output, pullback, *players, has_aux=False):
+        """Takes one step of each player's optimizer on a loss of an output that `vjp` has computed.
 
         The forward pass is not repeated although other networks may have been updated since.
 
@@ -305,7 +310,7 @@ class GenerativeModel(ZooModel):
             loss_function: Callable that maps `output` to the mean loss over this replica's batch, or with
                 `has_aux` to a pair of it and anything else.
             output, pullback: As returned by `vjp`.
-            player: Name of the optimizer.
+            *players: Names of the optimizers, those given to `vjp`.
             has_aux: Bool.
 
         Returns:
@@ -314,10 +319,17 @@ class GenerativeModel(ZooModel):
 
         def scaled_and_result(output):
             result = loss_function(output)
-            return self._scaled(result[0] if has_aux else result, player), result
+            return self._scaled(result[0] if has_aux else result, players[0]), result
 
         (_, result), output_gradient = backends.input_value_and_grad(scaled_and_result, output, has_aux=True)
-        self._apply(pullback(output_gradient), self.active_variables_of(player), player)
+        gradients = iter(pullback(output_gradient))
+        for player in players:
+            variables = self.active_variables_of(player)
+            own = [next(gradients) for _ in variables]
+            if player != players[0]:
+                # Each optimizer has a loss scale of its own.
+                own = [self._scaled(gradient, player) / self._scaled(1.0, players[0]) for gradient in own]
+            self._apply(own, variables, player)
         return result
 
     def _scaled(self, loss, player):

@@ -12,6 +12,7 @@ from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscri
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.multi_scale_patchgan import MultiScalePatchGAN
+from keras_genzoo.networks.patch_projector import PatchProjector
 from keras_genzoo.networks.patchgan import PatchGANDiscriminator
 from keras_genzoo.networks.progressive import (
     MultiScaleDiscriminator,
@@ -58,6 +59,7 @@ __all__ = [
     "MultiScaleDiscriminator",
     "MultiScalePatchGAN",
     "PatchGANDiscriminator",
+    "PatchProjector",
     "ProgressiveDiscriminator",
     "ProgressiveGenerator",
     "RRDBSuperResolver",

@@ -1,10 +1,12 @@
-"""PatchGAN, the discriminator of patches of pix2pix and CycleGAN."""
+"""PatchGAN, the discriminator of patches of pix2pix, CycleGAN and CUT."""
 
 import keras
-from keras import initializers, layers
+from keras import layers
 
 from keras_genzoo.arguments import Flag, NonNegativeInt, PositiveInt, checked
+from keras_genzoo.layers import BlurPool2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
+from keras_genzoo.networks.initialization import check_initialization, kernel_initializer
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
 
 
@@ -33,6 +35,9 @@ class PatchGANDiscriminator(ConfigurableNetwork):
         normalization: `"batch"` or `"instance"` (without learnt scale and offset; the convolutions then have
             biases).
         synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        antialias: Bool, whether a convolution of stride 1 and, behind its leaky ReLU, `BlurPool2D` stand for one of
+            stride 2. The maps keep their sizes, and patches grow: with 3 layers they have 84x84 pixels.
+        initialization: `"normal"`, normal(0, 0.02), or `"xavier"`, Xavier's normal distribution times 0.02.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`; height and width at least
@@ -43,7 +48,7 @@ class PatchGANDiscriminator(ConfigurableNetwork):
         `num_layers=0` those of the images.
 
     Source: Isola et al. 2017, appendix 6.1.2, without its sigmoid, which is part of the loss here. Padding and
-    biases follow the authors' PyTorch code.
+    biases follow the authors' PyTorch code; `antialias` and `"xavier"` that of Park et al. 2020 (CUT).
     """
 
     @checked
@@ -54,9 +59,12 @@ class PatchGANDiscriminator(ConfigurableNetwork):
         num_layers: NonNegativeInt = 3,
         normalization="batch",
         synchronized: Flag = False,
+        antialias: Flag = False,
+        initialization="normal",
         name="discriminator",
     ):
         check_normalization(normalization)
+        check_initialization(initialization)
         if num_layers < 0:
             raise ValueError(f"`num_layers` must be at least 0. Received: num_layers={num_layers}")
 
@@ -70,7 +78,7 @@ class PatchGANDiscriminator(ConfigurableNetwork):
                 strides=strides,
                 padding="valid",
                 use_bias=use_bias,
-                kernel_initializer=initializers.RandomNormal(0.0, 0.02),
+                kernel_initializer=kernel_initializer(initialization),
                 name=name,
             )(x)
 
@@ -80,10 +88,14 @@ class PatchGANDiscriminator(ConfigurableNetwork):
         for index, stride in enumerate(strides):
             level = index + 1
             use_bias = index == 0 or normalization == "instance"
-            x = convolution(x, width * min(2**index, 8), stride, use_bias, f"conv_{level}")
+            x = convolution(
+                x, width * min(2**index, 8), 1 if antialias else stride, use_bias, f"conv_{level}"
+            )
             if index > 0:
                 x = normalization_layer(normalization, f"norm_{level}", synchronized)(x)
             x = layers.LeakyReLU(0.2)(x)
+            if antialias and stride > 1:
+                x = BlurPool2D(name=f"blur_{level}")(x)
         # The reference's 1x1 form gives its last convolution a bias with instance normalisation only.
         last_bias = num_layers > 0 or normalization == "instance"
         x = convolution(x, 1, 1, last_bias, "logits")
@@ -96,9 +108,11 @@ class PatchGANDiscriminator(ConfigurableNetwork):
         num_layers = self._arguments["num_layers"]
         if num_layers == 0:
             return 1
+        # The two of stride 1, then each halving, as kernels and strides from the logits to the image.
+        steps = [(3, 2), (4, 1)] if self._arguments["antialias"] else [(4, 2)]
         side = 1
-        for stride in [1, 1] + [2] * num_layers:
-            side = (side - 1) * stride + 4
+        for kernel_size, stride in [(4, 1)] * 2 + steps * num_layers:
+            side = (side - 1) * stride + kernel_size
         return side
 
     @property

@@ -36,7 +36,7 @@ def make_spade(style_dim=2, synchronized=False, **arguments):
 
 def make_exact_spade(**arguments):
     """Without styles, which a step draws, and normalized by the statistics of all replicas."""
-    return make_spade(style_dim=None, synchronized=True, **arguments)
+    return make_spade(style_dim=None, synchronized=keras.backend.backend() == "tensorflow", **arguments)
 
 
 def make_averaged_spade(**arguments):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_genzoo import models
+from keras_genzoo.networks import PatchProjector
 
 SHAPE = (8, 8, 1)
 SOURCE_SHAPE = (8, 8, 2)
@@ -67,6 +68,42 @@ def make_cyclegan_of_the_paper(**arguments):
     return model
 
 
+def make_cut(optimizer=None, rate=1e-2, **arguments):
+    """The smallest CUT, all patches compared: nothing is drawn."""
+    keras.utils.set_random_seed(0)
+    networks = {
+        "generator": _make_named_generator(),
+        "discriminator": make_discriminator(1),
+        "projector": PatchProjector((3, 3), width=4),
+    }
+    # The gradient of a direction is as large as its vector is small: of these, devices can be compared.
+    networks["projector"].set_weights([50 * weight + 0.1 for weight in networks["projector"].get_weights()])
+    model = models.CUT(SHAPE, **{**networks, "feature_layers": ["first", "second"], "seed": 1, **arguments})
+    model.compile(**_optimizers(optimizer, rate, ("generator", "discriminator", "projector")))
+    return model
+
+
+def make_random_cut(**arguments):
+    """The same with mirrored batches and few patches."""
+    return make_cut(**{**models.CUT.CONFIGS["fastcut"], "num_patches": 16, **arguments})
+
+
+def make_cut_of_the_paper(**arguments):
+    """The paper's networks, narrow and with one residual block, for 32x32."""
+    keras.utils.set_random_seed(0)
+    model = models.CUT((32, 32, 1), width=2, num_blocks=1, num_patches=16, seed=1, **arguments)
+    model.compile()
+    return model
+
+
+def _make_named_generator():
+    images = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(3, 3, padding="same", name="first")(images)
+    x = keras.layers.Conv2D(3, 3, strides=2, padding="same", activation="tanh", name="second")(x)
+    x = keras.layers.Conv2DTranspose(1, 4, strides=2, padding="same", activation="tanh", dtype="float32")(x)
+    return keras.Model(images, x, name="generator")
+
+
 def make_linear_pix2pix(rate, **arguments):
     """`G(x) = w x + a`, `D(x, y) = v x + u y + c` pixel by pixel, plain SGD."""
     return _compiled_with_sgd(
@@ -101,12 +138,12 @@ def _compiled_with_sgd(model, rate):
     return model
 
 
-def _optimizers(name, rate):
+def _optimizers(name, rate, players=("generator", "discriminator")):
     """No name stands for the paper's."""
     if name is None:
         return {}
     make = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}[name]
-    return {f"{player}_optimizer": make(rate) for player in ("generator", "discriminator")}
+    return {f"{player}_optimizer": make(rate) for player in players}
 
 
 def numerical_gradient(function, parameters, step=1e-5):

@@ -97,6 +97,30 @@ class TestPatches:
             np.testing.assert_array_equal(pixels, np.arange(start, start + side))
         assert seen.sum() == side**2
 
+    @pytest.mark.parametrize(("num_layers", "side"), [(1, 18), (2, 40)])
+    def test_antialiased_patches(self, num_layers, side):
+        network = PatchGANDiscriminator(1, 1, num_layers, antialias=True)
+        assert network.receptive_field == side
+        assert PatchGANDiscriminator(3, 1, antialias=True).receptive_field == 84
+        for layer in network.layers:
+            if hasattr(layer, "kernel"):
+                layer.kernel.assign(np.full(layer.kernel.shape, 0.1))
+        images = ops.convert_to_tensor(support.toy_images(1, (96, 96, 1)))
+        middle = 96 // 2**num_layers // 2
+        _, gradient = backends.input_value_and_grad(
+            lambda images: network(images)[:, middle, middle, :], images
+        )
+        (pixels,) = np.nonzero(ops.convert_to_numpy(gradient)[0, :, :, 0].any(axis=0))
+        np.testing.assert_array_equal(pixels, np.arange(pixels[0], pixels[0] + side))
+
+    @pytest.mark.parametrize("size", [(24, 24), (32, 32), (100, 95)])
+    def test_antialiasing_keeps_sizes_and_parameters(self, size):
+        plain, smooth = (PatchGANDiscriminator(3, 2, antialias=antialias) for antialias in (False, True))
+        images = support.toy_images(1, (*size, 3))
+        assert support.output_of(smooth, images).shape == support.output_of(plain, images).shape
+        assert [weight.path for weight in smooth.weights] == [weight.path for weight in plain.weights]
+        assert smooth.count_params() == plain.count_params()
+
     @pytest.mark.parametrize(("num_layers", "side"), [(0, 1), (1, 6), (2, 12), (3, 24)])
     def test_an_image_of_the_smallest_side_has_one_logit_and_a_smaller_one_none(self, num_layers, side):
         network = PatchGANDiscriminator(1, 1, num_layers)

@@ -48,6 +48,52 @@ class TestNumbers:
                 assert kernel.std() == pytest.approx(0.02, abs=5 * 0.02 / (2 * kernel.size) ** 0.5)
                 assert not bias.any()
 
+    def test_xavier_initialisation(self):
+        for layer in ResNetTranslator(3, width=16, num_blocks=2, initialization="xavier").layers:
+            if layer.weights:
+                kernel, bias = layer.get_weights()
+                deviation = 0.02 * (2 / (kernel.shape[0] ** 2 * sum(kernel.shape[2:]))) ** 0.5
+                assert kernel.mean() == pytest.approx(0, abs=5 * deviation / kernel.size**0.5), layer.name
+                assert kernel.std() == pytest.approx(deviation, rel=5 / (2 * kernel.size) ** 0.5)
+                assert not bias.any()
+
+    def test_unknown_initialisation_is_refused(self):
+        with pytest.raises(
+            ValueError, match=r"`initialization` must be 'normal' or 'xavier'. Received: 'he'"
+        ):
+            ResNetTranslator(3, initialization="he")
+
+
+class TestAntialiasing:
+    def test_keeps_sizes_and_parameters(self):
+        plain, smooth = (ResNetTranslator(2, 3, 2, 2, antialias=antialias) for antialias in (False, True))
+        for size in ((8, 8), (20, 32)):
+            images = support.output_of(smooth, support.toy_images(2, (*size, 2)))
+            assert images.shape == (2, *size, 3) and images.dtype == np.float32
+        assert [weight.path for weight in smooth.weights] == [weight.path for weight in plain.weights]
+        assert smooth.count_params() == plain.count_params()
+
+    def test_blurs_lie_behind_the_relu_of_each_halving(self):
+        network = ResNetTranslator(1, width=1, num_blocks=0, antialias=True)
+        for level in (1, 2):
+            entered = network.get_layer(f"down_{level}_blur").input
+            assert (
+                ops.convert_to_numpy(keras.Model(network.input, entered)(np.ones((1, 8, 8, 1)))) >= 0
+            ).all()
+            assert network.get_layer(f"down_{level}_conv").strides == (1, 1)
+
+    def test_enlargement_is_the_filter_1_3_3_1_with_repeated_edges(self):
+        layer = ResNetTranslator(1, width=1, num_blocks=0, antialias=True).get_layer("up_1_enlarged")
+        x = np.random.default_rng(0).normal(size=(1, 3, 4, 2)).astype("float32")
+        expected = x
+        for axis in (1, 2):
+            edge = np.pad(expected, [(0, 0)] * axis + [(1, 1)] + [(0, 0)] * (3 - axis), mode="edge")
+            before, after = (np.delete(edge, places, axis) for places in ([-1, -2], [0, 1]))
+            pairs = [0.75 * expected + 0.25 * before, 0.75 * expected + 0.25 * after]
+            shape = [side * (1 + (axis == index)) for index, side in enumerate(expected.shape)]
+            expected = np.stack(pairs, axis + 1).reshape(shape)
+        np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected, atol=1e-5)
+
 
 class TestGeometry:
     @pytest.mark.slow_but("size0-batch", "size1-instance")

@@ -1,0 +1,47 @@
+"""Downsampling without aliases."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_genzoo.layers.reshaping import ReflectionPadding2D
+
+_TAPS = np.array([1.0, 2.0, 1.0], "float32") / 4.0
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class BlurPool2D(ReflectionPadding2D):
+    """Smooths maps by the filter [1, 2, 1] along both sides, mirrored at the edges, and keeps every second pixel.
+
+    The pixels kept are 0, 2, 4, ...: a side of `n` becomes `(n + 1) // 2`.
+
+    Args:
+        **kwargs: `name` and other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Tensor `(batch, height, width, channels)` with sides of at least 2.
+
+    Returns:
+        Tensor `(batch, (height + 1) // 2, (width + 1) // 2, channels)`.
+
+    Source: Zhang 2019 (Making convolutional networks shift-invariant again), section 3.2, "Triangle-3".
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(padding=1, **kwargs)
+
+    def call(self, inputs):
+        padded = super().call(inputs)
+        kernel = np.broadcast_to(np.outer(_TAPS, _TAPS)[:, :, None, None], (3, 3, inputs.shape[-1], 1))
+        return ops.depthwise_conv(
+            padded, ops.cast(kernel, padded.dtype), strides=2, padding="valid", data_format="channels_last"
+        )
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, *(side if side is None else (side + 1) // 2 for side in (height, width)), channels)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["padding"]
+        return config
