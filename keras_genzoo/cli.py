@@ -202,6 +202,20 @@ def _edit(options):
 
 
 def _translate(options):
+    return _translate_pictures(options, lambda model: options.size)
+
+
+def _paint(options):
+    def size_of(model):
+        if model.task().source.interpolates:
+            raise ValueError(f"{options.name!r} takes {model.task().source.described}, not label maps.")
+        return model.image_shape[:2]
+
+    return _translate_pictures(options, size_of)
+
+
+def _translate_pictures(options, size_of):
+    """Translates pictures, scaled to the size that a function of the model gives, or None."""
     outputs = _picture_outputs(options.images, Path(options.output))
     _check_preset(options.name)
     _command.start()
@@ -210,24 +224,37 @@ def _translate(options):
 
     model = models.load(options.name)
     _require(model, options.name, "translate")
-    channels = model.task(options.direction).source.shape[-1]
-    if options.edges and channels != 1:
-        raise ValueError(
-            f"--edges makes grey images, but {options.name!r} translates images of {channels} channels."
-        )
+    source = model.task(options.direction).source
+    channels = source.shape[-1]
+    if options.edges and not (source.interpolates and channels == 1):
+        raise ValueError(f"--edges makes grey images, but {options.name!r} translates {source.described}.")
+    styles, size = _style(model, options), size_of(model)
 
     def translated(file, output):
-        picture = pictures.read(file, 3 if options.edges else channels, options.size)
         if options.edges:
-            picture = datasets.edges(picture)
+            picture = datasets.edges(pictures.read(file, 3, size))
+        else:
+            picture = source.read(file, size)
         fit = None if options.fit == "none" else options.fit
-        made = model.translate(picture[None], options.direction, fit, seed=options.seed)
+        made = model.translate(picture[None], options.direction, fit, seed=options.seed, styles=styles)
         visualization.save_grid(made, output, padding=0)
 
     failures = _of_each_picture("translate", outputs, translated)
     left_out = f"; {failures} could not be translated" if failures else ""
     print(f"Wrote {len(outputs) - failures} translations by {options.name} to {options.output}{left_out}.")
     return 1 if failures else 0
+
+
+def _style(model, options):
+    """The style of the picture --reference; None without it."""
+    if options.reference is None:
+        return None
+    if model.task(options.direction).style_dim is None:
+        raise ValueError(f"--reference was given, but {options.name!r} has no styles.")
+    if options.seed is not None:
+        raise ValueError("--seed draws a style, and --reference is one: give only one of them.")
+    picture = model.modality.read(options.reference, model.image_shape[:2])
+    return model.styles_of(picture[None])[0]
 
 
 def _upscale(options):
@@ -665,8 +692,27 @@ def _parser():
     command.add_argument(
         "--seed",
         type=int,
-        help="seed of a model whose dropout acts in translation, for each picture the same",
+        help="seed of a model whose dropout acts in translation, or that has styles; for each picture the same",
     )
+    command.add_argument("--reference", metavar="PICTURE", help="translate in the style of this picture")
+
+    command = add("paint", _paint, "Make pictures of painted label maps, each a png file of its name.")
+    command.add_argument(
+        "images",
+        nargs="+",
+        metavar="LABELS",
+        help="picture, or folder of pictures, of labels: grey values or the colors of the model's card",
+    )
+    command.add_argument("--output", default="painted", help="folder for the pictures (default painted)")
+    command.add_argument(
+        "--model",
+        dest="name",
+        default="spade_avatars_64",
+        help="name, folder or address of a pretrained model",
+    )
+    command.add_argument("--seed", type=int, help="seed of the style, for each picture the same")
+    command.add_argument("--reference", metavar="PICTURE", help="paint in the style of this picture")
+    command.set_defaults(direction=None, edges=False, fit="none")
 
     command = add("upscale", _upscale, "Enlarge pictures, each into a file of its name and format.")
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")

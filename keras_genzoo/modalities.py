@@ -114,9 +114,19 @@ class Images(_Drawn):
         """Images as networks take them: a float32 tensor in [-1, 1]."""
         return pixels.normalize(images)
 
-    def read(self, picture):
-        """A picture, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, channels)`."""
-        return pictures.read_any(picture, self.shape[-1])
+    @property
+    def described(self):
+        """What messages call them."""
+        return f"images of {self.shape[-1]} channels"
+
+    def read(self, picture, size=None):
+        """A picture, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, channels)`.
+
+        Args:
+            picture: String, path or `PIL.Image.Image`.
+            size: As for `keras_genzoo.pictures.read`.
+        """
+        return pictures.read_any(picture, self.shape[-1], size)
 
     def check_values(self, images, argument):
         """Refuses an array, of any size, of values that are those of no image.
@@ -245,8 +255,17 @@ class LabelMaps:
         """Label maps as networks take them: the labels as float32 numbers."""
         return ops.cast(label_maps, "float32")
 
-    def read(self, picture):
+    @property
+    def described(self):
+        """As `Images.described`."""
+        return f"label maps of {self.shape[-1]} channels and {self.num_labels} labels"
+
+    def read(self, picture, size=None):
         """A picture of labels, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, 1)`.
+
+        Args:
+            picture: String, path or `PIL.Image.Image`; see `keras_genzoo.pictures.read_labels`.
+            size: As for `keras_genzoo.pictures.read`; of each pixel the nearest label is taken.
 
         Raises:
             ValueError: If its values are neither labels nor the colors of `colored`.
@@ -256,7 +275,10 @@ class LabelMaps:
                 "A picture holds labels alone, and this model takes label maps with edges too. Pass arrays of "
                 f"{self.shape[-1]} channels."
             )
-        return pictures.read_labels(picture, visualization.label_colors(self.num_labels))
+        labels = pictures.read_labels(picture, visualization.label_colors(self.num_labels))
+        if size is None:
+            return labels
+        return self.resize(labels[None], pictures.size_in(labels.shape[:2], size))[0]
 
     def resize(self, label_maps, size):
         """Label maps in another size `(height, width)`: of each pixel the label of the nearest one."""

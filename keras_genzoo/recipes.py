@@ -353,23 +353,11 @@ class Recipe(BaseModel):
                 '`data.labels = "folder"`, a class for each of its sub-folders.'
             )
         expected = model.expected_data()["x"]
-        if source.source_modality is not None and {
-            expected.interpolates,
-            source.source_modality.interpolates,
-        } == {
-            True,
-            False,
-        }:
-            of_labels = "the data" if expected.interpolates else "the model"
-            raise ValueError(
-                f"Of the recipe {self.name!r} {of_labels} alone {'have' if expected.interpolates else 'takes'} label "
-                f"maps as sources. Received: a {type(model).__name__} and {source.label!r}."
-            )
         if source.source_modality not in (None, expected):
             raise ValueError(
-                f"`model` of the recipe {self.name!r} translates images of {expected.shape[-1]} channels. The "
-                f"sources of {source.label!r} have {source.source_modality.shape[-1]}: set "
-                "`model.source_channels`, and `image_shape` or `channels` of a generator of your own."
+                f"`model` of the recipe {self.name!r} translates {expected.described}. The sources of "
+                f"{source.label!r} are {source.source_modality.described}: set `model.source_channels` or "
+                "`model.num_labels`, and what belongs to them of a generator of your own."
             )
 
 

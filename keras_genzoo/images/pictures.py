@@ -113,9 +113,10 @@ def is_picture(value):
     return isinstance(value, (str, os.PathLike, Image.Image))
 
 
-def read_any(picture, channels):
+def read_any(picture, channels, size=None):
     """A picture as by `read`, or by `from_pil` where Pillow has opened it already."""
-    return from_pil(picture, channels) if isinstance(picture, Image.Image) else read(picture, channels)
+    read_it = from_pil if isinstance(picture, Image.Image) else read
+    return read_it(picture, channels, size)
 
 
 def read_labels(picture, colors):
@@ -343,12 +344,15 @@ def _on_white(picture, mode):
     return flat
 
 
-def _scaled(picture, size, crop):
+def size_in(given, size):
+    """The size `(height, width)` of a picture of the size `given`, scaled to `size` as for `read`."""
     if isinstance(size, int):
-        scale = size / max(picture.size)
-        width, height = (max(1, round(side * scale)) for side in picture.size)
-    else:
-        height, width = size
+        return tuple(max(1, round(side * size / max(given))) for side in given)
+    return tuple(size)
+
+
+def _scaled(picture, size, crop):
+    height, width = size_in((picture.height, picture.width), size)
     if crop == "center":
         # Cutting to the final proportions before scaling gives the same picture for less work.
         columns = min(max(picture.height * width // height, 1), picture.width)

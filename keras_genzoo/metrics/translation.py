@@ -23,8 +23,8 @@ def _pairs(subject):
         )
     if len({side.source_modality.interpolates for side in sides}) > 1:
         return (
-            f"pairs whose sources are {subject.model.source_modality}. Those of {subject.dataset!r} are "
-            f"{info.source_modality}"
+            f"pairs whose sources are {subject.model.source_modality.described}. Those of {subject.dataset!r} are "
+            f"{info.source_modality.described}"
         )
     # Their size is the model's: the data are read at it.
     wanted, given = ((side.source_modality.shape[-1], side.modality.shape[-1]) for side in sides)
