@@ -47,8 +47,8 @@ class BlurPool2D(ReflectionPadding2D):
 class BilinearUpSampling2D(keras.layers.UpSampling2D):
     """Doubles the sides of maps by bilinear interpolation, those of unknown size too.
 
-    `keras.layers.UpSampling2D` refuses maps whose size is not known when a function is traced, as those of an exported
-    network are. Of these the pixels are repeated and smoothed by [1, 2, 1], which gives the same and takes longer.
+    `keras.layers.UpSampling2D` refuses maps whose size is not known when a function is traced, as in an exported
+    network. Of these the pixels are repeated and smoothed by [1, 2, 1], which gives the same and takes longer.
 
     Args:
         **kwargs: `name` and other arguments of `keras.layers.Layer`.

@@ -215,6 +215,20 @@ class TestAlgorithm:
         )
         assert np.abs(self.rate * gradient).max() > 1e-3 < np.abs(self.rate * gradient[7:]).max()
 
+    def test_optimizers_may_scale_the_loss_by_factors_of_their_own(self):
+        plain, scaled = self.make(), self.make()
+        scaled.compile(
+            *(
+                keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(self.rate), initial_scale=scale)
+                for scale in (2.0, 4.0, 64.0)
+            )
+        )
+        for model in (plain, scaled):
+            model.train_on_batch(*(images[:, :2, :2] for images in DOMAINS))
+        np.testing.assert_allclose(
+            flat_weights(*scaled.networks.values()), flat_weights(*plain.networks.values()), atol=1e-5
+        )
+
     def test_each_optimizer_trains_its_own_network(self):
         model = self.make()
         model.compile(*(keras.optimizers.SGD(rate) for rate in (0.0, 0.0, self.rate)))
