@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from keras_genzoo.arguments import Flag, NonNegativeInt, OptionalPositiveInt, PositiveInt, Share, checked
-from keras_genzoo.layers import BlurPool2D, Cropping2D, Dropout, ReflectionPadding2D
+from keras_genzoo.layers import BilinearUpSampling2D, BlurPool2D, Cropping2D, Dropout, ReflectionPadding2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.initialization import check_initialization, kernel_initializer
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
@@ -101,7 +101,7 @@ class ResNetTranslator(ConfigurableNetwork):
         for level in (2, 1):
             if antialias:
                 # The reference's filter [1, 3, 3, 1] with repeated edges is bilinear interpolation.
-                x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up_{level}_enlarged")(x)
+                x = BilinearUpSampling2D(name=f"up_{level}_enlarged")(x)
                 x = convolution(width * 2 ** (level - 1), 3, f"up_{level}", padding="same")(x)
             else:
                 # The full result is 2 n + 1 wide; the reference leaves out the first row and column, 'same' the last.
