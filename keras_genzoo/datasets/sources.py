@@ -27,7 +27,7 @@ from keras_genzoo import arguments
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import folder, named, pairs, pipeline
 from keras_genzoo.images import pictures, pixels
-from keras_genzoo.modalities import Images
+from keras_genzoo.modalities import Images, LabelMaps
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
 
@@ -214,7 +214,9 @@ class FolderSource(_Source):
     def source_modality(self):
         if self.kind == "images":
             return None
-        return self._images_of(self.table.get("source_channels", self._channels), self._scale)
+        images = self._images_of(self.table.get("source_channels", self._channels), self._scale)
+        num_labels = self.table.get("num_labels")
+        return LabelMaps((*images.shape[:2], 1), num_labels) if num_labels else images
 
     def _images_of(self, channels, scale=1):
         height, width = pipeline.height_and_width(self.table["image_size"])
