@@ -31,7 +31,7 @@ from keras_genzoo.networks.super_resolution import (
     SRResNet,
     VGGDiscriminator,
 )
-from keras_genzoo.networks.translation_resnet import ResNetTranslator
+from keras_genzoo.networks.translation_resnet import LocalEnhancer, ResNetTranslator
 from keras_genzoo.networks.unet import UNetGenerator
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
 
@@ -52,6 +52,7 @@ __all__ = [
     "FastGANDecoder",
     "FastGANDiscriminator",
     "FastGANGenerator",
+    "LocalEnhancer",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",

@@ -338,7 +338,7 @@ class TestLabelMaps:
             (tmp_path / "photographs" / f"{number}.jpg").unlink()
         dataset = datasets.paired_folder(image_size=4, batch_size=5, augment=True, **folders)
         seen = set()
-        for labels, images in itertools.islice(dataset.repeat(4), 4):
+        for labels, images in itertools.islice(dataset.repeat(), 16):
             np.testing.assert_allclose((images[..., 0] + 1) * 1.275, labels[..., 0], atol=0.01)
             seen |= {each.tobytes() for each in labels.numpy()}
         either = {each.tobytes() for maps in (self.maps, self.maps[:, :, ::-1]) for each in maps}
