@@ -754,7 +754,10 @@ def _least_loss_of_equal_logits(model):
     model.compile(run_eagerly=True)
     data, losses_found = toy_data(model, 4), []
     # A discriminator may give a list for each of several scales.
-    outputs = {name: getattr(model, name).output for name in model.players["discriminator"]}
+    networks = {name: getattr(model, name) for name in model.players["discriminator"]}
+    outputs = {
+        name: network.output if hasattr(network, "outputs") else 0 for name, network in networks.items()
+    }
     # The least are at 0 and at 0.5.
     for logit in np.linspace(-1, 2, 7, dtype="float32"):
         for name, output in outputs.items():
