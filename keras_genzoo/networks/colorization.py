@@ -16,8 +16,8 @@ class ColorizationUNet(ConfigurableNetwork):
     Decoder: transposed convolutions of stride 2 with batch normalisation and ReLU, dropout behind the first two, each
     joined to the encoder's map of its size, which comes first. A 1x1 convolution to three channels, and tanh.
 
-    The paper's of 32x32 (`filters=(64, 128, 256, 512, 512)`) has 16,654,851 parameters that are trained or kept, and
-    that of 256x256 (`(64, 64, 128, 256, 512, 512, 512, 512)`) 42,023,811.
+    The paper's of 32x32 (`filters=(64, 128, 256, 512, 512)`) has 16,654,851 trainable parameters, that
+    of 256x256 (`(64, 64, 128, 256, 512, 512, 512, 512)`) 42,023,811.
 
     Args:
         filters: Tuple of ints, the channels of the encoder's convolutions. The decoder has all but the last, from the
