@@ -15,11 +15,11 @@ _PEAK = 220.0
 
 @measure("colorization", ability="colorize", needs=(pairs_of_images,))
 def _colorization(subject):
-    """Of a model with `colorize`, on pairs of grey and coloured images: `color_l1`, the mean absolute difference of a*
-    and b*, and `color_psnr` in decibels, of their squared differences (peak 220), the mean over the images; and
+    """Of a model with `colorize`, on pairs of grey and coloured images: `color_l1`, the mean absolute difference of
+    a* and b*, and `color_psnr` in decibels, of their squared differences (peak 220), the mean over the images; and
     `color_perceptual`, the mean absolute difference of features in standard deviations, as
-    `keras_genzoo.models.perceptual` has it. Less is nearer, of `color_psnr` more. Beside them those of the grey images
-    themselves: `grey_color_l1` and so on."""
+    `keras_genzoo.models.perceptual` has it. Less is nearer, of `color_psnr` more. Beside them those of the grey
+    images themselves: `grey_color_l1` and so on."""
     sources, targets = subject.pairs
     features = PerceptualFeatures()
     grey = np.repeat(sources, 3, axis=-1)

@@ -31,8 +31,8 @@ class ColorizationGAN(PairedGAN):
             generator's `size_multiple`.
         generator: `keras.Model` from grey images to L*a*b*, both in [-1, 1]. Defaults to
             `keras_genzoo.networks.ColorizationUNet`, the paper's of 32x32 for sides up to 64, its of 256x256 else.
-        discriminator: `keras.Model` from grey images and L*a*b*, joined along their channels (grey first), to logits of
-            patches. Defaults to `keras_genzoo.networks.ColorizationDiscriminator`.
+        discriminator: `keras.Model` from grey images and L*a*b*, joined along their channels (grey first), to logits
+            of patches. Defaults to `keras_genzoo.networks.ColorizationDiscriminator`.
         width: Int, base width of the default networks.
         loss: Name of an adversarial loss or a `keras_genzoo.losses.AdversarialLoss`.
         l1_weight: Float, weight of the mean absolute difference of L*a*b*.
@@ -168,8 +168,8 @@ class ColorizationGAN(PairedGAN):
     def colorize(self, images, size: OptionalPositiveInt = None, batch_size: PositiveInt = 8):
         """Colours grey images, or pictures, of any size.
 
-        The network sees them at about the size of its training, and its colours are enlarged and laid on the lightness
-        that was given, whose detail is kept whole. `translate` lets the network see them as large as they are.
+        The network sees them at about the size of its training, and its colours are enlarged and laid on the
+        lightness that was given, whose detail is kept whole. `translate` lets the network see them as large as they are.
 
         Args:
             images: As for `translate`: grey images, a picture or a list of pictures. Pictures in colour are made grey

@@ -75,5 +75,5 @@ def test_bad_input_is_refused(folder, arguments, message):
 
 
 def test_unknown_sources_are_refused(folder):
-    with pytest.raises(ValueError, match="`data.sources` must be"):
+    with pytest.raises(ValueError, match=r"`data\.sources` must be"):
         sources.of({"folder": str(folder), "sources": "sepia", "image_size": 16})
