@@ -258,47 +258,94 @@ def _style(model, options):
 
 
 def _upscale(options):
+    scale = options.scale or 4
+    name = _released(
+        options.model,
+        f"esrgan_flowers_x{scale}",
+        f"No released model enlarges {scale} times. Name one of your own by --model: "
+        "`genzoo train --model SuperResolution --images FOLDER` trains one.",
+    )
+
+    def enlarging(model):
+        if options.scale not in (None, model.scale):
+            raise ValueError(
+                f"--scale is {options.scale}, but {name!r} enlarges {model.scale} times. Leave it out."
+            )
+        return lambda picture: model.upscale(picture, tile=options.tile)
+
+    return _remake(options, name, "upscale", enlarging, "{scale} times as large", "enlarged")
+
+
+def _colorize(options):
+    name = _released(
+        options.model,
+        "colorize_flowers_128",
+        "No model that colours is released. Name one of your own by --model: "
+        "`genzoo train --model ColorizationGAN --images FOLDER` trains one.",
+    )
+
+    def coloring(model):
+        return lambda picture: model.colorize(picture, options.size)
+
+    return _remake(options, name, "colorize", coloring, "in colour", "coloured")
+
+
+def _released(model, default, message):
+    """The model that was named, or else the released one; refused where there is none."""
     from keras_genzoo import presets
+
+    if model is None and default not in presets.names():
+        raise ValueError(message)
+    return model or default
+
+
+def _remake(options, name, ability, maker, made, done):
+    """Makes of each picture another, in the format and with the notes of its file.
+
+    Args:
+        options: What was typed: `images` and `output`.
+        name: String, the preset.
+        ability: String, what its model must be able to, the name of the command too.
+        maker: Function from the model to a function from a picture, uint8 `(height, width, channels)`, to the other.
+        made: String, what the last line says of the pictures; `{scale}` stands for the model's.
+        done: String, what it says could not be done to those that failed.
+    """
     from keras_genzoo.images import pictures
 
-    scale = options.scale or 4
-    name = options.model or f"esrgan_flowers_x{scale}"
-    if not options.model and name not in presets.names():
-        raise ValueError(
-            f"No released model enlarges {scale} times. Name one of your own by --model: "
-            "`genzoo train --model SuperResolution --images FOLDER` trains one."
-        )
-    output = Path(options.output)
-    if output.suffix.lower() in pictures.SUFFIXES:
-        if len(options.images) > 1 or Path(options.images[0]).is_dir():
-            raise ValueError(f"--output {options.output!r} is one file: name a folder for several pictures.")
-        if not Path(options.images[0]).exists():
-            raise FileNotFoundError(f"There is no picture {options.images[0]!r}.")
-        if output.resolve() == Path(options.images[0]).resolve():
-            raise ValueError(f"{options.images[0]} would be written over. Choose another --output.")
-        outputs = {Path(options.images[0]): _writable_file(output)}
-    else:
-        outputs = _picture_outputs(options.images, output, pictures.WRITABLE)
+    outputs = _outputs_of_any_format(options)
     _check_preset(name)
     _command.start()
     from keras_genzoo import models
 
     model = models.load(name)
-    _require(model, name, "upscale")
-    if options.scale not in (None, model.scale):
-        raise ValueError(
-            f"--scale is {options.scale}, but {name!r} enlarges {model.scale} times. Leave it out."
-        )
+    _require(model, name, ability)
+    make = maker(model)
 
-    def enlarged(file, output):
-        channels = model.source_channels
-        picture, notes = pictures.read(file, channels), pictures.notes_of(file, channels)
-        pictures.write(model.upscale(picture, tile=options.tile), output, notes)
+    def remade(file, output):
+        picture = pictures.read(file, model.source_channels)
+        pictures.write(make(picture), output, pictures.notes_of(file, model.image_shape[-1]))
 
-    failures = _of_each_picture("upscale", outputs, enlarged)
-    left_out = f"; {failures} could not be enlarged" if failures else ""
-    print(f"Wrote {len(outputs) - failures} pictures, {model.scale} times as large, to {output}{left_out}.")
+    failures = _of_each_picture(ability, outputs, remade)
+    left_out = f"; {failures} could not be {done}" if failures else ""
+    made = made.format(scale=model.task().scale)
+    print(f"Wrote {len(outputs) - failures} pictures, {made}, to {options.output}{left_out}.")
     return 1 if failures else 0
+
+
+def _outputs_of_any_format(options):
+    """As `_picture_outputs`, of files that keep their format; --output may name the file of one picture."""
+    from keras_genzoo.images import pictures
+
+    output = Path(options.output)
+    if output.suffix.lower() not in pictures.SUFFIXES:
+        return _picture_outputs(options.images, output, pictures.WRITABLE)
+    if len(options.images) > 1 or Path(options.images[0]).is_dir():
+        raise ValueError(f"--output {options.output!r} is one file: name a folder for several pictures.")
+    if not Path(options.images[0]).exists():
+        raise FileNotFoundError(f"There is no picture {options.images[0]!r}.")
+    if output.resolve() == Path(options.images[0]).resolve():
+        raise ValueError(f"{options.images[0]} would be written over. Choose another --output.")
+    return {Path(options.images[0]): _writable_file(output)}
 
 
 def _of_each_picture(command, outputs, make):
@@ -570,6 +617,7 @@ def _require(model, name, ability, option=None):
             "sample": "genzoo sample, genzoo interpolate, genzoo edit",
             "translate": "genzoo translate",
             "upscale": "genzoo upscale",
+            "colorize": "genzoo colorize",
         }
         able = [
             f"{each} ({commands[each]})" if each in commands else each for each in sorted(model.abilities)
@@ -715,25 +763,23 @@ def _parser():
     command.set_defaults(direction=None, edges=False, fit="none")
 
     command = add("upscale", _upscale, "Enlarge pictures, each into a file of its name and format.")
-    command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
-    command.add_argument(
-        "--output",
-        default="upscaled",
-        help="folder for the large pictures (default upscaled); of one picture also a png, jpg or webp file",
-    )
+    _add_remaking_options(command, "upscaled")
     command.add_argument(
         "--scale", type=_positive_int, help="how many times as wide and high (default: the model's)"
-    )
-    command.add_argument(
-        "--model",
-        metavar="NAME",
-        help="name, folder or address (hf://, https://) of a pretrained model (default: the released one)",
     )
     command.add_argument(
         "--tile",
         type=_positive_int,
         default=256,
         help="side of the tiles that a picture is enlarged in (default 256): less takes less memory",
+    )
+
+    command = add("colorize", _colorize, "Colour grey pictures, each into a file of its name and format.")
+    _add_remaking_options(command, "colorized")
+    command.add_argument(
+        "--size",
+        type=_positive_int,
+        help="longer side in pixels that the model sees (default: that of its training); the picture keeps its own",
     )
 
     command = add("train", _train, "Train a model by a recipe, or on pictures of your own.")
@@ -828,6 +874,20 @@ def _parser():
         help="let the page load ONNX Runtime from a public server, in the place of a copy in the folder",
     )
     return parser
+
+
+def _add_remaking_options(command, folder):
+    command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
+    command.add_argument(
+        "--output",
+        default=folder,
+        help=f"folder for the pictures (default {folder}); of one picture also a png, jpg or webp file",
+    )
+    command.add_argument(
+        "--model",
+        metavar="NAME",
+        help="name, folder or address (hf://, https://) of a pretrained model (default: the released one)",
+    )
 
 
 def _add_picture_options(command, output):

@@ -91,8 +91,9 @@ def make_recipe(
         raise ValueError(
             f"--num-labels is for label maps, and a {model_class.__name__} takes none. Leave it out."
         )
+    is_made = bool({"scale", "sources"} & set(defaults["data"]))
     data = {
-        **_folders(images, model_class, source_side, is_reduced="scale" in defaults["data"]),
+        **_folders(images, model_class, source_side, is_made),
         "image_size": image_shape[0] if image_shape[0] == image_shape[1] else list(image_shape[:2]),
         "channels": image_shape[-1],
         **defaults["data"],
@@ -144,9 +145,9 @@ def make_recipe(
     return recipe
 
 
-def _folders(images, model_class, source_side, is_reduced):
-    """The folders as the `[data]` of a recipe has them; of plain pictures that are reduced, one."""
-    kind = "images" if is_reduced else model_class.trains_on[0]
+def _folders(images, model_class, source_side, is_made):
+    """The folders as the `[data]` of a recipe has them; of plain pictures that sources are made of, one."""
+    kind = "images" if is_made else model_class.trains_on[0]
     for folder in images:
         if not Path(folder).expanduser().is_dir():
             raise ValueError(f"--images must be existing folders of pictures. Received: {str(folder)!r}")

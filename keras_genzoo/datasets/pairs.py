@@ -247,6 +247,60 @@ def reduced_folder(
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
 
+@checked
+def grey_folder(
+    path: Path,
+    image_size,
+    batch_size: PositiveInt = 16,
+    channels: PositiveInt = 3,
+    augment: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
+    on_error="raise",
+):
+    """Batches of pairs for colouring: the pictures of a folder, and before them the same in grey.
+
+    A picture is scaled to cover `image_size` and its middle cut out, as by `image_folder`; its source is that in
+    grey, as `keras_genzoo.pictures.read` makes it.
+
+    Args:
+        path: Folder of the pictures, in sub-folders or not.
+        image_size: Integer or pair `(height, width)` of the batches.
+        channels: 3: targets are in colour.
+        augment: Whether to scale to 286/256 of `image_size`, crop at a random place, and mirror with probability one
+            half, drawn anew each epoch.
+        batch_size, shuffle, seed, initial_step: As for `image_folder`.
+        on_error: As for `image_folder`.
+
+    Returns:
+        `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, 1)` and
+        `(batch_size, height, width, 3)`, float32 in [-1, 1].
+
+    Raises:
+        ValueError: If the folder is missing, holds no pictures, too few or damaged ones, or an argument is not among
+            its values.
+        OSError: If the temporary folder has no room for the pictures.
+
+    Example:
+
+    ```python
+    dataset = grey_folder("photographs", 128, augment=True)
+    model.fit(dataset, epochs=100)
+    ```
+    """
+    folder.check_choice("channels", channels, (3,))
+    folder.check_choice("on_error", on_error, ("raise", "skip"))
+    size = pipeline.height_and_width(image_size)
+    files = folder.find(_folder("path", path), "path")
+    made = prepared.prepare(files, _Greyed(prepared_size(size, augment)), on_error, "pictures cannot be read")
+
+    def fetch(choice):
+        return tuple(_finished(images, size, choice, augment) for images in made.read(choice.indices))
+
+    return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
+
+
 def check_divisible(size, scale):
     """Refuses a size (height, width) that cannot be reduced by an integer."""
     if any(side % scale for side in size):
@@ -431,3 +485,18 @@ class _Reduced:
     def __call__(self, file):
         picture = pictures.read(file, self.channels, self.size, "center")
         return reduced(picture[None], self.scale)[0], picture
+
+
+@dataclasses.dataclass(frozen=True)
+class _Greyed:
+    """From a file the middle of its picture, before it the same in grey."""
+
+    size: tuple
+
+    @property
+    def shapes(self):
+        return (*self.size, 1), (*self.size, 3)
+
+    def __call__(self, file):
+        picture = pictures.read(file, 3, self.size, "center")
+        return pictures.greyed(picture[None])[0], picture

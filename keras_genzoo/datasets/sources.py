@@ -30,6 +30,8 @@ from keras_genzoo.images import pictures, pixels
 from keras_genzoo.modalities import Images, LabelMaps
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
+# What sources may be made of the pictures of a folder, by the loader that makes them.
+_MADE_SOURCES = {"grey": pairs.grey_folder}
 
 
 def of(table):
@@ -155,7 +157,7 @@ class FolderSource(_Source):
     Args:
         table: Dict of the folders, and of the other arguments of the loader: `folder` for `image_folder`; with
             `source` or `target_folder` for `paired_folder`, with `scale` for `reduced_folder`; `folder_a` and
-            `folder_b` for `unpaired_folders`.
+            `folder_b` for `unpaired_folders`; with `sources = "grey"` for `grey_folder`.
             `crop = "none"` stands for None.
     """
 
@@ -167,6 +169,10 @@ class FolderSource(_Source):
         elif "target_folder" in table or "source" in table:
             self.kind, self._loader = "pairs", pairs.paired_folder
             folders = {"folder": "path", "target_folder": "target_path"}
+        elif "sources" in table:
+            folder.check_choice("data.sources", table["sources"], tuple(_MADE_SOURCES))
+            self.kind, self._loader = "pairs", _MADE_SOURCES[table["sources"]]
+            folders = {"folder": "path"}
         elif "scale" in table:
             self.kind, self._loader, folders = "pairs", pairs.reduced_folder, {"folder": "path"}
         else:
@@ -174,10 +180,11 @@ class FolderSource(_Source):
         self._arguments = {
             folders.get(key, key): None if (key, value) == ("crop", "none") else value
             for key, value in table.items()
+            if key != "sources"
         }
         parameters = set(inspect.signature(self._loader).parameters)
         own = parameters - set(folders.values()) - {"shuffle", "seed", "initial_step"}
-        self.keys = frozenset(folders) | own
+        self.keys = frozenset(folders) | own | ({"sources"} & set(table))
         self.required = frozenset(folders) - {"target_folder"} | {"image_size"}
 
     def check(self, where):
@@ -214,7 +221,8 @@ class FolderSource(_Source):
     def source_modality(self):
         if self.kind == "images":
             return None
-        images = self._images_of(self.table.get("source_channels", self._channels), self._scale)
+        channels = 1 if self.table.get("sources") == "grey" else self._channels
+        images = self._images_of(self.table.get("source_channels", channels), self._scale)
         num_labels = self.table.get("num_labels")
         return LabelMaps((*images.shape[:2], 1), num_labels) if num_labels else images
 

@@ -169,6 +169,18 @@ def bicubic(images, size):
     return np.stack(resized).reshape(len(images), *size, channels)
 
 
+def greyed(images):
+    """Images in grey, as `read` makes it of a colour picture: 0.299 red, 0.587 green and 0.114 blue.
+
+    Args:
+        images: uint8 array `(num, height, width, 3)`.
+
+    Returns:
+        uint8 array `(num, height, width, 1)`.
+    """
+    return np.stack([np.asarray(Image.fromarray(image).convert("L"))[..., None] for image in images])
+
+
 def notes_of(path, channels):
     """What a picture file holds beside its pixels that still holds for another picture made of it.
 

@@ -4,6 +4,7 @@
 from keras_genzoo.metrics import (  # noqa: F401
     accuracy,
     classes,
+    colorization,
     floor,
     inversion,
     likelihood,

@@ -6,7 +6,8 @@ from keras_genzoo.metrics.measures import measure
 from keras_genzoo.metrics.similarity import psnr, ssim
 
 
-def _pairs(subject):
+def pairs_of_images(subject):
+    """None for a model and a data set of such pairs as it translates, else what is wanted."""
     info = subject.info
     if info.source_modality is None:
         return f"a data set of pairs of images. Received: dataset={subject.dataset!r}"
@@ -35,7 +36,7 @@ def _pairs(subject):
         )
 
 
-@measure("translation", ability="translate", needs=(_pairs,))
+@measure("translation", ability="translate", needs=(pairs_of_images,))
 def _translation(subject):
     """Of a model with `translate`, on pairs of images at the model's size: `translation_l1` (the mean absolute
     difference between translation and target on the scale from 0 to 1), `translation_ssim` and `translation_psnr`

@@ -40,7 +40,7 @@ def _upscaling(subject):
         values = {
             "psnr": np.mean(psnr(images, targets)),
             "ssim": np.mean(ssim(images, targets)),
-            "perceptual": _perceptual(features, images, targets),
+            "perceptual": perceptual_difference(features, images, targets),
         }
         results += [
             subject.about_images(f"{name}_{measure_name}", value, num_real=len(targets), **constants)
@@ -63,7 +63,13 @@ def bicubic(images, scale):
     return pictures.bicubic(images, (scale * height, scale * width))
 
 
-def _perceptual(features, images, targets):
+def perceptual_difference(features, images, targets):
+    """Mean over pairs of images of the difference of features.
+
+    Args:
+        features: `PerceptualFeatures`.
+        images, targets: uint8 arrays `(num, height, width, channels)`.
+    """
     total = 0.0
     for start in range(0, len(images), _BATCH):
         parts = [pixels.normalize(each[start : start + _BATCH]) for each in (images, targets)]

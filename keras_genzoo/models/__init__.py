@@ -5,6 +5,7 @@ from keras_genzoo.models.autoencoder import Autoencoder
 from keras_genzoo.models.began import BEGAN
 from keras_genzoo.models.biggan import BigGAN
 from keras_genzoo.models.classifier import Classifier
+from keras_genzoo.models.colorization_gan import ColorizationGAN
 from keras_genzoo.models.cut import CUT
 from keras_genzoo.models.cyclegan import CycleGAN
 from keras_genzoo.models.ebgan import EBGAN
@@ -49,6 +50,7 @@ __all__ = [
     "Autoencoder",
     "BigGAN",
     "Classifier",
+    "ColorizationGAN",
     "CycleGAN",
     "FastGAN",
     "GenerativeModel",

@@ -64,7 +64,7 @@ class PairedGAN(TranslationModel):
     @backends.test_step
     def test_step(self, data):
         sources, targets = self.unpack(data)
-        fakes = self.images_from_images(sources)
+        fakes = self.generate_in_inference(sources)
         _, logs = self.generator_loss(sources, targets, fakes, False)
         return self.update_trackers(
             discriminator_loss=self.discriminator_loss(sources, targets, fakes, False), **logs
@@ -73,6 +73,10 @@ class PairedGAN(TranslationModel):
     def generate(self, sources, targets):
         """What a step trains the generator by: its images, or a list of tensors that the losses of a family know."""
         return self.generator(sources, training=True)
+
+    def generate_in_inference(self, sources):
+        """What the losses of an evaluation take in the place of `generate`."""
+        return self.images_from_images(sources)
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
         """Loss of the discriminator, float32 scalar; no gradient passes to `fakes`."""

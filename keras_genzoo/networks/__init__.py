@@ -7,6 +7,7 @@ from keras_genzoo.networks.biggan import (
     BigGANDiscriminator,
     BigGANGenerator,
 )
+from keras_genzoo.networks.colorization import ColorizationDiscriminator, ColorizationUNet
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
@@ -40,6 +41,8 @@ __all__ = [
     "BigGANDeepGenerator",
     "BigGANDiscriminator",
     "BigGANGenerator",
+    "ColorizationDiscriminator",
+    "ColorizationUNet",
     "CompactSuperResolver",
     "ConvDecoder",
     "ConvDiscriminator",

@@ -1,9 +1,10 @@
-"""Photographs of flowers, 128x128: the kind as class, and pairs with the same in a half or a quarter of the side."""
+"""Photographs of flowers, 128x128: the kind as class, and pairs with the same reduced, or in grey."""
 
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives
 from keras_genzoo.datasets.named import Info, register
 from keras_genzoo.datasets.pairs import reduced
+from keras_genzoo.images import pictures
 from keras_genzoo.modalities import Images
 
 _KINDS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
@@ -16,6 +17,11 @@ def _photographs(dataset, split, data_dir, image_size):
 def _with_reduced(dataset, split, data_dir, image_size):
     photographs, _ = _photographs(dataset, split, data_dir, image_size)
     return reduced(photographs, dataset.scale), photographs
+
+
+def _with_grey(dataset, split, data_dir, image_size):
+    photographs, _ = _photographs(dataset, split, data_dir, image_size)
+    return pictures.greyed(photographs), photographs
 
 
 _ARCHIVE = archives.Archive(
@@ -58,3 +64,14 @@ for _scale in (2, 4):
             **_ABOUT,
         )
     )
+
+register(
+    Info(
+        name="flowers_grey",
+        description="photographs of flowers, in grey and in colour",
+        source_modality=Images((128, 128, 1)),
+        paired_splits=("train", "test"),
+        make=_with_grey,
+        **_ABOUT,
+    )
+)

@@ -1,0 +1,47 @@
+"""Tiny models that restore pictures, made by functions of a module so that a fresh process can make them too."""
+
+import keras
+import numpy as np
+from toy_translators import make_discriminator, make_generator
+
+from keras_genzoo import models, networks
+
+SHAPE = (8, 8, 3)
+
+
+def make_colorizer(**arguments):
+    """Two convolutions each, without randomness: the same initial weights at every call."""
+    keras.utils.set_random_seed(0)
+    own = {"generator": make_generator(1, 3), "discriminator": make_discriminator(4)}
+    model = models.ColorizationGAN(SHAPE, **{**own, "seed": 1, **arguments})
+    model.compile()
+    return model
+
+
+def make_colorizer_of_the_paper(**arguments):
+    """The paper's networks, narrow: batch normalization and dropout."""
+    keras.utils.set_random_seed(0)
+    own = {
+        "generator": networks.ColorizationUNet((2, 4, 4, 4)),
+        "discriminator": networks.ColorizationDiscriminator(4, 2),
+    }
+    model = models.ColorizationGAN(SHAPE, **{**own, "seed": 1, **arguments})
+    model.compile()
+    return model
+
+
+def make_linear_colorizer(rate, **arguments):
+    """`G(x) = w x + a`, `D(x, y) = v x + u y + c` pixel by pixel, plain SGD."""
+    model = models.ColorizationGAN(
+        (2, 2, 3), generator=_pixelwise(1, 3, 1), discriminator=_pixelwise(4, 1, 2), seed=1, **arguments
+    )
+    model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate))
+    return model
+
+
+def _pixelwise(channels, filters, seed):
+    images = keras.Input((None, None, channels))
+    network = keras.Model(images, keras.layers.Conv2D(filters, 1)(images))
+    rng = np.random.default_rng(seed)
+    network.set_weights([rng.uniform(0.1, 0.5, weight.shape) for weight in network.weights])
+    return network
