@@ -24,7 +24,7 @@ class BlurPool2D(ReflectionPadding2D):
     Returns:
         Tensor `(batch, (height + 1) // 2, (width + 1) // 2, channels)`.
 
-    Source: Zhang 2019 (Making convolutional networks shift-invariant again), section 3.2, "Triangle-3".
+    Source: Zhang 2019 (Making convolutional networks shift-invariant again), the filter "Triangle-3".
     """
 
     def __init__(self, **kwargs):
