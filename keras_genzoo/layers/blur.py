@@ -24,7 +24,7 @@ class BlurPool2D(ReflectionPadding2D):
     Returns:
         Tensor `(batch, (height + 1) // 2, (width + 1) // 2, channels)`.
 
-    Source: Zhang 2019 (Making convolutional networks shift-invariant again), section 3.2, "Triangle-3".
+    Source: Zhang 2019 (Making convolutional networks shift-invariant again), the filter "Triangle-3".
     """
 
     def __init__(self, **kwargs):
@@ -66,8 +66,11 @@ class BilinearUpSampling2D(keras.layers.UpSampling2D):
     def call(self, inputs):
         if None not in inputs.shape[1:3]:
             return super().call(inputs)
-        repeated = ops.repeat(ops.repeat(inputs, 2, axis=1), 2, axis=2)
-        return _smoothed(ops.pad(repeated, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect"), strides=1)
+        batch, height, width, channels = ops.shape(inputs)
+        # `ops.repeat` would hide the channels from LiteRT.
+        wide = ops.reshape(ops.concatenate([inputs, inputs], axis=3), (batch, height, 2 * width, channels))
+        doubled = ops.reshape(ops.concatenate([wide, wide], axis=2), (batch, 2 * height, 2 * width, channels))
+        return _smoothed(ops.pad(doubled, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect"), strides=1)
 
     def get_config(self):
         config = super().get_config()
