@@ -91,6 +91,20 @@ def _stylegan2_64():
     return kg.models.StyleGAN2((64, 64, 3), channel_base=16384, num_mapping_layers=2, r1_weight=0.05), {}
 
 
+def _biggan_32():
+    # Brock et al.'s for CIFAR-10: four updates of the discriminator for each of the generator.
+    return kg.models.BigGAN((32, 32, 3), num_classes=10, width=64, discriminator_steps=4), {}
+
+
+def _spade64():
+    return kg.models.SPADE((64, 64, 3), num_labels=12, style_dim=256, width=32), {}
+
+
+def _esrgan_x4_train():
+    generator = kg.networks.RRDBSuperResolver(3, num_blocks=6)
+    return kg.models.ESRGAN((128, 128, 3), generator=generator, perceptual_weight=0.0), {}
+
+
 def _pggan_at_8(num_levels):
     # The third phase: 8x8 without a fade.
     schedule = kg.growth.GrowthSchedule(num_levels)
@@ -99,7 +113,7 @@ def _pggan_at_8(num_levels):
     return kg.models.ProgressiveGAN((side, side, 3), schedule=schedule, images_seen=images_seen), {}
 
 
-# Name -> (function of the model and what it is compiled with, image shape, batch size). One step of
+# Name -> (function of the model and what it is compiled with, batch size). One step of
 # - dcgan64: an update of the discriminator, on a real and on a generated batch, and one of the generator;
 # - wgan_gp28: five updates of the critic, each with new generated images, and one of the generator;
 # - vae28: an update of encoder and decoder;
@@ -112,20 +126,26 @@ def _pggan_at_8(num_levels):
 # - msg_gan32: the same of the MSG-GAN, on images of all sizes up to 32x32;
 # - stylegan2_64: an update of the discriminator and one of the generator, and their shares of the lazy R1 and path
 #   length, which act at every 16th and every 4th step;
+# - biggan_32: four updates of the discriminator, each with new generated images, and one of the generator, 10 classes;
+# - spade64: an update of the discriminator and one of generator and encoder, of 12 labels;
+# - esrgan_x4_train: the same of six RRDBs and the VGG discriminator, from 32x32 to 128x128, without perceptual loss;
 # - pggan128_at_8, pggan8: as pggan32 at 8x8, of a network that will grow to 128x128 and of one that ends at 8x8.
 WORKLOADS = {
-    "dcgan64": (_dcgan64, (64, 64, 3), 64),
-    "wgan_gp28": (_wgan_gp28, (28, 28, 1), 64),
-    "vae28": (_vae28, (28, 28, 1), 128),
-    "pix2pix256": (_pix2pix256, (256, 256, 3), 1),
-    "cyclegan128": (_cyclegan128, (128, 128, 3), 1),
-    "cut128": (functools.partial(_cut128, "cut"), (128, 128, 3), 1),
-    "fastcut128": (functools.partial(_cut128, "fastcut"), (128, 128, 3), 1),
-    "pggan32": (_pggan32, (32, 32, 3), 16),
-    "msg_gan32": (_msg_gan32, (32, 32, 3), 16),
-    "stylegan2_64": (_stylegan2_64, (64, 64, 3), 16),
-    "pggan128_at_8": (functools.partial(_pggan_at_8, 6), (128, 128, 3), 16),
-    "pggan8": (functools.partial(_pggan_at_8, 2), (8, 8, 3), 16),
+    "dcgan64": (_dcgan64, 64),
+    "wgan_gp28": (_wgan_gp28, 64),
+    "vae28": (_vae28, 128),
+    "pix2pix256": (_pix2pix256, 1),
+    "cyclegan128": (_cyclegan128, 1),
+    "cut128": (functools.partial(_cut128, "cut"), 1),
+    "fastcut128": (functools.partial(_cut128, "fastcut"), 1),
+    "pggan32": (_pggan32, 16),
+    "msg_gan32": (_msg_gan32, 16),
+    "stylegan2_64": (_stylegan2_64, 16),
+    "biggan_32": (_biggan_32, 16),
+    "spade64": (_spade64, 4),
+    "esrgan_x4_train": (_esrgan_x4_train, 4),
+    "pggan128_at_8": (functools.partial(_pggan_at_8, 6), 16),
+    "pggan8": (functools.partial(_pggan_at_8, 2), 16),
 }
 # Steps from one time that a workload does all it does to the next: its time is the mean over them.
 CYCLES = {"stylegan2_64": 16}
@@ -167,15 +187,15 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
     """Runs a workload and returns the JSON line as a dict."""
     keras.utils.set_random_seed(0)
     keras.config.set_dtype_policy("float32" if dtype == "float32" else f"mixed_{dtype}")
-    make_model, image_shape, default_batch_size = WORKLOADS[workload]
+    make_model, default_batch_size = WORKLOADS[workload]
     batch_size = batch_size or default_batch_size
     cycle = CYCLES.get(workload, 1)
     # Whole cycles, of which the first compiles.
     warmup, steps = (-(-number // cycle) * cycle for number in (warmup, steps))
     model, optimizers = make_model()
     model.compile(**optimizers, jit_compile=JIT[jit])
-    sources, images = np.random.default_rng(0).uniform(-1, 1, (2, batch_size, *image_shape)).astype("float32")
-    batch = images if "images" in model.trains_on else (sources, images)
+    rng = np.random.default_rng(0)
+    batch = tuple(_drawn(expected, batch_size, rng) for expected in model.expected_data().values())
     times = StepTimes()
     model.fit(_resident(batch, warmup + steps), epochs=1, callbacks=[times], verbose=0)
     seconds = [
@@ -197,6 +217,15 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
         "images_per_s": round(batch_size / median, 1),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def _drawn(expected, num, rng):
+    """Examples of a modality or a condition: labels are ints, all else floats in [-1, 1]."""
+    low, high = expected.bounds
+    shape = (num, *expected.shape)
+    if isinstance(high, int):
+        return rng.integers(low, high + 1, shape).astype("int32")
+    return rng.uniform(-1, 1, shape).astype("float32")
 
 
 def _resident(batch, steps):
@@ -257,7 +286,9 @@ def _own_calls(model, batch_size):
 
 
 def _sources(model, batch_size):
-    return np.random.default_rng(0).integers(0, 256, (batch_size, *model.task().source.shape), "uint8")
+    source = model.task().source
+    high = 256 if source.interpolates else source.num_labels
+    return np.random.default_rng(0).integers(0, high, (batch_size, *source.shape), "uint8")
 
 
 def _latents(model, batch_size):
