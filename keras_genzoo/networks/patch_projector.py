@@ -36,12 +36,14 @@ class PatchProjector(ConfigurableNetwork):
         ]
         vectors = []
         for index, x in enumerate(features, start=1):
-            for step, arguments in (("hidden", {"activation": "relu"}), ("vectors", {"dtype": "float32"})):
+            for step, activation in (("hidden", "relu"), ("vectors", None)):
                 x = layers.Dense(
                     width,
                     kernel_initializer=kernel_initializer("xavier"),
+                    activation=activation,
+                    # Vectors begin so short that the gradient of their direction overflows in float16.
+                    dtype="float32",
                     name=f"{step}_{index}",
-                    **arguments,
                 )(x)
             vectors.append(x)
         super().__init__(features, vectors, name=name)
