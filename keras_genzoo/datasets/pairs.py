@@ -15,6 +15,7 @@ from keras_genzoo.arguments import (
 )
 from keras_genzoo.datasets import folder, pipeline, prepared
 from keras_genzoo.datasets.degradation import degraded
+from keras_genzoo.datasets.masks import mask as free_form_mask
 from keras_genzoo.images import pictures
 
 
@@ -285,6 +286,57 @@ def grey_folder(
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
 
+@checked
+def masked_folder(
+    path: Path,
+    image_size,
+    batch_size: PositiveInt = 16,
+    channels: PositiveInt = 3,
+    augment: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
+    on_error="raise",
+):
+    """Batches of pairs for inpainting: the pictures of a folder, and before them the same with holes.
+
+    The holes are a rectangle and strokes of a brush (Yu et al. 2019), drawn anew each epoch. A source has a channel
+    more than its target, the mask: 1 in the holes, where the other channels are 0, and -1 elsewhere.
+
+    Args:
+        path: Folder of the pictures, in sub-folders or not.
+        image_size, batch_size, augment, shuffle, seed, initial_step, on_error: As for `grey_folder`.
+        channels: 3 for colour or 1 for grey.
+
+    Returns:
+        `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, channels + 1)` and
+        `(batch_size, height, width, channels)`, float32 in [-1, 1].
+
+    Raises:
+        ValueError, OSError: As for `grey_folder`.
+
+    Example:
+
+    ```python
+    dataset = masked_folder("photographs", 128, augment=True)
+    model.fit(dataset, epochs=100)
+    ```
+    """
+    folder.check_choice("channels", channels, (1, 3))
+    folder.check_choice("on_error", on_error, ("raise", "skip"))
+    size = pipeline.height_and_width(image_size)
+    files = folder.find(_folder("path", path), "path")
+    picture = folder.Picture(channels, prepared_size(size, augment), "center")
+    made = prepared.prepare(files, picture, on_error, "pictures cannot be read")
+
+    def fetch(choice):
+        (images,) = made.read(choice.indices)
+        images = _finished(images, size, choice, augment)
+        return _masked(images, choice), images
+
+    return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
+
+
 def check_divisible(size, scale):
     """Refuses a size (height, width) that cannot be reduced by an integer."""
     if any(side % scale for side in size):
@@ -367,16 +419,33 @@ def _finished_turned(images, choice, augment):
 def _degraded(large, scale, choice):
     """Small pictures of large ones in [-1, 1], degraded by the draws of a choice."""
     tf = pipeline.require("tensorflow")
-    # Numbers in [0, 1) have 24 bits.
-    seeds = tf.cast(choice.offsets * 2.0**24, tf.int32)
     small = tf.map_fn(
         lambda each: degraded(each[0], scale, each[1]),
-        ((large + 1.0) / 2.0, seeds),
+        ((large + 1.0) / 2.0, _seeds(choice)),
         fn_output_signature=tf.TensorSpec(
             (large.shape[1] // scale, large.shape[2] // scale, large.shape[3]), tf.float32
         ),
     )
     return 2.0 * small - 1.0
+
+
+def _masked(images, choice):
+    """Images in [-1, 1] with holes by the draws of a choice, and the masks as their last channel."""
+    tf = pipeline.require("tensorflow")
+    size = images.shape[1:3]
+    masks = tf.map_fn(
+        lambda seed: free_form_mask(size, seed),
+        _seeds(choice),
+        fn_output_signature=tf.TensorSpec((*size, 1), tf.float32),
+    )
+    return tf.concat([images * (1.0 - masks), 2.0 * masks - 1.0], axis=-1)
+
+
+def _seeds(choice):
+    """A seed for each image, int32 `(batch_size, 2)`."""
+    tf = pipeline.require("tensorflow")
+    # Numbers in [0, 1) have 24 bits.
+    return tf.cast(choice.offsets * 2.0**24, tf.int32)
 
 
 def _folder(argument, path):

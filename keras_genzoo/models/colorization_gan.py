@@ -169,7 +169,8 @@ class ColorizationGAN(PairedGAN):
         """Colours grey images, or pictures, of any size.
 
         The network sees them at about the size of its training, and its colours are enlarged and laid on the
-        lightness that was given, whose detail is kept whole. `translate` lets the network see them as large as they are.
+        lightness that was given, whose detail is kept whole. `translate` lets the network see them as large as they
+        are.
 
         Args:
             images: As for `translate`: grey images, a picture or a list of pictures. Pictures in colour are made grey
