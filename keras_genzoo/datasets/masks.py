@@ -30,6 +30,21 @@ def mask(size, seed):
     return tf.cast(_rectangle(size, seed) | _strokes(size, seed), tf.float32)[..., None]
 
 
+def masks_of(num, size):
+    """Masks of the numbers from 0 on: uint8 array `(num, height, width, 1)`, 255 in the holes and 0 elsewhere."""
+    tf = pipeline.require("tensorflow")
+
+    @tf.function
+    def drawn(number):
+        return tf.cast(255.0 * mask(size, tf.stack([number, 0])), tf.uint8)
+
+    masks = np.zeros((num, *size, 1), "uint8")
+    with tf.device("CPU"):
+        for number in range(num):
+            masks[number] = drawn(tf.constant(number)).numpy()
+    return masks
+
+
 def _rectangle(size, seed):
     """A rectangle of half the sides, at a place drawn evenly."""
     tf = pipeline.require("tensorflow")

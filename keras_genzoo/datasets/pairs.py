@@ -332,7 +332,7 @@ def masked_folder(
     def fetch(choice):
         (images,) = made.read(choice.indices)
         images = _finished(images, size, choice, augment)
-        return _masked(images, choice), images
+        return masked(images, choice), images
 
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
@@ -357,6 +357,18 @@ def reduced(images, scale):
     return pictures.bicubic(images, (height // scale, width // scale))
 
 
+def masked(images, choice):
+    """Images in [-1, 1] with holes by the draws of a choice, and the masks as their last channel."""
+    tf = pipeline.require("tensorflow")
+    size = images.shape[1:3]
+    masks = tf.map_fn(
+        lambda seed: free_form_mask(size, seed),
+        _seeds(choice),
+        fn_output_signature=tf.TensorSpec((*size, 1), tf.float32),
+    )
+    return tf.concat([images * (1.0 - masks), 2.0 * masks - 1.0], axis=-1)
+
+
 def from_pairs(
     sources,
     targets,
@@ -368,6 +380,7 @@ def from_pairs(
     seed=0,
     initial_step=None,
     label_maps=False,
+    draw_sources=None,
 ):
     """Batches of pairs of images of two arrays, float32 in [-1, 1].
 
@@ -380,6 +393,8 @@ def from_pairs(
         batch_size, augment, shuffle, seed, initial_step: As for `paired_folder`.
         label_maps: Whether the sources are label maps, as large as the batches: they stay uint8, and `augment`
             mirrors the pairs.
+        draw_sources: Function from a batch of targets in [-1, 1] and its `Choice` to the sources, in the place of
+            `sources`; or None.
     """
     tf = pipeline.require("tensorflow")
     with tf.device("CPU"):
@@ -393,6 +408,9 @@ def from_pairs(
         if label_maps:
             mirrored = [pipeline.mirror(images, choice) if augment else images for images, choice in drawn]
             return mirrored[0], pipeline.scale(mirrored[1], (0.0, 255.0))
+        if draw_sources is not None:
+            made = _finished(*drawn[1][:1], image_size, drawn[1][1], augment)
+            return draw_sources(made, drawn[1][1]), made
         if sources.shape[1:3] != targets.shape[1:3]:
             return tuple(_finished_turned(images, choice, augment) for images, choice in drawn)
         return tuple(_finished(images, image_size, choice, augment) for images, choice in drawn)
@@ -427,18 +445,6 @@ def _degraded(large, scale, choice):
         ),
     )
     return 2.0 * small - 1.0
-
-
-def _masked(images, choice):
-    """Images in [-1, 1] with holes by the draws of a choice, and the masks as their last channel."""
-    tf = pipeline.require("tensorflow")
-    size = images.shape[1:3]
-    masks = tf.map_fn(
-        lambda seed: free_form_mask(size, seed),
-        _seeds(choice),
-        fn_output_signature=tf.TensorSpec((*size, 1), tf.float32),
-    )
-    return tf.concat([images * (1.0 - masks), 2.0 * masks - 1.0], axis=-1)
 
 
 def _seeds(choice):

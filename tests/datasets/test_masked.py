@@ -9,6 +9,7 @@ from keras_genzoo import datasets
 from keras_genzoo.datasets import masks, sources
 from keras_genzoo.images import pictures
 from keras_genzoo.modalities import Images, MaskedImages
+from tests.support import toy_flowers
 
 
 @pytest.fixture
@@ -79,3 +80,21 @@ def test_holes_of_a_picture_are_its_transparent_pixels(tmp_path):
 def test_bad_input_is_refused(folder):
     with pytest.raises(ValueError, match="`channels` must be 1 or 3"):
         datasets.masked_folder(folder, 16, channels=4)
+
+
+def test_flowers(tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
+    toy_flowers.install(tmp_path, monkeypatch.setitem)
+    holed, whole = datasets.arrays("flowers_masked", "test", tmp_path, 32)
+    assert holed.shape == (5, 32, 32, 4) and set(np.unique(holed[..., 3])) == {0, 255}
+    np.testing.assert_array_equal(holed[..., :3], np.where(holed[..., 3:] > 0, 128, whole))
+    # In training they are drawn anew each epoch; else they stay.
+    for split, stays in (("train", False), ("test", True)):
+        num = datasets.info("flowers_masked").splits[split]
+        dataset = datasets.load(
+            "flowers_masked", split, num, 32, tmp_path, shuffle=False, initial_step=0, augment=not stays
+        )
+        (first, targets), (second, _) = dataset.take(2).as_numpy_iterator()
+        assert (first[..., 3] == second[..., 3]).all() == stays
+        known = first[..., 3:] < 0
+        np.testing.assert_array_equal(np.where(known, first[..., :3], 0), np.where(known, targets, 0))
