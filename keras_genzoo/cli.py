@@ -290,6 +290,22 @@ def _colorize(options):
     return _remake(options, name, "colorize", coloring, "in colour", "coloured")
 
 
+def _inpaint(options):
+    name = _released(
+        options.model,
+        "inpaint_flowers_128",
+        "No model that fills holes is released. Name one of your own by --model: "
+        "`genzoo train --model InpaintingGAN --images FOLDER` trains one.",
+    )
+    if not Path(options.mask).is_file():
+        raise FileNotFoundError(f"There is no mask {options.mask!r}.")
+
+    def filling(model):
+        return lambda picture: model.inpaint(picture, options.mask)
+
+    return _remake(options, name, "inpaint", filling, "filled", "filled")
+
+
 def _released(model, default, message):
     """The model that was named, or else the released one; refused where there is none."""
     from keras_genzoo import presets
@@ -322,7 +338,7 @@ def _remake(options, name, ability, maker, made, done):
     make = maker(model)
 
     def remade(file, output):
-        picture = pictures.read(file, model.source_channels)
+        picture = pictures.read(file, model.picture_channels)
         pictures.write(make(picture), output, pictures.notes_of(file, model.image_shape[-1]))
 
     failures = _of_each_picture(ability, outputs, remade)
@@ -618,6 +634,7 @@ def _require(model, name, ability, option=None):
             "translate": "genzoo translate",
             "upscale": "genzoo upscale",
             "colorize": "genzoo colorize",
+            "inpaint": "genzoo inpaint",
         }
         able = [
             f"{each} ({commands[each]})" if each in commands else each for each in sorted(model.abilities)
@@ -780,6 +797,12 @@ def _parser():
         "--size",
         type=_positive_int,
         help="longer side in pixels that the model sees (default: that of its training); the picture keeps its own",
+    )
+
+    command = add("inpaint", _inpaint, "Fill holes in pictures, each into a file of its name and format.")
+    _add_remaking_options(command, "inpainted")
+    command.add_argument(
+        "--mask", required=True, metavar="PICTURE", help="picture of the same size, white in the holes"
     )
 
     command = add("train", _train, "Train a model by a recipe, or on pictures of your own.")

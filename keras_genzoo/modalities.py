@@ -193,6 +193,35 @@ class Images(_Drawn):
 
 
 @dataclasses.dataclass(frozen=True)
+class MaskedImages(Images):
+    """Images with holes: sources of `keras_genzoo.models.InpaintingGAN`.
+
+    Args:
+        shape: Tuple `(height, width, channels + 1)`; the last channel is the mask, at its greatest value (255, or 1)
+            in the holes and at its smallest elsewhere.
+        may_be_bright: As for `Images`.
+    """
+
+    @property
+    def described(self):
+        """As `Images.described`."""
+        return f"images of {self.shape[-1] - 1} channels, and masks"
+
+    def read(self, picture, size=None):
+        """As `Images.read`: the picture with its transparent pixels as holes."""
+        return pictures.read_with_holes(picture, self.shape[-1] - 1, size)
+
+    def colored(self, images):
+        """As `Images.colored`; holes are grey."""
+        images = pixels.to_uint8(images)
+        return np.where(images[..., -1:] > 127, np.uint8(128), images[..., :-1])
+
+    def check_drawable(self):
+        """As `Images.check_drawable`, of the images without their masks."""
+        Images((*self.shape[:2], self.shape[-1] - 1)).check_drawable()
+
+
+@dataclasses.dataclass(frozen=True)
 class LabelMaps:
     """Maps that say of each pixel what is there: sources of `keras_genzoo.models.SPADE`.
 

@@ -126,7 +126,7 @@ def _pggan_at_8(num_levels):
 # - msg_gan32: the same of the MSG-GAN, on images of all sizes up to 32x32;
 # - stylegan2_64: an update of the discriminator and one of the generator, and their shares of the lazy R1 and path
 #   length, which act at every 16th and every 4th step;
-# - biggan_32: four updates of the discriminator, each with new generated images, and one of the generator; 10 classes;
+# - biggan_32: four updates of the discriminator, each with new generated images, and one of the generator;
 # - spade64: an update of the discriminator and one of generator and encoder, of 12 labels;
 # - esrgan_x4_train: the same of six RRDBs and the VGG discriminator, from 32x32 to 128x128, without perceptual loss;
 # - pggan128_at_8, pggan8: as pggan32 at 8x8, of a network that will grow to 128x128 and of one that ends at 8x8.

@@ -5,7 +5,13 @@ from keras_genzoo.datasets.arrays import from_arrays
 from keras_genzoo.datasets.edges import edges, edges_to_images, instance_edges
 from keras_genzoo.datasets.folder import image_folder
 from keras_genzoo.datasets.named import Info, arrays, attributes, info, load
-from keras_genzoo.datasets.pairs import grey_folder, paired_folder, reduced_folder, unpaired_folders
+from keras_genzoo.datasets.pairs import (
+    grey_folder,
+    masked_folder,
+    paired_folder,
+    reduced_folder,
+    unpaired_folders,
+)
 
 __all__ = [
     "Info",
@@ -19,6 +25,7 @@ __all__ = [
     "info",
     "instance_edges",
     "load",
+    "masked_folder",
     "paired_folder",
     "reduced_folder",
     "unpaired_folders",

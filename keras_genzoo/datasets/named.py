@@ -121,6 +121,7 @@ def load(
             seed,
             initial_step,
             label_maps=not dataset.source_modality.interpolates,
+            draw_sources=dataset.draw_sources if split == "train" else None,
         )
     if augment:
         raise ValueError(
@@ -263,6 +264,8 @@ class Info:
             returns, or None.
         default_measures: Tuple of names of the measures of `keras_genzoo.metrics.evaluate` that this data set was
             made for. They take the place of the model's where they have what they need, such as an extractor.
+        draw_sources: Of pairs whose sources are drawn anew each epoch of training, the function that draws them, as
+            for `keras_genzoo.datasets.pairs.from_pairs`; None of others.
     """
 
     name: str
@@ -283,6 +286,7 @@ class Info:
     margin: int = 0
     attributes: Callable | None = None
     default_measures: tuple = ()
+    draw_sources: Callable | None = None
 
     @property
     def kind(self):

@@ -15,6 +15,7 @@ from keras_genzoo.arguments import (
 )
 from keras_genzoo.datasets import folder, pipeline, prepared
 from keras_genzoo.datasets.degradation import degraded
+from keras_genzoo.datasets.masks import mask as free_form_mask
 from keras_genzoo.images import pictures
 from keras_genzoo.modalities import Images, LabelMaps
 
@@ -301,6 +302,57 @@ def grey_folder(
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
 
+@checked
+def masked_folder(
+    path: Path,
+    image_size,
+    batch_size: PositiveInt = 16,
+    channels: PositiveInt = 3,
+    augment: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
+    on_error="raise",
+):
+    """Batches of pairs for inpainting: the pictures of a folder, and before them the same with holes.
+
+    The holes are a rectangle and strokes of a brush (Yu et al. 2019), drawn anew each epoch. A source has a channel
+    more than its target, the mask: 1 in the holes, where the other channels are 0, and -1 elsewhere.
+
+    Args:
+        path: Folder of the pictures, in sub-folders or not.
+        image_size, batch_size, augment, shuffle, seed, initial_step, on_error: As for `grey_folder`.
+        channels: 3 for colour or 1 for grey.
+
+    Returns:
+        `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, channels + 1)` and
+        `(batch_size, height, width, channels)`, float32 in [-1, 1].
+
+    Raises:
+        ValueError, OSError: As for `grey_folder`.
+
+    Example:
+
+    ```python
+    dataset = masked_folder("photographs", 128, augment=True)
+    model.fit(dataset, epochs=100)
+    ```
+    """
+    folder.check_choice("channels", channels, (1, 3))
+    folder.check_choice("on_error", on_error, ("raise", "skip"))
+    size = pipeline.height_and_width(image_size)
+    files = folder.find(_folder("path", path), "path")
+    picture = folder.Picture(channels, prepared_size(size, augment), "center")
+    made = prepared.prepare(files, picture, on_error, "pictures cannot be read")
+
+    def fetch(choice):
+        (images,) = made.read(choice.indices)
+        images = _finished(images, size, choice, augment)
+        return masked(images, choice), images
+
+    return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
+
+
 def check_divisible(size, scale):
     """Refuses a size (height, width) that cannot be reduced by an integer."""
     if any(side % scale for side in size):
@@ -321,6 +373,18 @@ def reduced(images, scale):
     return pictures.bicubic(images, (height // scale, width // scale))
 
 
+def masked(images, choice):
+    """Images in [-1, 1] with holes by the draws of a choice, and the masks as their last channel."""
+    tf = pipeline.require("tensorflow")
+    size = images.shape[1:3]
+    masks = tf.map_fn(
+        lambda seed: free_form_mask(size, seed),
+        _seeds(choice),
+        fn_output_signature=tf.TensorSpec((*size, 1), tf.float32),
+    )
+    return tf.concat([images * (1.0 - masks), 2.0 * masks - 1.0], axis=-1)
+
+
 def from_pairs(
     sources,
     targets,
@@ -332,6 +396,7 @@ def from_pairs(
     seed=0,
     initial_step=None,
     label_maps=False,
+    draw_sources=None,
 ):
     """Batches of pairs of images of two arrays, float32 in [-1, 1].
 
@@ -344,6 +409,8 @@ def from_pairs(
         batch_size, augment, shuffle, seed, initial_step: As for `paired_folder`.
         label_maps: Whether the sources are label maps, as large as the batches: they stay uint8, and `augment`
             mirrors the pairs.
+        draw_sources: Function from a batch of targets in [-1, 1] and its `Choice` to the sources, in the place of
+            `sources`; or None.
     """
     tf = pipeline.require("tensorflow")
     with tf.device("CPU"):
@@ -356,6 +423,9 @@ def from_pairs(
         ]
         if label_maps:
             return _mirrored(*(images for images, _ in drawn), choices[0], augment)
+        if draw_sources is not None:
+            made = _finished(*drawn[1][:1], image_size, drawn[1][1], augment)
+            return draw_sources(made, drawn[1][1]), made
         if sources.shape[1:3] != targets.shape[1:3]:
             return tuple(_finished_turned(images, choice, augment) for images, choice in drawn)
         return tuple(_finished(images, image_size, choice, augment) for images, choice in drawn)
@@ -388,16 +458,21 @@ def _finished_turned(images, choice, augment):
 def _degraded(large, scale, choice):
     """Small pictures of large ones in [-1, 1], degraded by the draws of a choice."""
     tf = pipeline.require("tensorflow")
-    # Numbers in [0, 1) have 24 bits.
-    seeds = tf.cast(choice.offsets * 2.0**24, tf.int32)
     small = tf.map_fn(
         lambda each: degraded(each[0], scale, each[1]),
-        ((large + 1.0) / 2.0, seeds),
+        ((large + 1.0) / 2.0, _seeds(choice)),
         fn_output_signature=tf.TensorSpec(
             (large.shape[1] // scale, large.shape[2] // scale, large.shape[3]), tf.float32
         ),
     )
     return 2.0 * small - 1.0
+
+
+def _seeds(choice):
+    """A seed for each image, int32 `(batch_size, 2)`."""
+    tf = pipeline.require("tensorflow")
+    # Numbers in [0, 1) have 24 bits.
+    return tf.cast(choice.offsets * 2.0**24, tf.int32)
 
 
 def _folder(argument, path):

@@ -27,11 +27,11 @@ from keras_genzoo import arguments
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import folder, named, pairs, pipeline
 from keras_genzoo.images import pictures, pixels
-from keras_genzoo.modalities import Images, LabelMaps
+from keras_genzoo.modalities import Images, LabelMaps, MaskedImages
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
 # What sources may be made of the pictures of a folder, by the loader that makes them.
-_MADE_SOURCES = {"grey": pairs.grey_folder}
+_MADE_SOURCES = {"grey": pairs.grey_folder, "masked": pairs.masked_folder}
 
 
 def of(table):
@@ -157,7 +157,8 @@ class FolderSource(_Source):
     Args:
         table: Dict of the folders, and of the other arguments of the loader: `folder` for `image_folder`; with
             `source` or `target_folder` for `paired_folder`, with `scale` for `reduced_folder`; `folder_a` and
-            `folder_b` for `unpaired_folders`; with `sources = "grey"` for `grey_folder`.
+            `folder_b` for `unpaired_folders`; with `sources = "grey"` or
+            `"masked"` for `grey_folder` or `masked_folder`.
             `crop = "none"` stands for None.
     """
 
@@ -221,6 +222,8 @@ class FolderSource(_Source):
     def source_modality(self):
         if self.kind == "images":
             return None
+        if self.table.get("sources") == "masked":
+            return MaskedImages((*self.image_shape[:2], self._channels + 1))
         channels = 1 if self.table.get("sources") == "grey" else self._channels
         images = self._images_of(self.table.get("source_channels", channels), self._scale)
         num_labels = self.table.get("num_labels")

@@ -119,6 +119,28 @@ def read_any(picture, channels, size=None):
     return read_it(picture, channels, size)
 
 
+def read_with_holes(picture, channels, size=None):
+    """A picture and the mask of its holes, those of its pixels that are half transparent or more.
+
+    Args:
+        picture: String or path of a file, or `PIL.Image.Image`.
+        channels, size: As for `read`, without the mask.
+
+    Returns:
+        uint8 NumPy array `(height, width, channels + 1)`; the mask is 255 in the holes and 0 elsewhere.
+
+    Raises:
+        ValueError, OSError: As for `read`.
+    """
+    if not isinstance(picture, Image.Image):
+        with opened(picture) as opened_picture:
+            return read_with_holes(opened_picture, channels, size)
+    picture = upright(picture)
+    alpha = picture.convert("RGBA").getchannel("A")
+    holes = from_pil(alpha, 1, size) < 128
+    return np.concatenate([from_pil(picture, channels, size), np.uint8(255) * holes], axis=-1)
+
+
 def read_labels(picture, colors):
     """Labels of a picture: its values, or the colors that stand for them.
 

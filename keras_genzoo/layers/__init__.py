@@ -7,6 +7,7 @@ from keras_genzoo.layers.conditional import ConditionalBatchNormalization, Modul
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
 from keras_genzoo.layers.dropout import Dropout, GaussianNoise, sampling_seeds
 from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
+from keras_genzoo.layers.gated import GatedConv2D
 from keras_genzoo.layers.history import ImageHistory
 from keras_genzoo.layers.label_maps import LabelMapEncoding
 from keras_genzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStandardDeviation, Pack
@@ -34,6 +35,7 @@ __all__ = [
     "EqualizedConv2D",
     "EqualizedDense",
     "EqualizedProjection",
+    "GatedConv2D",
     "GaussianMixture",
     "GaussianNoise",
     "ImageHistory",

@@ -13,6 +13,7 @@ from keras_genzoo.models.fastgan import FastGAN
 from keras_genzoo.models.gan import GAN
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.infogan import InfoGAN
+from keras_genzoo.models.inpainting_gan import InpaintingGAN
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
@@ -55,6 +56,7 @@ __all__ = [
     "FastGAN",
     "GenerativeModel",
     "InfoGAN",
+    "InpaintingGAN",
     "LatentModel",
     "Pix2Pix",
     "Pix2PixHD",

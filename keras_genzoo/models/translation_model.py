@@ -103,6 +103,11 @@ class TranslationModel(GenerativeModel):
         super().set_networks(**networks)
 
     @property
+    def picture_channels(self):
+        """Channels of the pictures that a source is made of: its own, but in a family that says otherwise."""
+        return self.source_channels
+
+    @property
     def source_shape(self):
         """Shape of a source image in training."""
         return self.source_modality.shape

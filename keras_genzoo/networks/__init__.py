@@ -11,6 +11,7 @@ from keras_genzoo.networks.colorization import ColorizationDiscriminator, Colori
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
+from keras_genzoo.networks.inpainting import GatedInpainter, SNPatchGANDiscriminator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.multi_scale_patchgan import MultiScalePatchGAN
 from keras_genzoo.networks.patch_projector import PatchProjector
@@ -55,6 +56,7 @@ __all__ = [
     "FastGANDecoder",
     "FastGANDiscriminator",
     "FastGANGenerator",
+    "GatedInpainter",
     "LocalEnhancer",
     "MLPDecoder",
     "MLPDiscriminator",
@@ -72,6 +74,7 @@ __all__ = [
     "ResNetTranslator",
     "SNGANDiscriminator",
     "SNGANGenerator",
+    "SNPatchGANDiscriminator",
     "SPADEGenerator",
     "SRResNet",
     "SpectralUNetDiscriminator",

@@ -45,3 +45,42 @@ def _pixelwise(channels, filters, seed):
     rng = np.random.default_rng(seed)
     network.set_weights([rng.uniform(0.1, 0.5, weight.shape) for weight in network.weights])
     return network
+
+
+def make_inpainter(**arguments):
+    """A convolution for each stage, without randomness: the same initial weights at every call."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 4))
+    coarse = keras.layers.Conv2D(3, 3, padding="same", activation="tanh", dtype="float32")(images)
+    joined = keras.layers.Concatenate()([coarse, images])
+    refined = keras.layers.Conv2D(3, 3, padding="same", activation="tanh", dtype="float32")(joined)
+    own = {"generator": keras.Model(images, [coarse, refined]), "discriminator": make_discriminator(4)}
+    model = models.InpaintingGAN(SHAPE, **{**own, "seed": 1, **arguments})
+    model.compile()
+    return model
+
+
+def make_inpainter_of_the_paper(**arguments):
+    """The paper's networks, narrow."""
+    keras.utils.set_random_seed(0)
+    own = {
+        "generator": networks.GatedInpainter(3, 4),
+        "discriminator": networks.SNPatchGANDiscriminator(4, 2),
+    }
+    model = models.InpaintingGAN(SHAPE, **{**own, "seed": 1, **arguments})
+    model.compile()
+    return model
+
+
+def make_linear_inpainter(rate, **arguments):
+    """Coarse and refined images and scores, each linear pixel by pixel; plain SGD."""
+    images = keras.Input((None, None, 4))
+    stages = [keras.layers.Conv2D(3, 1)(images) for _ in range(2)]
+    generator = keras.Model(images, stages)
+    rng = np.random.default_rng(1)
+    generator.set_weights([rng.uniform(0.1, 0.3, weight.shape) for weight in generator.weights])
+    model = models.InpaintingGAN(
+        (2, 2, 3), generator=generator, discriminator=_pixelwise(4, 1, 2), seed=1, **arguments
+    )
+    model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate))
+    return model

@@ -104,6 +104,7 @@ def _bad_labels(labels, expected):
 # Modality or condition -> what is none of it.
 _BAD = {
     modalities.Images: _bad_images,
+    modalities.MaskedImages: _bad_images,
     modalities.LabelMaps: _bad_label_maps,
     modalities.Points: _bad_points,
     conditions.Labels: _bad_labels,

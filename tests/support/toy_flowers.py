@@ -28,7 +28,7 @@ def install(folder, setitem):
                 content = io.BytesIO()
                 picture.save(content, "webp", lossless=True)
                 archive.writestr(f"{kind}/{number}.webp", content.getvalue())
-    for name in ("flowers128", "flowers_x2", "flowers_x4", "flowers_grey"):
+    for name in ("flowers128", "flowers_x2", "flowers_x4", "flowers_grey", "flowers_masked"):
         info = datasets.info(name)
         archive = dataclasses.replace(info.archive, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
         changed = dataclasses.replace(info, archive=archive, splits={"train": 45, "test": 5})

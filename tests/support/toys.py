@@ -23,6 +23,7 @@ def _drawn(expected, num, seed):
 # Modality or condition -> examples of it.
 _OF_KIND = {
     modalities.Images: lambda images, num, seed: pixels.to_uint8(toy_images(num, images.shape, seed)),
+    modalities.MaskedImages: lambda images, num, seed: pixels.to_uint8(toy_images(num, images.shape, seed)),
     # int32, so that nobody takes them for images.
     modalities.LabelMaps: lambda maps, num, seed: (
         np.random.default_rng(seed).integers(0, maps.num_labels, (num, *maps.shape)).astype("int32")

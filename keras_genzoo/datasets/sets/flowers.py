@@ -1,11 +1,14 @@
-"""Photographs of flowers, 128x128: the kind as class, and pairs with the same reduced, or in grey."""
+"""Photographs of flowers, 128x128: the kind as class, and pairs with the same reduced, in grey, or with holes."""
+
+import numpy as np
 
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives
+from keras_genzoo.datasets.masks import masks_of
 from keras_genzoo.datasets.named import Info, register
-from keras_genzoo.datasets.pairs import reduced
+from keras_genzoo.datasets.pairs import masked, reduced
 from keras_genzoo.images import pictures
-from keras_genzoo.modalities import Images
+from keras_genzoo.modalities import Images, MaskedImages
 
 _KINDS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 
@@ -22,6 +25,12 @@ def _with_reduced(dataset, split, data_dir, image_size):
 def _with_grey(dataset, split, data_dir, image_size):
     photographs, _ = _photographs(dataset, split, data_dir, image_size)
     return pictures.greyed(photographs), photographs
+
+
+def _with_holes(dataset, split, data_dir, image_size):
+    photographs, _ = _photographs(dataset, split, data_dir, image_size)
+    holes = masks_of(len(photographs), photographs.shape[1:3])
+    return np.concatenate([np.where(holes > 0, np.uint8(128), photographs), holes], axis=-1), photographs
 
 
 _ARCHIVE = archives.Archive(
@@ -72,6 +81,18 @@ register(
         source_modality=Images((128, 128, 1)),
         paired_splits=("train", "test"),
         make=_with_grey,
+        **_ABOUT,
+    )
+)
+
+register(
+    Info(
+        name="flowers_masked",
+        description="photographs of flowers, with holes and whole",
+        source_modality=MaskedImages((128, 128, 4)),
+        paired_splits=("train", "test"),
+        make=_with_holes,
+        draw_sources=masked,
         **_ABOUT,
     )
 )

@@ -1,0 +1,106 @@
+"""Free-form holes for inpainting: strokes of a brush and a rectangle.
+
+All is drawn by TensorFlow from a seed, in `Dataset.map`.
+
+Source: Yu et al. 2019, section 3.4 and appendix, with the numbers of the authors' options for 256x256, scaled with
+the side.
+"""
+
+import math
+
+import numpy as np
+
+from keras_genzoo.datasets import pipeline
+
+_STROKES, _VERTICES, _WIDTH = (1, 4), (4, 12), (12.0, 40.0)
+_ANGLE, _ANGLE_RANGE = 2 * math.pi / 5, 2 * math.pi / 15
+
+
+def mask(size, seed):
+    """A mask of holes: the union of a rectangle of half the sides and of brush strokes.
+
+    Args:
+        size: Pair `(height, width)`.
+        seed: Int32 tensor `(2,)`.
+
+    Returns:
+        Float32 tensor `(height, width, 1)`, 1 in the holes and 0 elsewhere.
+    """
+    tf = pipeline.require("tensorflow")
+    return tf.cast(_rectangle(size, seed) | _strokes(size, seed), tf.float32)[..., None]
+
+
+def masks_of(num, size):
+    """Masks of the numbers from 0 on: uint8 array `(num, height, width, 1)`, 255 in the holes and 0 elsewhere."""
+    tf = pipeline.require("tensorflow")
+
+    @tf.function
+    def drawn(number):
+        return tf.cast(255.0 * mask(size, tf.stack([number, 0])), tf.uint8)
+
+    masks = np.zeros((num, *size, 1), "uint8")
+    with tf.device("CPU"):
+        for number in range(num):
+            masks[number] = drawn(tf.constant(number)).numpy()
+    return masks
+
+
+def _rectangle(size, seed):
+    """A rectangle of half the sides, at a place drawn evenly."""
+    tf = pipeline.require("tensorflow")
+    draws = tf.random.stateless_uniform([2], tf.random.fold_in(seed, 0))
+    inside = []
+    for side, draw in zip(size, (draws[0], draws[1]), strict=True):
+        length = max(1, side // 2)
+        first = tf.floor(draw * (side - length + 1))
+        places = tf.range(side, dtype=tf.float32)
+        inside.append((places >= first) & (places < first + length))
+    return inside[0][:, None] & inside[1][None, :]
+
+
+def _strokes(size, seed):
+    """Lines through a few vertices, each with round ends; every second one turns the other way."""
+    tf = pipeline.require("tensorflow")
+    height, width = size
+    scale = math.sqrt(height * width) / 256.0
+    radius = math.hypot(height, width) / 8.0
+    most_strokes, most_vertices = _STROKES[1] - 1, _VERTICES[1] - 1
+
+    def uniform(shape, number, low=0.0, high=1.0):
+        return tf.random.stateless_uniform(shape, tf.random.fold_in(seed, number), low, high)
+
+    num_strokes = tf.floor(uniform([], 1, *map(float, _STROKES)))
+    num_vertices = tf.floor(uniform([most_strokes], 2, *map(float, _VERTICES)))
+    thickness = scale * uniform([most_strokes], 3, *_WIDTH)
+    start = uniform([most_strokes, 1, 2], 4) * np.array([height, width], "float32")
+    # Each turns by about the angle from the direction of the axis, to and fro.
+    angles = uniform([most_strokes, most_vertices], 5, _ANGLE - _ANGLE_RANGE, _ANGLE + _ANGLE_RANGE)
+    angles = tf.where(tf.range(most_vertices) % 2 == 0, 2 * math.pi - angles, angles)
+    flips = tf.where(uniform([most_strokes, 1, 2], 6) < 0.5, -1.0, 1.0)
+    lengths = tf.random.stateless_normal(
+        [most_strokes, most_vertices], tf.random.fold_in(seed, 7), radius, radius / 2
+    )
+    lengths = tf.clip_by_value(lengths, 0.0, 2 * radius)
+    steps = tf.stack([lengths * tf.sin(angles), lengths * tf.cos(angles)], axis=-1) * flips
+    used = tf.range(most_vertices, dtype=tf.float32)[None] < num_vertices[:, None]
+    steps = tf.where(used[..., None], steps, 0.0)
+    rows, columns = tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32)
+    drawn = tf.zeros(size, tf.bool)
+    place, limit = start[:, 0], np.array([height, width], "float32")
+    for vertex in range(most_vertices):
+        after = tf.clip_by_value(place + steps[:, vertex], 0.0, limit)
+        for stroke in range(most_strokes):
+            near = _near(rows, columns, place[stroke], after[stroke], thickness[stroke] / 2)
+            drawn |= near & (stroke < num_strokes)
+        place = after
+    return drawn
+
+
+def _near(rows, columns, start, end, distance):
+    """The pixels that lie within a distance of a segment."""
+    tf = pipeline.require("tensorflow")
+    along = end - start
+    down, right = (rows - start[0])[:, None], (columns - start[1])[None, :]
+    share = (down * along[0] + right * along[1]) / tf.maximum(tf.reduce_sum(along**2), 1e-6)
+    share = tf.clip_by_value(share, 0.0, 1.0)
+    return tf.square(down - share * along[0]) + tf.square(right - share * along[1]) <= distance**2
