@@ -835,6 +835,7 @@ def _parser():
     own.add_argument("--labels", action="store_true", help="make each sub-folder a class")
     own.add_argument("--flip", action="store_true", help="mirror single images at random")
     own.add_argument("--source-side", choices=("left", "right"), help="sources in pairs (default left)")
+    own.add_argument("--num-labels", type=_positive_int, help="labels of label maps, in the first folder")
     own.add_argument("--on-error", choices=("raise", "skip"), help="refuse damaged files, or leave them out")
     own.add_argument("--batch-size", type=_positive_int, help="images per batch (default: the family's)")
     own.add_argument("--name", help="name of the trained model (default: of class and folder)")
@@ -932,6 +933,7 @@ _OWN_PICTURES = (
     "labels",
     "flip",
     "source_side",
+    "num_labels",
     "on_error",
     "batch_size",
     "name",

@@ -305,6 +305,7 @@ class LabelMaps:
                 f"{self.shape[-1]} channels."
             )
         labels = pictures.read_labels(picture, visualization.label_colors(self.num_labels))
+        self.check_values(labels, "the picture")
         if size is None:
             return labels
         return self.resize(labels[None], pictures.size_in(labels.shape[:2], size))[0]

@@ -26,6 +26,7 @@ def make_recipe(
     labels=False,
     flip=False,
     source_side=None,
+    num_labels=None,
     on_error=None,
     batch_size=None,
     epochs=None,
@@ -43,6 +44,7 @@ def make_recipe(
         labels: Bool, whether the sub-folders are classes that the model is conditional on.
         flip: Bool, whether single images are mirrored at random.
         source_side: `"left"` or `"right"`, of pairs side by side. Defaults to `"left"`.
+        num_labels: Int, of a model of label maps the number of their labels; the first folder holds them.
         on_error: `"raise"` or `"skip"`, of damaged files. Defaults to `"raise"`.
         batch_size: Int. Defaults to the family's.
         epochs: Int. Defaults to those that take the family's number of steps, at most 500.
@@ -79,6 +81,16 @@ def make_recipe(
             f"--labels and --flip are for single images, and a {model_class.__name__} translates. Leave them out."
         )
     defaults = model_class.recipe_defaults(image_shape)
+    if "num_labels" in inspect.signature(model_class).parameters:
+        num_labels = num_labels if from_preset is None else start.num_labels
+        if num_labels is None or len(images) != 2:
+            raise ValueError(
+                f"A {model_class.__name__} needs --num-labels, and --images of two folders: label maps and pictures."
+            )
+    elif num_labels is not None:
+        raise ValueError(
+            f"--num-labels is for label maps, and a {model_class.__name__} takes none. Leave it out."
+        )
     is_made = bool({"scale", "sources"} & set(defaults["data"]))
     data = {
         **_folders(images, model_class, source_side, is_made),
@@ -87,6 +99,7 @@ def make_recipe(
         **defaults["data"],
         **({"labels": "folder"} if labels else {}),
         **({"flip": True} if flip else {}),
+        **({"num_labels": num_labels} if num_labels else {}),
         **({"on_error": on_error} if on_error else {}),
         **({"batch_size": batch_size} if batch_size else {}),
     }
@@ -113,6 +126,8 @@ def make_recipe(
         table = {"class": model, "image_shape": list(image_shape), **defaults["model"]}
         if source.condition is not None:
             table["num_classes"] = source.condition.num_classes
+        if num_labels:
+            table["num_labels"] = num_labels
     if (plan := model_class.planned_by) in table:
         table[plan] = {**table[plan], "batch_size": data.pop("batch_size")}
         epochs = epochs or _EPOCHS_OF_A_SCHEDULE

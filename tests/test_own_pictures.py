@@ -1,6 +1,7 @@
 """From folders of pictures to a served model, on the command line; and recipes that name folders and presets."""
 
 import functools
+import inspect
 import json
 import os
 import subprocess
@@ -47,6 +48,16 @@ def save_pictures(folder, num=4, **arguments):
     for number in range(num):
         save_picture(folder / f"{number}.png", number, **arguments)
     return folder
+
+
+def label_maps_and_pictures(folder, num):
+    """Folders of grey pictures of three labels, and of the pictures that belong to them."""
+    (folder / "maps").mkdir()
+    for number in range(num):
+        labels = np.random.default_rng(number).integers(0, 3, (7, 10)).astype("uint8")
+        picture = Image.fromarray(labels.repeat(2, axis=0).repeat(2, axis=1))
+        picture.save(folder / "maps" / f"{number}.png")
+    return [folder / "maps", save_pictures(folder / "pictures", num)]
 
 
 # What a server does: it has TensorFlow, and not this package.
@@ -230,8 +241,11 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
     save_pictures(tmp_path / "second", 40)
     folders = [tmp_path / "first", tmp_path / "second"]
     unpaired = kg.models.__dict__[family].trains_on[0] == "unpaired"
+    own = {"labels": True} if family == "Classifier" else {}
+    if "num_labels" in inspect.signature(kg.models.__dict__[family]).parameters:
+        folders, own = label_maps_and_pictures(tmp_path, 20), {"num_labels": 3}
     recipe = own_pictures.make_recipe(
-        folders if unpaired else folders[:1], family, image_size=32, labels=family == "Classifier"
+        folders if unpaired or own.get("num_labels") else folders[:1], family, image_size=32, **own
     )
     assert recipe.epochs <= 500 and recipe.steps_per_epoch >= 1
     model = recipe.make_model()
@@ -250,6 +264,8 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
         (("--images", "FEW"), "needs either --model CLASS, or --from PRESET"),
         (("--model", "GAN", "--from", "cgan_mnist", "--images", "FEW"), "needs either --model"),
         (("--model", "GAN"), "Name a recipe, or --images"),
+        (("--model", "SPADE", "--images", "FEW"), "A SPADE needs --num-labels"),
+        (("--model", "GAN", "--num-labels", "3", "--images", "FEW"), "--num-labels is for label maps"),
         (("cgan_mnist", "--from", "cgan_mnist"), "--from is for pictures of your own"),
         (("cgan_mnist", "--images", "FEW"), "--images is for pictures of your own"),
         (("--resume", "--output", "FEW"), "holds no run"),

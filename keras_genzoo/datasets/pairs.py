@@ -17,6 +17,7 @@ from keras_genzoo.datasets import folder, pipeline, prepared
 from keras_genzoo.datasets.degradation import degraded
 from keras_genzoo.datasets.masks import mask as free_form_mask
 from keras_genzoo.images import pictures
+from keras_genzoo.modalities import Images, LabelMaps
 
 
 @checked
@@ -28,6 +29,7 @@ def paired_folder(
     batch_size: PositiveInt = 1,
     channels: PositiveInt = 3,
     source_channels: OptionalPositiveInt = None,
+    num_labels: OptionalPositiveInt = None,
     augment: Flag = False,
     shuffle: Flag = True,
     seed: Int64 = 0,
@@ -50,9 +52,11 @@ def paired_folder(
         batch_size: Number of pairs per batch. The last, partial batch of an epoch is dropped.
         channels: 3 for targets in colour or 1 for grey.
         source_channels: 3 or 1, for the sources. Defaults to `channels`.
+        num_labels: Int: the sources, in a folder of their own, are label maps with labels from 0 to `num_labels - 1`
+            (`keras_genzoo.pictures.read_labels`). In another size they have the nearest label. None for pictures.
         augment: Whether to scale both pictures to 286/256 of `image_size`, crop them at a random place, and mirror
             them with probability one half: the same for both, drawn anew each epoch (Isola et al. 2017,
-            section 6.2).
+            section 6.2). Label maps and their pictures are mirrored alone.
         shuffle: Whether to shuffle. If False, pairs come in the order of their sorted names.
         seed: Integer that fixes the order and the augmentation.
         initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
@@ -62,7 +66,8 @@ def paired_folder(
 
     Returns:
         `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, source_channels)` and
-        `(batch_size, height, width, channels)`, float32 in [-1, 1].
+        `(batch_size, height, width, channels)`, float32 in [-1, 1]; label maps are uint8 `(batch_size, height, width,
+        1)`.
 
     Raises:
         ValueError: If a folder is missing, holds no pictures, too few or unfit ones, or an argument is not among
@@ -87,20 +92,31 @@ def paired_folder(
             f"`source` is for files with both pictures. Received source={source!r} with target_path="
             f"{str(target_path)!r}, and `path` holds the sources. Leave `source` out."
         )
+    if num_labels is not None and target_path is None:
+        raise ValueError(
+            "`num_labels` is for label maps in a folder of their own: give the pictures by `target_path`. Received: "
+            f"num_labels={num_labels}, target_path=None"
+        )
     size = pipeline.height_and_width(image_size)
-    own_size = prepared_size(size, augment)
+    own_size = size if num_labels else prepared_size(size, augment)
     sources = _folder("path", path)
-    channels_of_both = (source_channels, channels)
+    if num_labels:
+        kinds = (LabelMaps((*own_size, 1), num_labels), Images((*own_size, channels)))
+    else:
+        kinds = tuple(Images((*own_size, each)) for each in (source_channels, channels))
     if target_path is None:
         examples = folder.find(sources, "path")
-        make = _Halves(channels_of_both, own_size, swapped=source == "right")
+        make = _Halves(kinds, swapped=source == "right")
     else:
         examples = _partners(sources, _folder("target_path", target_path))
-        make = _Partners(channels_of_both, own_size)
+        make = _Partners(kinds)
     made = prepared.prepare(examples, make, on_error, "pairs cannot be used")
 
     def fetch(choice):
-        return tuple(_finished(images, size, choice, augment) for images in made.read(choice.indices))
+        pair = made.read(choice.indices)
+        if num_labels:
+            return _mirrored(*pair, choice, augment)
+        return tuple(_finished(images, size, choice, augment) for images in pair)
 
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 
@@ -406,11 +422,11 @@ def from_pairs(
             for images, choice in zip(domains, choices * 2 if paired else choices, strict=True)
         ]
         if label_maps:
-            mirrored = [pipeline.mirror(images, choice) if augment else images for images, choice in drawn]
-            return mirrored[0], pipeline.scale(mirrored[1], (0.0, 255.0))
+            return _mirrored(*(images for images, _ in drawn), choices[0], augment)
         if draw_sources is not None:
-            made = _finished(*drawn[1][:1], image_size, drawn[1][1], augment)
-            return draw_sources(made, drawn[1][1]), made
+            images, choice = drawn[1]
+            images = _finished(images, image_size, choice, augment)
+            return draw_sources(images, choice), images
         if sources.shape[1:3] != targets.shape[1:3]:
             return tuple(_finished_turned(images, choice, augment) for images, choice in drawn)
         return tuple(_finished(images, image_size, choice, augment) for images, choice in drawn)
@@ -428,6 +444,12 @@ def _finished(images, size, choice, augment):
     if augment:
         images = pipeline.mirror(pipeline.crop(images, size, choice), choice)
     return pipeline.scale(images, (0.0, 255.0))
+
+
+def _mirrored(label_maps, images, choice, augment):
+    if augment:
+        label_maps, images = (pipeline.mirror(each, choice) for each in (label_maps, images))
+    return label_maps, pipeline.scale(images, (0.0, 255.0))
 
 
 def _finished_turned(images, choice, augment):
@@ -473,14 +495,13 @@ def _partners(sources, targets):
 
 @dataclasses.dataclass(frozen=True)
 class _Pair:
-    """Makes a source and a target of the given channels and one size (height, width)."""
+    """Makes a source and a target of two modalities of one size."""
 
-    channels: tuple
-    size: tuple
+    kinds: tuple
 
     @property
     def shapes(self):
-        return tuple((*self.size, channels) for channels in self.channels)
+        return tuple(kind.shape for kind in self.kinds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -497,8 +518,8 @@ class _Halves(_Pair):
                 raise ValueError(f"of the odd width {width}, which cannot be halved")
             boxes = [(0, 0, width // 2, height), (width // 2, 0, width, height)]
             return tuple(
-                pictures.from_pil(picture.crop(box), channels, self.size)
-                for box, channels in zip(boxes[:: -1 if self.swapped else 1], self.channels, strict=True)
+                kind.read(picture.crop(box), kind.shape[:2])
+                for box, kind in zip(boxes[:: -1 if self.swapped else 1], self.kinds, strict=True)
             )
 
 
@@ -513,10 +534,10 @@ class _Partners(_Pair):
             if not others:
                 raise ValueError(f"{files[0]} (without a partner)")
         made, sizes = [], []
-        for (file,), channels in zip(partners, self.channels, strict=True):
+        for (file,), kind in zip(partners, self.kinds, strict=True):
             with pictures.opened(file) as picture:
                 picture = pictures.upright(picture)
-                made.append(pictures.from_pil(picture, channels, self.size))
+                made.append(kind.read(picture, kind.shape[:2]))
                 sizes.append(f"{picture.height}x{picture.width}")
         if sizes[0] != sizes[1]:
             (source,), (target,) = partners

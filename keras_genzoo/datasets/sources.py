@@ -27,7 +27,7 @@ from keras_genzoo import arguments
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import folder, named, pairs, pipeline
 from keras_genzoo.images import pictures, pixels
-from keras_genzoo.modalities import Images, MaskedImages
+from keras_genzoo.modalities import Images, LabelMaps, MaskedImages
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
 # What sources may be made of the pictures of a folder, by the loader that makes them.
@@ -225,7 +225,9 @@ class FolderSource(_Source):
         if self.table.get("sources") == "masked":
             return MaskedImages((*self.image_shape[:2], self._channels + 1))
         channels = 1 if self.table.get("sources") == "grey" else self._channels
-        return self._images_of(self.table.get("source_channels", channels), self._scale)
+        images = self._images_of(self.table.get("source_channels", channels), self._scale)
+        num_labels = self.table.get("num_labels")
+        return LabelMaps((*images.shape[:2], 1), num_labels) if num_labels else images
 
     def _images_of(self, channels, scale=1):
         height, width = pipeline.height_and_width(self.table["image_size"])

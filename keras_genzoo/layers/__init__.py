@@ -2,7 +2,7 @@
 
 from keras_genzoo.layers.activation import LeakyReLU
 from keras_genzoo.layers.attention import SelfAttention
-from keras_genzoo.layers.blur import BlurPool2D
+from keras_genzoo.layers.blur import BilinearUpSampling2D, BlurPool2D
 from keras_genzoo.layers.conditional import ConditionalBatchNormalization, ModulatedBatchNormalization
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
 from keras_genzoo.layers.dropout import Dropout, GaussianNoise, sampling_seeds
@@ -26,6 +26,7 @@ from keras_genzoo.layers.weight_normalization import WeightNormalizedDense
 
 __all__ = [
     "BatchNormalization",
+    "BilinearUpSampling2D",
     "BlurPool2D",
     "ConditionalBatchNormalization",
     "Conv2DTranspose",

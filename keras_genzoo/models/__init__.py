@@ -17,6 +17,7 @@ from keras_genzoo.models.inpainting_gan import InpaintingGAN
 from keras_genzoo.models.latent_model import LatentModel
 from keras_genzoo.models.msg_gan import MSGGAN
 from keras_genzoo.models.pix2pix import Pix2Pix
+from keras_genzoo.models.pix2pixhd import Pix2PixHD
 from keras_genzoo.models.progressive_gan import ProgressiveGAN
 from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
 from keras_genzoo.models.sngan import SNGAN
@@ -58,6 +59,7 @@ __all__ = [
     "InpaintingGAN",
     "LatentModel",
     "Pix2Pix",
+    "Pix2PixHD",
     "ProgressiveGAN",
     "SemiSupervisedGAN",
     "StyleGAN2",

@@ -67,7 +67,7 @@ class CUT(TranslationModel):
     ```
 
     Source: Park et al. 2020, "Contrastive learning for unpaired image-to-image translation" (arXiv:2007.15651),
-    equations 1 to 5, section 4 and appendix C; details follow the authors' PyTorch code.
+    equations 1, 2, 3 and 5; means in the place of sums, and other details, follow the authors' PyTorch code.
     """
 
     players: ClassVar = {
@@ -117,7 +117,7 @@ class CUT(TranslationModel):
         self.feature_layers = _feature_layers_of(generator, feature_layers)
         channels_of_maps = [generator.get_layer(name).output.shape[-1] for name in self.feature_layers]
         projector = projector or PatchProjector(channels_of_maps)
-        taken = [features.shape[-1] for features in projector.inputs]
+        taken = [features.shape[-1] for features in projector.inputs] if projector.built else channels_of_maps
         if taken != channels_of_maps:
             raise ValueError(
                 f"`projector` must take features of {channels_of_maps} channels, those of the layers "
@@ -194,7 +194,7 @@ class CUT(TranslationModel):
         return [fakes, *map(ops.mean, ops.split(losses, 2))]
 
     def generator_loss(self, fakes, nce_loss, identity_nce_loss, training=False):
-        """Adversarial loss of the generator, and `nce_weight` times PatchNCE (equation 5).
+        """Adversarial loss of the generator, and `nce_weight` times PatchNCE (equation 5, one weight for both).
 
         Returns:
             Tuple of the float32 scalar and a dict of the logged losses, those of PatchNCE without their weight.
@@ -218,7 +218,7 @@ class CUT(TranslationModel):
         return None if level is None else 0.5 * level
 
     def nce_losses(self, queries, keys, training=False):
-        """PatchNCE of each image, the mean over the layers (equations 3 and 4).
+        """PatchNCE of each image, the mean over the layers (equation 3).
 
         Args:
             queries, keys: Lists of maps `(batch, height, width, channels)` of the translations and of their sources.
@@ -236,7 +236,7 @@ class CUT(TranslationModel):
         return sum(losses) / len(losses)
 
     def flip_drawn(self):
-        """A function that mirrors maps or leaves them as they are, each with probability 1/2 but always the same."""
+        """A function that mirrors all the maps that it is given, or none, each with probability 1/2."""
         is_flipped = keras.random.uniform((), seed=self.noise) < 0.5
         return lambda maps: ops.where(is_flipped, ops.flip(maps, axis=2), maps)
 
@@ -256,7 +256,7 @@ def patch_nce(queries, keys, temperature):
     Returns:
         Float32 tensor `(batch,)`, the mean over the patches of the cross entropy, log(patches) where all are equal.
 
-    Source: Park et al. 2020, equation 3, with the negatives of the image itself alone.
+    Source: Park et al. 2020, equation 2, with the negatives of the image itself alone.
     """
     queries, keys = _unit(queries), ops.stop_gradient(_unit(keys))
     logits = ops.einsum("bqc,bkc->bqk", queries, keys) / temperature

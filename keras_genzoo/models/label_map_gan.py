@@ -21,6 +21,8 @@ class LabelMapGAN(PairedGAN):
         "perceptual_loss",
     )
     adversarial_log = "adversarial_loss"
+    # Whether the adversarial losses are the sum over the scales, or their mean.
+    sums_scales = False
 
     @property
     def source_modality(self):
@@ -28,7 +30,7 @@ class LabelMapGAN(PairedGAN):
         return modalities.LabelMaps((*self.image_shape[:2], self.source_channels), self.num_labels)
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Adversarial loss of the discriminator, the mean over the scales; float32 scalar."""
+        """Adversarial loss of the discriminator, float32 scalar."""
         real, fake = (
             self.discriminator([sources, images], training=training)
             for images in (targets, ops.stop_gradient(fakes))
@@ -37,7 +39,7 @@ class LabelMapGAN(PairedGAN):
             self.adversarial_loss.discriminator(of_real[-1], of_fake[-1])
             for of_real, of_fake in zip(real, fake, strict=True)
         ]
-        return sum(losses) / len(losses)
+        return self._over_scales(losses)
 
     @property
     def chance_level(self):
@@ -51,7 +53,7 @@ class LabelMapGAN(PairedGAN):
         """
         fake = self.discriminator([sources, fakes], training=training)
         real = self.discriminator([sources, targets], training=training)
-        adversarial_loss = sum(self.adversarial_loss.generator(maps[-1]) for maps in fake) / len(fake)
+        adversarial_loss = self._over_scales([self.adversarial_loss.generator(maps[-1]) for maps in fake])
         feature_matching_loss = sum(
             mean_absolute_difference(ops.stop_gradient(of_real), of_fake)
             for real_maps, fake_maps in zip(real, fake, strict=True)
@@ -69,3 +71,6 @@ class LabelMapGAN(PairedGAN):
             "feature_matching_loss": feature_matching_loss,
             "perceptual_loss": perceptual_loss,
         }
+
+    def _over_scales(self, losses):
+        return sum(losses) / (1 if self.sums_scales else len(losses))

@@ -68,6 +68,15 @@ class SPADE(LabelMapGAN):
     players: ClassVar = {"generator": ("generator", "encoder"), "discriminator": ("discriminator",)}
     loss_names = (*LabelMapGAN.loss_names, "style_divergence")
 
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`: narrow networks with styles, and mirrored pairs."""
+        return {
+            "model": {"width": 32, "style_dim": 64},
+            "data": {"batch_size": 4, "augment": True},
+            "num_steps": 40_000,
+        }
+
     @checked_options
     def __init__(
         self,

@@ -33,7 +33,7 @@ from keras_genzoo.networks.super_resolution import (
     SRResNet,
     VGGDiscriminator,
 )
-from keras_genzoo.networks.translation_resnet import ResNetTranslator
+from keras_genzoo.networks.translation_resnet import LocalEnhancer, ResNetTranslator
 from keras_genzoo.networks.unet import UNetGenerator
 from keras_genzoo.networks.upsampling import StridedCritic, UpsamplingGenerator
 
@@ -57,6 +57,7 @@ __all__ = [
     "FastGANDiscriminator",
     "FastGANGenerator",
     "GatedInpainter",
+    "LocalEnhancer",
     "MLPDecoder",
     "MLPDiscriminator",
     "MLPEncoder",

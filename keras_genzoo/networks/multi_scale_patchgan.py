@@ -6,6 +6,7 @@ from keras import initializers, layers, ops
 from keras_genzoo.arguments import Flag, NonNegativeInt, PositiveInt, checked
 from keras_genzoo.layers import InstanceNormalization, LabelMapEncoding, SpectralConv2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
+from keras_genzoo.networks.translation_resnet import halved
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -79,14 +80,5 @@ class MultiScalePatchGAN(ConfigurableNetwork):
             logits = convolution(features, 1, 1, f"scale_{scale}_logits")
             outputs.append([*maps, layers.Activation("linear", dtype="float32")(logits)])
             if scale < num_scales:
-                x = _halved(x)
+                x = halved(x)
         super().__init__([label_maps, images], outputs, name=name)
-
-
-def _halved(images):
-    """Means of 3x3 pixels at every second one; at the borders of those that are within the image."""
-
-    def sums(x):
-        return ops.average_pool(layers.ZeroPadding2D(1)(x), 3, strides=2, padding="valid")
-
-    return sums(images) / sums(ops.ones_like(images[..., :1]))

@@ -24,8 +24,8 @@ class PatchProjector(ConfigurableNetwork):
     Returns:
         List of float32 tensors `(batch, patches, width)`.
 
-    Source: Park et al. 2020, section 3.2 and appendix C. Initialisation as the authors' PyTorch code has it: Xavier's
-    normal distribution times 0.02.
+    Source: Park et al. 2020, section 3. Initialisation as the authors' PyTorch code has it: Xavier's normal
+    distribution times 0.02.
     """
 
     @checked

@@ -1,10 +1,19 @@
-"""The residual generator of CycleGAN (Zhu et al. 2017, after Johnson et al. 2016) and of CUT."""
+"""The residual generators of CycleGAN (Zhu et al. 2017, after Johnson et al. 2016), of CUT, and of pix2pixHD."""
+
+import dataclasses
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from keras_genzoo.arguments import Flag, NonNegativeInt, OptionalPositiveInt, PositiveInt, Share, checked
-from keras_genzoo.layers import BlurPool2D, Cropping2D, Dropout, ReflectionPadding2D
+from keras_genzoo.layers import (
+    BilinearUpSampling2D,
+    BlurPool2D,
+    Cropping2D,
+    Dropout,
+    LabelMapEncoding,
+    ReflectionPadding2D,
+)
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.initialization import check_initialization, kernel_initializer
 from keras_genzoo.networks.normalization import check_normalization, normalization_layer
@@ -12,19 +21,20 @@ from keras_genzoo.networks.normalization import check_normalization, normalizati
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ResNetTranslator(ConfigurableNetwork):
-    """Images to images by residual blocks at a quarter of the side.
+    """Images, or label maps, to images by residual blocks at a quarter of the side.
 
     A 7x7 convolution, two 3x3 convolutions of stride 2, `num_blocks` residual blocks of two 3x3 convolutions, two
     3x3 transposed convolutions of stride 2, a 7x7 convolution and tanh. Channels are `width` times 1, 2, 4 and
     back. All but the last are normalised and, but for the second of a block, followed by ReLU; the 7x7
     convolutions and the blocks are padded by reflection. With width 64 and 3 channels it has 11,378,179 parameters
-    with 9 blocks, 7,837,699 with 6.
+    with 9 blocks, 7,837,699 with 6. With `num_downsamplings=4` it is pix2pixHD's global generator: 182,546,755
+    parameters for 35 labels and edges.
 
-    It takes images whose sides are multiples of `size_multiple`, 4, and at least 8: a quarter of less cannot be
-    mirrored.
+    It takes images whose sides are multiples of `size_multiple`, 4 with two downsamplings, and at least twice as
+    long: a map of one pixel cannot be mirrored.
 
     Args:
-        channels: Int, channels of the source images.
+        channels: Int, channels of the source images; of label maps 1, or with edges 2.
         output_channels: Int, channels of the images made. Defaults to those of the source.
         width: Int, channels after the first convolution.
         num_blocks: Int, number of residual blocks.
@@ -36,15 +46,17 @@ class ResNetTranslator(ConfigurableNetwork):
         antialias: Bool, whether convolutions of stride 1 with `BlurPool2D` behind them stand for those of stride 2,
             and bilinear enlargement before them for transposed ones: as many parameters, smoother maps.
         initialization: `"normal"`, normal(0, 0.02), or `"xavier"`, Xavier's normal distribution times 0.02.
+        num_downsamplings: Int, number of convolutions of stride 2, and of transposed ones.
+        num_labels: Int, number of labels of label maps; None for images.
 
     Call arguments:
-        images: Float images in [-1, 1], `(batch, height, width, channels)`.
+        images: Float images in [-1, 1], or label maps, `(batch, height, width, channels)`.
 
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, output_channels)`.
 
     Source: Zhu et al. 2017, section 4 and appendix 7.2; padding and biases follow the authors' PyTorch code;
-    `antialias` and `"xavier"` that of Park et al. 2020 (CUT).
+    `antialias` and `"xavier"` that of Park et al. 2020 (CUT). Wang et al. 2018 (arXiv:1711.11585), section 3.2.
     """
 
     @checked
@@ -60,65 +72,18 @@ class ResNetTranslator(ConfigurableNetwork):
         synchronized: Flag = False,
         antialias: Flag = False,
         initialization="normal",
+        num_downsamplings: PositiveInt = 2,
+        num_labels: OptionalPositiveInt = None,
         name="generator",
     ):
         check_normalization(normalization)
         check_initialization(initialization)
-        if num_blocks < 0:
-            raise ValueError(f"`num_blocks` must be at least 0. Received: num_blocks={num_blocks}")
-        use_bias = normalization == "instance"
-
-        def convolution(channels, kernel_size, name, use_bias=use_bias, kind=layers.Conv2D, **arguments):
-            return kind(
-                channels,
-                kernel_size,
-                use_bias=use_bias,
-                kernel_initializer=kernel_initializer(initialization),
-                name=f"{name}_conv",
-                **arguments,
-            )
-
-        def normalized(x, name):
-            return normalization_layer(normalization, f"{name}_norm", synchronized)(x)
-
         images = keras.Input((None, None, channels), name="images")
-        x = convolution(width, 7, "input")(ReflectionPadding2D(3, name="padded_images")(images))
-        x = layers.ReLU()(normalized(x, "input"))
-        for level in (1, 2):
-            # A pixel at each side; 'same' would put it at the right and below only.
-            x = layers.ZeroPadding2D(1)(x)
-            x = convolution(width * 2**level, 3, f"down_{level}", strides=1 if antialias else 2)(x)
-            x = layers.ReLU()(normalized(x, f"down_{level}"))
-            if antialias:
-                x = BlurPool2D(name=f"down_{level}_blur")(x)
-        for block in (f"block_{index + 1}" for index in range(num_blocks)):
-            residual = convolution(4 * width, 3, f"{block}_first")(ReflectionPadding2D(1)(x))
-            residual = layers.ReLU()(normalized(residual, f"{block}_first"))
-            if dropout:
-                residual = Dropout(dropout, sampling=sampling_dropout, name=f"{block}_dropout")(residual)
-            residual = convolution(4 * width, 3, f"{block}_second")(ReflectionPadding2D(1)(residual))
-            x = layers.Add(name=block)([x, normalized(residual, f"{block}_second")])
-        for level in (2, 1):
-            if antialias:
-                # The reference's filter [1, 3, 3, 1] with repeated edges is bilinear interpolation.
-                x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up_{level}_enlarged")(x)
-                x = convolution(width * 2 ** (level - 1), 3, f"up_{level}", padding="same")(x)
-            else:
-                # The full result is 2 n + 1 wide; the reference leaves out the first row and column, 'same' the last.
-                x = convolution(
-                    width * 2 ** (level - 1),
-                    3,
-                    f"up_{level}",
-                    kind=layers.Conv2DTranspose,
-                    strides=2,
-                    padding="valid",
-                )(x)
-                x = Cropping2D(((1, 0), (1, 0)))(x)
-            x = layers.ReLU()(normalized(x, f"up_{level}"))
-        x = convolution(output_channels or channels, 7, "output", use_bias=True)(ReflectionPadding2D(3)(x))
-        outputs = layers.Activation("tanh", dtype="float32", name="translations")(x)
-        super().__init__(images, outputs, name=name)
-        self.size_multiple = 4
+        x = images if num_labels is None else LabelMapEncoding(num_labels, name="encoding")(images)
+        build = _Layers(normalization, synchronized, antialias, initialization)
+        x = build.features(x, width, num_downsamplings, num_blocks, dropout, sampling_dropout)
+        super().__init__(images, build.images(x, output_channels or channels), name=name)
+        self.size_multiple = 2**num_downsamplings
 
     @property
     def feature_layers(self):
@@ -129,3 +94,161 @@ class ResNetTranslator(ConfigurableNetwork):
         num_blocks = self._arguments["num_blocks"]
         blocks = sorted({1, min(5, num_blocks)}) if num_blocks else []
         return ["padded_images", "down_1_conv", "down_2_conv", *(f"block_{block}" for block in blocks)]
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class LocalEnhancer(ConfigurableNetwork):
+    """Label maps to images by pix2pixHD's two generators: one at half the side, and one that adds detail to it.
+
+    The global generator, without its last convolution, sees the encoded label map in half the size. Its features are
+    added to those of a 7x7 and a 3x3 convolution of stride 2 of the label map itself; residual blocks, a transposed
+    convolution, a 7x7 convolution and tanh follow. With 35 labels and edges it has 182,857,059 parameters.
+
+    Train a `ResNetTranslator` with `num_downsamplings` and twice the width first, at half the side, and hand it to
+    `load_global`.
+
+    Args:
+        num_labels: Int.
+        has_edges: Bool, whether the label maps have a second channel, of the edges between objects.
+        output_channels: Int, channels of the images made.
+        width: Int, channels after the first convolution; the global generator has twice as many.
+        num_blocks: Int, residual blocks of the global generator.
+        num_local_blocks: Int, residual blocks behind the sum.
+        num_downsamplings: Int, convolutions of stride 2 of the global generator.
+
+    Call arguments:
+        images: Label maps `(batch, height, width, 1 or 2)`.
+
+    Returns:
+        Float32 images in [-1, 1], `(batch, height, width, output_channels)`.
+
+    Source: Wang et al. 2018 (arXiv:1711.11585), figure 3.
+    """
+
+    @checked
+    def __init__(
+        self,
+        num_labels: PositiveInt,
+        has_edges: Flag = False,
+        output_channels: PositiveInt = 3,
+        width: PositiveInt = 32,
+        num_blocks: NonNegativeInt = 9,
+        num_local_blocks: NonNegativeInt = 3,
+        num_downsamplings: PositiveInt = 4,
+        name="generator",
+    ):
+        images = keras.Input((None, None, 1 + has_edges), name="images")
+        encoded = LabelMapEncoding(num_labels, name="encoding")(images)
+        of_global, local = _Layers("instance", prefix="global_"), _Layers("instance")
+        features = of_global.features(halved(encoded), 2 * width, num_downsamplings, num_blocks)
+        x = local.halved(local.entered(encoded, width), 2 * width, "down_1")
+        x = layers.Add(name="sum")([x, features])
+        for index in range(num_local_blocks):
+            x = local.block(x, f"block_{index + 1}")
+        x = local.doubled(x, width, "up_1")
+        super().__init__(images, local.images(x, output_channels), name=name)
+        self.size_multiple = 2 ** (num_downsamplings + 1)
+
+    def load_global(self, generator):
+        """Takes the weights of a trained global generator, all but those of its last convolution.
+
+        Args:
+            generator: `ResNetTranslator` of the same labels, number of blocks and of downsamplings, and of twice
+                the width.
+
+        Raises:
+            ValueError: If the generator is another.
+        """
+        own = [layer for layer in self.layers if layer.name.startswith("global_") and layer.weights]
+        given = {layer.name: layer for layer in generator.layers if layer.weights}
+        given.pop("output_conv", None)
+        shapes = {layer.name.removeprefix("global_"): [w.shape for w in layer.weights] for layer in own}
+        if shapes != {name: [w.shape for w in layer.weights] for name, layer in given.items()}:
+            raise ValueError(
+                "`generator` must be a `ResNetTranslator` of the same labels, blocks and downsamplings and of twice "
+                f"the width. Received: {generator!r}"
+            )
+        for layer in own:
+            layer.set_weights(given[layer.name.removeprefix("global_")].get_weights())
+
+
+def halved(images):
+    """Means of 3x3 pixels at every second one; at the borders of those that are within the image."""
+
+    def sums(x):
+        return ops.average_pool(layers.ZeroPadding2D(1)(x), 3, strides=2, padding="valid")
+
+    return sums(images) / sums(ops.ones_like(images[..., :1]))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layers:
+    """The parts of residual generators. Their names begin with `prefix`."""
+
+    normalization: str
+    synchronized: bool = False
+    antialias: bool = False
+    initialization: str = "normal"
+    prefix: str = ""
+
+    def features(self, x, width, num_downsamplings, num_blocks, dropout=0.0, sampling_dropout=False):
+        """All but the last convolution."""
+        x = self.entered(x, width)
+        for level in range(1, num_downsamplings + 1):
+            x = self.halved(x, width * 2**level, f"down_{level}")
+        for index in range(num_blocks):
+            x = self.block(x, f"block_{index + 1}", dropout, sampling_dropout)
+        for level in range(num_downsamplings, 0, -1):
+            x = self.doubled(x, width * 2 ** (level - 1), f"up_{level}")
+        return x
+
+    def entered(self, x, width):
+        padded = ReflectionPadding2D(3, name=f"{self.prefix}padded_images")(x)
+        return layers.ReLU()(self._normalized(self._convolution(width, 7, "input")(padded), "input"))
+
+    def halved(self, x, channels, name):
+        # A pixel at each side; 'same' would put it at the right and below only.
+        x = layers.ZeroPadding2D(1)(x)
+        x = self._convolution(channels, 3, name, strides=1 if self.antialias else 2)(x)
+        x = layers.ReLU()(self._normalized(x, name))
+        return BlurPool2D(name=f"{self.prefix}{name}_blur")(x) if self.antialias else x
+
+    def block(self, x, name, dropout=0.0, sampling_dropout=False):
+        first, second = f"{name}_first", f"{name}_second"
+        residual = self._convolution(x.shape[-1], 3, first)(ReflectionPadding2D(1)(x))
+        residual = layers.ReLU()(self._normalized(residual, first))
+        if dropout:
+            residual = Dropout(dropout, sampling=sampling_dropout, name=f"{self.prefix}{name}_dropout")(
+                residual
+            )
+        residual = self._convolution(x.shape[-1], 3, second)(ReflectionPadding2D(1)(residual))
+        return layers.Add(name=f"{self.prefix}{name}")([x, self._normalized(residual, second)])
+
+    def doubled(self, x, channels, name):
+        if self.antialias:
+            # The reference's filter [1, 3, 3, 1] with repeated edges is bilinear interpolation.
+            x = BilinearUpSampling2D(name=f"{self.prefix}{name}_enlarged")(x)
+            x = self._convolution(channels, 3, name, padding="same")(x)
+        else:
+            # The full result is 2 n + 1 wide; the reference leaves out the first row and column, 'same' the last.
+            kind = layers.Conv2DTranspose
+            x = self._convolution(channels, 3, name, kind=kind, strides=2, padding="valid")(x)
+            x = Cropping2D(((1, 0), (1, 0)))(x)
+        return layers.ReLU()(self._normalized(x, name))
+
+    def images(self, x, channels):
+        x = self._convolution(channels, 7, "output", use_bias=True)(ReflectionPadding2D(3)(x))
+        return layers.Activation("tanh", dtype="float32", name=f"{self.prefix}translations")(x)
+
+    def _convolution(self, channels, kernel_size, name, use_bias=None, kind=layers.Conv2D, **arguments):
+        return kind(
+            channels,
+            kernel_size,
+            use_bias=self.normalization == "instance" if use_bias is None else use_bias,
+            kernel_initializer=kernel_initializer(self.initialization),
+            name=f"{self.prefix}{name}_conv",
+            **arguments,
+        )
+
+    def _normalized(self, x, name):
+        return normalization_layer(self.normalization, f"{self.prefix}{name}_norm", self.synchronized)(x)

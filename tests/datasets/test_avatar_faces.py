@@ -74,6 +74,35 @@ def test_attributes_are_in_the_order_of_the_faces(stand_in):
     np.testing.assert_array_equal(train["dark skin"], np.repeat([True, False, True, True], 9))
 
 
+def test_label_maps_belong_to_the_faces(stand_in, monkeypatch):
+    info = datasets.info("avatar_label_maps")
+    # Of style s and number n the left half is labelled s, the right one n % 5.
+    maps = np.zeros((4, 10, 64, 64), "uint8")
+    maps[..., :32] = np.arange(4)[:, None, None, None]
+    maps[..., 32:] = np.arange(10)[None, :, None, None] % 5
+    path = stand_in / "avatar_labels_64.npz"
+    np.savez(
+        path,
+        **{style.replace("-", "_"): each for style, each in zip(avatar_faces._STYLES, maps, strict=True)},
+    )
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(
+        avatar_faces, "_LABEL_MAPS", dataclasses.replace(avatar_faces._LABEL_MAPS, sha256=sha256)
+    )
+    faces = named._DATASETS["avatar_faces"]
+    changed = dataclasses.replace(info, archive=faces.archive, splits={"train": 36, "test": 4})
+    monkeypatch.setitem(named._DATASETS, "avatar_label_maps", changed)
+    labels, images = datasets.arrays(
+        "avatar_label_maps", split="train", data_dir=stand_in, image_size=(16, 16)
+    )
+    assert labels.shape == (36, 16, 16, 1) and images.shape == (36, 16, 16, 3)
+    np.testing.assert_array_equal(60 * labels[:, 0, 0, 0], images[:, 0, 0, 0])
+    np.testing.assert_array_equal(labels[:, 0, 8, 0], images[:, 0, 0, 1] // 20 % 5)
+    batches = datasets.load("avatar_label_maps", batch_size=4, data_dir=stand_in, augment=True)
+    labels, images = next(iter(batches))
+    assert labels.dtype == "uint8" and images.dtype == "float32"
+
+
 @pytest.mark.slow
 def test_the_original_files(tmp_path):
     folder = support.require_original_files("avatar_faces")

@@ -312,8 +312,47 @@ class TestUnpairedFolders:
         assert set(numbers(take(dataset)[1])) == {100, 101, 102}
 
 
+class TestLabelMaps:
+    def folders(self, folder):
+        """Five maps of the labels 0 to 2, twice as large as they are read, and pictures that show their number."""
+        rng = np.random.default_rng(0)
+        self.maps = rng.integers(0, 3, (5, 4, 4, 1)).astype("uint8")
+        for number, labels in enumerate(self.maps):
+            save(folder / "maps" / f"{number}.png", labels[..., 0].repeat(2, axis=0).repeat(2, axis=1))
+            save(folder / "photographs" / f"{number}.jpg", plain(50 * number, side=8), quality=100)
+        return {"path": folder / "maps", "target_path": folder / "photographs", "num_labels": 3}
+
+    def test_label_maps_are_the_nearest_labels_beside_their_pictures(self, tmp_path):
+        dataset = datasets.paired_folder(image_size=4, shuffle=False, batch_size=5, **self.folders(tmp_path))
+        labels, images = (part.numpy() for part in next(iter(dataset)))
+        assert labels.dtype == np.uint8 and images.dtype == np.float32
+        np.testing.assert_array_equal(labels, self.maps)
+        np.testing.assert_allclose((images[:, 0, 0, 0] + 1) * 127.5, 50 * np.arange(5), atol=1)
+
+    def test_augmentation_mirrors_both(self, tmp_path):
+        folders = self.folders(tmp_path)
+        for number, labels in enumerate(self.maps):
+            # Of a colour for each label, at the size that is read: what is mirrored is seen.
+            save(tmp_path / "maps" / f"{number}.png", labels[..., 0])
+            save(tmp_path / "photographs" / f"{number}.png", (100 * labels).repeat(3, axis=2))
+            (tmp_path / "photographs" / f"{number}.jpg").unlink()
+        dataset = datasets.paired_folder(image_size=4, batch_size=5, augment=True, **folders)
+        seen = set()
+        for labels, images in itertools.islice(dataset.repeat(), 16):
+            np.testing.assert_allclose((images[..., 0] + 1) * 1.275, labels[..., 0], atol=0.01)
+            seen |= {each.tobytes() for each in labels.numpy()}
+        either = {each.tobytes() for maps in (self.maps, self.maps[:, :, ::-1]) for each in maps}
+        assert seen == either
+
+    def test_labels_that_are_too_large_name_the_file(self, tmp_path):
+        folders = {**self.folders(tmp_path), "num_labels": 2}
+        with pytest.raises(ValueError, match=r"\.png.*labels from 0 to 1. Received labels from 0 to 2"):
+            datasets.paired_folder(image_size=4, **folders)
+
+
 BAD = {
     "paired": {
+        "num_labels": ({"num_labels": 3}, "`num_labels` is for label maps in a folder of their own"),
         "channels": ({"channels": 4}, "`channels` must be 1 or 3.*channels=4"),
         "source_channels": ({"source_channels": 2}, "`source_channels` must be 1 or 3.*source_channels=2"),
         "source": ({"source": "top"}, "`source` must be 'left' or 'right'.*'top'"),

@@ -753,24 +753,32 @@ def _least_loss_of_equal_logits(model):
     """The least loss over discriminators that say the same of all they see."""
     model.compile(run_eagerly=True)
     data, losses_found = toy_data(model, 4), []
+    # A discriminator may give a list for each of several scales.
+    networks = {name: getattr(model, name) for name in model.players["discriminator"]}
+    outputs = {
+        name: network.output if hasattr(network, "outputs") else 0 for name, network in networks.items()
+    }
     # The least are at 0 and at 0.5.
     for logit in np.linspace(-1, 2, 7, dtype="float32"):
-        for name in model.players["discriminator"]:
-            setattr(model, name, _saying(logit))
+        for name, output in outputs.items():
+            setattr(model, name, _saying(logit, output))
         model.reset_metrics()
         losses_found.append(model.test_on_batch(*data, return_dict=True)["discriminator_loss"])
     return min(losses_found)
 
 
-def _saying(logit):
-    # Zero times the input, so that penalties find a gradient.
-    return lambda inputs, **_: (
-        sum(
+def _saying(logit, output):
+    """A discriminator whose outputs, in the structure of `output`, are all the logit."""
+
+    def discriminator(inputs, **_):
+        # Zero times the input, so that penalties find a gradient.
+        nothing = sum(
             0.0 * ops.mean(part, axis=tuple(range(1, len(part.shape))))[:, None]
             for part in keras.tree.flatten(inputs)
         )
-        + ops.convert_to_tensor(logit)
-    )
+        return keras.tree.map_structure(lambda _: nothing + ops.convert_to_tensor(logit), output)
+
+    return discriminator
 
 
 # Abilities that are methods of images.

@@ -215,6 +215,20 @@ class TestAlgorithm:
         )
         assert np.abs(self.rate * gradient).max() > 1e-3 < np.abs(self.rate * gradient[7:]).max()
 
+    def test_optimizers_may_scale_the_loss_by_factors_of_their_own(self):
+        plain, scaled = self.make(), self.make()
+        scaled.compile(
+            *(
+                keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(self.rate), initial_scale=scale)
+                for scale in (2.0, 4.0, 64.0)
+            )
+        )
+        for model in (plain, scaled):
+            model.train_on_batch(*(images[:, :2, :2] for images in DOMAINS))
+        np.testing.assert_allclose(
+            flat_weights(*scaled.networks.values()), flat_weights(*plain.networks.values()), atol=1e-5
+        )
+
     def test_each_optimizer_trains_its_own_network(self):
         model = self.make()
         model.compile(*(keras.optimizers.SGD(rate) for rate in (0.0, 0.0, self.rate)))
@@ -323,3 +337,23 @@ class TestBadInput:
     def test_bad_arguments_are_refused(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             make_cut(**arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+def test_an_export_of_the_networks_of_the_paper_takes_any_size(tmp_path):
+    import tensorflow as tf
+
+    model = make_cut_of_the_paper()
+    model.export(tmp_path / "model")
+    translate = tf.saved_model.load(str(tmp_path / "model")).signatures["translate_float32"]
+    for size in ((32, 32), (20, 44)):
+        images = support.toy_images(2, (*size, 1))
+        served = translate(images=tf.constant(images))["images"]
+        np.testing.assert_allclose(served, model.translate(images), atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_the_networks_of_the_paper_train_in_mixed_precision(policy):
+    support.check_mixed_precision(make_cut_of_the_paper, policy)

@@ -41,3 +41,20 @@ def make_exact_spade(**arguments):
 
 def make_averaged_spade(**arguments):
     return make_spade(**{"average_decay": 0.9, **arguments})
+
+
+def make_pix2pixhd(**arguments):
+    """The networks of the paper, narrow, with one downsampling, one block and one scale more than one."""
+    keras.utils.set_random_seed(0)
+    generator = networks.ResNetTranslator(
+        1, 3, width=2, num_blocks=1, num_downsamplings=1, num_labels=NUM_LABELS
+    )
+    model = models.Pix2PixHD(
+        SHAPE,
+        NUM_LABELS,
+        generator=generator,
+        discriminator=networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1),
+        **{"seed": 1, **arguments},
+    )
+    model.compile()
+    return model

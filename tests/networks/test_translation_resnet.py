@@ -82,18 +82,6 @@ class TestAntialiasing:
             ).all()
             assert network.get_layer(f"down_{level}_conv").strides == (1, 1)
 
-    def test_enlargement_is_the_filter_1_3_3_1_with_repeated_edges(self):
-        layer = ResNetTranslator(1, width=1, num_blocks=0, antialias=True).get_layer("up_1_enlarged")
-        x = np.random.default_rng(0).normal(size=(1, 3, 4, 2)).astype("float32")
-        expected = x
-        for axis in (1, 2):
-            edge = np.pad(expected, [(0, 0)] * axis + [(1, 1)] + [(0, 0)] * (3 - axis), mode="edge")
-            before, after = (np.delete(edge, places, axis) for places in ([-1, -2], [0, 1]))
-            pairs = [0.75 * expected + 0.25 * before, 0.75 * expected + 0.25 * after]
-            shape = [side * (1 + (axis == index)) for index, side in enumerate(expected.shape)]
-            expected = np.stack(pairs, axis + 1).reshape(shape)
-        np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected, atol=1e-5)
-
 
 class TestGeometry:
     @pytest.mark.slow_but("size0-batch", "size1-instance")
