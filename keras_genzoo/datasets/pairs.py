@@ -424,8 +424,9 @@ def from_pairs(
         if label_maps:
             return _mirrored(*(images for images, _ in drawn), choices[0], augment)
         if draw_sources is not None:
-            made = _finished(*drawn[1][:1], image_size, drawn[1][1], augment)
-            return draw_sources(made, drawn[1][1]), made
+            images, choice = drawn[1]
+            images = _finished(images, image_size, choice, augment)
+            return draw_sources(images, choice), images
         if sources.shape[1:3] != targets.shape[1:3]:
             return tuple(_finished_turned(images, choice, augment) for images, choice in drawn)
         return tuple(_finished(images, image_size, choice, augment) for images, choice in drawn)
