@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from keras_genzoo import visualization
+from keras_genzoo.modalities import Images
 from keras_genzoo.models import TranslationModel
+from keras_genzoo.models.translation_model import Task
 
 
 def _flat(*values, channels=1):
@@ -47,9 +49,11 @@ class TestSaveTranslations:
         """Adds ten to every value from A to B, and takes twenty away on the way back."""
 
         def __init__(self, *directions):
-            self.tasks = dict.fromkeys(directions)
+            images = Images((3, 2, 1))
+            self.tasks = dict.fromkeys(directions, Task("generator", images, images))
 
         in_direction = TranslationModel.in_direction
+        task = TranslationModel.task
 
         def translate(self, images, direction, seed):
             assert seed == 0  # so that the same weights draw the same picture
