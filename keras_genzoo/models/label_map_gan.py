@@ -29,6 +29,17 @@ class LabelMapGAN(PairedGAN):
         """`keras_genzoo.modalities.LabelMaps` of the size of the images."""
         return modalities.LabelMaps((*self.image_shape[:2], self.source_channels), self.num_labels)
 
+    @property
+    def preset_usage(self):
+        """As for `TranslationModel`."""
+        task = self.task()
+        style = ", seed=0" if task.style_dim else ""
+        seed = " --seed 0" if task.style_dim else ""
+        return {
+            "python": f"images = model.translate(label_maps{style})  # ints from 0 to {self.num_labels - 1}",
+            "shell": f"genzoo paint labels.png --model {{name}} --output painted{seed}",
+        }
+
     def discriminator_loss(self, sources, targets, fakes, training=False):
         """Adversarial loss of the discriminator, float32 scalar."""
         real, fake = (
