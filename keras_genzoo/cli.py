@@ -241,7 +241,9 @@ def _translate_pictures(options, size_of):
 
     failures = _of_each_picture("translate", outputs, translated)
     left_out = f"; {failures} could not be translated" if failures else ""
-    print(f"Wrote {len(outputs) - failures} translations by {options.name} to {options.output}{left_out}.")
+    print(
+        f"Wrote {_counted(len(outputs) - failures, 'translation')} by {options.name} to {options.output}{left_out}."
+    )
     return 1 if failures else 0
 
 
@@ -344,7 +346,7 @@ def _remake(options, name, ability, maker, made, done):
     failures = _of_each_picture(ability, outputs, remade)
     left_out = f"; {failures} could not be {done}" if failures else ""
     made = made.format(scale=model.task().scale)
-    print(f"Wrote {len(outputs) - failures} pictures, {made}, to {options.output}{left_out}.")
+    print(f"Wrote {_counted(len(outputs) - failures, 'picture')}, {made}, to {options.output}{left_out}.")
     return 1 if failures else 0
 
 
@@ -643,6 +645,10 @@ def _require(model, name, ability, option=None):
         raise ValueError(
             f"{needed_by}{name!r} is a {type(model).__name__}, which cannot {ability}. It can: {', '.join(able)}."
         )
+
+
+def _counted(num, noun):
+    return f"{num} {noun}" if num == 1 else f"{num} {noun}s"
 
 
 def _check_preset(name):

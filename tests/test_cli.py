@@ -336,7 +336,7 @@ def test_translate_writes_what_the_model_gives(toy_translator, tmp_path, capsys)
         written = np.asarray(Image.open(output / "one.png")).astype(int)
         assert np.abs(written - kg.pixels.to_uint8(expected)[0]).max() <= 1
     assert capsys.readouterr().out.splitlines()[0] == (
-        f"Wrote 1 translations by {toy_translator} to {tmp_path / 'a_to_b'}."
+        f"Wrote 1 translation by {toy_translator} to {tmp_path / 'a_to_b'}."
     )
 
 
@@ -400,7 +400,7 @@ def test_translate_names_and_skips_what_it_cannot_read(toy_translator, tmp_path,
     assert first.startswith(f"genzoo translate: {torn}: ") and "truncated" in first
     assert second.startswith(f"genzoo translate: {odd}: ") and "multiples of 4" in second
     assert said.out.endswith(
-        f"Wrote 1 translations by {toy_translator} to {tmp_path / 'out'}; 2 could not be translated.\n"
+        f"Wrote 1 translation by {toy_translator} to {tmp_path / 'out'}; 2 could not be translated.\n"
     )
 
 

@@ -32,7 +32,7 @@ def labels(tmp_path):
 
 def painted(capsys, preset, labels, folder, *options):
     assert cli.main(["paint", str(labels), "--model", str(preset), "--output", str(folder), *options]) == 0
-    assert "Wrote 1 translations" in capsys.readouterr().out
+    assert "Wrote 1 translation" in capsys.readouterr().out
     return pictures.read(folder / "labels.png", 3)
 
 

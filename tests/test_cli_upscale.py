@@ -41,7 +41,7 @@ def test_a_picture_becomes_what_the_model_makes_of_it(upscaler, tmp_path, capsys
     assert written.shape == (24, 32, 3)
     expected = kg.pixels.to_uint8(kg.models.load(upscaler).upscale(picture))
     assert np.abs(written - expected).max() <= 1
-    assert f"Wrote 1 pictures, 2 times as large, to {output}.\n" in capsys.readouterr().out
+    assert f"Wrote 1 picture, 2 times as large, to {output}.\n" in capsys.readouterr().out
 
 
 def test_the_files_of_a_folder_keep_their_place_and_format(upscaler, tmp_path):
@@ -98,7 +98,7 @@ def test_a_damaged_file_is_named_and_the_others_are_written(upscaler, tmp_path, 
     assert [path.name for path in (tmp_path / "out").iterdir()] == [picture.name]
     said = capsys.readouterr()
     assert f"genzoo upscale: {torn}: " in said.err
-    assert "Wrote 1 pictures" in said.out and "; 1 could not be enlarged." in said.out
+    assert "Wrote 1 picture" in said.out and "; 1 could not be enlarged." in said.out
 
 
 @pytest.mark.parametrize(

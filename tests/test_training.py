@@ -668,7 +668,11 @@ def test_a_translator_without_pairs_is_trained_and_shown(recipe_file, tmp_path, 
             "`data`.*pairs of images for a Pix2Pix. Received single images: 'mnist'",
         ),
         ("image_size = 32", "image_size = 64", r"`model.image_shape`.*that of the data, \[64, 64, 3\]"),
-        ('name = "edges_to_emoji"', 'name = "noto_to_twemoji"', r"of 1 channels. The sources.* are images of 3 channels: set"),
+        (
+            'name = "edges_to_emoji"',
+            'name = "noto_to_twemoji"',
+            r"of 1 channels. The sources.* are images of 3 channels: set",
+        ),
         ("decay_steps = 4", "decay_stepz = 4", "unusable argument: .*decay_stepz"),
         ("augment = true", "augmented = true", "Unknown key `data.augmented`"),
         (
