@@ -9,6 +9,7 @@ import pytest
 from keras_genzoo import conditions, datasets, metrics, modalities, models, pixels
 from keras_genzoo.datasets import named
 from keras_genzoo.metrics import evaluation, measures
+from keras_genzoo.models.translation_model import Task
 from tests import support
 
 IMAGES, LABELS = support.toy_images(60), support.toy_labels(60)
@@ -140,12 +141,13 @@ class Inverter:
     abilities = frozenset({"translate"})
     sampling_dropout, averages, priors = True, {}, ()
     in_direction = models.TranslationModel.in_direction
+    task = models.TranslationModel.task
     default_measures = models.TranslationModel.default_measures
 
     def __init__(self, directions=("source_to_target",), source_channels=1):
-        self.tasks = dict.fromkeys(directions)
         self.modality = modalities.Images((12, 12, 3))
         self.source_modality = modalities.Images((12, 12, source_channels))
+        self.tasks = dict.fromkeys(directions, Task("generator", self.source_modality, self.modality))
 
     def translate(self, images, direction, seed):
         assert direction in self.tasks and images.dtype == "float32" and seed == 0
@@ -292,7 +294,7 @@ class TestRegistration:
     def test_the_documentation_lists_every_measure(self):
         for name in measures.MEASURES:
             assert f'    - `"{name}"`: ' in metrics.evaluate.__doc__
-        assert len(measures.MEASURES) == 17
+        assert len(measures.MEASURES) == 18
 
     def test_default_measures_of_every_data_set_exist(self):
         for each in named._DATASETS.values():
