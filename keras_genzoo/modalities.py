@@ -128,6 +128,10 @@ class Images(_Drawn):
         """
         return pictures.read_any(picture, self.shape[-1], size)
 
+    def serving_description(self):
+        """Dict for JSON: how pictures of them are read elsewhere, where they are not plain images."""
+        return {}
+
     def check_values(self, images, argument):
         """Refuses an array, of any size, of values that are those of no image.
 
@@ -210,6 +214,10 @@ class MaskedImages(Images):
     def read(self, picture, size=None):
         """As `Images.read`: the picture with its transparent pixels as holes."""
         return pictures.read_with_holes(picture, self.shape[-1] - 1, size)
+
+    def serving_description(self):
+        """As `Images.serving_description`."""
+        return {"has_holes": True}
 
     def colored(self, images):
         """As `Images.colored`; holes are grey."""
@@ -304,19 +312,17 @@ class LabelMaps:
                 "A picture holds labels alone, and this model takes label maps with edges too. Pass arrays of "
                 f"{self.shape[-1]} channels."
             )
-        labels = pictures.read_labels(picture, visualization.label_colors(self.num_labels))
+        labels = pictures.read_labels(picture, visualization.label_colors(self.num_labels), size)
         self.check_values(labels, "the picture")
-        if size is None:
-            return labels
-        return self.resize(labels[None], pictures.size_in(labels.shape[:2], size))[0]
+        return labels
+
+    def serving_description(self):
+        """As `Images.serving_description`."""
+        return {"label_colors": visualization.label_colors(self.num_labels).tolist()}
 
     def resize(self, label_maps, size):
         """Label maps in another size `(height, width)`: of each pixel the label of the nearest one."""
-        rows, columns = (
-            np.arange(wanted) * given // wanted
-            for wanted, given in zip(size, label_maps.shape[1:3], strict=True)
-        )
-        return label_maps[:, rows[:, None], columns]
+        return pictures.nearest(label_maps, size)
 
     def colored(self, label_maps):
         """Label maps in colors, uint8 `(num, height, width, 3)`; edges are black."""

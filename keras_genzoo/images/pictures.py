@@ -141,7 +141,20 @@ def read_with_holes(picture, channels, size=None):
     return np.concatenate([from_pil(picture, channels, size), np.uint8(255) * holes], axis=-1)
 
 
-def read_labels(picture, colors):
+def nearest(images, size):
+    """Images in another size `(height, width)`: of each pixel the value of the nearest one, none between.
+
+    Args:
+        images: Array `(num, height, width, channels)`.
+        size: Pair `(height, width)`.
+    """
+    rows, columns = (
+        np.arange(wanted) * given // wanted for wanted, given in zip(size, images.shape[1:3], strict=True)
+    )
+    return images[:, rows[:, None], columns]
+
+
+def read_labels(picture, colors, size=None):
     """Labels of a picture: its values, or the colors that stand for them.
 
     Args:
@@ -149,6 +162,7 @@ def read_labels(picture, colors):
             are the labels. Of one in colour the colours must be among `colors`; transparent pixels count by their
             colours.
         colors: uint8 array `(num_labels, 3)`.
+        size: As for `read`; of each pixel the nearest label is taken.
 
     Returns:
         uint8 NumPy array `(height, width, 1)`. Values of a grey picture are not checked.
@@ -159,7 +173,12 @@ def read_labels(picture, colors):
     """
     if not isinstance(picture, Image.Image):
         with opened(picture) as opened_picture:
-            return read_labels(upright(opened_picture), colors)
+            return read_labels(upright(opened_picture), colors, size)
+    labels = _labels_of(picture, colors)
+    return labels if size is None else nearest(labels[None], size_in(labels.shape[:2], size))[0]
+
+
+def _labels_of(picture, colors):
     if picture.mode in ("L", "P"):
         return np.asarray(picture)[..., None]
     values = np.asarray(picture.convert("RGB"))

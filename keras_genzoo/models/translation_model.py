@@ -216,7 +216,10 @@ class TranslationModel(GenerativeModel):
         style_dim = self.task(direction).style_dim
         if style_dim is None:
             return sources
-        return [sources, ops.zeros((ops.shape(sources)[0], style_dim)) if styles is None else styles]
+        if styles is None:
+            # Of the sources, whose number may not be known.
+            styles = ops.repeat(ops.zeros_like(sources[:, 0, 0, :1]), style_dim, axis=-1)
+        return [sources, styles]
 
     @checked
     def translate(
@@ -379,10 +382,18 @@ class TranslationModel(GenerativeModel):
                 "size_multiple": getattr(self.translator(direction), "size_multiple", 1),
                 "scale": task.scale,
                 "size": max(task.source.shape[:2]),
+                # Of a network that takes one size alone, that size.
+                "fixed_size": self._fixed_size(direction),
+                **task.source.serving_description(),
             }
             for direction, task in self.tasks.items()
         }
         return {**super().serving_description(), "tasks": tasks}
+
+    def _fixed_size(self, direction):
+        """List `[height, width]` of the only sources that a network takes; None where it takes others too."""
+        size = self._shape_of_sources(direction)[1:3]
+        return None if None in size else list(size)
 
     def exported_networks(self, batch_size=None):
         networks = {}

@@ -4,6 +4,7 @@ import asyncio
 import io
 from typing import Annotated
 
+import numpy as np
 import starlette.exceptions
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -98,7 +99,7 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         if size is not None and not 1 <= size * size <= limits.max_pixels:
             raise BadRequest(f"`size` must be from 1 to {int(limits.max_pixels**0.5)}. Received: {size}")
         body = await request.body()
-        image = await asyncio.to_thread(_decoded, body, task["source_channels"], size, limits.max_pixels)
+        image = await asyncio.to_thread(_decoded, body, task, size, limits.max_pixels)
         return Response(await _encoded(await served.translate(image, direction)), media_type="image/png")
 
     @router.get("/metrics", tags=["Operations"], response_class=Response)
@@ -163,8 +164,8 @@ def _png(image):
     return file.getvalue()
 
 
-def _decoded(body, channels, size, max_pixels):
-    """A picture file as a uint8 array; its number of pixels is looked at before it is decoded."""
+def _decoded(body, task, size, max_pixels):
+    """A picture file as what a task translates, a uint8 array; its pixels are counted before it is decoded."""
     if not body:
         raise BadRequest("The body must be a picture file, such as a PNG.")
     try:
@@ -179,7 +180,24 @@ def _decoded(body, channels, size, max_pixels):
         raise BadRequest(f"The picture is damaged: {error}") from None
     if number > max_pixels:
         raise BadRequest(f"The picture must have at most {max_pixels} pixels. Received: {number}")
+    file, channels, size = io.BytesIO(body), task["source_channels"], task.get("fixed_size") or size
     try:
-        return pictures.read(io.BytesIO(body), channels, size)
+        if "label_colors" in task:
+            return _labels(file, task["label_colors"], size)
+        if "has_holes" in task:
+            return pictures.read_with_holes(file, channels - 1, size)
+        return pictures.read(file, channels, size)
     except pictures.UnreadablePicture as error:
         raise BadRequest(f"The picture is damaged: {error.reason}") from None
+
+
+def _labels(file, colors, size):
+    try:
+        labels = pictures.read_labels(file, np.array(colors, "uint8"), size)
+    except pictures.UnreadablePicture:
+        raise
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    if labels.max() >= len(colors):
+        raise BadRequest(f"Labels must lie from 0 to {len(colors) - 1}. Received: {labels.max()}")
+    return labels

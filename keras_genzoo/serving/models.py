@@ -149,12 +149,15 @@ class ServedModel:
         self._runners = {
             name: _runner(folder / network["file"], network, threads) for name, network in networks.items()
         }
-        takes_pictures = {task["network"] for task in self._tasks}
+        takes_pictures = {task["network"]: task for task in self._tasks}
         self._networks = {
             name: self._batched(run, name in takes_pictures) for name, run in self._runners.items()
         }
         # What is done before and after a network is done for all rows of a batch at once, too.
-        self._of_uint8 = {name: self._batched(_uint8(self._runners[name]), True) for name in takes_pictures}
+        self._of_uint8 = {
+            name: self._batched(_uint8(self._runners[name], "label_colors" not in task), True)
+            for name, task in takes_pictures.items()
+        }
         self._sampler = self._batched(self._samples) if self.can("sample") else None
         self.signatures = self._signatures()
 
@@ -375,11 +378,12 @@ def _pixels_of_a_row(images):
     return images.shape[1] * images.shape[2]
 
 
-def _uint8(run):
-    """A network from float images in [-1, 1] to the same, as a function of uint8 images."""
+def _uint8(run, scales):
+    """A network from float images in [-1, 1] to the same, as a function of uint8 images; labels are not scaled."""
 
     def translate(images):
-        (translations,) = run(images.astype("float32") / np.float32(127.5) - np.float32(1))
+        images = images.astype("float32")
+        (translations,) = run(images / np.float32(127.5) - np.float32(1) if scales else images)
         return [pixels.to_uint8(translations)]
 
     return translate

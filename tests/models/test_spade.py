@@ -127,6 +127,10 @@ class TestStyles:
         signatures = model.signatures()
         assert set(signatures["translate"][1]) == {"images"}
         assert signatures["translate_styled"][1]["styles"].shape == (None, 2)
+        labels = data()[0]
+        network = model.exported_networks()["translate"]
+        images = support.to_numpy(network(labels.astype("float32"))["translations"])
+        np.testing.assert_allclose(images, model.translate(labels), atol=1e-5)
 
     def test_without_styles_there_is_no_encoder(self):
         model = make_exact_spade()

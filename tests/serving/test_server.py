@@ -41,7 +41,16 @@ def make_models():
     pix2pix = kg.models.Pix2Pix(
         (32, 32, 3), generator=kg.networks.UNetGenerator((32, 32, 1), 3, width=4), width=2
     )
-    models = {"gan": gan, "conditional": conditional, "vae": vae, "pix2pix": pix2pix}
+    painter = kg.models.SPADE(
+        (8, 8, 3),
+        num_labels=3,
+        style_dim=2,
+        width=2,
+        generator=kg.networks.SPADEGenerator(
+            3, image_shape=(8, 8, 3), width=2, multiples=(2, 1), hidden=2, style_dim=2
+        ),
+    )
+    models = {"gan": gan, "conditional": conditional, "vae": vae, "pix2pix": pix2pix, "painter": painter}
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
     for variable in gan.generator.trainable_variables:
@@ -129,6 +138,25 @@ class TestPictures:
         from keras_genzoo.images.grids import image_grid
 
         assert_within_a_level(grid, image_grid(models[0]["gan"].sample(5, seed=1)))
+
+    @pytest.mark.parametrize("kind", ["labels", "colors"])
+    def test_a_painted_label_map_becomes_a_picture(self, models, server, kind):
+        labels = np.random.default_rng(0).integers(0, 3, (8, 8, 1)).astype("uint8")
+        painted = labels if kind == "labels" else kg.visualization.label_colors(3)[labels[..., 0]]
+        # Of another size than the network takes.
+        image = picture_of(server.post("/translate?model=painter", png_of(painted.repeat(3, 0).repeat(3, 1))))
+        assert_within_a_level(image, models[0]["painter"].translate(labels))
+
+    @pytest.mark.parametrize(
+        ("picture", "message"),
+        [
+            (np.full((8, 8, 1), 3, "uint8"), "Labels must lie from 0 to 2. Received: 3"),
+            (np.full((8, 8, 3), 9, "uint8"), "colours that stand for no label, such as #090909"),
+        ],
+    )
+    def test_what_is_no_label_map_is_refused(self, server, picture, message):
+        response = server.post("/translate?model=painter", png_of(picture))
+        assert response.status_code == 400 and message in response.json()["error"]
 
     def test_a_picture_of_any_size_is_translated(self, models, server):
         source = np.random.default_rng(0).integers(0, 256, (37, 50, 1), "uint8")

@@ -11,6 +11,7 @@ import { borderMean, read, show } from "./pixels.js";
  *   channels: 1 or 3, of the image that `image` gives.
  *   pen: "edges" draws lines as an edge detector does, black on white; "ink" one soft line; "paint" has colours.
  *   background, ink: CSS colours.
+ *   palette: of "paint", the CSS colours to choose from; without it all.
  *   onChange: Called after every change.
  */
 export class Sketch {
@@ -21,8 +22,9 @@ export class Sketch {
   #colour = "#ffc83d";
   #thickness = 4;
 
-  constructor({ size: [height, width], channels, pen, background, ink, onChange }) {
-    Object.assign(this, { channels, pen, background, ink, onChange });
+  constructor({ size: [height, width], channels, pen, background, ink, palette, onChange }) {
+    Object.assign(this, { channels, pen, background, ink, palette, onChange });
+    if (palette) this.#colour = palette.at(-1);
     this.canvas = element("canvas", {
       class: "sketch",
       height,
@@ -108,14 +110,20 @@ export class Sketch {
       button("Clear", () => this.clear()),
       element("label", { class: "button" }, "Open a picture…", file),
     ];
-    if (this.pen === "paint") {
+    if (this.palette) {
+      const colours = this.palette.map((colour, label) => [colour, `${label}`]);
+      const labels = choice("Label", colours, this.#colour, (colour) => (this.#colour = colour)).element;
+      tools.push(labels);
+    } else if (this.pen === "paint") {
       const colour = element("input", { type: "color", value: this.#colour });
       colour.addEventListener("input", () => (this.#colour = colour.value));
       tools.push(element("label", { class: "colour" }, "Colour ", colour));
+    }
+    if (this.pen === "paint") {
       const range = { min: 1, max: 24, step: 1, value: this.#thickness };
       tools.push(slider("Thickness", range, (value) => (this.#thickness = value)).element);
     }
-    if (this.pen !== "ink") {
+    if (this.pen !== "ink" && !this.palette) {
       const text = element("input", { type: "text", value: "🙂", size: 3, maxLength: 16, "aria-label": "Emoji" });
       tools.push(
         element("span", { class: "joined" }, text, button("Use emoji", () => this.emoji(text.value.trim()))),

@@ -7,25 +7,29 @@ import { Sketch } from "./sketch.js";
 export function translateView(model) {
   const directions = Object.keys(model.tasks);
   let direction = directions[0];
-  const { size, source_channels: channels } = model.tasks[direction];
+  const { size, source_channels: channels, label_colors: labels } = model.tasks[direction];
   const canvas = element("canvas", { class: "picture", role: "img", "aria-label": "The translation" });
   const timing = element("p", { class: "timing", "aria-live": "off" });
   const translate = latest(async () => {
-    show(canvas, await model.translate(direction, sketch.image));
+    show(canvas, await model.translate(direction, source()));
     timing.textContent = `${model.timePerImage.toFixed(1)} ms per image`;
     timing.dataset.milliseconds = model.timePerImage;
   });
+  const palette = labels?.map(([red, green, blue]) => `rgb(${red} ${green} ${blue})`);
   const sketch = new Sketch({
     size: [size, size],
-    channels,
+    channels: labels ? 3 : channels,
     // The grey pictures that translators of this library are given are drawings of edges.
-    pen: channels === 1 ? "edges" : "paint",
-    background: "white",
+    pen: labels || channels === 3 ? "paint" : "edges",
+    background: palette ? palette[0] : "white",
     ink: "black",
+    palette,
     onChange: translate,
   });
-  const hint =
-    channels === 1
+  const source = () => (labels ? labelMap(sketch.image, labels) : sketch.image);
+  const hint = labels
+    ? "Paint what is where: each label has a colour. Or drop a picture of a label map in these colours."
+    : channels === 1
       ? "Draw lines: they become the edges that the model was trained on. Or drop a picture: its edges are drawn."
       : "Drop a picture, paint one, or take an emoji of your system's font.";
   const choices =
@@ -62,10 +66,11 @@ export function translateView(model) {
       ),
     ),
     start: async () => {
-      if (channels === 1) smiley(size).forEach((points) => sketch.stroke(points));
+      if (labels) paintLabels(sketch, size, palette);
+      else if (channels === 1) smiley(size).forEach((points) => sketch.stroke(points));
       else paintSmiley(sketch, size);
       // The browser compiles what runs often.
-      for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, sketch.image));
+      for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, source()));
       await translate();
     },
   };
@@ -80,6 +85,30 @@ function smiley(size) {
     });
   const mouth = [...arc(0.5, 0.55, 0.27, 0.1, 0.9), ...arc(0.5, 0.5, 0.26, 0.8, 0.2)];
   return [arc(0.5, 0.5, 0.46), arc(0.34, 0.4, 0.055), arc(0.66, 0.4, 0.055), mouth];
+}
+
+/** The label of the nearest colour, of each pixel: a smooth line has colours between two. */
+export function labelMap({ data, height, width }, colours) {
+  const labels = Float32Array.from({ length: height * width }, (_, i) => {
+    const distances = colours.map((colour) =>
+      colour.reduce((sum, value, channel) => sum + (value / 127.5 - 1 - data[3 * i + channel]) ** 2, 0),
+    );
+    return distances.indexOf(Math.min(...distances));
+  });
+  return { data: labels, height, width, channels: 1 };
+}
+
+/** A head on shoulders, of the labels in turn. */
+function paintLabels(sketch, size, palette) {
+  const colour = (label) => palette[label % palette.length];
+  const dot = (x, y, label, thickness) => sketch.stroke([[x * size, y * size]], colour(label), thickness * size);
+  dot(0.5, 0.42, 2, 0.66);
+  dot(0.5, 1.05, 3, 0.56);
+  dot(0.5, 0.5, 1, 0.5);
+  for (const x of [0.4, 0.6]) dot(x, 0.47, 4, 0.07);
+  const [, , , mouth] = smiley(size);
+  const small = mouth.slice(0, 65).map(([x, y]) => [size / 2 + 0.4 * (x - size / 2), 0.55 * size + 0.4 * (y - size / 2)]);
+  sketch.stroke(small, colour(4), 0.04 * size);
 }
 
 function paintSmiley(sketch, size) {
