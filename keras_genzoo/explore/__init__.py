@@ -72,7 +72,10 @@ def write_page(folder, bundles):
     shown = []
     for name, bundle in bundles.items():
         described = folders.read_json(bundle / DESCRIPTION)
-        if {"sample", "translate"} & {*described["abilities"]} and len(described["image_shape"]) == 3:
+        makes_images = {"sample", "translate"} & {*described["abilities"]} and len(
+            described["image_shape"]
+        ) == 3
+        if makes_images and _can_be_sketched(described):
             shutil.copytree(bundle, folder / "models" / name)
             shown.append(name)
     (folder / "models").mkdir(exist_ok=True)
@@ -127,3 +130,9 @@ def _check(model, name):
             f"{name!r} is a {type(model).__name__} that makes no images: the page has nothing to show. Leave it out."
         )
     model.check_drawable()
+    if not _can_be_sketched(model.serving_description()):
+        raise ValueError(f"{name!r} fills holes, which cannot be drawn on the page. Leave it out.")
+
+
+def _can_be_sketched(description):
+    return all("has_holes" not in task for task in description.get("tasks", {}).values())

@@ -43,6 +43,10 @@ def toy_presets(tmp_path_factory):
     gan.save_to_preset(folder / "toy_gan", metadata={"description": "A toy.", "license": "MIT"})
     ring = kg.models.WGAN(image_shape=(2,), generator=kg.networks.MLPGenerator(4, (2,)))
     ring.save_to_preset(folder / "toy_points")
+    inpainter = kg.models.InpaintingGAN(
+        (16, 16, 3), generator=kg.networks.GatedInpainter(3, width=4), width=2
+    )
+    inpainter.save_to_preset(folder / "toy_inpainter")
     return folder
 
 
@@ -88,6 +92,7 @@ def test_with_cdn_the_page_may_load_the_runtime_from_one_host_more(no_runtime, t
         ([], "`names` must be names of presets"),
         (["toy_gan", "toy_gan"], "each once"),
         (["toy_points"], "makes no images"),
+        (["toy_inpainter"], "fills holes, which cannot be drawn"),
     ],
 )
 def test_names_that_give_no_page_are_refused(toy_presets, cached_runtime, tmp_path, names, problem):

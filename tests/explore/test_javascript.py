@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from keras_genzoo import datasets, explore, latent, pixels
+from keras_genzoo import datasets, explore, latent, pixels, visualization
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on the PATH")
 
@@ -163,3 +163,23 @@ def test_the_edges_of_a_picture_are_the_librarys(run_javascript):
     expected = datasets.edges(image)
     assert (expected < 0).mean() > 0.05
     np.testing.assert_array_equal(np.reshape(found, expected.shape), expected)
+
+
+def test_painted_colors_become_the_nearest_labels(run_javascript):
+    colors = visualization.label_colors(5)
+    labels = np.random.default_rng(0).integers(0, 5, (6, 4))
+    # A smooth line has colours between two.
+    painted = np.clip(
+        colors[labels].astype(int) + np.random.default_rng(1).integers(-40, 41, (6, 4, 3)), 0, 255
+    )
+    distances = ((painted[..., None, :] - colors.astype(int)) ** 2).sum(axis=-1)
+    found = run_javascript(
+        'import { labelMap } from "./translate.js";',
+        "const map = labelMap(given.image, given.colors);"
+        "return [[...map.data], map.height, map.width, map.channels];",
+        {
+            "image": {"data": (painted / 127.5 - 1).ravel().tolist(), "height": 6, "width": 4, "channels": 3},
+            "colors": colors.tolist(),
+        },
+    )
+    assert found == [distances.argmin(axis=-1).ravel().tolist(), 6, 4, 1]

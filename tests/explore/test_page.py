@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_genzoo import editing, explore, models, pixels
+from keras_genzoo import editing, explore, models, pixels, visualization
 from keras_genzoo.explore import runtime
 
 playwright = pytest.importorskip(
@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 SAMPLERS = ["dcgan_fashion_mnist", "cgan_mnist", "vae_mnist", "wae_mnist", "msg_gan_fashion_mnist_32"]
-TRANSLATORS = ["pix2pix_edges_to_emoji", "cyclegan_noto_twemoji"]
+TRANSLATORS = ["pix2pix_edges_to_emoji", "cyclegan_noto_twemoji", "spade_avatars_64"]
 # Without what a browser does for itself in a network, and without a graphics card.
 OPTIONS = [
     "--no-sandbox",
@@ -277,6 +277,16 @@ def test_a_drawing_of_lines_is_translated(open_model):
     # One pixel wide.
     assert 18 <= (lines == 0).sum() <= 23
     assert_same(shown(page, ".picture", 3), model.translate(lines))
+
+
+def test_a_painted_label_map_is_translated(open_model):
+    page, model = open_model("spade_avatars_64"), load("spade_avatars_64")
+    settled(page)
+    painted = shown(page, ".sketch", 3).astype(int)
+    colors = visualization.label_colors(5).astype(int)
+    labels = ((painted[..., None, :] - colors) ** 2).sum(axis=-1).argmin(axis=-1).astype("uint8")
+    assert {*labels.ravel()} == {0, 1, 2, 3, 4}
+    assert_same(shown(page, ".picture", 3), model.translate(labels[..., None]))
 
 
 def test_a_picture_of_ones_own_is_translated_in_both_directions(open_model, tmp_path):

@@ -166,7 +166,7 @@ class TestPictures:
     @pytest.mark.parametrize(
         ("path", "message"),
         [
-            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix."),
+            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix, painter."),
             ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
             ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
             ("/sample?model=gan&seed=-1", "`seed` must lie from 0 to 4294967295. Received: -1"),
@@ -213,7 +213,7 @@ class TestPictures:
     def test_an_unknown_model_is_not_found(self, server):
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
-        assert "There are: gan, conditional, vae, pix2pix." in response.json()["error"]
+        assert "There are: gan, conditional, vae, pix2pix, painter." in response.json()["error"]
 
 
 class TestTensorFlowServing:
