@@ -19,7 +19,7 @@ import numpy as np
 import publish
 from PIL import Image
 
-from keras_genzoo import disk, models
+from keras_genzoo import disk, models, visualization
 from keras_genzoo._version import __version__
 from keras_genzoo.explore import runtime
 from keras_genzoo.presets import card, folders, registry
@@ -170,8 +170,17 @@ def pictures_of(model, checkpoint):
         made["reconstruct"] = model.reconstruct(made[f"sample {model.priors[0]}"])
     if "translate" in model.abilities:
         for name, task in model.tasks.items():
-            made[f"translate {name}"] = model.translate(tiles(checkpoint / SAMPLES, task.source.shape), name)
+            made[f"translate {name}"] = model.translate(sources(checkpoint / SAMPLES, task.source), name)
     return made
+
+
+def sources(picture, modality):
+    """What the images in the picture of a card are as sources: label maps of the nearest labels of their colors."""
+    if modality.interpolates:
+        return tiles(picture, modality.shape)
+    colors = visualization.label_colors(modality.num_labels).astype(int)
+    pixels = tiles(picture, (*modality.shape[:2], 3)).astype(int)
+    return ((pixels[..., None, :] - colors) ** 2).sum(axis=-1).argmin(axis=-1)[..., None].astype("uint8")
 
 
 def tiles(picture, shape):

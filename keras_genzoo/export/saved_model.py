@@ -143,6 +143,10 @@ def _serving_png(functions, specs):
     """The first signature that gives uint8 images, as one that gives PNG files, and takes one: name -> function."""
     for name, function in functions.items():
         made = function.structured_outputs.get("images")
+        taken = specs[name].get("images")
+        # The fourth channel of a PNG file is none of what a network takes.
+        if taken is not None and taken.shape[-1] not in (1, 3):
+            continue
         if made is not None and made.dtype == "uint8" and made.shape[-1] in (1, 3):
             return {"serving_png": _of_png(function, specs[name])}
     return {}
