@@ -292,6 +292,16 @@ def _colorize(options):
     return _remake(options, name, "colorize", coloring, "in colour", "coloured")
 
 
+def _deblur(options):
+    name = _released(
+        options.model,
+        "deblur_flowers_128",
+        "No model that sharpens is released. Name one of your own by --model: "
+        "`genzoo train --model DeblurGAN --images FOLDER` trains one.",
+    )
+    return _remake(options, name, "deblur", lambda model: model.deblur, "sharpened", "sharpened")
+
+
 def _inpaint(options):
     name = _released(
         options.model,
@@ -636,6 +646,7 @@ def _require(model, name, ability, option=None):
             "translate": "genzoo translate",
             "upscale": "genzoo upscale",
             "colorize": "genzoo colorize",
+            "deblur": "genzoo deblur",
             "inpaint": "genzoo inpaint",
         }
         able = [
@@ -804,6 +815,11 @@ def _parser():
         type=_positive_int,
         help="longer side in pixels that the model sees (default: that of its training); the picture keeps its own",
     )
+
+    command = add(
+        "deblur", _deblur, "Sharpen pictures of a shaken camera, each into a file of its name and format."
+    )
+    _add_remaking_options(command, "sharpened")
 
     command = add("inpaint", _inpaint, "Fill holes in pictures, each into a file of its name and format.")
     _add_remaking_options(command, "inpainted")

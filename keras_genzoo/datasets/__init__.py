@@ -6,6 +6,7 @@ from keras_genzoo.datasets.edges import edges, edges_to_images, instance_edges
 from keras_genzoo.datasets.folder import image_folder
 from keras_genzoo.datasets.named import Info, arrays, attributes, info, load
 from keras_genzoo.datasets.pairs import (
+    blurred_folder,
     grey_folder,
     masked_folder,
     paired_folder,
@@ -17,6 +18,7 @@ __all__ = [
     "Info",
     "arrays",
     "attributes",
+    "blurred_folder",
     "edges",
     "edges_to_images",
     "from_arrays",

@@ -16,6 +16,7 @@ from keras_genzoo.arguments import (
 from keras_genzoo.datasets import folder, pipeline, prepared
 from keras_genzoo.datasets.degradation import degraded
 from keras_genzoo.datasets.masks import mask as free_form_mask
+from keras_genzoo.datasets.motion import blurred
 from keras_genzoo.images import pictures
 from keras_genzoo.modalities import Images, LabelMaps
 
@@ -338,6 +339,56 @@ def masked_folder(
     model.fit(dataset, epochs=100)
     ```
     """
+    return _drawn_folder(
+        masked, path, image_size, batch_size, channels, augment, shuffle, seed, initial_step, on_error
+    )
+
+
+@checked
+def blurred_folder(
+    path: Path,
+    image_size,
+    batch_size: PositiveInt = 16,
+    channels: PositiveInt = 3,
+    augment: Flag = False,
+    shuffle: Flag = True,
+    seed: Int64 = 0,
+    initial_step: OptionalNonNegativeInt = None,
+    on_error="raise",
+):
+    """Batches of pairs for deblurring: the pictures of a folder, and before them the same as a shaken camera sees them.
+
+    The kernels of the blur follow random trajectories (Kupyn et al. 2018). Each picture takes one of 512, drawn anew
+    each epoch.
+
+    Args:
+        path: Folder of the pictures, in sub-folders or not.
+        image_size, batch_size, augment, shuffle, seed, initial_step, on_error: As for `grey_folder`.
+        channels: 3 for colour or 1 for grey.
+
+    Returns:
+        `tf.data.Dataset` of pairs `(sources, targets)`, both `(batch_size, height, width, channels)`, float32 in
+        [-1, 1].
+
+    Raises:
+        ValueError, OSError: As for `grey_folder`.
+
+    Example:
+
+    ```python
+    dataset = blurred_folder("photographs", 128, augment=True)
+    model.fit(dataset, epochs=100)
+    ```
+    """
+    return _drawn_folder(
+        blurred, path, image_size, batch_size, channels, augment, shuffle, seed, initial_step, on_error
+    )
+
+
+def _drawn_folder(
+    draw, path, image_size, batch_size, channels, augment, shuffle, seed, initial_step, on_error
+):
+    """Batches of the pictures of a folder, and before them the sources that a function draws of them."""
     folder.check_choice("channels", channels, (1, 3))
     folder.check_choice("on_error", on_error, ("raise", "skip"))
     size = pipeline.height_and_width(image_size)
@@ -348,7 +399,7 @@ def masked_folder(
     def fetch(choice):
         (images,) = made.read(choice.indices)
         images = _finished(images, size, choice, augment)
-        return masked(images, choice), images
+        return draw(images, choice), images
 
     return pipeline.batches((len(made.examples),), fetch, batch_size, shuffle, seed, initial_step)
 

@@ -31,7 +31,11 @@ from keras_genzoo.modalities import Images, LabelMaps, MaskedImages
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
 # What sources may be made of the pictures of a folder, by the loader that makes them.
-_MADE_SOURCES = {"grey": pairs.grey_folder, "masked": pairs.masked_folder}
+_MADE_SOURCES = {
+    "grey": pairs.grey_folder,
+    "masked": pairs.masked_folder,
+    "blurred": pairs.blurred_folder,
+}
 
 
 def of(table):
@@ -157,8 +161,8 @@ class FolderSource(_Source):
     Args:
         table: Dict of the folders, and of the other arguments of the loader: `folder` for `image_folder`; with
             `source` or `target_folder` for `paired_folder`, with `scale` for `reduced_folder`; `folder_a` and
-            `folder_b` for `unpaired_folders`; with `sources = "grey"` or
-            `"masked"` for `grey_folder` or `masked_folder`.
+            `folder_b` for `unpaired_folders`; with `sources = "grey"`,
+            `"masked"` or `"blurred"` for `grey_folder`, `masked_folder` or `blurred_folder`.
             `crop = "none"` stands for None.
     """
 

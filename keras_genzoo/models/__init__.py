@@ -8,6 +8,7 @@ from keras_genzoo.models.classifier import Classifier
 from keras_genzoo.models.colorization_gan import ColorizationGAN
 from keras_genzoo.models.cut import CUT
 from keras_genzoo.models.cyclegan import CycleGAN
+from keras_genzoo.models.deblur_gan import DeblurGAN
 from keras_genzoo.models.ebgan import EBGAN
 from keras_genzoo.models.fastgan import FastGAN
 from keras_genzoo.models.gan import GAN
@@ -53,6 +54,7 @@ __all__ = [
     "Classifier",
     "ColorizationGAN",
     "CycleGAN",
+    "DeblurGAN",
     "FastGAN",
     "GenerativeModel",
     "InfoGAN",

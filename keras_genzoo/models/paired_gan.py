@@ -12,7 +12,8 @@ from keras_genzoo.models.translation_model import TranslationModel
 class PairedGAN(TranslationModel):
     """A generator from images to images, and a discriminator of what it makes, with or without the sources.
 
-    A family defines `discriminator_loss` and `generator_loss`. One that compares the features of images too
+    A family defines `discriminator_loss` and `generator_loss`, and may have an option `discriminator_steps`: updates
+    of the discriminator per step, all by the same images. One that compares the features of images too
     (`keras_genzoo.models.perceptual`) has an option `perceptual_weight`. The network of the features is no part of
     the model's weights and presets.
     """
@@ -20,6 +21,7 @@ class PairedGAN(TranslationModel):
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
     trains_on = ("pairs",)
     perceptual_weight = 0.0
+    discriminator_steps = 1
 
     def set_networks(self, **networks):
         """As for `TranslationModel`; refuses a perceptual loss of images that are neither grey nor in colour."""
@@ -48,9 +50,10 @@ class PairedGAN(TranslationModel):
     def train_step(self, data):
         sources, targets = self.unpack(data)
         generated, pullback = self.vjp(lambda: self.generate(sources, targets), "generator")
-        discriminator_loss = self.minimize(
-            lambda: self.discriminator_loss(sources, targets, generated, True), "discriminator"
-        )
+        for _ in range(self.discriminator_steps):
+            discriminator_loss = self.minimize(
+                lambda: self.discriminator_loss(sources, targets, generated, True), "discriminator"
+            )
         _, logs = self.minimize_through(
             lambda generated: self.generator_loss(sources, targets, generated, True),
             generated,

@@ -27,7 +27,8 @@ class ResNetTranslator(ConfigurableNetwork):
     3x3 transposed convolutions of stride 2, a 7x7 convolution and tanh. Channels are `width` times 1, 2, 4 and
     back. All but the last are normalised and, but for the second of a block, followed by ReLU; the 7x7
     convolutions and the blocks are padded by reflection. With width 64 and 3 channels it has 11,378,179 parameters
-    with 9 blocks, 7,837,699 with 6. With `num_downsamplings=4` it is pix2pixHD's global generator: 182,546,755
+    with 9 blocks, 7,837,699 with 6; with 9 blocks of one convolution, as in DeblurGAN, 6,067,459. With
+    `num_downsamplings=4` it is pix2pixHD's global generator: 182,546,755
     parameters for 35 labels and edges.
 
     It takes images whose sides are multiples of `size_multiple`, 4 with two downsamplings, and at least twice as
@@ -48,6 +49,8 @@ class ResNetTranslator(ConfigurableNetwork):
         initialization: `"normal"`, normal(0, 0.02), or `"xavier"`, Xavier's normal distribution times 0.02.
         num_downsamplings: Int, number of convolutions of stride 2, and of transposed ones.
         num_labels: Int, number of labels of label maps; None for images.
+        block_convolutions: Int, 1 or 2, convolutions per block. A block of one ends with its ReLU, and its dropout.
+        residual: Bool, whether the images that the layers make are added to those given, and the sums clipped.
 
     Call arguments:
         images: Float images in [-1, 1], or label maps, `(batch, height, width, channels)`.
@@ -57,6 +60,7 @@ class ResNetTranslator(ConfigurableNetwork):
 
     Source: Zhu et al. 2017, section 4 and appendix 7.2; padding and biases follow the authors' PyTorch code;
     `antialias` and `"xavier"` that of Park et al. 2020 (CUT). Wang et al. 2018 (arXiv:1711.11585), section 3.2.
+    `block_convolutions=1` and `residual` are of Kupyn et al. 2018 (arXiv:1711.07064), section 3.2.
     """
 
     @checked
@@ -74,15 +78,30 @@ class ResNetTranslator(ConfigurableNetwork):
         initialization="normal",
         num_downsamplings: PositiveInt = 2,
         num_labels: OptionalPositiveInt = None,
+        block_convolutions: PositiveInt = 2,
+        residual: Flag = False,
         name="generator",
     ):
         check_normalization(normalization)
         check_initialization(initialization)
+        output_channels = output_channels or channels
+        if block_convolutions > 2:
+            raise ValueError(f"`block_convolutions` must be 1 or 2. Received: {block_convolutions}")
+        if residual and (output_channels != channels or num_labels is not None):
+            raise ValueError(
+                "`residual` adds what is made to the images given, which must have as many channels and be no label "
+                f"maps. Received: channels={channels}, output_channels={output_channels}, num_labels={num_labels}"
+            )
         images = keras.Input((None, None, channels), name="images")
         x = images if num_labels is None else LabelMapEncoding(num_labels, name="encoding")(images)
-        build = _Layers(normalization, synchronized, antialias, initialization)
+        build = _Layers(
+            normalization, synchronized, antialias, initialization, block_convolutions=block_convolutions
+        )
         x = build.features(x, width, num_downsamplings, num_blocks, dropout, sampling_dropout)
-        super().__init__(images, build.images(x, output_channels or channels), name=name)
+        made = build.images(x, output_channels)
+        if residual:
+            made = ops.clip(ops.cast(images, "float32") + made, -1.0, 1.0)
+        super().__init__(images, made, name=name)
         self.size_multiple = 2**num_downsamplings
 
     @property
@@ -190,6 +209,7 @@ class _Layers:
     antialias: bool = False
     initialization: str = "normal"
     prefix: str = ""
+    block_convolutions: int = 2
 
     def features(self, x, width, num_downsamplings, num_blocks, dropout=0.0, sampling_dropout=False):
         """All but the last convolution."""
@@ -221,8 +241,10 @@ class _Layers:
             residual = Dropout(dropout, sampling=sampling_dropout, name=f"{self.prefix}{name}_dropout")(
                 residual
             )
-        residual = self._convolution(x.shape[-1], 3, second)(ReflectionPadding2D(1)(residual))
-        return layers.Add(name=f"{self.prefix}{name}")([x, self._normalized(residual, second)])
+        if self.block_convolutions == 2:
+            residual = self._convolution(x.shape[-1], 3, second)(ReflectionPadding2D(1)(residual))
+            residual = self._normalized(residual, second)
+        return layers.Add(name=f"{self.prefix}{name}")([x, residual])
 
     def doubled(self, x, channels, name):
         if self.antialias:

@@ -1,10 +1,11 @@
-"""Photographs of flowers, 128x128: the kind as class, and pairs with the same reduced, in grey, or with holes."""
+"""Photographs of flowers, 128x128: the kind as class, and pairs with the same reduced, grey, blurred, or with holes."""
 
 import numpy as np
 
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives
 from keras_genzoo.datasets.masks import masks_of
+from keras_genzoo.datasets.motion import blurred, blurred_of
 from keras_genzoo.datasets.named import Info, register
 from keras_genzoo.datasets.pairs import masked, reduced
 from keras_genzoo.images import pictures
@@ -31,6 +32,11 @@ def _with_holes(dataset, split, data_dir, image_size):
     photographs, _ = _photographs(dataset, split, data_dir, image_size)
     holes = masks_of(len(photographs), photographs.shape[1:3])
     return np.concatenate([np.where(holes > 0, np.uint8(128), photographs), holes], axis=-1), photographs
+
+
+def _with_blurred(dataset, split, data_dir, image_size):
+    photographs, _ = _photographs(dataset, split, data_dir, image_size)
+    return blurred_of(photographs), photographs
 
 
 _ARCHIVE = archives.Archive(
@@ -93,6 +99,18 @@ register(
         paired_splits=("train", "test"),
         make=_with_holes,
         draw_sources=masked,
+        **_ABOUT,
+    )
+)
+
+register(
+    Info(
+        name="flowers_blurred",
+        description="photographs of flowers, blurred by a shaking camera and sharp",
+        source_modality=Images((128, 128, 3)),
+        paired_splits=("train", "test"),
+        make=_with_blurred,
+        draw_sources=blurred,
         **_ABOUT,
     )
 )
