@@ -84,3 +84,35 @@ def make_linear_inpainter(rate, **arguments):
     )
     model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate))
     return model
+
+
+def make_deblurrer(**arguments):
+    """Two convolutions each, without randomness: the same initial weights at every call."""
+    keras.utils.set_random_seed(0)
+    own = {
+        "generator": make_generator(3, 3),
+        # A bias of all values cancels.
+        "discriminator": make_discriminator(3, use_bias=False),
+        "perceptual_weight": 0.0,
+        "l1_weight": 1.0,
+    }
+    model = models.DeblurGAN(SHAPE, **{**own, "seed": 1, **arguments})
+    model.compile()
+    return model
+
+
+def make_deblurrer_of_the_paper(**arguments):
+    """The paper's generator, narrow, with its dropout."""
+    generator = networks.ResNetTranslator(
+        3, width=2, num_blocks=1, block_convolutions=1, dropout=0.5, residual=True
+    )
+    return make_deblurrer(generator=generator, **arguments)
+
+
+def make_linear_deblurrer(rate, **arguments):
+    """`G(x) = W x + a`, `D(y) = u y + c` pixel by pixel, plain SGD."""
+    model = models.DeblurGAN(
+        (2, 2, 3), generator=_pixelwise(3, 3, 1), discriminator=_pixelwise(3, 1, 2), seed=1, **arguments
+    )
+    model.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate))
+    return model

@@ -18,12 +18,12 @@ def make_generator(source_channels=2, channels=1, name="generator"):
     return keras.Model(images, x, name=name)
 
 
-def make_discriminator(channels=3, name="discriminator"):
-    """Two convolutions without normalisation, a logit for each patch."""
+def make_discriminator(channels=3, name="discriminator", use_bias=True):
+    """Two convolutions without normalisation, a logit for each patch; `use_bias` is of the last."""
     images = keras.Input((None, None, channels))
     x = keras.layers.Conv2D(4, 4, strides=2, padding="same")(images)
     x = keras.layers.LeakyReLU(0.2)(x)
-    return keras.Model(images, keras.layers.Conv2D(1, 3, padding="same")(x), name=name)
+    return keras.Model(images, keras.layers.Conv2D(1, 3, padding="same", use_bias=use_bias)(x), name=name)
 
 
 def make_pix2pix(optimizer=None, rate=1e-2, channels=2, **arguments):

@@ -1,4 +1,4 @@
-"""Photographs of flowers, 128x128: the kind as class, and pairs with the same reduced, grey, blurred, or with holes."""
+"""Photographs of flowers, 128x128: the kind as class; pairs with the same reduced, grey, blurred, or with holes."""
 
 import numpy as np
 
