@@ -1,9 +1,12 @@
 """DeblurGAN: a step restated in NumPy, the residual generator, and every family's promises."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 from contract import Contract, Family
+from keras import ops
 from toy_restorers import (
     SHAPE,
     make_deblurrer,
@@ -12,15 +15,18 @@ from toy_restorers import (
 )
 from toy_translators import flat_weights, make_discriminator, make_generator, numerical_gradient
 
-from keras_genzoo import models, networks
+from keras_genzoo import datasets, metrics, models, networks
 from keras_genzoo.models.perceptual import PerceptualFeatures
 from tests import support
+from tests.support import toy_flowers
 
 
 class TestContract(Contract):
     family = Family(
         models.DeblurGAN,
         make_deblurrer,
+        # The other penalty draws points between real and generated images.
+        exact=partial(make_deblurrer, penalty="r1"),
         random=make_deblurrer_of_the_paper,
         at_full_size=lambda: models.DeblurGAN((256, 256, 3)),
         counts={"generator": 6_067_459, "discriminator": 2_764_737},
@@ -150,3 +156,23 @@ def test_deblur_keeps_the_size(size):
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_deblurrer(**arguments)
+
+
+def test_measure(tmp_path, monkeypatch):
+    monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
+    toy_flowers.install(tmp_path, monkeypatch.setitem)
+    model = make_deblurrer()
+    results = metrics.evaluate(model, "flowers_blurred", data_dir=tmp_path, measures=["deblurring"])
+    values = {result["metric"]: result["value"] for result in results}
+    blurred, sharp = (
+        ops.convert_to_numpy(images)
+        for images in datasets.load(
+            "flowers_blurred", "test", 5, 8, tmp_path, shuffle=False
+        ).get_single_element()
+    )
+    for name, images in (("blurred", blurred), ("deblurring", np.clip(model.deblur(blurred), -1, 1))):
+        psnr = -10 * np.log10(np.square((images - sharp) / 2).mean(axis=(1, 2, 3)))
+        assert values.pop(f"{name}_psnr") == pytest.approx(psnr.mean(), rel=1e-2), name
+        difference = float(PerceptualFeatures().difference(images, sharp))
+        assert values.pop(f"{name}_perceptual") == pytest.approx(difference, rel=2e-2), name
+    assert not values
