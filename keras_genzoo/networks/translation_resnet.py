@@ -140,7 +140,7 @@ class LocalEnhancer(ConfigurableNetwork):
         images = keras.Input((None, None, 1 + has_edges), name="images")
         encoded = LabelMapEncoding(num_labels, name="encoding")(images)
         of_global, local = _Layers("instance", prefix="global_"), _Layers("instance")
-        features = of_global.features(halved(encoded), 2 * width, num_downsamplings, num_blocks)
+        features = of_global.features(in_half_size(encoded), 2 * width, num_downsamplings, num_blocks)
         x = local.halved(local.entered(encoded, width), 2 * width, "down_1")
         x = layers.Add(name="sum")([x, features])
         for index in range(num_local_blocks):
@@ -172,7 +172,7 @@ class LocalEnhancer(ConfigurableNetwork):
             layer.set_weights(given[layer.name.removeprefix("global_")].get_weights())
 
 
-def halved(images):
+def in_half_size(images):
     """Means of 3x3 pixels at every second one; at the borders of those that are within the image."""
 
     def sums(x):

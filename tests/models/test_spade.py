@@ -54,6 +54,35 @@ class TestNumbersOfThePaper:
         assert sum(int(np.prod(variable.shape)) for variable in network().trainable_variables) == count
 
 
+class TestInitialization:
+    """Xavier's normal distribution times 0.02 for SPADE, normal(0, 0.02) for pix2pixHD; no bias at first."""
+
+    @pytest.mark.parametrize("name", ["generator", "discriminator", "encoder", "discriminator of pix2pixHD"])
+    def test_weights_begin_as_in_the_authors_code(self, name):
+        keras.utils.set_random_seed(0)
+        network = {
+            "generator": lambda: networks.SPADEGenerator(5, image_shape=(32, 32, 3), width=8, style_dim=64),
+            "discriminator": lambda: networks.MultiScalePatchGAN(5, width=16, spectral=True),
+            "encoder": lambda: networks.StyleEncoder((32, 32, 3), 64, width=16),
+            "discriminator of pix2pixHD": lambda: networks.MultiScalePatchGAN(5, width=16),
+        }[name]()
+        kernels = 0
+        for layer in network.layers:
+            if getattr(layer, "use_bias", False):
+                assert not support.to_numpy(layer.bias).any()
+            if not hasattr(layer, "kernel"):
+                continue
+            *window, given, made = layer.kernel.shape
+            fans = np.prod(window) * (given + made)
+            deviation = 0.02 if "pix2pixHD" in name else 0.02 * np.sqrt(2 / fans)
+            kernel = support.to_numpy(layer.kernel) / deviation
+            # Within five standard errors; a truncated distribution has none beyond two deviations.
+            assert np.std(kernel) == pytest.approx(1, abs=5 / np.sqrt(2 * kernel.size))
+            assert kernel.size < 1000 or 2.5 < np.abs(kernel).max() < 6
+            kernels += 1
+        assert kernels == {"generator": 74, "encoder": 5}.get(name, 10)
+
+
 class TestAlgorithm:
     def test_losses_are_those_of_the_paper(self):
         model = make_spade(feature_matching_weight=7.0, style_weight=0.3)
