@@ -216,7 +216,7 @@ class TestBadInput:
         ("arguments", "message"),
         [
             ({"num_labels": 0}, "`num_labels` must be at least 1"),
-            ({"num_labels": 300}, "from 2 to 256 labels"),
+            ({"num_labels": 300}, "`num_labels` must be from 2 to 256. Received: num_labels=300"),
             ({"style_dim": None, "encoder": networks.StyleEncoder(SHAPE, 2, width=1)}, "no `style_dim`"),
             (
                 {
