@@ -168,6 +168,12 @@ class TestStyles:
             model.styles_of(data()[1])
         with pytest.raises(ValueError, match="`styles` was given, but this model has no styles"):
             model.translate(data()[0], styles=np.zeros((4, 2)))
+        with pytest.raises(ValueError, match=r"`seed` was given, but this model draws nothing.* seed=3"):
+            model.translate(data()[0], seed=3)
+
+    def test_a_seed_beside_styles_is_refused(self):
+        with pytest.raises(ValueError, match=r"`seed` draws styles, and `styles` was given.* seed=0"):
+            make_spade().translate(data()[0], seed=0, styles=np.zeros((4, 2)))
 
     @pytest.mark.parametrize("styles", [np.zeros((3, 2)), np.zeros((4, 5)), np.full((4, 2), np.nan)])
     def test_bad_styles_are_refused(self, styles):
