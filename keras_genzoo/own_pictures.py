@@ -85,8 +85,8 @@ def make_recipe(
         if from_preset is not None:
             if num_labels not in (None, start.num_labels):
                 raise ValueError(
-                    f"--num-labels is {num_labels}, but --from {from_preset} takes {start.num_labels} labels. Leave it "
-                    "out."
+                    f"--num-labels is {num_labels}, but --from {from_preset} takes {start.num_labels} labels: leave "
+                    "--num-labels out."
                 )
             num_labels = start.num_labels
         if num_labels is None or len(images) != 2:

@@ -52,9 +52,12 @@ def make_pix2pixhd(**arguments):
     model = models.Pix2PixHD(
         SHAPE,
         NUM_LABELS,
-        generator=generator,
-        discriminator=networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1),
-        **{"seed": 1, **arguments},
+        **{
+            "generator": generator,
+            "discriminator": networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1),
+            "seed": 1,
+            **arguments,
+        },
     )
     model.compile()
     return model
