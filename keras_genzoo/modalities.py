@@ -250,8 +250,10 @@ class LabelMaps:
                 "`shape` of label maps must be (height, width, 1), or with edges (height, width, 2). Received: "
                 f"shape={self.shape}"
             )
-        if not 2 <= self.num_labels <= 256:
-            raise ValueError(f"`num_labels` must be from 2 to 256. Received: num_labels={self.num_labels}")
+        if not (isinstance(self.num_labels, int | np.integer) and 2 <= self.num_labels <= 256):
+            raise ValueError(
+                f"`num_labels` must be an int from 2 to 256. Received: num_labels={self.num_labels!r}"
+            )
 
     @property
     def bounds(self):

@@ -54,8 +54,10 @@ class TestLabelMaps:
         [
             (((2, 3, 3), 4), r"`shape` of label maps must be .* Received: shape=\(2, 3, 3\)"),
             (((2,), 4), r"`shape` of label maps must be .* Received: shape=\(2,\)"),
-            (((2, 3, 1), 1), "`num_labels` must be from 2 to 256. Received: num_labels=1"),
-            (((2, 3, 1), 257), "`num_labels` must be from 2 to 256. Received: num_labels=257"),
+            (((2, 3, 1), 1), "`num_labels` must be an int from 2 to 256. Received: num_labels=1"),
+            (((2, 3, 1), 257), "`num_labels` must be an int from 2 to 256. Received: num_labels=257"),
+            (((2, 3, 1), "5"), "`num_labels` must be an int from 2 to 256. Received: num_labels='5'"),
+            (((2, 3, 1), 5.0), "`num_labels` must be an int from 2 to 256. Received: num_labels=5.0"),
         ],
     )
     def test_of_another_shape_or_number_are_refused(self, arguments, message):

@@ -49,6 +49,11 @@ class LabelMapGAN(PairedGAN):
                     raise ValueError(
                         f"`num_labels` is {self.num_labels}, but `{name}` encodes {layer.num_labels} labels."
                     )
+        size = first_of(networks["generator"].input_shape)[1:3]
+        if any(side not in (None, own) for side, own in zip(size, self.image_shape, strict=False)):
+            raise ValueError(
+                f"`image_shape` is {self.image_shape}, but `generator` takes label maps of {size}."
+            )
         of_images = {"generator": networks["generator"].output_shape[-1]}
         of_images["discriminator"] = networks["discriminator"].input_shape[1][-1]
         for name, found in of_images.items():

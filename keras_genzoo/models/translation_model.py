@@ -256,7 +256,8 @@ class TranslationModel(GenerativeModel):
             batch_size: Int, images translated at once.
             seed: Int from 0 to 2**32 - 1, or None. Where `sampling_dropout` is on, the same seed, images and
                 batch size give the same translations, and None draws anew at every call. Where the task has styles,
-                a seed draws one for each image, and None stands for the mean style, zeros. Refused where nothing is
+                a seed draws one for each image, of a list of pictures the same for all, and None stands for the mean
+                style, zeros. Refused where nothing is
                 drawn (`draws`), and with `styles` where nothing else is.
             styles: Array `(num, style_dim)` for a task with styles, `(style_dim,)` for one image or one style of
                 all; or None.
@@ -283,7 +284,14 @@ class TranslationModel(GenerativeModel):
         ```
         """
         if isinstance(images, (list, tuple)) and any(map(pictures.is_picture, images)):
-            return [self.translate(image, direction, fit, batch_size, seed, styles) for image in images]
+            style_dim = self.task(direction).style_dim
+            of_each = [styles] * len(images)
+            if styles is not None and style_dim is not None:
+                (of_each,) = _styles(style_dim, styles, len(images), None)
+            return [
+                self.translate(image, direction, fit, batch_size, seed, style)
+                for image, style in zip(images, of_each, strict=True)
+            ]
         network, task = self.translator(direction), self.task(direction)
         source, scale = task.source, task.scale
         channels = source.shape[-1]

@@ -175,6 +175,17 @@ class TestStyles:
         with pytest.raises(ValueError, match=r"`seed` draws styles, and `styles` was given.* seed=0"):
             make_spade().translate(data()[0], seed=0, styles=np.zeros((4, 2)))
 
+    def test_a_list_of_pictures_takes_a_style_for_each_or_one_of_all(self):
+        model = support.as_if_trained(make_spade())
+        labels = data()[0].astype("uint8")
+        painted = [Image.fromarray(each[..., 0]) for each in labels]
+        styles = support.toy_images(4, (2,), seed=3)
+        for given in (styles, styles[2]):
+            found = model.translate(painted, styles=given)
+            np.testing.assert_allclose(found, model.translate(labels, styles=given), atol=1e-5)
+        with pytest.raises(ValueError, match=r"`styles` must be finite floats of the shape \(4, 2\)"):
+            model.translate(painted, styles=styles[:3])
+
     @pytest.mark.parametrize("styles", [np.zeros((3, 2)), np.zeros((4, 5)), np.full((4, 2), np.nan)])
     def test_bad_styles_are_refused(self, styles):
         with pytest.raises(ValueError, match=r"`styles` must be finite floats of the shape \(4, 2\)"):
@@ -271,7 +282,7 @@ class TestBadInput:
         ("arguments", "message"),
         [
             ({"num_labels": 0}, "`num_labels` must be at least 1"),
-            ({"num_labels": 300}, "`num_labels` must be from 2 to 256. Received: num_labels=300"),
+            ({"num_labels": 300}, "`num_labels` must be an int from 2 to 256. Received: num_labels=300"),
             ({"style_dim": None, "encoder": networks.StyleEncoder(SHAPE, 2, width=1)}, "no `style_dim`"),
             (
                 {
@@ -302,6 +313,12 @@ class TestBadInput:
             (
                 lambda: {"generator": _generator(channels=1)},
                 "of 3 channels, but `generator` is of images of 1",
+            ),
+            (
+                lambda: {
+                    "generator": networks.SPADEGenerator(3, False, (16, 16, 3), 1, (1, 1), 1, style_dim=2)
+                },
+                r"`image_shape` is \(8, 8, 3\), but `generator` takes label maps of \(16, 16\)",
             ),
             (
                 lambda: {"discriminator": networks.MultiScalePatchGAN(7, width=1)},
