@@ -207,6 +207,8 @@ def _translate(options):
 
 def _paint(options):
     def size_of(model):
+        if "translate" not in model.abilities:
+            raise ValueError(f"{options.name!r} is a {type(model).__name__}, which takes no label maps.")
         if model.task().source.interpolates:
             raise ValueError(f"{options.name!r} takes {model.task().source.described}, not label maps.")
         return model.image_shape[:2]
@@ -217,18 +219,28 @@ def _paint(options):
 def _translate_pictures(options, size_of):
     """Translates pictures, scaled to the size that a function of the model gives, or None."""
     outputs = _picture_outputs(options.images, Path(options.output))
+    if options.reference is not None and not Path(options.reference).is_file():
+        raise FileNotFoundError(f"There is no picture {options.reference!r} for --reference.")
     _check_preset(options.name)
     _command.start()
     from keras_genzoo import datasets, models, visualization
     from keras_genzoo.images import pictures
 
     model = models.load(options.name)
+    size = size_of(model)
     _require(model, options.name, "translate")
     source = model.task(options.direction).source
+    if not source.interpolates:
+        source.check_readable()
     channels = source.shape[-1]
     if options.edges and not (source.interpolates and channels == 1):
         raise ValueError(f"--edges makes grey images, but {options.name!r} translates {source.described}.")
-    styles, size = _style(model, options), size_of(model)
+    styles = _style(model, options)
+    if options.seed is not None and not model.draws(options.direction):
+        raise ValueError(
+            f"--seed was given, but {options.name!r} draws nothing: it has no styles, and no dropout that acts in "
+            "translation."
+        )
 
     def translated(file, output):
         if options.edges:
@@ -239,8 +251,8 @@ def _translate_pictures(options, size_of):
         made = model.translate(picture[None], options.direction, fit, seed=options.seed, styles=styles)
         visualization.save_grid(made, output, padding=0)
 
-    failures = _of_each_picture("translate", outputs, translated)
-    left_out = f"; {failures} could not be translated" if failures else ""
+    failures = _of_each_picture(options.command, outputs, translated)
+    left_out = f"; {failures} could not be {options.done}" if failures else ""
     print(
         f"Wrote {_counted(len(outputs) - failures, 'translation')} by {options.name} to {options.output}{left_out}."
     )
@@ -380,6 +392,8 @@ def _of_each_picture(command, outputs, make):
     """Calls `make` with each file and what is to be written, under a progress bar; returns how many failed."""
     import keras
 
+    from keras_genzoo.images import pictures
+
     failures = 0
     # No bar where nobody watches.
     watched = sys.stdout is not None and sys.stdout.isatty()
@@ -390,7 +404,9 @@ def _of_each_picture(command, outputs, make):
                 make(file, output)
         except (ValueError, OSError) as error:
             failures += 1
-            line = f"genzoo {command}: {file}: {error}"
+            # Its message names the file too.
+            is_named = isinstance(error, pictures.UnreadablePicture) and error.path == file
+            line = f"genzoo {command}: {file}: {error.reason if is_named else error}"
             # In a line of its own: the bar goes on below.
             print(f"\n{line}" if watched else line, file=sys.stderr)
         progress.add(1)
@@ -777,6 +793,7 @@ def _parser():
         help="seed of a model whose dropout acts in translation, or that has styles; for each picture the same",
     )
     command.add_argument("--reference", metavar="PICTURE", help="translate in the style of this picture")
+    command.set_defaults(done="translated")
 
     command = add("paint", _paint, "Make pictures of painted label maps, each a png file of its name.")
     command.add_argument(
@@ -794,7 +811,7 @@ def _parser():
     )
     command.add_argument("--seed", type=int, help="seed of the style, for each picture the same")
     command.add_argument("--reference", metavar="PICTURE", help="paint in the style of this picture")
-    command.set_defaults(direction=None, edges=False, fit="none")
+    command.set_defaults(direction=None, edges=False, fit="none", done="painted")
 
     command = add("upscale", _upscale, "Enlarge pictures, each into a file of its name and format.")
     _add_remaking_options(command, "upscaled")

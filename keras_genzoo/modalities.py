@@ -245,10 +245,14 @@ class LabelMaps:
     interpolates = False
 
     def __post_init__(self):
-        if self.shape[-1] not in (1, 2) or not 2 <= self.num_labels <= 256:
+        if len(self.shape) != 3 or self.shape[-1] not in (1, 2):
             raise ValueError(
-                "Label maps have 1 or 2 channels and from 2 to 256 labels. Received: "
-                f"shape={self.shape}, num_labels={self.num_labels}"
+                "`shape` of label maps must be (height, width, 1), or with edges (height, width, 2). Received: "
+                f"shape={self.shape}"
+            )
+        if not (isinstance(self.num_labels, int | np.integer) and 2 <= self.num_labels <= 256):
+            raise ValueError(
+                f"`num_labels` must be an int from 2 to 256. Received: num_labels={self.num_labels!r}"
             )
 
     @property
@@ -260,17 +264,41 @@ class LabelMaps:
         wanted = ", ".join(map(str, self.shape))
         if len(summary.shape) != 4 or summary.shape[1:] != self.shape:
             raise ValueError(
-                f"`{argument}` must hold label maps, shape (batch, {wanted}). Received: {summary.shape}. Add a "
-                "channel axis (`label_maps[..., None]`), or load them at that size."
+                f"`{argument}` must hold label maps{self._with_edges}, shape (batch, {wanted}). Received: "
+                f"{summary.shape}. {self._remedy(summary.shape)}"
             )
         _check_not_empty(summary, argument)
         self._check_extent(*summary[1:], argument)
 
+    @property
+    def _with_edges(self):
+        return " with edges" if self.shape[-1] == 2 else ""
+
+    def _remedy(self, shape):
+        size, channels = shape[1:3], shape[3:]
+        if size != self.shape[:2] or len(channels) > 1:
+            return "Load them at that size, of each pixel the nearest label."
+        if self._with_edges and channels in ((), (1,)):
+            return (
+                "Add a channel of the edges between objects (`keras_genzoo.datasets.instance_edges`), or make the "
+                "model with `has_edges=False`."
+            )
+        if not channels:
+            return "Add a channel axis (`label_maps[..., None]`)."
+        if channels == (2,):
+            return "Give the labels alone, or make the model with `has_edges=True`."
+        return "Give labels as numbers, not as colors or one-hot vectors."
+
     def check_values(self, label_maps, argument):
         """As `Images.check_values`."""
-        summary = Summary.of(label_maps)
-        if label_maps.size:
-            self._check_extent(*summary[1:], argument)
+        if not label_maps.size:
+            return
+        self._check_extent(*Summary.of(label_maps)[1:], argument)
+        if (largest := label_maps[..., 1:].max(initial=0)) > 1:
+            raise ValueError(
+                f"`{argument}` must hold 1 in its second channel at the edges between objects, and 0 elsewhere. "
+                f"Received: {largest}"
+            )
 
     def _check_extent(self, dtype, smallest, largest, argument):
         if "int" not in dtype:
@@ -295,7 +323,7 @@ class LabelMaps:
     @property
     def described(self):
         """As `Images.described`."""
-        return f"label maps of {self.shape[-1]} channels and {self.num_labels} labels"
+        return f"label maps{self._with_edges} of {self.num_labels} labels"
 
     def read(self, picture, size=None):
         """A picture of labels, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, 1)`.
@@ -305,20 +333,28 @@ class LabelMaps:
             size: As for `keras_genzoo.pictures.read`; of each pixel the nearest label is taken.
 
         Raises:
-            ValueError: If its values are neither labels nor the colors of `colored`.
+            ValueError: If the model takes edges too, or the picture's values are neither labels nor the colors of
+                `colored`.
+        """
+        self.check_readable()
+        return pictures.read_labels(picture, visualization.label_colors(self.num_labels), size)
+
+    def check_readable(self):
+        """Refuses to read pictures where label maps have more than a picture holds.
+
+        Raises:
+            ValueError: If they have edges.
         """
         if self.shape[-1] != 1:
             raise ValueError(
-                "A picture holds labels alone, and this model takes label maps with edges too. Pass arrays of "
-                f"{self.shape[-1]} channels."
+                "The model takes label maps with edges, and a picture holds labels alone. Pass arrays of 2 channels, "
+                "labels and edges, to `translate`."
             )
-        labels = pictures.read_labels(picture, visualization.label_colors(self.num_labels), size)
-        self.check_values(labels, "the picture")
-        return labels
 
     def serving_description(self):
         """As `Images.serving_description`."""
-        return {"label_colors": visualization.label_colors(self.num_labels).tolist()}
+        edges = {"has_edges": True} if self.shape[-1] == 2 else {}
+        return {"label_colors": visualization.label_colors(self.num_labels).tolist(), **edges}
 
     def resize(self, label_maps, size):
         """Label maps in another size `(height, width)`: of each pixel the label of the nearest one."""

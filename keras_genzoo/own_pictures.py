@@ -82,10 +82,17 @@ def make_recipe(
         )
     defaults = model_class.recipe_defaults(image_shape)
     if "num_labels" in inspect.signature(model_class).parameters:
-        num_labels = num_labels if from_preset is None else start.num_labels
+        if from_preset is not None:
+            if num_labels not in (None, start.num_labels):
+                raise ValueError(
+                    f"--num-labels is {num_labels}, but --from {from_preset} takes {start.num_labels} labels: leave "
+                    "--num-labels out."
+                )
+            num_labels = start.num_labels
         if num_labels is None or len(images) != 2:
+            needed = "" if num_labels else "--num-labels, and "
             raise ValueError(
-                f"A {model_class.__name__} needs --num-labels, and --images of two folders: label maps and pictures."
+                f"A {model_class.__name__} needs {needed}--images of two folders: label maps and pictures."
             )
     elif num_labels is not None:
         raise ValueError(

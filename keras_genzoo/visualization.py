@@ -75,7 +75,9 @@ def translation_grid(
         images, wanted = model.in_direction(each, sources, targets)
         if images is None:
             raise ValueError(f"`targets` is missing: `direction` {each!r} translates them.")
-        columns += [model.task(each).source.colored(images), model.translate(images, each, seed=0)]
+        # The same weights draw the same picture.
+        seed = 0 if model.draws(each) else None
+        columns += [model.task(each).source.colored(images), model.translate(images, each, seed=seed)]
     if len(directions) == 1 and wanted is not None:
         columns.append(wanted)
     columns = [pixels.to_uint8(images) for images in columns]

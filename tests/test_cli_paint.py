@@ -55,13 +55,73 @@ def test_a_painted_label_map_becomes_a_picture(preset, labels, tmp_path, capsys)
     assert (found != other).any() and (found != like).any()
 
 
+def refused(capsys, *command):
+    """What a command that fails says, in one line."""
+    assert cli.main([*map(str, command)]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith(f"genzoo {command[0]}: ")
+    return line
+
+
 def test_what_cannot_be_painted_is_refused(preset, labels, tmp_path, capsys):
     _, path = labels
-    command = ["paint", str(path), "--output", str(tmp_path / "out"), "--model"]
-    assert cli.main([*command, "pix2pix_edges_to_emoji"]) == 1
-    assert "takes images of 1 channels, not label maps" in capsys.readouterr().err
-    assert cli.main([*command, str(preset), "--reference", str(path), "--seed", "1"]) == 1
-    assert "give only one of them" in capsys.readouterr().err
+    command = ["paint", path, "--output", tmp_path / "out", "--model"]
+    line = refused(capsys, *command, "pix2pix_edges_to_emoji")
+    assert "'pix2pix_edges_to_emoji' takes images of 1 channels, not label maps" in line
+    assert "'cgan_mnist' is a GAN, which takes no label maps" in refused(capsys, *command, "cgan_mnist")
+    assert "give only one of them" in refused(capsys, *command, preset, "--reference", path, "--seed", "1")
+    line = refused(capsys, *command, preset, "--reference", tmp_path / "none.png")
+    assert f"There is no picture '{tmp_path / 'none.png'}' for --reference" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_cannot_be_painted_is_named_once(preset, labels, tmp_path, capsys):
+    _, path = labels
+    command = ["paint", path, "--output", tmp_path / "out", "--model", preset]
     Image.new("RGB", (SIDE, SIDE), (9, 9, 9)).save(path)
-    assert cli.main([*command, str(preset)]) == 1
-    assert "colours that stand for no label, such as #090909" in capsys.readouterr().err
+    assert cli.main([*map(str, command)]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(
+        f"genzoo paint: {path}: the picture has colours that stand for no label, such as #090909"
+    )
+    assert said.err.count(str(path)) == 1
+    assert said.out.endswith("; 1 could not be painted.\n")
+    Image.new("L", (SIDE, SIDE), 3).save(path)
+    assert f"genzoo paint: {path}: the picture must hold labels from 0 to 2" in refused(capsys, *command)
+    path.write_text("no picture")
+    assert refused(capsys, *command).startswith(f"genzoo paint: {path}: Pillow cannot identify")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """Function of `has_edges` to the folder of a model without styles."""
+    folder = tmp_path_factory.mktemp("plain")
+    for has_edges in (False, True):
+        generator = networks.ResNetTranslator(
+            1 + has_edges, 3, width=2, num_blocks=1, num_downsamplings=1, num_labels=3
+        )
+        model = models.Pix2PixHD((SIDE, SIDE, 3), 3, has_edges, generator=generator, width=2)
+        model.save_to_preset(folder / str(has_edges))
+    return lambda has_edges: folder / str(has_edges)
+
+
+@pytest.mark.parametrize("name", ["paint", "translate"])
+def test_what_has_no_effect_is_refused(plain, labels, tmp_path, capsys, name):
+    _, path = labels
+    preset = plain(has_edges=False)
+    given = [path, "--model", preset] if name == "paint" else [preset, path]
+    command = [name, *given, "--output", tmp_path / "out"]
+    line = refused(capsys, *command, "--reference", path)
+    assert f"--reference was given, but '{preset}' has no styles" in line
+    assert f"--seed was given, but '{preset}' draws nothing" in refused(capsys, *command, "--seed", 0)
+    assert not (tmp_path / "out").exists()
+    assert cli.main([*map(str, command)]) == 0
+
+
+@pytest.mark.parametrize("name", ["paint", "translate"])
+def test_pictures_without_edges_are_refused(plain, labels, tmp_path, capsys, name):
+    _, path = labels
+    preset = plain(has_edges=True)
+    given = [path, "--model", preset] if name == "paint" else [preset, path]
+    line = refused(capsys, name, *given, "--output", tmp_path / "out")
+    assert "takes label maps with edges, and a picture holds labels alone" in line

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from keras_genzoo import conditions, modalities, pictures
-from keras_genzoo.modalities import Images, Points, Summary
+from keras_genzoo.modalities import Images, LabelMaps, Points, Summary
 
 IMAGES = Images((2, 3, 1))
+MAPS = LabelMaps((2, 3, 1), 4)
+EDGED = LabelMaps((2, 3, 2), 4)
 POINTS = Points((2,))
 
 
@@ -44,6 +46,84 @@ class TestImages:
     def test_name_their_measures_by_what_was_asked_for(self):
         assert IMAGES.default_measures(None)[-1] == "classes_seen"
         assert IMAGES.default_measures(conditions.Labels(10))[-1] == "label_agreement"
+
+
+class TestLabelMaps:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (((2, 3, 3), 4), r"`shape` of label maps must be .* Received: shape=\(2, 3, 3\)"),
+            (((2,), 4), r"`shape` of label maps must be .* Received: shape=\(2,\)"),
+            (((2, 3, 1), 1), "`num_labels` must be an int from 2 to 256. Received: num_labels=1"),
+            (((2, 3, 1), 257), "`num_labels` must be an int from 2 to 256. Received: num_labels=257"),
+            (((2, 3, 1), "5"), "`num_labels` must be an int from 2 to 256. Received: num_labels='5'"),
+            (((2, 3, 1), 5.0), "`num_labels` must be an int from 2 to 256. Received: num_labels=5.0"),
+        ],
+    )
+    def test_of_another_shape_or_number_are_refused(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            LabelMaps(*arguments)
+
+    @pytest.mark.parametrize(
+        ("maps", "shape", "message"),
+        [
+            (
+                MAPS,
+                (5, 2, 3),
+                r"hold label maps, shape \(batch, 2, 3, 1\). Received: \(5, 2, 3\). Add a channel axis",
+            ),
+            (MAPS, (5, 4, 6, 1), r"Received: \(5, 4, 6, 1\). Load them at that size"),
+            (MAPS, (2, 3), r"Received: \(2, 3\). Load them"),
+            (MAPS, (5, 2, 3, 2), "make the model with `has_edges=True`"),
+            (MAPS, (5, 2, 3, 4), "not as colors or one-hot"),
+            (
+                EDGED,
+                (5, 2, 3),
+                r"label maps with edges, shape \(batch, 2, 3, 2\).*channel of the edges.*instance_edges",
+            ),
+            (EDGED, (5, 2, 3, 1), "Add a channel of the edges.*has_edges=False"),
+            (EDGED, (5, 2, 3, 3), "not as colors or one-hot"),
+            (MAPS, (0, 2, 3, 1), "`x` is empty"),
+        ],
+    )
+    def test_shapes_are_refused_with_a_remedy(self, maps, shape, message):
+        with pytest.raises(ValueError, match=f"`x` .*{message}" if "`x`" not in message else message):
+            maps.check(Summary(shape, "uint8", 0, 0), "x")
+
+    @pytest.mark.parametrize(
+        ("maps", "values", "message"),
+        [
+            (MAPS, np.float32([0, 1]), "`x` must hold int labels from 0 to 3. Received dtype float32"),
+            (MAPS, np.array([True, False]), "`x` must hold int labels from 0 to 3. Received dtype bool"),
+            (MAPS, np.int64([-1, 1]), "`x` must hold labels from 0 to 3. Received labels from -1 to 1"),
+            (MAPS, np.uint8([0, 4]), "`x` must hold labels from 0 to 3. Received labels from 0 to 4"),
+            (EDGED, np.uint8([3, 2]), "`x` must hold 1 in its second channel at the edges .* Received: 2"),
+        ],
+    )
+    def test_values_are_refused_by_what_they_are(self, maps, values, message):
+        channels = maps.shape[-1]
+        with pytest.raises(ValueError, match=message):
+            maps.check_values(values.reshape(1, 2 // channels, 1, channels), "x")
+
+    def test_edges_of_one_are_taken(self):
+        EDGED.check_values(np.uint8([[[[3, 1], [0, 0]]]]), "x")
+
+    def test_with_edges_are_not_read_from_a_picture(self):
+        with pytest.raises(ValueError, match="takes label maps with edges, and a picture holds labels alone"):
+            EDGED.read("labels.png")
+
+    def test_say_what_they_are(self):
+        assert (MAPS.described, EDGED.described) == (
+            "label maps of 4 labels",
+            "label maps with edges of 4 labels",
+        )
+        colors = [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+        assert MAPS.serving_description() == {"label_colors": colors}
+        assert EDGED.serving_description() == {"label_colors": colors, "has_edges": True}
+
+    def test_are_coloured_with_black_edges(self):
+        colored = EDGED.colored(np.uint8([[[[3, 0], [3, 1]]]]))
+        np.testing.assert_array_equal(colored, [[[[128, 128, 0], [0, 0, 0]]]])
 
 
 class TestPoints:

@@ -266,6 +266,11 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
         (("--model", "GAN"), "Name a recipe, or --images"),
         (("--model", "SPADE", "--images", "FEW"), "A SPADE needs --num-labels"),
         (("--model", "GAN", "--num-labels", "3", "--images", "FEW"), "--num-labels is for label maps"),
+        (
+            ("--from", "spade_avatars_64", "--num-labels", "7", "--images", "FEW", "FEW"),
+            "--num-labels is 7, but --from spade_avatars_64 takes 5 labels",
+        ),
+        (("--from", "spade_avatars_64", "--images", "FEW"), "A SPADE needs --images of two folders"),
         (("cgan_mnist", "--from", "cgan_mnist"), "--from is for pictures of your own"),
         (("cgan_mnist", "--images", "FEW"), "--images is for pictures of your own"),
         (("--resume", "--output", "FEW"), "holds no run"),

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -70,6 +71,109 @@ def test_what_cannot_be_read_is_refused(tmp_path):
             pictures.read(tmp_path / name, 1)
     with pytest.raises(ValueError, match="`channels` must be 3 for colour or 1 for grey"):
         pictures.read(tmp_path / "text.png", 4)
+
+
+COLORS = np.uint8([[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 0, 0]])
+LABELS = np.uint8([[0, 1, 2], [2, 2, 1]])
+
+
+class TestLabels:
+    def pictures(self):
+        """Dict of pictures of `LABELS` by what holds them."""
+        grey = Image.fromarray(LABELS)
+        alpha = Image.fromarray(np.uint8([[0, 255, 128], [0, 255, 7]]))
+        color = Image.fromarray(COLORS[LABELS])
+        palette = grey.copy()
+        # In other colours than those of the labels: the indices count.
+        palette.putpalette([9, 9, 9, 0, 128, 0, 0, 0, 0])
+        return {
+            "grey": grey,
+            "grey and alpha": Image.merge("LA", [grey, alpha]),
+            "16 bits": Image.fromarray(LABELS.astype("uint16")),
+            "32 bits": Image.fromarray(LABELS.astype("int32")),
+            "palette": palette,
+            "palette and alpha": palette.convert("PA"),
+            "colour": color,
+            "colour and alpha": Image.merge("RGBA", [*color.split(), alpha]),
+        }
+
+    def test_are_values_indices_or_colours_whatever_the_alpha(self):
+        for kind, picture in self.pictures().items():
+            labels = pictures.read_labels(picture, COLORS)
+            assert labels.dtype == np.uint8 and labels.shape == (2, 3, 1), kind
+            np.testing.assert_array_equal(labels[..., 0], LABELS, err_msg=kind)
+        bits = Image.fromarray(LABELS > 0)
+        assert bits.mode == "1"
+        np.testing.assert_array_equal(pictures.read_labels(bits, COLORS)[..., 0], LABELS > 0)
+
+    def test_are_read_from_files_and_turned_as_the_camera_noted(self, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+        for kind in ("grey", "palette", "16 bits", "colour and alpha"):
+            self.pictures()[kind].save(tmp_path / "labels.png", exif=exif)
+            expected = np.rot90(LABELS, -1)[..., None]
+            np.testing.assert_array_equal(pictures.read_labels(tmp_path / "labels.png", COLORS), expected)
+            with Image.open(tmp_path / "labels.png") as picture:
+                np.testing.assert_array_equal(pictures.read_labels(picture, COLORS), expected)
+
+    def test_in_another_size_are_the_nearest_ones(self):
+        large = pictures.read_labels(self.pictures()["colour"], COLORS, (4, 6))
+        np.testing.assert_array_equal(large[..., 0], LABELS.repeat(2, 0).repeat(2, 1))
+        large = Image.fromarray(large[..., 0])
+        np.testing.assert_array_equal(pictures.read_labels(large, COLORS, 3)[..., 0], LABELS)
+
+    def test_of_several_strips_are_those_of_one(self, monkeypatch):
+        labels = np.random.default_rng(0).integers(0, 3, (7, 5)).astype("uint8")
+        monkeypatch.setattr(pictures, "_STRIP", 10)
+        read = pictures.read_labels(Image.fromarray(COLORS[labels]), COLORS)
+        np.testing.assert_array_equal(read[..., 0], labels)
+
+    @pytest.mark.parametrize("kind", ["grey", "colour"])
+    def test_take_little_memory(self, kind):
+        """A pixel takes a byte or two; one in colour takes some tens, but in a strip of 2**20 pixels at a time."""
+        colors = (
+            np.random.default_rng(0).permutation(np.indices((8, 8, 4)).reshape(3, -1).T * 30).astype("uint8")
+        )
+        labels = np.arange(4_000_000, dtype="uint32").astype("uint8").reshape(2000, 2000)
+        picture = Image.fromarray(labels if kind == "grey" else colors[labels])
+        tracemalloc.start()
+        read = pictures.read_labels(picture, colors)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        np.testing.assert_array_equal(read[..., 0], labels)
+        assert peak < 3 * labels.size + (0 if kind == "grey" else 40_000_000)
+
+    @pytest.mark.parametrize(
+        ("picture", "message"),
+        [
+            (LABELS + 2, "the picture must hold labels from 0 to 3. Received labels from 2 to 4"),
+            (LABELS.astype("uint16") + 254, "labels from 0 to 3. Received labels from 254 to 256"),
+            (LABELS.astype("int32") - 1, "labels from 0 to 3. Received labels from -1 to 1"),
+            (LABELS.astype("float32"), "the picture holds float values"),
+            (
+                COLORS[LABELS] + np.uint8(1),
+                r"stand for no label, such as #010101, #018101, #810101\. Labels.*#008000",
+            ),
+        ],
+    )
+    def test_what_is_none_is_refused_and_the_file_named(self, tmp_path, picture, message):
+        with pytest.raises(ValueError, match=message):
+            pictures.read_labels(Image.fromarray(picture), COLORS)
+        Image.fromarray(picture).save(tmp_path / "labels.tif")
+        with pytest.raises(pictures.UnreadablePicture, match=rf"labels\.tif cannot be read: .*{message}"):
+            pictures.read_labels(tmp_path / "labels.tif", COLORS)
+
+    def test_of_too_many_pixels_are_refused_from_the_header(self, tmp_path, monkeypatch):
+        self.pictures()["grey"].save(tmp_path / "labels.png")
+        monkeypatch.setattr(pictures, "MAX_PIXELS", 5)
+        monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("it was decoded"))
+        with pytest.raises(ValueError, match="it has 3x2 pixels, more than"):
+            pictures.read_labels(tmp_path / "labels.png", COLORS)
+
+    @pytest.mark.parametrize("colors", [COLORS[0], COLORS[:0], np.zeros((257, 3)), np.zeros((2, 4))])
+    def test_colors_of_another_shape_are_refused(self, colors):
+        with pytest.raises(ValueError, match=r"`colors` must have the shape \(num_labels, 3\)"):
+            pictures.read_labels(self.pictures()["grey"], colors)
 
 
 @pytest.mark.slow

@@ -55,6 +55,9 @@ class TestSaveTranslations:
         in_direction = TranslationModel.in_direction
         task = TranslationModel.task
 
+        def draws(self, direction):
+            return True
+
         def translate(self, images, direction, seed):
             assert seed == 0  # so that the same weights draw the same picture
             return images + 10 if direction == "a_to_b" else images - 20

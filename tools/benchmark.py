@@ -275,8 +275,8 @@ def measure_inference(name, batch_size, runs, warmup):
 def _own_calls(model, batch_size):
     """Name -> function without arguments: the whole call, and that of the network alone where it differs."""
     if "translate" in model.abilities:
-        images = _sources(model, batch_size)
-        return {"translate": lambda: model.translate(images, seed=0, batch_size=batch_size)}
+        images, seed = _sources(model, batch_size), 0 if model.draws() else None
+        return {"translate": lambda: model.translate(images, seed=seed, batch_size=batch_size)}
     labels = {"labels": 0} if model.condition else {}
     latents = _latents(model, batch_size)
     return {

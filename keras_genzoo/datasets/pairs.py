@@ -52,7 +52,7 @@ def paired_folder(
             with `target_path`.
         batch_size: Number of pairs per batch. The last, partial batch of an epoch is dropped.
         channels: 3 for targets in colour or 1 for grey.
-        source_channels: 3 or 1, for the sources. Defaults to `channels`.
+        source_channels: 3 or 1, for the sources. Defaults to `channels`. To be left out with `num_labels`.
         num_labels: Int: the sources, in a folder of their own, are label maps with labels from 0 to `num_labels - 1`
             (`keras_genzoo.pictures.read_labels`). In another size they have the nearest label. None for pictures.
         augment: Whether to scale both pictures to 286/256 of `image_size`, crop them at a random place, and mirror
@@ -83,6 +83,11 @@ def paired_folder(
     model.fit(facades, epochs=200)
     ```
     """
+    if num_labels is not None and source_channels is not None:
+        raise ValueError(
+            "`source_channels` is for pictures, and label maps have 1 channel. Leave it out. Received: "
+            f"source_channels={source_channels}, num_labels={num_labels}"
+        )
     source_channels = channels if source_channels is None else source_channels
     folder.check_choice("channels", channels, (1, 3))
     folder.check_choice("source_channels", source_channels, (1, 3))

@@ -29,7 +29,8 @@ def build(names, output, cdn=False, verbose=False):
         verbose: Bool, whether to print what is done.
 
     Raises:
-        ValueError: If there are no names, two are the same, or a model neither samples images nor translates.
+        ValueError: If there are no names, two are the same, or a model neither samples images nor translates, or
+            takes what cannot be drawn: holes, or edges between objects.
         OSError: If `output` is not an empty folder, or cannot be written.
         RuntimeError: If the runtime is not to be had.
 
@@ -62,7 +63,7 @@ def write_page(folder, bundles):
     Args:
         folder: Path of an existing folder.
         bundles: Dict of name -> path of a folder that `keras_genzoo.export.export_bundle` wrote. Models that make no
-            images are left out.
+            images, or of what cannot be drawn, are left out.
 
     Raises:
         RuntimeError: If the runtime is not to be had.
@@ -75,7 +76,7 @@ def write_page(folder, bundles):
         makes_images = {"sample", "translate"} & {*described["abilities"]} and len(
             described["image_shape"]
         ) == 3
-        if makes_images and _can_be_sketched(described):
+        if makes_images and not _not_drawable(described):
             shutil.copytree(bundle, folder / "models" / name)
             shown.append(name)
     (folder / "models").mkdir(exist_ok=True)
@@ -130,9 +131,19 @@ def _check(model, name):
             f"{name!r} is a {type(model).__name__} that makes no images: the page has nothing to show. Leave it out."
         )
     model.check_drawable()
-    if not _can_be_sketched(model.serving_description()):
-        raise ValueError(f"{name!r} fills holes, which cannot be drawn on the page. Leave it out.")
+    if reason := _not_drawable(model.serving_description()):
+        raise ValueError(f"{name!r} {reason}, which cannot be drawn on the page. Leave it out.")
 
 
-def _can_be_sketched(description):
-    return all("has_holes" not in task for task in description.get("tasks", {}).values())
+def _not_drawable(description):
+    """What a model takes that the page has no tool for; None where it can be drawn."""
+    tasks = description.get("tasks", {}).values()
+    reasons = (reason for key, reason in _NOT_DRAWABLE.items() if any(key in task for task in tasks))
+    return next(reasons, None)
+
+
+# Key of the description of a task -> what it says of the model.
+_NOT_DRAWABLE = {
+    "has_holes": "fills holes",
+    "has_edges": "takes label maps with the edges between objects",
+}

@@ -155,42 +155,75 @@ def nearest(images, size):
 
 
 def read_labels(picture, colors, size=None):
-    """Labels of a picture: its values, or the colors that stand for them.
+    """Labels of a picture, turned as the camera noted: its values, or the colors that stand for them.
 
     Args:
-        picture: String or path of a file, or `PIL.Image.Image`. Of a grey picture, or one with a palette, the values
-            are the labels. Of one in colour the colours must be among `colors`; transparent pixels count by their
-            colours.
+        picture: String or path of a file, or `PIL.Image.Image`. Of a grey picture the values are the labels, of one
+            with a palette its indices, whatever their colours. Of one in colour the colours must be among `colors`.
+            Transparency is not looked at: pixels count by their values or colours.
         colors: uint8 array `(num_labels, 3)`.
         size: As for `read`; of each pixel the nearest label is taken.
 
     Returns:
-        uint8 NumPy array `(height, width, 1)`. Values of a grey picture are not checked.
+        uint8 NumPy array `(height, width, 1)`.
 
     Raises:
-        ValueError: If the file cannot be read, or a pixel has a colour that stands for no label.
+        ValueError: If the file cannot be read (`UnreadablePicture`), a value is no label, or a colour of none.
         OSError: If the file cannot be opened.
     """
+    colors = np.asarray(colors)
+    if colors.ndim != 2 or colors.shape[1] != 3 or not 1 <= len(colors) <= 256:
+        raise ValueError(
+            f"`colors` must have the shape (num_labels, 3), of up to 256 labels. Received: {colors.shape}"
+        )
     if not isinstance(picture, Image.Image):
         with opened(picture) as opened_picture:
-            return read_labels(upright(opened_picture), colors, size)
-    labels = _labels_of(picture, colors)
+            return read_labels(opened_picture, colors, size)
+    picture = upright(picture)
+    if picture.mode in ("1", "L", "LA", "La", "P", "PA") or picture.mode.startswith("I"):
+        labels = _labels_of_values(picture, len(colors))
+    else:
+        labels = _labels_of_colors(picture, colors)
     return labels if size is None else nearest(labels[None], size_in(labels.shape[:2], size))[0]
 
 
-def _labels_of(picture, colors):
-    if picture.mode in ("L", "P"):
-        return np.asarray(picture)[..., None]
-    values = np.asarray(picture.convert("RGB"))
-    matches = (values[..., None, :] == colors).all(axis=-1)
-    if not (known := matches.any(axis=-1)).all():
-        unknown = ", ".join("#" + bytes(color).hex() for color in np.unique(values[~known], axis=0)[:3])
-        wanted = ", ".join("#" + bytes(color).hex() for color in colors[:8])
+def _labels_of_values(picture, num_labels):
+    """Labels that are the values of a grey picture, of up to 16 bits, or indices of a palette."""
+    values = np.asarray(picture if len(picture.getbands()) == 1 else picture.getchannel(0))
+    smallest, largest = int(values.min()), int(values.max())
+    if smallest < 0 or largest >= num_labels:
         raise ValueError(
-            f"The picture has colours that stand for no label, such as {unknown}. Labels from 0 on are "
-            f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels themselves as a grey picture."
+            f"the picture must hold labels from 0 to {num_labels - 1}. Received labels from {smallest} to {largest}"
         )
-    return matches.argmax(axis=-1).astype("uint8")[..., None]
+    return values.astype("uint8", copy=False)[..., None]
+
+
+def _labels_of_colors(picture, colors):
+    """Labels of a picture in colour, by rows, whose copies take several bytes for each pixel."""
+    if picture.mode == "F":
+        raise ValueError("the picture holds float values; save the labels with 8 or 16 bits a value")
+    known, first = np.unique(_numbers_of(colors), return_index=True)
+    labels = np.empty((picture.height, picture.width, 1), "uint8")
+    rows = max(1, _STRIP // picture.width)
+    for top in range(0, picture.height, rows):
+        strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+        numbers = _numbers_of(np.asarray(strip.convert("RGB")))
+        places = np.searchsorted(known, numbers).clip(max=len(known) - 1)
+        if (unknown := np.unique(numbers[known[places] != numbers])).size:
+            found = ", ".join(f"#{number:06x}" for number in unknown[:3])
+            wanted = ", ".join("#" + bytes(color).hex() for color in colors[:8])
+            raise ValueError(
+                f"the picture has colours that stand for no label, such as {found}. Labels from 0 on are "
+                f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels themselves as a grey picture"
+            )
+        labels[top : top + len(places), :, 0] = first[places]
+    return labels
+
+
+def _numbers_of(colors):
+    """Colours as ints of 24 bits, uint32 `(...)` of uint8 `(..., 3)`."""
+    red, green, blue = (colors[..., channel].astype("uint32") for channel in range(3))
+    return red << 16 | green << 8 | blue
 
 
 def bicubic(images, size):

@@ -55,7 +55,7 @@ def _of_direction(subject, direction):
     _, mean = model.in_direction(direction, *subject.mean_pair)
     task = model.task(direction)
     # A seed would draw styles.
-    seed = subject.seed if model.sampling_dropout else None
+    seed = subject.seed if model.sampling_dropout and model.draws(direction) else None
     made = {"translation": model.translate(sources, direction, seed=seed)}
     if task.style_dim:
         made["styled_translation"] = model.translate(sources, direction, styles=model.styles_of(targets))

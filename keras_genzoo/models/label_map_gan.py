@@ -3,6 +3,9 @@
 from keras import ops
 
 from keras_genzoo import modalities
+from keras_genzoo.backends import keras_private
+from keras_genzoo.layers import LabelMapEncoding
+from keras_genzoo.models.network_checks import first_of
 from keras_genzoo.models.paired_gan import PairedGAN
 from keras_genzoo.models.translation_model import mean_absolute_difference
 
@@ -10,7 +13,8 @@ from keras_genzoo.models.translation_model import mean_absolute_difference
 class LabelMapGAN(PairedGAN):
     """Images from label maps: an adversarial loss and one of the discriminator's features, at each scale.
 
-    A family has the options `num_labels`, `adversarial_loss`, `feature_matching_weight` and `perceptual_weight`.
+    A family has the options `num_labels`, `has_edges`, `adversarial_loss`, `feature_matching_weight` and
+    `perceptual_weight`.
     """
 
     loss_names = (
@@ -29,10 +33,46 @@ class LabelMapGAN(PairedGAN):
         """`keras_genzoo.modalities.LabelMaps` of the size of the images."""
         return modalities.LabelMaps((*self.image_shape[:2], self.source_channels), self.num_labels)
 
+    def set_networks(self, **networks):
+        """As for `PairedGAN`; refuses networks of other label maps or images."""
+        super().set_networks(**networks)
+        channels = self.image_shape[-1]
+        for name in ("generator", "discriminator"):
+            network = networks[name]
+            if (found := first_of(network.input_shape)[-1]) != self.source_channels:
+                raise ValueError(
+                    f"`has_edges` is {self.has_edges}, and label maps have {self.source_channels} channels, but "
+                    f"`{name}` takes {found}."
+                )
+            for layer in keras_private.layers_of(network):
+                if isinstance(layer, LabelMapEncoding) and layer.num_labels != self.num_labels:
+                    raise ValueError(
+                        f"`num_labels` is {self.num_labels}, but `{name}` encodes {layer.num_labels} labels."
+                    )
+        size = first_of(networks["generator"].input_shape)[1:3]
+        if any(side not in (None, own) for side, own in zip(size, self.image_shape, strict=False)):
+            raise ValueError(
+                f"`image_shape` is {self.image_shape}, but `generator` takes label maps of {size}."
+            )
+        of_images = {"generator": networks["generator"].output_shape[-1]}
+        of_images["discriminator"] = networks["discriminator"].input_shape[1][-1]
+        for name, found in of_images.items():
+            if found != channels:
+                raise ValueError(
+                    f"`image_shape` is {self.image_shape}, of {channels} channels, but `{name}` is of images of "
+                    f"{found}."
+                )
+
     @property
     def preset_usage(self):
         """As for `TranslationModel`."""
         task = self.task()
+        if self.has_edges:
+            maps = f"ints (num, height, width, 2): labels from 0 to {self.num_labels - 1}, and edges, 0 or 1"
+            return {
+                "python": f"images = model.translate(label_maps)  # {maps}",
+                "shell": "genzoo serve {name}",
+            }
         style = ", seed=0" if task.style_dim else ""
         seed = " --seed 0" if task.style_dim else ""
         return {

@@ -114,7 +114,7 @@ class SPADE(LabelMapGAN):
         self.set_networks(**networks)
 
     def set_networks(self, **networks):
-        """As for `LabelMapGAN`; refuses a generator that takes no styles where there are some, or the other way."""
+        """As for `LabelMapGAN`; refuses networks without styles where there are some, the other way, or of others."""
         num_inputs = len(networks["generator"].inputs)
         if num_inputs != 1 + (self.style_dim is not None):
             raise ValueError(
@@ -122,6 +122,18 @@ class SPADE(LabelMapGAN):
                 "label maps and styles, without them label maps alone."
             )
         super().set_networks(**networks)
+        if self.style_dim is None:
+            return
+        found = {"generator": self.generator.input_shape[1][-1]}
+        found["encoder"] = self.encoder.output_shape[0][-1]
+        for name, style_dim in found.items():
+            if style_dim != self.style_dim:
+                raise ValueError(
+                    f"`style_dim` is {self.style_dim}, but `{name}` has styles of length {style_dim}."
+                )
+        taken = self.encoder.input_shape[1:]
+        if any(side not in (None, own) for side, own in zip(taken, self.image_shape, strict=True)):
+            raise ValueError(f"`image_shape` is {self.image_shape}, but `encoder` takes images of {taken}.")
 
     @property
     def tasks(self):

@@ -196,6 +196,16 @@ class TranslationModel(GenerativeModel):
         """Whether dropout acts in `translate` too: the model's only noise, and translations then differ."""
         return any(_sampling_layers(self.translator(direction)) for direction in self.tasks)
 
+    def draws(self, direction=None):
+        """Whether the translations of a direction, by default the first, are drawn: `translate` then takes a seed.
+
+        Raises:
+            ValueError: If the model has no such direction.
+        """
+        return self.task(direction).style_dim is not None or bool(
+            _sampling_layers(self.translator(direction))
+        )
+
     def call(self, inputs, training=False):
         sources = self.source_modality.scale(inputs)
         return self.translator()(self._inputs(sources, None), training=training)
@@ -246,7 +256,9 @@ class TranslationModel(GenerativeModel):
             batch_size: Int, images translated at once.
             seed: Int from 0 to 2**32 - 1, or None. Where `sampling_dropout` is on, the same seed, images and
                 batch size give the same translations, and None draws anew at every call. Where the task has styles,
-                a seed draws one for each image, and None stands for the mean style, zeros.
+                a seed draws one for each image, of a list of pictures the same for all, and None stands for the mean
+                style, zeros. Refused where nothing is
+                drawn (`draws`), and with `styles` where nothing else is.
             styles: Array `(num, style_dim)` for a task with styles, `(style_dim,)` for one image or one style of
                 all; or None.
 
@@ -272,7 +284,14 @@ class TranslationModel(GenerativeModel):
         ```
         """
         if isinstance(images, (list, tuple)) and any(map(pictures.is_picture, images)):
-            return [self.translate(image, direction, fit, batch_size, seed, styles) for image in images]
+            style_dim = self.task(direction).style_dim
+            of_each = [styles] * len(images)
+            if styles is not None and style_dim is not None:
+                (of_each,) = _styles(style_dim, styles, len(images), None)
+            return [
+                self.translate(image, direction, fit, batch_size, seed, style)
+                for image, style in zip(images, of_each, strict=True)
+            ]
         network, task = self.translator(direction), self.task(direction)
         source, scale = task.source, task.scale
         channels = source.shape[-1]
@@ -297,9 +316,11 @@ class TranslationModel(GenerativeModel):
                 f"{given.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
             )
 
+        layers = _sampling_layers(network)
+        if seed is not None and not layers:
+            _check_seed(seed, task.style_dim, styles)
         images = pixels.as_input(images)
         styles = _styles(task.style_dim, styles, len(images), seed)
-        layers = _sampling_layers(network)
         # Hashed, so that no layer draws for one seed what another layer draws for the next.
         words = np.random.SeedSequence(latent.fresh_seed() if seed is None else seed).generate_state(
             len(layers)
@@ -447,6 +468,19 @@ def _sampling_layers(network):
 def array_of(images, source):
     """A picture as a modality reads it, or images, as a NumPy array."""
     return source.read(images) if pictures.is_picture(images) else array("images", images)
+
+
+def _check_seed(seed, style_dim, styles):
+    """Refuses a seed where no dropout acts and none draws a style."""
+    if style_dim is None:
+        raise ValueError(
+            "`seed` was given, but this model draws nothing: it has no styles, and no dropout that acts in "
+            f"translation. Leave it out. Received: seed={seed}"
+        )
+    if styles is not None:
+        raise ValueError(
+            f"`seed` draws styles, and `styles` was given: give only one of them. Received: seed={seed}"
+        )
 
 
 def _styles(style_dim, styles, num, seed):

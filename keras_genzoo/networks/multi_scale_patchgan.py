@@ -1,12 +1,13 @@
 """The discriminator of pix2pixHD and SPADE: a PatchGAN at several scales, which gives its features too."""
 
 import keras
-from keras import initializers, layers, ops
+from keras import layers, ops
 
 from keras_genzoo.arguments import Flag, NonNegativeInt, PositiveInt, checked
 from keras_genzoo.layers import InstanceNormalization, LabelMapEncoding, SpectralConv2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
-from keras_genzoo.networks.translation_resnet import halved
+from keras_genzoo.networks.initialization import kernel_initializer
+from keras_genzoo.networks.translation_resnet import in_half_size
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -26,8 +27,9 @@ class MultiScalePatchGAN(ConfigurableNetwork):
         width: Int, channels after the first convolution.
         num_layers: Int, convolutions of stride 2.
         num_scales: Int, number of scales.
-        spectral: Bool, whether the normalised convolutions are spectrally normalised too, and without biases, which
-            the instance normalisation would take away.
+        spectral: Bool, whether it is SPADE's: the normalised convolutions are spectrally normalised too, and without
+            biases, which the instance normalisation would take away, and all begin by Xavier's normal distribution
+            times 0.02. Else it is pix2pixHD's, which begins by normal(0, 0.02).
 
     Call arguments:
         inputs: List of label maps `(batch, height, width, 1 or 2)` and float images in [-1, 1]
@@ -38,7 +40,8 @@ class MultiScalePatchGAN(ConfigurableNetwork):
         `(batch, rows, columns, 1)`.
 
     Source: Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs"
-    (arXiv:1711.11585), section 3.2; Park et al. 2019 (arXiv:1903.07291), appendix A; padding as in their code.
+    (arXiv:1711.11585), section 3.2; Park et al. 2019 (arXiv:1903.07291), appendix A; padding and
+    initialisation as in their code.
     """
 
     @checked
@@ -55,11 +58,16 @@ class MultiScalePatchGAN(ConfigurableNetwork):
     ):
         label_maps = keras.Input((None, None, 1 + has_edges), name="label_maps")
         images = keras.Input((None, None, channels), name="images")
-        initializer = initializers.GlorotNormal() if spectral else initializers.RandomNormal(0.0, 0.02)
+        initialization = "xavier" if spectral else "normal"
 
         def convolution(x, filters, strides, name, kind=layers.Conv2D, use_bias=True):
             return kind(
-                filters, 4, strides=strides, use_bias=use_bias, kernel_initializer=initializer, name=name
+                filters,
+                4,
+                strides=strides,
+                use_bias=use_bias,
+                kernel_initializer=kernel_initializer(initialization),
+                name=name,
             )(layers.ZeroPadding2D(2)(x))
 
         x = ops.concatenate([LabelMapEncoding(num_labels)(label_maps), images], axis=-1)
@@ -80,5 +88,5 @@ class MultiScalePatchGAN(ConfigurableNetwork):
             logits = convolution(features, 1, 1, f"scale_{scale}_logits")
             outputs.append([*maps, layers.Activation("linear", dtype="float32")(logits)])
             if scale < num_scales:
-                x = halved(x)
+                x = in_half_size(x)
         super().__init__([label_maps, images], outputs, name=name)

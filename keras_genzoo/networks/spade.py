@@ -3,7 +3,7 @@
 import math
 
 import keras
-from keras import initializers, layers
+from keras import layers
 
 from keras_genzoo.arguments import (
     Flag,
@@ -15,6 +15,7 @@ from keras_genzoo.arguments import (
 )
 from keras_genzoo.layers import BatchNormalization, InstanceNormalization, LabelMapEncoding, SpectralConv2D
 from keras_genzoo.networks.configurable import ConfigurableNetwork
+from keras_genzoo.networks.initialization import kernel_initializer
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
@@ -109,9 +110,11 @@ class SPADEGenerator(ConfigurableNetwork):
         if styles is None:
             x = _convolution(channels[0], 3, "first_map")(labels)
         else:
-            x = layers.Dense(channels[0] * math.prod(sides), kernel_initializer=_glorot(), name="first_map")(
-                styles
-            )
+            x = layers.Dense(
+                channels[0] * math.prod(sides),
+                kernel_initializer=kernel_initializer("xavier"),
+                name="first_map",
+            )(styles)
             x = layers.Reshape((*sides, channels[0]))(x)
         step = multiple
         for index, filters in enumerate(channels):
@@ -166,28 +169,32 @@ class StyleEncoder(ConfigurableNetwork):
                 3,
                 strides=2,
                 use_bias=False,
-                kernel_initializer=_glorot(),
+                kernel_initializer=kernel_initializer("xavier"),
                 name=f"conv_{level + 1}",
             )(x)
             x = InstanceNormalization(name=f"norm_{level + 1}")(x)
         x = layers.Flatten()(layers.LeakyReLU(0.2)(x))
         outputs = [
-            layers.Dense(style_dim, kernel_initializer=_glorot(), dtype="float32", name=part)(x)
+            layers.Dense(
+                style_dim, kernel_initializer=kernel_initializer("xavier"), dtype="float32", name=part
+            )(x)
             for part in ("mean", "log_variance")
         ]
         super().__init__(images, outputs, name=name)
 
 
-def _glorot():
-    """Glorot's normal initialisation with the gain 0.02."""
-    return initializers.VarianceScaling(0.02**2, "fan_avg", "untruncated_normal")
-
-
 def _convolution(filters, size, name):
-    return layers.Conv2D(filters, size, padding="same", kernel_initializer=_glorot(), name=name)
+    return layers.Conv2D(
+        filters, size, padding="same", kernel_initializer=kernel_initializer("xavier"), name=name
+    )
 
 
 def _spectral(filters, size, name, use_bias=True):
     return SpectralConv2D(
-        filters, size, padding="same", use_bias=use_bias, kernel_initializer=_glorot(), name=name
+        filters,
+        size,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer=kernel_initializer("xavier"),
+        name=name,
     )

@@ -159,7 +159,7 @@ class LocalEnhancer(ConfigurableNetwork):
         images = keras.Input((None, None, 1 + has_edges), name="images")
         encoded = LabelMapEncoding(num_labels, name="encoding")(images)
         of_global, local = _Layers("instance", prefix="global_"), _Layers("instance")
-        features = of_global.features(halved(encoded), 2 * width, num_downsamplings, num_blocks)
+        features = of_global.features(in_half_size(encoded), 2 * width, num_downsamplings, num_blocks)
         x = local.halved(local.entered(encoded, width), 2 * width, "down_1")
         x = layers.Add(name="sum")([x, features])
         for index in range(num_local_blocks):
@@ -178,20 +178,34 @@ class LocalEnhancer(ConfigurableNetwork):
         Raises:
             ValueError: If the generator is another.
         """
-        own = [layer for layer in self.layers if layer.name.startswith("global_") and layer.weights]
-        given = {layer.name: layer for layer in generator.layers if layer.weights}
-        given.pop("output_conv", None)
-        shapes = {layer.name.removeprefix("global_"): [w.shape for w in layer.weights] for layer in own}
-        if shapes != {name: [w.shape for w in layer.weights] for name, layer in given.items()}:
+        own = {
+            layer.name.removeprefix("global_"): layer
+            for layer in self.layers
+            if layer.name.startswith("global_") and layer.weights
+        }
+        given = {}
+        if isinstance(generator, ResNetTranslator) and self._takes_maps_of(generator):
+            given = {layer.name: layer for layer in generator.layers if layer.weights}
+            given.pop("output_conv")
+        if _shapes_of_weights(own) != _shapes_of_weights(given):
             raise ValueError(
                 "`generator` must be a `ResNetTranslator` of the same labels, blocks and downsamplings and of twice "
                 f"the width. Received: {generator!r}"
             )
-        for layer in own:
-            layer.set_weights(given[layer.name.removeprefix("global_")].get_weights())
+        for name, layer in own.items():
+            layer.set_weights(given[name].get_weights())
+
+    def _takes_maps_of(self, generator):
+        """Whether a `ResNetTranslator` takes the same label maps; encoded, others may have as many channels."""
+        own, others = self._arguments, generator._arguments
+        return (others["num_labels"], others["channels"]) == (own["num_labels"], 1 + own["has_edges"])
 
 
-def halved(images):
+def _shapes_of_weights(layers):
+    return {name: [weight.shape for weight in layer.weights] for name, layer in layers.items()}
+
+
+def in_half_size(images):
     """Means of 3x3 pixels at every second one; at the borders of those that are within the image."""
 
     def sums(x):

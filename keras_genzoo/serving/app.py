@@ -166,6 +166,11 @@ def _png(image):
 
 def _decoded(body, task, size, max_pixels):
     """A picture file as what a task translates, a uint8 array; its pixels are counted before it is decoded."""
+    if "has_edges" in task:
+        raise BadRequest(
+            "The model takes label maps with edges, and a picture holds labels alone. Ask its signature "
+            f"{task['network']!r} with arrays of 2 channels, labels and edges."
+        )
     if not body:
         raise BadRequest("The body must be a picture file, such as a PNG.")
     try:
@@ -177,27 +182,15 @@ def _decoded(body, task, size, max_pixels):
             "@FILE`."
         ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadRequest(f"The picture is damaged: {error}") from None
+        raise BadRequest(f"The picture cannot be read: {error}") from None
     if number > max_pixels:
         raise BadRequest(f"The picture must have at most {max_pixels} pixels. Received: {number}")
     file, channels, size = io.BytesIO(body), task["source_channels"], task.get("fixed_size") or size
     try:
         if "label_colors" in task:
-            return _labels(file, task["label_colors"], size)
+            return pictures.read_labels(file, np.array(task["label_colors"], "uint8"), size)
         if "has_holes" in task:
             return pictures.read_with_holes(file, channels - 1, size)
         return pictures.read(file, channels, size)
     except pictures.UnreadablePicture as error:
-        raise BadRequest(f"The picture is damaged: {error.reason}") from None
-
-
-def _labels(file, colors, size):
-    try:
-        labels = pictures.read_labels(file, np.array(colors, "uint8"), size)
-    except pictures.UnreadablePicture:
-        raise
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
-    if labels.max() >= len(colors):
-        raise BadRequest(f"Labels must lie from 0 to {len(colors) - 1}. Received: {labels.max()}")
-    return labels
+        raise BadRequest(f"The picture cannot be read: {error.reason}") from None

@@ -44,7 +44,9 @@ class Tensor:
         """
         try:
             given = np.asarray(values)
-            array = given.astype(self.dtype)
+            # What is lost is found below.
+            with np.errstate(invalid="ignore", over="ignore"):
+                array = given.astype(self.dtype)
         except (ValueError, TypeError, OverflowError) as error:
             raise BadRequest(f"`{self.name}` must hold {self.dtype} values of one shape: {error}") from None
         if array.ndim != len(self.shape) and array.size == 1:
@@ -56,10 +58,12 @@ class Tensor:
         if not fits or not array.size:
             wanted = ", ".join("any" if side is None else str(side) for side in self.shape)
             raise BadRequest(f"`{self.name}` must have the shape ({wanted}). Received: {given.shape}")
-        if not np.isfinite(array).all():
+        if not np.isfinite(array).all() or (given.dtype.kind == "f" and not np.isfinite(given).all()):
             raise BadRequest(f"`{self.name}` must hold finite values.")
-        if given.dtype.kind not in "iufb" or (np.dtype(self.dtype).kind in "iu" and np.any(array != given)):
+        if given.dtype.kind not in "iufb":
             raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given.dtype}")
+        if np.dtype(self.dtype).kind in "iu" and np.any(lost := array != given):
+            raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given[lost].flat[0]}")
         if self.bounds is not None:
             self.check_within_bounds(array.min(), None if array.size == 1 else array.max())
         return array
@@ -70,6 +74,26 @@ class Tensor:
         if smallest < low or (smallest if largest is None else largest) > high:
             given = smallest if largest is None else f"{smallest} to {largest}"
             raise BadRequest(f"`{self.name}` must lie from {low} to {high}. Received: {given}")
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelMaps(Tensor):
+    """Label maps as an input: whole numbers, in the first channel labels within `bounds`, in a second one 0 and 1."""
+
+    def checked(self, values):
+        """As `Tensor.checked`."""
+        array = super().checked(values)
+        if (broken := array != np.rint(array)).any():
+            raise BadRequest(
+                f"`{self.name}` must hold labels, whole numbers from {self.bounds[0]} to {self.bounds[1]}. Received: "
+                f"{array[broken].flat[0]}"
+            )
+        if (largest := array[..., 1:].max(initial=0)) > 1:
+            raise BadRequest(
+                f"`{self.name}` must hold 1 in its second channel at the edges between objects, and 0 elsewhere. "
+                f"Received: {largest}"
+            )
+        return array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,12 +264,15 @@ class ServedModel:
     def _signatures(self):
         """Name -> `Signature`, the default first."""
         signatures = {}
+        tasks = {task["network"]: task for task in self._tasks}
         for name, network in self.description["networks"].items():
-            inputs = [self._input(each) for each in network["inputs"]]
+            inputs = [self._input(each, tasks.get(name, {})) for each in network["inputs"]]
             outputs = [_tensor(each) for each in network["outputs"]]
             if name in self._of_uint8:
                 images = [dataclasses.replace(outputs[0], name="images")]
-                of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=None)]
+                # Every uint8 image is one; of label maps the bounds stay.
+                bounds = inputs[0].bounds if "label_colors" in tasks[name] else None
+                of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=bounds)]
                 to_uint8 = [dataclasses.replace(images[0], dtype="uint8")]
                 signatures[name] = Signature(
                     of_uint8, to_uint8, self._of_images(name, self._of_uint8[name]), self.limits.max_num
@@ -275,8 +302,10 @@ class ServedModel:
             )
         return signatures
 
-    def _input(self, described):
+    def _input(self, described, task):
         tensor = _tensor(described)
+        if "label_colors" in task:
+            return LabelMaps(**{**vars(tensor), "bounds": (0, len(task["label_colors"]) - 1)})
         if tensor.name == "images":
             return dataclasses.replace(tensor, bounds=(-1 - pixels.SLACK, 1 + pixels.SLACK))
         if tensor.name == "labels":

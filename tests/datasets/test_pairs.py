@@ -344,6 +344,12 @@ class TestLabelMaps:
         either = {each.tobytes() for maps in (self.maps, self.maps[:, :, ::-1]) for each in maps}
         assert seen == either
 
+    def test_channels_of_the_sources_are_refused(self, tmp_path):
+        with pytest.raises(
+            ValueError, match=r"`source_channels` is for pictures.*source_channels=1, num_labels=3"
+        ):
+            datasets.paired_folder(image_size=4, source_channels=1, **self.folders(tmp_path))
+
     def test_labels_that_are_too_large_name_the_file(self, tmp_path):
         folders = {**self.folders(tmp_path), "num_labels": 2}
         with pytest.raises(ValueError, match=r"\.png.*labels from 0 to 1. Received labels from 0 to 2"):

@@ -47,6 +47,9 @@ def toy_presets(tmp_path_factory):
         (16, 16, 3), generator=kg.networks.GatedInpainter(3, width=4), width=2
     )
     inpainter.save_to_preset(folder / "toy_inpainter")
+    generator = kg.networks.ResNetTranslator(2, 3, 2, num_blocks=1, num_downsamplings=1, num_labels=3)
+    edged = kg.models.Pix2PixHD((8, 8, 3), num_labels=3, has_edges=True, generator=generator, width=2)
+    edged.save_to_preset(folder / "toy_edged")
     return folder
 
 
@@ -93,12 +96,32 @@ def test_with_cdn_the_page_may_load_the_runtime_from_one_host_more(no_runtime, t
         (["toy_gan", "toy_gan"], "each once"),
         (["toy_points"], "makes no images"),
         (["toy_inpainter"], "fills holes, which cannot be drawn"),
+        (["toy_edged"], "toy_edged' takes label maps with the edges between objects, which cannot be drawn"),
     ],
 )
 def test_names_that_give_no_page_are_refused(toy_presets, cached_runtime, tmp_path, names, problem):
     with pytest.raises(ValueError, match=problem):
         explore.build([str(toy_presets / name) for name in names], tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_the_page_of_a_server_leaves_out_what_cannot_be_drawn(cached_runtime, tmp_path):
+    task = {"label_colors": [[0, 0, 0]]}
+    tasks = {"holes": {"has_holes": True}, "edges": {**task, "has_edges": True}, "labels": task}
+    bundles = {name: tmp_path / name for name in tasks}
+    for name, bundle in bundles.items():
+        bundle.mkdir()
+        described = {
+            "class": "Pix2Pix",
+            "description": "",
+            "abilities": ["translate"],
+            "image_shape": [8, 8, 3],
+        }
+        (bundle / "model.json").write_text(json.dumps({**described, "tasks": {"there": tasks[name]}}))
+    (tmp_path / "site").mkdir()
+    explore.write_page(tmp_path / "site", bundles)
+    index = json.loads((tmp_path / "site" / "models" / "index.json").read_text())
+    assert [model["name"] for model in index] == ["labels"]
 
 
 def test_a_folder_with_files_is_left_as_it_is(toy_presets, cached_runtime, tmp_path):

@@ -149,6 +149,9 @@ class Inverter:
         self.source_modality = modalities.Images((12, 12, source_channels))
         self.tasks = dict.fromkeys(directions, Task("generator", self.source_modality, self.modality))
 
+    def draws(self, direction):
+        return True
+
     def translate(self, images, direction, seed):
         assert direction in self.tasks and images.dtype == "float32" and seed == 0
         return -np.broadcast_to(images, (*images.shape[:3], 3))

@@ -69,37 +69,89 @@ def test_losses_are_those_of_the_paper():
     assert float(logs["adversarial_loss"]) == pytest.approx(adversarial, rel=1e-4)
 
 
-class TestLocalEnhancer:
-    def test_adds_detail_to_the_features_of_a_trained_global_generator(self):
-        trained = networks.ResNetTranslator(
-            1, 3, width=4, num_blocks=1, num_downsamplings=1, num_labels=NUM_LABELS
-        )
-        trained = support.as_if_trained(trained)
-        enhancer = networks.LocalEnhancer(
-            NUM_LABELS, width=2, num_blocks=1, num_local_blocks=1, num_downsamplings=1
-        )
-        enhancer.load_global(trained)
-        # Two by two pixels of a label, so that half the size of its borders' inside is the map itself.
-        labels = np.zeros((1, 16, 16, 1), "float32")
-        labels[:, 8:] = 2
-        features = keras.Model(enhancer.inputs, enhancer.get_layer("sum").input[1])([labels])
-        of_global = keras.Model(trained.inputs, trained.get_layer("up_1_norm").output)
-        assert features.shape == (1, 8, 8, 4)
-        plain = np.zeros_like(labels)
-        found, expected = (
-            support.to_numpy(each)
-            for each in (
-                keras.Model(enhancer.inputs, enhancer.get_layer("sum").input[1])([plain]),
-                ops.relu(of_global([plain[:, ::2, ::2]])),
-            )
-        )
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-        assert support.output_of(enhancer, labels).shape == (1, 16, 16, 3)
+def global_generator(num_labels=NUM_LABELS, channels=1, width=4, num_blocks=1, **arguments):
+    return networks.ResNetTranslator(
+        channels,
+        3,
+        width=width,
+        num_blocks=num_blocks,
+        **{"num_downsamplings": 1, "num_labels": num_labels, **arguments},
+    )
 
-    def test_another_generator_is_refused(self):
-        other = networks.ResNetTranslator(3, width=4, num_blocks=1)
-        enhancer = networks.LocalEnhancer(
-            NUM_LABELS, width=2, num_blocks=1, num_local_blocks=1, num_downsamplings=1
-        )
+
+def local_enhancer(has_edges=False):
+    return networks.LocalEnhancer(
+        NUM_LABELS, has_edges, width=2, num_blocks=1, num_local_blocks=1, num_downsamplings=1
+    )
+
+
+def mean_of_neighbours(maps):
+    """The means of 3x3 pixels at every second one, of those that are within the map."""
+    height, width = maps.shape[1:3]
+    means = [
+        maps[:, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2].mean(axis=(1, 2))
+        for row in range(0, height, 2)
+        for column in range(0, width, 2)
+    ]
+    return np.stack(means, axis=1).reshape(len(maps), height // 2, width // 2, -1)
+
+
+class TestLocalEnhancer:
+    @pytest.mark.parametrize("has_edges", [False, True])
+    def test_takes_the_weights_of_a_trained_global_generator_and_adds_detail_to_its_features(self, has_edges):
+        keras.utils.set_random_seed(0)
+        trained = support.as_if_trained(global_generator(channels=1 + has_edges))
+        enhancer = local_enhancer(has_edges)
+        own = {layer.name: layer.get_weights() for layer in enhancer.layers if "global_" not in layer.name}
+        rng = np.random.default_rng(0)
+        labels = rng.integers(0, NUM_LABELS, (2, 16, 16, 1))
+        edges = rng.integers(0, 2, (2, 16, 16, int(has_edges)))
+        maps = np.concatenate([labels, edges], axis=-1).astype("float32")
+        added = keras.Model(enhancer.inputs, enhancer.get_layer("sum").input[1])
+        # What the trained generator makes of the encoded map in half the size, before its last convolution.
+        encoded = np.concatenate([np.eye(NUM_LABELS)[labels[..., 0]], edges], axis=-1)
+        features = keras.Model(trained.get_layer("encoding").output, trained.get_layer("up_1_norm").output)
+        expected = np.maximum(support.output_of(features, mean_of_neighbours(encoded).astype("float32")), 0)
+        assert expected.shape == (2, 8, 8, 4) and expected.std() > 0.1
+        assert np.abs(support.output_of(added, maps) - expected).max() > 0.1
+
+        enhancer.load_global(trained)
+        np.testing.assert_allclose(support.output_of(added, maps), expected, atol=1e-4)
+        for name, weights in own.items():
+            for before, after in zip(weights, enhancer.get_layer(name).get_weights(), strict=True):
+                np.testing.assert_array_equal(before, after)
+        assert support.output_of(enhancer, maps).shape == (2, 16, 16, 3)
+
+    @pytest.mark.parametrize(
+        "make_other",
+        [
+            lambda: global_generator(width=2),
+            lambda: global_generator(num_blocks=2),
+            lambda: global_generator(num_downsamplings=2),
+            lambda: global_generator(num_labels=NUM_LABELS + 1),
+            # As many channels, but not of these labels.
+            lambda: global_generator(num_labels=None, channels=NUM_LABELS),
+            lambda: global_generator(num_labels=NUM_LABELS - 1, channels=2),
+            lambda: global_generator(normalization="batch"),
+            local_enhancer,
+            lambda: "generator",
+        ],
+    )
+    def test_another_generator_is_refused_and_nothing_taken(self, make_other):
+        enhancer, other = local_enhancer(), make_other()
+        before = enhancer.get_weights()
         with pytest.raises(ValueError, match="`generator` must be a `ResNetTranslator` of the same labels"):
             enhancer.load_global(other)
+        for old, new in zip(before, enhancer.get_weights(), strict=True):
+            np.testing.assert_array_equal(old, new)
+
+
+def test_the_loss_of_chance_is_that_of_equal_logits():
+    """Half of 1/4 for real and fake images at each of the two scales, and of three."""
+    for num_scales in (2, 3):
+        model = make_pix2pixhd(
+            discriminator=networks.MultiScalePatchGAN(
+                NUM_LABELS, width=1, num_layers=1, num_scales=num_scales
+            )
+        )
+        assert model.chance_level == pytest.approx(0.25 * num_scales)

@@ -54,6 +54,35 @@ class TestNumbersOfThePaper:
         assert sum(int(np.prod(variable.shape)) for variable in network().trainable_variables) == count
 
 
+class TestInitialization:
+    """Xavier's normal distribution times 0.02 for SPADE, normal(0, 0.02) for pix2pixHD; no bias at first."""
+
+    @pytest.mark.parametrize("name", ["generator", "discriminator", "encoder", "discriminator of pix2pixHD"])
+    def test_weights_begin_as_in_the_authors_code(self, name):
+        keras.utils.set_random_seed(0)
+        network = {
+            "generator": lambda: networks.SPADEGenerator(5, image_shape=(32, 32, 3), width=8, style_dim=64),
+            "discriminator": lambda: networks.MultiScalePatchGAN(5, width=16, spectral=True),
+            "encoder": lambda: networks.StyleEncoder((32, 32, 3), 64, width=16),
+            "discriminator of pix2pixHD": lambda: networks.MultiScalePatchGAN(5, width=16),
+        }[name]()
+        kernels = 0
+        for layer in network.layers:
+            if getattr(layer, "use_bias", False):
+                assert not support.to_numpy(layer.bias).any()
+            if not hasattr(layer, "kernel"):
+                continue
+            *window, given, made = layer.kernel.shape
+            fans = np.prod(window) * (given + made)
+            deviation = 0.02 if "pix2pixHD" in name else 0.02 * np.sqrt(2 / fans)
+            kernel = support.to_numpy(layer.kernel) / deviation
+            # Within five standard errors; a truncated distribution has none beyond two deviations.
+            assert np.std(kernel) == pytest.approx(1, abs=5 / np.sqrt(2 * kernel.size))
+            assert kernel.size < 1000 or 2.5 < np.abs(kernel).max() < 6
+            kernels += 1
+        assert kernels == {"generator": 74, "encoder": 5}.get(name, 10)
+
+
 class TestAlgorithm:
     def test_losses_are_those_of_the_paper(self):
         model = make_spade(feature_matching_weight=7.0, style_weight=0.3)
@@ -139,6 +168,23 @@ class TestStyles:
             model.styles_of(data()[1])
         with pytest.raises(ValueError, match="`styles` was given, but this model has no styles"):
             model.translate(data()[0], styles=np.zeros((4, 2)))
+        with pytest.raises(ValueError, match=r"`seed` was given, but this model draws nothing.* seed=3"):
+            model.translate(data()[0], seed=3)
+
+    def test_a_seed_beside_styles_is_refused(self):
+        with pytest.raises(ValueError, match=r"`seed` draws styles, and `styles` was given.* seed=0"):
+            make_spade().translate(data()[0], seed=0, styles=np.zeros((4, 2)))
+
+    def test_a_list_of_pictures_takes_a_style_for_each_or_one_of_all(self):
+        model = support.as_if_trained(make_spade())
+        labels = data()[0].astype("uint8")
+        painted = [Image.fromarray(each[..., 0]) for each in labels]
+        styles = support.toy_images(4, (2,), seed=3)
+        for given in (styles, styles[2]):
+            found = model.translate(painted, styles=given)
+            np.testing.assert_allclose(found, model.translate(labels, styles=given), atol=1e-5)
+        with pytest.raises(ValueError, match=r"`styles` must be finite floats of the shape \(4, 2\)"):
+            model.translate(painted, styles=styles[:3])
 
     @pytest.mark.parametrize("styles", [np.zeros((3, 2)), np.zeros((4, 5)), np.full((4, 2), np.nan)])
     def test_bad_styles_are_refused(self, styles):
@@ -146,7 +192,56 @@ class TestStyles:
             make_spade().translate(data()[0], styles=styles)
 
 
+class TestEdges:
+    """Label maps of two channels, by which two things side by side are told apart."""
+
+    def make(self):
+        keras.utils.set_random_seed(0)
+        generator = _generator(has_edges=True)
+        model = models.SPADE(SHAPE, 3, has_edges=True, style_dim=2, width=1, generator=generator, seed=0)
+        model.compile()
+        return model
+
+    def test_are_trained_on_and_change_the_image(self):
+        model = self.make()
+        maps, images = support.toy_data(model, 4)
+        maps[..., 1] %= 2
+        before = [np.array(weight) for weight in model.trainable_weights]
+        history = model.fit(maps, images, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        moved = [
+            not np.array_equal(old, new) for old, new in zip(before, model.trainable_weights, strict=True)
+        ]
+        assert any(moved)
+        support.as_if_trained(model)
+        without = maps * [1, 0]
+        assert np.abs(model.translate(maps) - model.translate(without)).max() > 1e-3
+        again = models.SPADE.from_config(model.get_config())
+        again.set_weights(model.get_weights())
+        np.testing.assert_allclose(again.translate(maps), model.translate(maps), atol=1e-6)
+
+    def test_the_card_tells_what_label_maps_hold(self):
+        usage = self.make().preset_usage
+        assert "labels from 0 to 2, and edges, 0 or 1" in usage["python"]
+        # `genzoo paint` reads pictures, which have no edges.
+        assert usage["shell"] == "genzoo serve {name}"
+
+
 class TestLabelMaps:
+    def test_each_block_sees_every_second_label_of_the_next(self):
+        generator = support.as_if_trained(make_exact_spade()).generator
+        labels = data(1)[0].astype("float32")
+        for name, step in (("first_map", 2), ("block_1_1_shared", 2), ("block_2_1_shared", 1)):
+            seen = keras.Model(generator.inputs, generator.get_layer(name).input)([labels])
+            expected = np.eye(NUM_LABELS)[labels[:, ::step, ::step, 0].astype(int)]
+            np.testing.assert_array_equal(support.to_numpy(seen), expected)
+
+    @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16", "mixed_float16"])
+    def test_256_labels_are_told_apart_in_half_precision(self, dtype):
+        labels = np.arange(256, dtype="float32").reshape(1, 16, 16, 1)
+        encoded = support.output_of(LabelMapEncoding(256, dtype=dtype), labels).astype("float32")
+        np.testing.assert_array_equal(encoded.reshape(256, 256), np.eye(256))
+
     def test_only_the_nearest_label_is_taken_in_another_size(self):
         model = make_exact_spade()
         labels = data(1)[0]
@@ -187,7 +282,7 @@ class TestBadInput:
         ("arguments", "message"),
         [
             ({"num_labels": 0}, "`num_labels` must be at least 1"),
-            ({"num_labels": 300}, "from 2 to 256 labels"),
+            ({"num_labels": 300}, "`num_labels` must be an int from 2 to 256. Received: num_labels=300"),
             ({"style_dim": None, "encoder": networks.StyleEncoder(SHAPE, 2, width=1)}, "no `style_dim`"),
             (
                 {
@@ -202,3 +297,57 @@ class TestBadInput:
     def test_arguments_are_refused(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             models.SPADE(**{"image_shape": SHAPE, "num_labels": 3, "width": 1, **arguments})
+
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (
+                lambda: {"generator": _generator(num_labels=5)},
+                "`num_labels` is 3, but `generator` encodes 5 labels",
+            ),
+            (lambda: {"generator": _generator(has_edges=True)}, "`has_edges` is False.* `generator` takes 2"),
+            (
+                lambda: {"generator": _generator(style_dim=4)},
+                "`style_dim` is 2, but `generator` has styles of length 4",
+            ),
+            (
+                lambda: {"generator": _generator(channels=1)},
+                "of 3 channels, but `generator` is of images of 1",
+            ),
+            (
+                lambda: {
+                    "generator": networks.SPADEGenerator(3, False, (16, 16, 3), 1, (1, 1), 1, style_dim=2)
+                },
+                r"`image_shape` is \(8, 8, 3\), but `generator` takes label maps of \(16, 16\)",
+            ),
+            (
+                lambda: {"discriminator": networks.MultiScalePatchGAN(7, width=1)},
+                "`num_labels` is 3, but `discriminator` encodes 7 labels",
+            ),
+            (
+                lambda: {"discriminator": networks.MultiScalePatchGAN(3, True, width=1)},
+                "`has_edges` is False.* `discriminator` takes 2",
+            ),
+            (
+                lambda: {"discriminator": networks.MultiScalePatchGAN(3, channels=1, width=1)},
+                "of 3 channels, but `discriminator` is of images of 1",
+            ),
+            (
+                lambda: {"encoder": networks.StyleEncoder(SHAPE, 5, width=1)},
+                "`style_dim` is 2, but `encoder` has styles of length 5",
+            ),
+            (
+                lambda: {"encoder": networks.StyleEncoder((16, 16, 3), 2, width=1)},
+                r"`image_shape` is \(8, 8, 3\), but `encoder` takes images of \(16, 16, 3\)",
+            ),
+        ],
+    )
+    def test_networks_of_others_are_refused(self, make, message):
+        with pytest.raises(ValueError, match=message):
+            models.SPADE(SHAPE, 3, style_dim=2, width=1, **{"generator": _generator(), **make()})
+
+
+def _generator(num_labels=3, has_edges=False, style_dim=2, channels=3):
+    return networks.SPADEGenerator(
+        num_labels, has_edges, (*SHAPE[:2], channels), 1, multiples=(1, 1), hidden=1, style_dim=style_dim
+    )

@@ -23,11 +23,16 @@ def make_spade(style_dim=2, synchronized=False, **arguments):
     styles = {"style_dim": style_dim}
     if style_dim:
         styles["encoder"] = networks.StyleEncoder(SHAPE, style_dim, width=2)
+    discriminator = networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1, spectral=True)
+    for scale in (1, 2):
+        # While all logits are within the margins of the hinge loss, the gradients of their bias cancel.
+        kernel = discriminator.get_layer(f"scale_{scale}_logits").kernel
+        kernel.assign(100.0 * keras.ops.convert_to_tensor(kernel))
     model = models.SPADE(
         SHAPE,
         NUM_LABELS,
         generator=generator,
-        discriminator=networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1, spectral=True),
+        discriminator=discriminator,
         **{"seed": 1, **styles, **arguments},
     )
     model.compile()
@@ -52,9 +57,12 @@ def make_pix2pixhd(**arguments):
     model = models.Pix2PixHD(
         SHAPE,
         NUM_LABELS,
-        generator=generator,
-        discriminator=networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1),
-        **{"seed": 1, **arguments},
+        **{
+            "generator": generator,
+            "discriminator": networks.MultiScalePatchGAN(NUM_LABELS, width=2, num_layers=1),
+            "seed": 1,
+            **arguments,
+        },
     )
     model.compile()
     return model

@@ -50,7 +50,17 @@ def make_models():
             3, image_shape=(8, 8, 3), width=2, multiples=(2, 1), hidden=2, style_dim=2
         ),
     )
+    edged = kg.models.Pix2PixHD(
+        (8, 8, 3),
+        num_labels=3,
+        has_edges=True,
+        width=2,
+        generator=kg.networks.ResNetTranslator(
+            2, 3, width=2, num_blocks=1, num_downsamplings=1, num_labels=3
+        ),
+    )
     models = {"gan": gan, "conditional": conditional, "vae": vae, "pix2pix": pix2pix, "painter": painter}
+    models["edged"] = edged
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
     for variable in gan.generator.trainable_variables:
@@ -150,13 +160,21 @@ class TestPictures:
     @pytest.mark.parametrize(
         ("picture", "message"),
         [
-            (np.full((8, 8, 1), 3, "uint8"), "Labels must lie from 0 to 2. Received: 3"),
+            (np.full((8, 8, 1), 3, "uint8"), "labels from 0 to 2. Received labels from 3 to 3"),
             (np.full((8, 8, 3), 9, "uint8"), "colours that stand for no label, such as #090909"),
         ],
     )
     def test_what_is_no_label_map_is_refused(self, server, picture, message):
         response = server.post("/translate?model=painter", png_of(picture))
-        assert response.status_code == 400 and message in response.json()["error"]
+        assert response.status_code == 400
+        error = response.json()["error"]
+        assert message in error and error.startswith("The picture cannot be read: the picture")
+
+    def test_a_picture_without_edges_is_refused(self, server):
+        response = server.post("/translate?model=edged", png_of(np.zeros((8, 8, 1), "uint8")))
+        assert response.status_code == 400
+        assert "label maps with edges, and a picture holds labels alone" in response.json()["error"]
+        assert "'translate' with arrays of 2 channels" in response.json()["error"]
 
     def test_a_picture_of_any_size_is_translated(self, models, server):
         source = np.random.default_rng(0).integers(0, 256, (37, 50, 1), "uint8")
@@ -166,7 +184,7 @@ class TestPictures:
     @pytest.mark.parametrize(
         ("path", "message"),
         [
-            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix, painter."),
+            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, edged."),
             ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
             ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
             ("/sample?model=gan&seed=-1", "`seed` must lie from 0 to 4294967295. Received: -1"),
@@ -213,7 +231,7 @@ class TestPictures:
     def test_an_unknown_model_is_not_found(self, server):
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
-        assert "There are: gan, conditional, vae, pix2pix, painter." in response.json()["error"]
+        assert "There are: gan, conditional, vae, pix2pix, painter, edged." in response.json()["error"]
 
 
 class TestTensorFlowServing:
@@ -281,6 +299,56 @@ class TestTensorFlowServing:
         response = server.predict("gan", **body)
         assert response.status_code == 400
         assert message in response.json()["error"]
+
+    @pytest.mark.parametrize("signature", ["translate", "translate_float32"])
+    @pytest.mark.parametrize("name", ["painter", "edged"])
+    def test_label_maps_are_translated(self, models, server, name, signature):
+        labels = np.random.default_rng(0).integers(0, 3, (2, 8, 8, 1))
+        maps = labels if name == "painter" else np.concatenate([labels, labels[:, ::-1] % 2], axis=-1)
+        expected = models[0][name].translate(maps)
+        answer = server.predict(name, signature_name=signature, instances=maps.tolist())
+        assert answer.status_code == 200, answer.text
+        found = np.array(answer.json()["predictions"])
+        if signature == "translate":
+            assert_within_a_level(found, expected)
+        else:
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    @pytest.mark.parametrize("signature", ["translate", "translate_float32"])
+    @pytest.mark.parametrize(
+        ("name", "maps", "message"),
+        [
+            ("painter", np.full((1, 8, 8, 1), 3), "`images` must lie from 0 to 2. Received: 3"),
+            (
+                "painter",
+                -np.eye(8)[None, ..., None],
+                "`images` must (lie from 0|hold uint8 values).* Received: -1",
+            ),
+            (
+                "painter",
+                np.full((1, 8, 8, 1), 0.5),
+                "`images` must hold .*(whole numbers|uint8).* Received: 0.5",
+            ),
+            ("painter", np.full((1, 8, 8, 1), np.nan), "`images` must hold finite values"),
+            ("painter", np.full((1, 8, 8, 1), 1e300), "`images` must hold (finite|uint8) values"),
+            ("painter", np.zeros((1, 8, 8, 2)), r"`images` must have the shape \(any, 8, 8, 1\)"),
+            ("painter", np.zeros((1, 8, 16, 1)), r"`images` must have the shape \(any, 8, 8, 1\)"),
+            ("painter", np.zeros((8, 8, 1)), r"`images` must have the shape \(any, 8, 8, 1\)"),
+            ("painter", np.full((1, 8, 8, 1), "1"), "`images` must hold (uint8|float32) values"),
+            ("edged", np.zeros((1, 8, 8, 1)), r"`images` must have the shape \(any, any, any, 2\)"),
+            (
+                "edged",
+                np.zeros((1, 7, 8, 2)),
+                "`images` must have a height and a width that are multiples of 2",
+            ),
+            ("edged", np.full((1, 8, 8, 2), 2), "`images` must hold 1 in its second channel at the edges"),
+            ("edged", np.full((1, 8, 8, 2), 3), "`images` must lie from 0 to 2. Received: 3"),
+        ],
+    )
+    def test_bad_label_maps_are_told_what_to_do(self, server, signature, name, maps, message):
+        response = server.predict(name, signature_name=signature, instances=maps.tolist())
+        assert response.status_code == 400, response.text
+        assert re.search(message, response.json()["error"])
 
     def test_what_is_not_json_is_refused(self, server):
         for body in (b"{", b"[1]", b"[" * 200_000):
@@ -472,7 +540,9 @@ assert not {"keras", "tensorflow", "jax"} & {*sys.modules}
             assert "There is no page at /" in server.log.read_text()
             pytest.skip("the page's runtime is not to be had")
         assert page.headers["content-type"].startswith("text/html") and "<script" in page.text
-        assert [model["name"] for model in server.get("/models/index.json").json()] == list(models[0])
+        # Edges between objects cannot be drawn there.
+        shown = [name for name in models[0] if name != "edged"]
+        assert [model["name"] for model in server.get("/models/index.json").json()] == shown
         described = server.get("/models/vae/model.json").json()
         encoder = server.get(f"/models/vae/{described['networks']['encode']['file']}")
         assert encoder.content == (models[1][2] / "encode.onnx").read_bytes()
