@@ -148,7 +148,6 @@ class StarGANv2(TranslationModel):
         diversity_steps: PositiveInt = 100_000,
         cycle_weight: NonNegative = 1.0,
         average_decay=0.999,
-        average_half_life=None,
         **kwargs,
     ):
         image_shape = modalities.of_shape(image_shape).shape
@@ -156,8 +155,7 @@ class StarGANv2(TranslationModel):
             image_shape=image_shape,
             source_channels=image_shape[-1],
             num_classes=num_classes,
-            average_decay=average_decay if average_half_life is None else None,
-            average_half_life=average_half_life,
+            average_decay=average_decay,
             **kwargs,
         )
         if num_classes is None:
