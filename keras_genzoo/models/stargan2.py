@@ -11,11 +11,15 @@ from keras_genzoo.arguments import (
     Check,
     Network,
     NonNegative,
+    OptionalPositiveInt,
     PositiveInt,
+    Seed,
     array,
     checked,
     optional,
 )
+from keras_genzoo.images import pixels
+from keras_genzoo.images.grids import image_grid
 from keras_genzoo.models.network_checks import argument_or_own, first_of
 from keras_genzoo.models.options import checked_options
 from keras_genzoo.models.translation_model import (
@@ -525,6 +529,17 @@ class StarGANv2(TranslationModel):
         images = self.modality.scale(images)
         return self._used("encoder", False)([images, domains], training=False)
 
+    def check_domain(self, domain):
+        """Refuses what is no domain of the model.
+
+        Args:
+            domain: As for `translate`, of one image.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        self._domains(domain, 1)
+
     def _domains(self, domain, num):
         """The numbers of domains, int32 `(num,)`.
 
@@ -556,7 +571,34 @@ class StarGANv2(TranslationModel):
             )
         return domains.astype("int32")
 
+    @checked
+    def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
+        """As for `ZooModel`: a row per image, itself and its translations into each domain; None without examples.
+
+        Args:
+            examples: Pair of arrays, images and their domains, or None.
+            seed: Int, seed of the styles, one for each row.
+            num: Int, number of rows, or None for all examples.
+        """
+        if examples is None:
+            return None
+        images = examples[0][:num]
+        columns = [images] + [
+            self.translate(images, domain=domain, seed=seed) for domain in range(self.num_classes)
+        ]
+        rows = np.stack([pixels.to_uint8(each) for each in columns], axis=1)
+        grid = image_grid(rows.reshape(-1, *self.image_shape), columns=len(columns))
+        scale = max(1, 128 // self.image_shape[0])
+        return grid.repeat(scale, axis=0).repeat(scale, axis=1)
+
     # Exports.
+
+    def serving_description(self):
+        """As for `TranslationModel`; a task has `domains` too, the list of their names."""
+        description = super().serving_description()
+        names = self.domain_names or map(str, range(self.num_classes))
+        tasks = {name: {**task, "domains": list(names)} for name, task in description["tasks"].items()}
+        return {**description, "tasks": tasks}
 
     def inputs_of_signatures(self, direction):
         """As for `TranslationModel`: domains and latents; and `_styled` ones take styles."""

@@ -234,7 +234,7 @@ class _Linear:
 
     @staticmethod
     def generate(parameters, images, styles):
-        kernel, bias, of_style = parameters
+        of_style, kernel, bias = parameters
         return kernel * images + bias + of_style * styles[:, :, None, None]
 
     @staticmethod
@@ -456,8 +456,8 @@ class TestTranslation:
         # The networks that are used are the averages.
         like = model.translate(images, domain=1, styles=model.styles_of(images[::-1], domain=1))
         scaled = images.astype("float32") / 127.5 - 1
-        styles = model.averaged_encoder([scaled[::-1], np.ones(3, "int32")])
-        expected = np.clip(support.to_numpy(model.averaged_generator([scaled, styles])), -1, 1)
+        styles = support.output_of(model.averaged_encoder, scaled[::-1], np.ones(3, "int32"))
+        expected = np.clip(support.output_of(model.averaged_generator, scaled, styles), -1, 1)
         np.testing.assert_allclose(like, expected, atol=1e-5)
         assert np.abs(like - plain).max() > 1e-3
         assert (model.styles_of(images, domain=0) != model.styles_of(images, domain=1)).any()

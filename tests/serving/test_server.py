@@ -50,7 +50,17 @@ def make_models():
             3, image_shape=(8, 8, 3), width=2, multiples=(2, 1), hidden=2, style_dim=2
         ),
     )
-    models = {"gan": gan, "conditional": conditional, "vae": vae, "pix2pix": pix2pix, "painter": painter}
+    stargan = kg.models.StarGANv2(
+        (8, 8, 3), 2, latent_dim=4, width=2, max_width=4, hidden=4, domain_names=["cat", "dog"]
+    )
+    models = {
+        "gan": gan,
+        "conditional": conditional,
+        "vae": vae,
+        "pix2pix": pix2pix,
+        "painter": painter,
+        "stargan": stargan,
+    }
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
     for variable in gan.generator.trainable_variables:
@@ -163,10 +173,37 @@ class TestPictures:
         image = picture_of(server.post("/translate?model=pix2pix", png_of(source)))
         assert_within_a_level(image, models[0]["pix2pix"].translate(source, fit="pad"))
 
+    @pytest.mark.parametrize(("domain", "number"), [("dog", 1), ("1", 1), (None, 0)])
+    @pytest.mark.parametrize("seed", [7, None])
+    def test_a_picture_is_translated_into_a_domain(self, models, server, domain, number, seed):
+        source = np.random.default_rng(0).integers(0, 256, (9, 7, 3), "uint8")
+        query = "".join(
+            f"&{name}={value}"
+            for name, value in (("domain", domain), ("seed", seed))
+            if value is not None
+        )
+        image = picture_of(server.post(f"/translate?model=stargan{query}", png_of(source)))
+        expected = models[0]["stargan"].translate(source, fit="pad", domain=number, seed=seed)
+        assert_within_a_level(image, expected)
+
+    @pytest.mark.parametrize(
+        ("query", "message"),
+        [
+            ("model=stargan&domain=bird", "`domain` must be one of cat, dog, or a number from 0 to 1."),
+            ("model=stargan&domain=2", "`domain` must be one of cat, dog, or a number from 0 to 1."),
+            ("model=stargan&seed=-1", "`seed` must lie from 0 to 4294967295"),
+            ("model=pix2pix&domain=1", "`domain` was given, but 'pix2pix' has no domains."),
+            ("model=pix2pix&seed=1", "`seed` was given, but 'pix2pix' has no domains."),
+        ],
+    )
+    def test_bad_domains_are_told_what_to_do(self, server, query, message):
+        response = server.post(f"/translate?{query}", png_of(np.zeros((8, 8, 3), "uint8")))
+        assert response.status_code == 400 and message in response.json()["error"]
+
     @pytest.mark.parametrize(
         ("path", "message"),
         [
-            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix, painter."),
+            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, stargan."),
             ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
             ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
             ("/sample?model=gan&seed=-1", "`seed` must lie from 0 to 4294967295. Received: -1"),
@@ -213,7 +250,7 @@ class TestPictures:
     def test_an_unknown_model_is_not_found(self, server):
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
-        assert "There are: gan, conditional, vae, pix2pix, painter." in response.json()["error"]
+        assert "There are: gan, conditional, vae, pix2pix, painter, stargan." in response.json()["error"]
 
 
 class TestTensorFlowServing:

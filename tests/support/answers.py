@@ -1,5 +1,6 @@
 """What a model answers to a user, for each of its abilities, and the same by its networks alone."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -80,7 +81,9 @@ _PLAIN = {
     "sample": _samples,
     "translate": lambda model, num: {
         task: model.images_from_images(
-            ops.convert_to_tensor(sources_for(model, task, num)), task, **domains_for(model, num, "domains")
+            ops.convert_to_tensor(sources_for(model, task, num)),
+            task,
+            **keras.tree.map_structure(ops.convert_to_tensor, domains_for(model, num, "domains")),
         )
         for task in model.tasks
     },
