@@ -5,6 +5,7 @@ from keras_genzoo.metrics import (  # noqa: F401
     accuracy,
     classes,
     colorization,
+    domains,
     floor,
     inversion,
     likelihood,

@@ -418,6 +418,9 @@ class StarGANv2(TranslationModel):
 
     # What is asked of the model.
 
+    def default_measures(self):
+        return ("domain_translation",)
+
     def expected_data(self):
         return {"x": self.modality, "y": self.condition}
 

@@ -18,7 +18,7 @@ def make_stargan(**arguments):
     """The networks of the paper, narrow: the same initial weights at every call."""
     keras.utils.set_random_seed(0)
     networks = {
-        "generator": StarGANv2Generator(3, 3, width=2, max_width=4, num_downsamplings=1, num_blocks=1),
+        "generator": StarGANv2Generator(3, 3, width=2, max_width=4, num_downsamplings=1, num_blocks=0),
         "mapping": StarGANv2Mapping(NUM_DOMAINS, 4, 3, hidden=8),
         "encoder": StarGANv2StyleEncoder(NUM_DOMAINS, SHAPE, 3, width=2, max_width=4),
         "discriminator": StarGANv2Discriminator(NUM_DOMAINS, SHAPE, width=2, max_width=4),
