@@ -774,7 +774,9 @@ def _parser():
     )
     command.add_argument("--size", type=_positive_int, help="scale the longer side to this many pixels first")
     command.add_argument("--edges", action="store_true", help="translate the edges of the pictures")
-    command.add_argument("--domain", help="name or number of the domain to translate into (default: the first)")
+    command.add_argument(
+        "--domain", help="name or number of the domain to translate into (default: the first)"
+    )
     command.add_argument(
         "--seed",
         type=int,

@@ -12,7 +12,14 @@ SHAPE = (8, 8, 3)
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
     model = models.StarGANv2(
-        SHAPE, 3, latent_dim=4, style_dim=3, width=2, max_width=4, hidden=4, domain_names=["cat", "dog", "wild"]
+        SHAPE,
+        3,
+        latent_dim=4,
+        style_dim=3,
+        width=2,
+        max_width=4,
+        hidden=4,
+        domain_names=["cat", "dog", "wild"],
     )
     path = tmp_path_factory.mktemp("preset") / "animals"
     support.as_if_trained(model).save_to_preset(path)
@@ -50,7 +57,11 @@ def test_a_picture_is_translated_into_a_domain(preset, picture, tmp_path, capsys
 @pytest.mark.parametrize(
     ("name", "domain", "message"),
     [
-        (None, "bird", "`domain` must be one of cat, dog, wild, or a number from 0 to 2. Received: domain='bird'"),
+        (
+            None,
+            "bird",
+            "`domain` must be one of cat, dog, wild, or a number from 0 to 2. Received: domain='bird'",
+        ),
         (None, "3", "`domain` must lie from 0 to 2"),
         ("cyclegan_noto_twemoji", "1", "--domain was given, but 'cyclegan_noto_twemoji' has no domains."),
     ],

@@ -13,7 +13,7 @@ Both answer the same questions. A source has
 - `metadata`: what a card says of it, a dict;
 - `load(data_dir, **arguments)`: batches, with the arguments of `keras_genzoo.datasets.load`;
 - `examples(num, data_dir, labelled)`: what `preview` of a model shows beside it: of pairs two arrays of sources and
-  targets, of points the centres of their modes, else None; with `labelled` of images with labels the two arrays of them.
+  targets, of points the centres of their modes, else None; with `labelled` of labelled images the arrays of both.
 """
 
 import dataclasses

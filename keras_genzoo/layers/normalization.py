@@ -120,9 +120,7 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
             initializer=self.kernel_initializer,
             autocast=False,
         )
-        self.bias = self.add_weight(
-            name="bias", shape=(2 * shape[-1],), initializer="zeros", autocast=False
-        )
+        self.bias = self.add_weight(name="bias", shape=(2 * shape[-1],), initializer="zeros", autocast=False)
 
     def call(self, inputs):
         x, styles = inputs

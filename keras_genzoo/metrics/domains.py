@@ -14,8 +14,8 @@ def _images_of_the_domains(subject):
         domains = "several domains" if wanted is None else f"the model's {wanted.num_classes} domains"
         classes = given.num_classes if given else "no"
         return (
-            f"a model and images of {domains}, with the domain as label. Received: {subject.dataset!r} with {classes} "
-            "classes"
+            f"a model and images of {domains}, with the domain as label. Received: {subject.dataset!r} with "
+            f"{classes} classes"
         )
     if min(subject.model.modality.shape[:2]) < SMALLEST_SIDE:
         return (

@@ -174,9 +174,7 @@ class StarGANv2(TranslationModel):
         networks = {
             # As many as lead to a side of 16, at least one.
             "generator": generator
-            or StarGANv2Generator(
-                channels, style_dim, num_downsamplings=max(1, num_levels - 3), **widths
-            ),
+            or StarGANv2Generator(channels, style_dim, num_downsamplings=max(1, num_levels - 3), **widths),
             "mapping": mapping or StarGANv2Mapping(num_classes, latent_dim, style_dim, hidden),
             "encoder": encoder or StarGANv2StyleEncoder(num_classes, image_shape, style_dim, **widths),
             "discriminator": discriminator or StarGANv2Discriminator(num_classes, image_shape, **widths),
@@ -427,9 +425,7 @@ class StarGANv2(TranslationModel):
     @property
     def inference_networks(self):
         """As for `GenerativeModel`: all but the discriminator."""
-        return {
-            name: network for name, network in self.preset_networks.items() if name != "discriminator"
-        }
+        return {name: network for name, network in self.preset_networks.items() if name != "discriminator"}
 
     @property
     def chance_level(self):

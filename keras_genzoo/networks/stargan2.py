@@ -37,7 +37,8 @@ class StarGANv2Generator(ConfigurableNetwork):
     Returns:
         Float32 images, in about [-1, 1] once trained, of the shape of the first.
 
-    Source: Choi et al. 2020, "StarGAN v2: diverse image synthesis for multiple domains" (arXiv:1912.01865), appendix E.
+    Source: Choi et al. 2020, "StarGAN v2: diverse image synthesis for multiple domains" (arXiv:1912.01865), appendix
+    E.
     """
 
     @checked
@@ -267,9 +268,7 @@ def _he():
 
 
 def _convolution(filters, size, name, padding="same", **arguments):
-    return layers.Conv2D(
-        filters, size, padding=padding, kernel_initializer=_he(), name=name, **arguments
-    )
+    return layers.Conv2D(filters, size, padding=padding, kernel_initializer=_he(), name=name, **arguments)
 
 
 def _dense(units, name, **arguments):

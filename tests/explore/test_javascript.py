@@ -235,7 +235,9 @@ def test_a_domain_and_a_latent_reach_the_network(run_javascript):
         """,
         description,
     )
-    np.testing.assert_allclose(first["latents"]["data"], np.asarray(model.latent.from_seed(1, 7))[0], atol=1e-6)
+    np.testing.assert_allclose(
+        first["latents"]["data"], np.asarray(model.latent.from_seed(1, 7))[0], atol=1e-6
+    )
     assert first["domains"] == {"type": "int32", "data": [2], "dims": [1]}
     assert first["images"] == {"type": "float32", "data": [1, 2, 3, 4], "dims": [1, 2, 2, 1]}
     assert second["latents"] == {"type": "float32", "data": [0, 0, 0, 0], "dims": [1, 4]}

@@ -105,9 +105,7 @@ class TestAdaptiveInstanceNormalization:
         normalized = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 0.01)
         scale, offset = np.split((styles @ kernel + bias)[:, None, None], 2, axis=-1)
         output = layer([x.astype("float32"), styles.astype("float32")])
-        np.testing.assert_allclose(
-            ops.convert_to_numpy(output), (1 + scale) * normalized + offset, atol=1e-4
-        )
+        np.testing.assert_allclose(ops.convert_to_numpy(output), (1 + scale) * normalized + offset, atol=1e-4)
 
     def test_is_float32_in_half_precision(self):
         rng = np.random.default_rng(0)

@@ -1,13 +1,14 @@
 """StarGAN v2: exact counts, its losses and draws restated, domains and styles, and every family's promises."""
 
 import math
+from typing import ClassVar
 
 import keras
 import numpy as np
 import pytest
 from contract import Contract, Family
 from keras import ops
-from toy_domains import NUM_DOMAINS, SHAPE, make_exact_stargan, make_stargan
+from toy_domains import NUM_DOMAINS, SHAPE, make_exact_stargan, make_stargan, make_with_half_life
 from toy_translators import flat_weights, make_cut, make_generator, numerical_gradient
 
 from keras_genzoo import models, networks
@@ -20,10 +21,6 @@ CONSTANTS = {"learning_rate": 1e-4, "beta_1": 0.0, "beta_2": 0.99, "l2": 1e-4}
 
 def at_full_size():
     return models.StarGANv2((256, 256, 3), 3)
-
-
-def make_with_half_life(**arguments):
-    return make_stargan(**{"average_decay": None, "average_half_life": 100.0, **arguments})
 
 
 class TestContract(Contract):
@@ -145,9 +142,7 @@ class TestNetworksRestated:
 
     def test_generator(self):
         rng = np.random.default_rng(0)
-        network = networks.StarGANv2Generator(
-            3, 5, width=4, max_width=8, num_downsamplings=2, num_blocks=1
-        )
+        network = networks.StarGANv2Generator(3, 5, width=4, max_width=8, num_downsamplings=2, num_blocks=1)
         weights = self.weights_of(network, rng)
         images, styles = support.toy_images(2, (16, 12, 3)), support.toy_images(2, (5,))
         x = self.torch.tensor(images).permute(0, 3, 1, 2)
@@ -248,12 +243,12 @@ class TestAlgorithm:
     """One step restated in NumPy, gradients by differences."""
 
     rate = 0.1
-    weights = {"r1_weight": 0.7, "style_weight": 1.3, "diversity_weight": 0.9, "cycle_weight": 1.7}
+    weights: ClassVar = {"r1_weight": 0.7, "style_weight": 1.3, "diversity_weight": 0.9, "cycle_weight": 1.7}
     domains = np.array([0, 1, 1])
     targets = np.array([1, 0, 1])
     images = support.toy_images(3, (4, 4, 1), seed=3)
-    references = [support.toy_images(3, (4, 4, 1), seed=seed) for seed in (4, 5)]
-    latents = [support.toy_images(3, (2,), seed=seed) for seed in (6, 7)]
+    references = tuple(support.toy_images(3, (4, 4, 1), seed=seed) for seed in (4, 5))
+    latents = tuple(support.toy_images(3, (2,), seed=seed) for seed in (6, 7))
 
     def make(self, **arguments):
         model = models.StarGANv2(
@@ -329,9 +324,7 @@ class TestAlgorithm:
             adversarial, penalty = discriminator_losses(now["discriminator"], fakes)
             logs["discriminator_loss"].append(adversarial)
             logs["gradient_penalty"].append(penalty)
-            now.update(
-                descend(lambda d, fakes=fakes: sum(discriminator_losses(d, fakes)), "discriminator")
-            )
+            now.update(descend(lambda d, fakes=fakes: sum(discriminator_losses(d, fakes)), "discriminator"))
 
         def by_latents(generator, mapping, encoder):
             return generator_losses(generator, encoder, styles_by_latents(mapping))
@@ -474,7 +467,10 @@ class TestTranslation:
             ({"domain": 3}, "`domain` must lie from 0 to 2"),
             ({"domain": -1}, "`domain` must lie from 0 to 2"),
             ({"domain": 1.5}, "`domain` must hold one int label"),
-            ({"domain": [0, 1]}, r"`domain` must be one for all images, or hold one for each of the 3. .*: 2"),
+            (
+                {"domain": [0, 1]},
+                r"`domain` must be one for all images, or hold one for each of the 3. .*: 2",
+            ),
             ({"domain": "bird"}, "`domain` must be one of cat, dog, wild, or a number from 0 to 2.*'bird'"),
             ({"styles": np.zeros((2, 3))}, r"`styles` must be finite floats of the shape \(3, 3\)"),
             ({"domain": 7, "styles": np.zeros((3, 3))}, "`domain` must lie from 0 to 2"),
@@ -486,7 +482,9 @@ class TestTranslation:
             model.translate(data(3)[0], **arguments)
 
     def test_names_need_names(self):
-        with pytest.raises(ValueError, match="`domain` must be a number from 0 to 2. Received: domain='cat'"):
+        with pytest.raises(
+            ValueError, match=r"`domain` must be a number from 0 to 2\. Received: domain='cat'"
+        ):
             make_stargan().translate(data(3)[0], domain="cat")
         with pytest.raises(ValueError, match="`latents` must have the shape"):
             make_stargan().styles_from_latents(np.zeros((2, 5)), 0)

@@ -38,5 +38,9 @@ def make_exact_stargan(**arguments):
     return model
 
 
+def make_with_half_life(**arguments):
+    return make_stargan(**{"average_decay": None, "average_half_life": 100.0, **arguments})
+
+
 def _next_domains(images, domains):
     return (domains + 1) % NUM_DOMAINS, images, images[:, :, ::-1]

@@ -178,9 +178,7 @@ class TestPictures:
     def test_a_picture_is_translated_into_a_domain(self, models, server, domain, number, seed):
         source = np.random.default_rng(0).integers(0, 256, (9, 7, 3), "uint8")
         query = "".join(
-            f"&{name}={value}"
-            for name, value in (("domain", domain), ("seed", seed))
-            if value is not None
+            f"&{name}={value}" for name, value in (("domain", domain), ("seed", seed)) if value is not None
         )
         image = picture_of(server.post(f"/translate?model=stargan{query}", png_of(source)))
         expected = models[0]["stargan"].translate(source, fit="pad", domain=number, seed=seed)
