@@ -235,7 +235,8 @@ def _translate_pictures(options, size_of):
     channels = source.shape[-1]
     if options.edges and not (source.interpolates and channels == 1):
         raise ValueError(f"--edges makes grey images, but {options.name!r} translates {source.described}.")
-    styles = _style(model, options)
+    domain = _domain(model, options)
+    styles, size = _style(model, options, domain), size_of(model)
     if options.seed is not None and not model.draws(options.direction):
         raise ValueError(
             f"--seed was given, but {options.name!r} draws nothing: it has no styles, and no dropout that acts in "
@@ -248,7 +249,9 @@ def _translate_pictures(options, size_of):
         else:
             picture = source.read(file, size)
         fit = None if options.fit == "none" else options.fit
-        made = model.translate(picture[None], options.direction, fit, seed=options.seed, styles=styles)
+        made = model.translate(
+            picture[None], options.direction, fit, seed=options.seed, styles=styles, **domain
+        )
         visualization.save_grid(made, output, padding=0)
 
     failures = _of_each_picture(options.command, outputs, translated)
@@ -259,8 +262,19 @@ def _translate_pictures(options, size_of):
     return 1 if failures else 0
 
 
-def _style(model, options):
-    """The style of the picture --reference; None without it."""
+def _domain(model, options):
+    """The keyword of what is asked of a domain by --domain, a number or a name; none without it."""
+    if options.domain is None:
+        return {}
+    if model.task(options.direction).num_domains is None:
+        raise ValueError(f"--domain was given, but {options.name!r} has no domains.")
+    domain = int(options.domain) if options.domain.isdecimal() else options.domain
+    model.check_domain(domain)
+    return {"domain": domain}
+
+
+def _style(model, options, domain):
+    """The style of the picture --reference, of a domain as `_domain` gives it; None without it."""
     if options.reference is None:
         return None
     if model.task(options.direction).style_dim is None:
@@ -268,7 +282,7 @@ def _style(model, options):
     if options.seed is not None:
         raise ValueError("--seed draws a style, and --reference is one: give only one of them.")
     picture = model.modality.read(options.reference, model.image_shape[:2])
-    return model.styles_of(picture[None])[0]
+    return model.styles_of(picture[None], **domain)[0]
 
 
 def _upscale(options):
@@ -788,6 +802,9 @@ def _parser():
     command.add_argument("--size", type=_positive_int, help="scale the longer side to this many pixels first")
     command.add_argument("--edges", action="store_true", help="translate the edges of the pictures")
     command.add_argument(
+        "--domain", help="name or number of the domain to translate into (default: the first)"
+    )
+    command.add_argument(
         "--seed",
         type=int,
         help="seed of a model whose dropout acts in translation, or that has styles; for each picture the same",
@@ -811,7 +828,7 @@ def _parser():
     )
     command.add_argument("--seed", type=int, help="seed of the style, for each picture the same")
     command.add_argument("--reference", metavar="PICTURE", help="paint in the style of this picture")
-    command.set_defaults(direction=None, edges=False, fit="none", done="painted")
+    command.set_defaults(direction=None, domain=None, edges=False, fit="none", done="painted")
 
     command = add("upscale", _upscale, "Enlarge pictures, each into a file of its name and format.")
     _add_remaking_options(command, "upscaled")

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import arguments, backends
-from keras_genzoo.arguments import Check, Positive, Share
+from keras_genzoo.arguments import Check, NonNegative, Positive, Share
 from keras_genzoo.backends import keras_private
 
 
@@ -32,6 +32,8 @@ class Adam(keras.optimizers.Adam):
         beta_1: Float. Defaults to 0.5.
         beta_2: Float. Defaults to 0.999.
         epsilon: Float. Defaults to 1e-8, PyTorch's and the papers'; Keras' own is 1e-7.
+        l2: Float, times each variable added to its gradient, as PyTorch's Adam does with its `weight_decay`. That of
+            Keras acts on the variable alone (AdamW).
         **kwargs: As for `keras.optimizers.Adam`.
 
     Source: Kingma & Ba 2015, algorithm 1 in the form before section 2.1; the defaults are those of Radford et
@@ -45,14 +47,18 @@ class Adam(keras.optimizers.Adam):
         beta_1: Share = 0.5,
         beta_2: Share = 0.999,
         epsilon: Positive = 1e-8,
+        l2: NonNegative = 0.0,
         name="adam",
         **kwargs,
     ):
         super().__init__(
             learning_rate=learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, name=name, **kwargs
         )
+        self.l2 = l2
 
     def update_step(self, gradient, variable, learning_rate):
+        if self.l2:
+            gradient = ops.convert_to_tensor(gradient) + self.l2 * ops.convert_to_tensor(variable)
         updated = not self.amsgrad and backends.fused_adam(
             variable,
             *keras_private.adam_moments(self, variable),
@@ -65,6 +71,9 @@ class Adam(keras.optimizers.Adam):
         )
         if not updated:
             super().update_step(gradient, variable, learning_rate)
+
+    def get_config(self):
+        return {**super().get_config(), "l2": self.l2}
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

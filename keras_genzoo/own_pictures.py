@@ -133,6 +133,8 @@ def make_recipe(
         table = {"class": model, "image_shape": list(image_shape), **defaults["model"]}
         if source.condition is not None:
             table["num_classes"] = source.condition.num_classes
+        if "domain_names" in inspect.signature(model_class).parameters:
+            table["domain_names"] = source.class_names
         if num_labels:
             table["num_labels"] = num_labels
     if (plan := model_class.planned_by) in table:

@@ -302,6 +302,10 @@ class Recipe(BaseModel):
         """What the data come from, an object of `keras_genzoo.datasets.sources`."""
         return sources.of(self.data)
 
+    def examples(self, num, data_dir=None):
+        """What `preview` of the model shows beside it: see `keras_genzoo.datasets.sources`."""
+        return self.source.examples(num, data_dir, labelled="translate" in self.model_class.abilities)
+
     @property
     def planned_steps(self):
         """Int, the steps of a training that an argument of the model plans, such as a schedule; else None."""

@@ -182,7 +182,7 @@ def _begin_with(model, earlier):
 def _train_stage(model, recipe, output, epochs, data_dir, verbose):
     """Trains a compiled model in its folder, from the backup there or from the start; returns the final one."""
     output.mkdir(parents=True, exist_ok=True)
-    examples = recipe.source.examples(8, data_dir)
+    examples = recipe.examples(8, data_dir)
     watchers = [callbacks.SampleGrid(output / "samples", examples)]
     if recipe.best:
         # The best epoch is chosen on training images: the card's results are of images never looked at.
@@ -249,7 +249,7 @@ def write_preset(model, recipe, output, data_dir=None):
     if recipe.evaluation:
         metadata["results"] = metrics.evaluate(model, **recipe.evaluation, data_dir=data_dir)
     samples = None
-    if (picture := model.preview(recipe.source.examples(8, data_dir))) is not None:
+    if (picture := model.preview(recipe.examples(8, data_dir))) is not None:
         samples = output / "samples.png"
         pictures.write(picture, samples)
     model.save_to_preset(output / "preset", metadata=metadata, samples=samples, overwrite=True)

@@ -93,7 +93,7 @@ def test_the_card_is_measured_by_few_samples(name):
 def test_the_picture_on_the_card_is_what_the_weights_draw(name, tmp_path):
     recipe = training.Recipe.load(Path(__file__).parent.parent / "tools" / "recipes" / f"{name}.toml")
     data_dir = require_original_files(recipe.data["name"]) if name in TRANSLATORS else None
-    picture = kg.models.load(name).preview(recipe.source.examples(8, data_dir))
+    picture = kg.models.load(name).preview(recipe.examples(8, data_dir))
     kg.pictures.write(picture, tmp_path / "samples.png")
     drawn, released = (
         np.asarray(Image.open(folder / "samples.png")).astype(int)

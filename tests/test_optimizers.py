@@ -33,6 +33,32 @@ def test_takes_the_steps_of_keras_adam(arguments, embedding):
         np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("gradient", ["dense", "sparse"])
+def test_an_l2_penalty_is_part_of_the_gradient(gradient):
+    """PyTorch's Adam with `weight_decay`, whose formulas these are: the penalty enters both moments."""
+    start = np.array([[1.0, -2.0], [0.5, 3.0]], "float32")
+    gradients = np.random.default_rng(0).normal(size=(4, 2, 2)).astype("float32")
+    l2, rate, beta_1, beta_2, epsilon = 0.3, 0.1, 0.5, 0.9, 1e-8
+    expected, momentum, velocity = start.astype("float64"), 0.0, 0.0
+    for step, each in enumerate(gradients, 1):
+        total = each + l2 * expected
+        momentum = beta_1 * momentum + (1 - beta_1) * total
+        velocity = beta_2 * velocity + (1 - beta_2) * total**2
+        corrected = np.sqrt(velocity / (1 - beta_2**step)) + epsilon
+        expected = expected - rate * momentum / (1 - beta_1**step) / corrected
+    variable = keras.Variable(start)
+    optimizer = Adam(rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon, l2=l2)
+    optimizer.build([variable])
+    for each in gradients:
+        if gradient == "sparse" and keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            each = tf.IndexedSlices(tf.constant(each), tf.constant([0, 1]), (2, 2))
+        optimizer.apply([each], [variable])
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(variable), expected, atol=1e-5)
+    assert Adam.from_config(optimizer.get_config()).l2 == l2
+
+
 def test_follows_a_learning_rate_schedule():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=2, decay_rate=0.5)
     ours = train(Adam(schedule, beta_1=0.9, epsilon=1e-7))

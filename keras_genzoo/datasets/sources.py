@@ -12,8 +12,8 @@ Both answer the same questions. A source has
 - `label`: what messages call it;
 - `metadata`: what a card says of it, a dict;
 - `load(data_dir, **arguments)`: batches, with the arguments of `keras_genzoo.datasets.load`;
-- `examples(num, data_dir)`: what `preview` of a model shows beside it: of pairs two arrays of sources and targets, of
-  points the centres of their modes, else None.
+- `examples(num, data_dir, labelled)`: what `preview` of a model shows beside it: of pairs two arrays of sources and
+  targets, of points the centres of their modes, else None; with `labelled` of labelled images the arrays of both.
 """
 
 import dataclasses
@@ -143,12 +143,14 @@ class NamedSource(_Source):
     def load(self, data_dir=None, **arguments):
         return named.load(**{**self.table, **arguments}, data_dir=data_dir)
 
-    def examples(self, num, data_dir=None):
-        """Pairs are spread over the test split."""
+    def examples(self, num, data_dir=None, labelled=False):
+        """Of the test split; pairs are spread over it."""
         if self._info.modes is not None:
             return self._info.modes.centers
         if self.source_modality is None:
-            return None
+            if not (labelled and self.condition):
+                return None
+            return _first_of(self.load(data_dir, split="test", batch_size=num, seed=0, initial_step=0))
         arrays = named.arrays(self.table["name"], "test", data_dir, self.table.get("image_size"))
         num = min(num, *map(len, arrays))
         # Neighbours in the order of a data set are often alike.
@@ -286,10 +288,15 @@ class FolderSource(_Source):
         """As the folders' loader; `data_dir` is that of named data sets, and not used."""
         return self._loader(**{**self._arguments, **arguments})
 
-    def examples(self, num, data_dir=None):
-        """Pairs are those that are trained on: folders have no test pictures."""
-        if self.source_modality is None:
+    def examples(self, num, data_dir=None, labelled=False):
+        """Those that are trained on: folders have no test pictures."""
+        if self.source_modality is None and not (labelled and self.condition):
             return None
-        num = min(num, self.num_images)
-        batches = self.load(batch_size=num, augment=False, seed=0, initial_step=0)
-        return tuple(pixels.to_uint8(images) for images in next(iter(batches.as_numpy_iterator())))
+        plain = {"flip": False} if self.source_modality is None else {"augment": False}
+        return _first_of(self.load(batch_size=min(num, self.num_images), seed=0, initial_step=0, **plain))
+
+
+def _first_of(batches):
+    """The first batch as NumPy arrays, images as uint8."""
+    arrays = next(iter(batches.as_numpy_iterator()))
+    return tuple(array if array.ndim == 1 else pixels.to_uint8(array) for array in arrays)

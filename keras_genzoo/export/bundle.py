@@ -76,7 +76,8 @@ def told_of(metadata, name):
 
 def _directions(model):
     """The model's own directions, by name, and the principal ones."""
-    if model.latent is None:
+    # Of latents that are not sampled from, as those of a translator's styles, there are none.
+    if getattr(model, "directions", None) is None:
         return None
     principal = principal_directions(model)
     found = [*model.directions.values(), principal]

@@ -162,7 +162,8 @@ def _of_png(function, specs):
 
     def serve(**inputs):
         if source:
-            inputs = {"images": tf.io.decode_png(inputs["png"], channels=source.shape[-1])[None]}
+            png = inputs.pop("png")
+            inputs["images"] = tf.io.decode_png(png, channels=source.shape[-1])[None]
         return {
             "png": tf.map_fn(tf.io.encode_png, function(**inputs)["images"], fn_output_signature=tf.string)
         }

@@ -13,7 +13,12 @@ from keras_genzoo.layers.label_maps import LabelMapEncoding
 from keras_genzoo.layers.minibatch import MinibatchDiscrimination, MinibatchStandardDeviation, Pack
 from keras_genzoo.layers.mixture import GaussianMixture
 from keras_genzoo.layers.noise import NoiseInjection
-from keras_genzoo.layers.normalization import BatchNormalization, InstanceNormalization, PixelNormalization
+from keras_genzoo.layers.normalization import (
+    AdaptiveInstanceNormalization,
+    BatchNormalization,
+    InstanceNormalization,
+    PixelNormalization,
+)
 from keras_genzoo.layers.reshaping import Cropping2D, PixelShuffle, PixelUnshuffle, ReflectionPadding2D
 from keras_genzoo.layers.spectral import (
     SpectralConv2D,
@@ -25,6 +30,7 @@ from keras_genzoo.layers.styled import StyledConv2D
 from keras_genzoo.layers.weight_normalization import WeightNormalizedDense
 
 __all__ = [
+    "AdaptiveInstanceNormalization",
     "BatchNormalization",
     "BilinearUpSampling2D",
     "BlurPool2D",

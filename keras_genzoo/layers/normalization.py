@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_genzoo import backends
-from keras_genzoo.arguments import Positive, Probability, checked
+from keras_genzoo.arguments import Flag, Positive, Probability, checked
 from keras_genzoo.backends import keras_private
 
 
@@ -48,12 +48,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class InstanceNormalization(keras.layers.Layer):
-    """Normalises each channel of each image by its own mean and variance, without learnt scale and offset.
+    """Normalises each channel of each image by its own mean and variance.
 
     The statistics are float32 under mixed precision too, and float64 in float64.
 
     Args:
         epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
+        affine: Bool, whether a learnt scale and offset for each channel follow.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
@@ -65,18 +66,78 @@ class InstanceNormalization(keras.layers.Layer):
     """
 
     @checked
-    def __init__(self, epsilon: Positive = 1e-5, **kwargs):
+    def __init__(self, epsilon: Positive = 1e-5, affine: Flag = False, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.affine = affine
+
+    def build(self, input_shape):
+        if self.affine:
+            self.gamma = self.add_weight(name="gamma", shape=input_shape[-1:], initializer="ones")
+            self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
 
     def call(self, inputs):
-        return backends.instance_normalization(inputs, self.epsilon)
+        normalized = backends.instance_normalization(inputs, self.epsilon)
+        return normalized * self.gamma + self.beta if self.affine else normalized
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {**super().get_config(), "epsilon": self.epsilon, "affine": self.affine}
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class AdaptiveInstanceNormalization(keras.layers.Layer):
+    """Instance normalisation, then a scale and an offset for each channel that a dense layer makes of a style.
+
+    Computed in float32, whatever the precision: `(1 + scale) * normalized + offset`.
+
+    Args:
+        epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
+        kernel_initializer: Initializer of the dense layer's kernel.
+
+    Call arguments:
+        inputs: List of a float tensor `(batch, height, width, channels)` and styles `(batch, style_dim)`.
+
+    Returns:
+        Tensor of the shape of the first.
+
+    Source: Huang & Belongie 2017 (arXiv:1703.06868), equation 8, with the scale about 1 of Choi et al. 2020.
+    """
+
+    @checked
+    def __init__(self, epsilon: Positive = 1e-5, kernel_initializer="he_normal", **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        shape, styles_shape = input_shape
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(styles_shape[-1], 2 * shape[-1]),
+            initializer=self.kernel_initializer,
+            autocast=False,
+        )
+        self.bias = self.add_weight(name="bias", shape=(2 * shape[-1],), initializer="zeros", autocast=False)
+
+    def call(self, inputs):
+        x, styles = inputs
+        scale_and_offset = ops.matmul(ops.cast(styles, "float32"), self.kernel) + self.bias
+        scale, offset = ops.split(scale_and_offset[:, None, None], 2, axis=-1)
+        normalized = backends.instance_normalization(ops.cast(x, "float32"), self.epsilon)
+        return ops.cast((1.0 + scale) * normalized + offset, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

@@ -6,6 +6,7 @@ from keras_genzoo.metrics import (  # noqa: F401
     classes,
     colorization,
     deblurring,
+    domains,
     floor,
     inversion,
     likelihood,

@@ -24,6 +24,7 @@ from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
 from keras_genzoo.models.sngan import SNGAN
 from keras_genzoo.models.spade import SPADE
 from keras_genzoo.models.srgan import ESRGAN, SRGAN
+from keras_genzoo.models.stargan2 import StarGANv2
 from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.super_resolution import SuperResolution
 from keras_genzoo.models.translation_model import TranslationModel
@@ -64,6 +65,7 @@ __all__ = [
     "Pix2PixHD",
     "ProgressiveGAN",
     "SemiSupervisedGAN",
+    "StarGANv2",
     "StyleGAN2",
     "SuperResolution",
     "TranslationModel",

@@ -25,12 +25,14 @@ class Task:
         source: Modality of what it translates.
         target: Modality of the translations; its sides may be a multiple of those of the source.
         style_dim: Int, length of the styles that the network takes beside the sources, or None.
+        num_domains: Int, number of the domains that it translates into, or None for one alone.
     """
 
     network: str
     source: modalities.Images | modalities.LabelMaps
     target: modalities.Images
     style_dim: int | None = None
+    num_domains: int | None = None
 
     @property
     def scale(self):
@@ -140,7 +142,7 @@ class TranslationModel(GenerativeModel):
         return {"x": self.source_modality, "y": self.modality}
 
     def check_batch(self, x, y, first):
-        if y is None:
+        if y is None and "images" not in self.trains_on:
             raise ValueError(
                 "`y` is missing: this model trains on pairs of images. Call `fit(sources, targets)`, or pass "
                 "a dataset of pairs (`keras_genzoo.datasets.paired_folder`, `unpaired_folders`)."
@@ -240,6 +242,7 @@ class TranslationModel(GenerativeModel):
         batch_size: PositiveInt = 8,
         seed: OptionalSeed = None,
         styles=None,
+        domain=None,
     ):
         """Translates images, or pictures.
 
@@ -257,10 +260,12 @@ class TranslationModel(GenerativeModel):
             seed: Int from 0 to 2**32 - 1, or None. Where `sampling_dropout` is on, the same seed, images and
                 batch size give the same translations, and None draws anew at every call. Where the task has styles,
                 a seed draws one for each image, of a list of pictures the same for all, and None stands for the mean
-                style, zeros. Refused where nothing is
+                style, zeros; with domains, of the latent from which the style is made. Refused where nothing is
                 drawn (`draws`), and with `styles` where nothing else is.
             styles: Array `(num, style_dim)` for a task with styles, `(style_dim,)` for one image or one style of
                 all; or None.
+            domain: Int, or name where the model has `domain_names`, for a task with domains; or a sequence of them,
+                one for each image. Defaults to the first. `styles` are of a domain already.
 
         Returns:
             Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`; height and width are those of
@@ -284,18 +289,25 @@ class TranslationModel(GenerativeModel):
         ```
         """
         if isinstance(images, (list, tuple)) and any(map(pictures.is_picture, images)):
-            style_dim = self.task(direction).style_dim
+            task = self.task(direction)
             of_each = [styles] * len(images)
-            if styles is not None and style_dim is not None:
-                (of_each,) = _styles(style_dim, styles, len(images), None)
+            if styles is not None and task.style_dim is not None:
+                of_each = checked_styles(styles, len(images), task.style_dim)
+            is_one_domain = domain is None or isinstance(domain, str) or np.ndim(domain) == 0
+            domains = [domain] * len(images) if is_one_domain else domain
+            if len(domains) != len(images):
+                raise ValueError(
+                    f"`domain` must be one for all pictures, or hold one for each of the {len(images)}. Received: "
+                    f"{len(domains)}"
+                )
             return [
-                self.translate(image, direction, fit, batch_size, seed, style)
-                for image, style in zip(images, of_each, strict=True)
+                self.translate(image, direction, fit, batch_size, seed, style, of_image)
+                for image, style, of_image in zip(images, of_each, domains, strict=True)
             ]
         network, task = self.translator(direction), self.task(direction)
         source, scale = task.source, task.scale
         channels = source.shape[-1]
-        given = images = array_of(images, source)
+        received = images = array_of(images, source)
         if images.ndim == 2 and channels == 1:
             images = images[..., None]
         is_one = images.ndim == 3
@@ -303,7 +315,7 @@ class TranslationModel(GenerativeModel):
         if images.ndim != 4 or images.shape[-1] != channels or not images.size:
             raise ValueError(
                 f"`images` must have the shape (num, height, width, {channels}), or that of one image, or be a "
-                f"picture: a path or a `PIL.Image.Image`. Received: {given.shape}"
+                f"picture: a path or a `PIL.Image.Image`. Received: {received.shape}"
             )
         source.check_values(images, "images")
         if fit is not None and str(fit) not in ("pad", "resize"):
@@ -313,14 +325,14 @@ class TranslationModel(GenerativeModel):
         if fit is None and any(side % multiple for side in size):
             raise ValueError(
                 f"`images` must have a height and a width that are multiples of {multiple}. Received: "
-                f"{given.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
+                f"{received.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
             )
 
         layers = _sampling_layers(network)
         if seed is not None and not layers:
             _check_seed(seed, task.style_dim, styles)
         images = pixels.as_input(images)
-        styles = _styles(task.style_dim, styles, len(images), seed)
+        given = self.given_to_translate(len(images), direction, seed, styles, domain)
         # Hashed, so that no layer draws for one seed what another layer draws for the next.
         words = np.random.SeedSequence(latent.fresh_seed() if seed is None else seed).generate_state(
             len(layers)
@@ -333,7 +345,7 @@ class TranslationModel(GenerativeModel):
             translated = self.inference(
                 self,
                 self._translations_of,
-                [batch, *(each[start : start + batch_size] for each in styles)],
+                [batch, *(each[start : start + batch_size] for each in given)],
                 batch_size,
                 direction=direction,
                 **options,
@@ -341,6 +353,29 @@ class TranslationModel(GenerativeModel):
             parts.append(fitted_back(translated, [scale * side for side in size], fit, task.target))
         translations = joined(parts)
         return translations[0] if is_one else translations
+
+    def given_to_translate(self, num, direction, seed, styles, domain):
+        """What `_translations_of` takes beside `num` images: a list of arrays of as many rows, here of the styles.
+
+        Args:
+            num: Int.
+            direction: String or None.
+            seed, styles, domain: As for `translate`.
+
+        Raises:
+            ValueError: If there are no styles or domains, or they do not fit.
+        """
+        if domain is not None:
+            raise ValueError("`domain` was given, but this model has no domains. Leave it out.")
+        style_dim = self.task(direction).style_dim
+        if style_dim is None:
+            if styles is not None:
+                raise ValueError("`styles` was given, but this model has no styles. Leave it out.")
+            return []
+        if styles is not None:
+            return [checked_styles(styles, num, style_dim)]
+        drawn = np.zeros((num, style_dim)) if seed is None else latent.normal(num, style_dim, seed)
+        return [ops.convert_to_numpy(drawn).astype("float32")]
 
     def _translations_of(self, images, *styles, direction, seeds=None):
         """Translations of a tensor of sources.
@@ -363,18 +398,37 @@ class TranslationModel(GenerativeModel):
         Of a task with styles these are translations in the mean style, and `_styled` ones take styles too.
         """
         signatures = {}
-        for direction, task in self.tasks.items():
+        for direction in self.tasks:
             name = self._signature(direction)
             shape = self._shape_of_sources(direction)
-            styled = {f"{name}_styled": {"styles": keras.KerasTensor((None, task.style_dim), "float32")}}
-            for each, others in {name: {}, **(styled if task.style_dim else {})}.items():
+            for suffix, others in self.inputs_of_signatures(direction).items():
                 of_uint8, of_float32 = self._translating(direction)
-                signatures[each] = (of_uint8, {"images": keras.KerasTensor(shape, "uint8"), **others})
-                signatures[f"{each}_float32"] = (
+                signatures[f"{name}{suffix}"] = (
+                    of_uint8,
+                    {"images": keras.KerasTensor(shape, "uint8"), **others},
+                )
+                signatures[f"{name}{suffix}_float32"] = (
                     of_float32,
                     {"images": keras.KerasTensor(shape, "float32"), **others},
                 )
         return signatures
+
+    def inputs_of_signatures(self, direction):
+        """What signatures of a direction take beside images: end of a name -> dict of `keras.KerasTensor`s.
+
+        The names are those of arguments of `images_from_images`.
+        """
+        style_dim = self.task(direction).style_dim
+        styles = {"styles": keras.KerasTensor((None, style_dim), "float32")}
+        return {"": {}, **({"_styled": styles} if style_dim else {})}
+
+    def inputs_of_networks(self, direction):
+        """What the network of `exported_networks` takes beside images: dict of `keras.KerasTensor`s."""
+        return {}
+
+    def checked_in_graph(self, **given):
+        """Inputs of a signature, those that could be out of range checked where it is called."""
+        return given
 
     def _shape_of_sources(self, direction):
         """Shape of a batch of what the network of a direction takes, None where any number will do."""
@@ -383,14 +437,14 @@ class TranslationModel(GenerativeModel):
     def _translating(self, direction):
         """The functions from uint8 and from float32 sources to the same of their translations."""
 
-        def of_float32(images, styles=None):
-            return {"images": self.images_from_images(images, direction, styles)}
+        def of_float32(images, **given):
+            return {"images": self.images_from_images(images, direction, **self.checked_in_graph(**given))}
 
         of_float32 = backends.graph_function(of_float32)
 
-        def of_uint8(images, **styles):
+        def of_uint8(images, **given):
             sources = self.task(direction).source.scale(images)
-            return {"images": pixels.rounded(of_float32(sources, **styles)["images"])}
+            return {"images": pixels.rounded(of_float32(sources, **given)["images"])}
 
         return of_uint8, of_float32
 
@@ -421,10 +475,14 @@ class TranslationModel(GenerativeModel):
         for direction in self.tasks:
             shape = self._shape_of_sources(direction)[1:]
             images = keras.Input(shape, batch_size=batch_size, name="images")
+            others = {
+                name: keras.Input(spec.shape[1:], batch_size=batch_size, dtype=spec.dtype, name=name)
+                for name, spec in self.inputs_of_networks(direction).items()
+            }
             networks[self._signature(direction)] = keras.Model(
+                [images, *others.values()] if others else images,
                 # ONNX allows no two names that are equal.
-                images,
-                {"translations": self.images_from_images(images, direction)},
+                {"translations": self.images_from_images(images, direction, **others)},
             )
         return networks
 
@@ -483,22 +541,15 @@ def _check_seed(seed, style_dim, styles):
         )
 
 
-def _styles(style_dim, styles, num, seed):
-    """List of the styles of `num` images, float32 `(num, style_dim)`; empty where a task has none."""
-    if style_dim is None:
-        if styles is not None:
-            raise ValueError("`styles` was given, but this model has no styles. Leave it out.")
-        return []
-    if styles is None:
-        drawn = np.zeros((num, style_dim)) if seed is None else latent.normal(num, style_dim, seed)
-        return [ops.convert_to_numpy(drawn).astype("float32")]
+def checked_styles(styles, num, style_dim):
+    """Styles of `num` images, or one of all, as float32 `(num, style_dim)`."""
     styles = array("styles", styles, "float32")
     if styles.shape not in ((style_dim,), (num, style_dim)) or not np.isfinite(styles).all():
         raise ValueError(
             f"`styles` must be finite floats of the shape ({num}, {style_dim}), or ({style_dim},) for one style of "
             f"all. Received: {styles.shape}"
         )
-    return [np.broadcast_to(styles, (num, style_dim))]
+    return np.broadcast_to(styles, (num, style_dim))
 
 
 def _check_size(network, images):

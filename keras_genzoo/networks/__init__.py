@@ -24,6 +24,12 @@ from keras_genzoo.networks.progressive import (
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
 from keras_genzoo.networks.sngan import SNGANDiscriminator, SNGANGenerator
 from keras_genzoo.networks.spade import SPADEGenerator, StyleEncoder
+from keras_genzoo.networks.stargan2 import (
+    StarGANv2Discriminator,
+    StarGANv2Generator,
+    StarGANv2Mapping,
+    StarGANv2StyleEncoder,
+)
 from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from keras_genzoo.networks.super_resolution import (
     CompactSuperResolver,
@@ -78,6 +84,10 @@ __all__ = [
     "SPADEGenerator",
     "SRResNet",
     "SpectralUNetDiscriminator",
+    "StarGANv2Discriminator",
+    "StarGANv2Generator",
+    "StarGANv2Mapping",
+    "StarGANv2StyleEncoder",
     "StridedCritic",
     "StyleEncoder",
     "StyleGAN2Discriminator",

@@ -91,6 +91,10 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         size: Annotated[
             int | None, Query(description="Scale the longer side to this many pixels first.")
         ] = None,
+        domain: Annotated[
+            str | None, Query(description="Name or number of the domain to translate into.")
+        ] = None,
+        seed: Annotated[int | None, Query(description="Seed of the style, of a model with domains.")] = None,
         model: str | None = None,
     ):
         """A PNG of the translation of the picture in the body: PNG, JPEG, WebP, GIF, BMP or TIFF."""
@@ -100,7 +104,8 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
             raise BadRequest(f"`size` must be from 1 to {int(limits.max_pixels**0.5)}. Received: {size}")
         body = await request.body()
         image = await asyncio.to_thread(_decoded, body, task, size, limits.max_pixels)
-        return Response(await _encoded(await served.translate(image, direction)), media_type="image/png")
+        translated = await served.translate(image, direction, domain, seed)
+        return Response(await _encoded(translated), media_type="image/png")
 
     @router.get("/metrics", tags=["Operations"], response_class=Response)
     async def prometheus():

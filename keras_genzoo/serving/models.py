@@ -223,25 +223,53 @@ class ServedModel:
         labels = np.arange(num) % classes if label is None else np.full(num, label)
         return await self._sample(num, seed, labels.astype("int32"))
 
-    async def translate(self, image, direction=None):
+    async def translate(self, image, direction=None, domain=None, seed=None):
         """Translates one picture of any size: mirrored at its edges up to what the network takes, and cropped back.
 
         Args:
             image: uint8 array `(height, width, channels)`, see `source_channels`.
             direction: String, or None for the first.
+            domain: Name or number of a domain, a string, or None for the first; of a model with domains alone.
+            seed: Int, seed of the style, or None for that of the latent of zeros; of a model with domains alone.
 
         Returns:
             uint8 array `(height, width, channels)`.
+
+        Raises:
+            BadRequest: If the direction or the domain is unknown, or there are no domains.
         """
         task = self.task(direction)
+        others = self._of_domain(task, domain, seed)
         height, width = image.shape[:2]
         multiple, scale = task["size_multiple"], task["scale"]
         margins = -height % multiple, -width % multiple
         # A thin picture grows by its margins.
         self._check_pixels((height + margins[0]) * (width + margins[1]))
         padded = np.pad(image, [(0, margins[0]), (0, margins[1]), (0, 0)], mode="symmetric")
-        (translated,) = await self._of_uint8[task["network"]](padded[None])
+        (translated,) = await self._of_uint8[task["network"]](padded[None], *others)
         return translated[0, : scale * height, : scale * width]
+
+    def _of_domain(self, task, domain, seed):
+        """What the network of a task takes beside an image: a domain and a latent, or nothing."""
+        names = task.get("domains")
+        if names is None:
+            for argument, value in (("domain", domain), ("seed", seed)):
+                if value is not None:
+                    raise BadRequest(f"`{argument}` was given, but {self.name!r} has no domains.")
+            return []
+        known = {str(number): number for number in range(len(names))}
+        known |= {name: number for number, name in enumerate(names)}
+        if domain is not None and domain not in known:
+            raise BadRequest(
+                f"`domain` must be one of {', '.join(names)}, or a number from 0 to {len(names) - 1}. Received: "
+                f"{domain!r}"
+            )
+        if seed is None:
+            drawn = np.zeros((1, self.description["latent"]["dim"]), "float32")
+        else:
+            Tensor("seed", "int64", (), (0, 2**32 - 1)).check_within_bounds(seed)
+            drawn = latents.draw(self.description, np.full(1, seed, "uint32"), np.zeros(1, "uint32"))
+        return [np.full(1, known.get(domain, 0), "int32"), drawn]
 
     def task(self, direction=None):
         """Description of a translation, by default of the first direction.
@@ -272,7 +300,7 @@ class ServedModel:
                 images = [dataclasses.replace(outputs[0], name="images")]
                 # Every uint8 image is one; of label maps the bounds stay.
                 bounds = inputs[0].bounds if "label_colors" in tasks[name] else None
-                of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=bounds)]
+                of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=bounds), *inputs[1:]]
                 to_uint8 = [dataclasses.replace(images[0], dtype="uint8")]
                 signatures[name] = Signature(
                     of_uint8, to_uint8, self._of_images(name, self._of_uint8[name]), self.limits.max_num
@@ -308,7 +336,7 @@ class ServedModel:
             return LabelMaps(**{**vars(tensor), "bounds": (0, len(task["label_colors"]) - 1)})
         if tensor.name == "images":
             return dataclasses.replace(tensor, bounds=(-1 - pixels.SLACK, 1 + pixels.SLACK))
-        if tensor.name == "labels":
+        if tensor.name in ("labels", "domains"):
             return dataclasses.replace(tensor, bounds=(0, self.description["num_classes"] - 1))
         return tensor
 
@@ -355,14 +383,14 @@ class ServedModel:
         """A network's function of images of any size that it takes."""
         (multiple,) = {task["size_multiple"] for task in self._tasks if task["network"] == name}
 
-        async def checked(images):
+        async def checked(images, *others):
             self._check_pixels(int(np.prod(images.shape[:3])))
             if any(side % multiple for side in images.shape[1:3]):
                 raise BadRequest(
                     f"`images` must have a height and a width that are multiples of {multiple}. Received: "
                     f"{images.shape}"
                 )
-            return await translate(images)
+            return await translate(images, *others)
 
         return checked
 
@@ -403,16 +431,16 @@ def _runner(file, network, threads):
     return run
 
 
-def _pixels_of_a_row(images):
+def _pixels_of_a_row(images, *others):
     return images.shape[1] * images.shape[2]
 
 
 def _uint8(run, scales):
     """A network from float images in [-1, 1] to the same, as a function of uint8 images; labels are not scaled."""
 
-    def translate(images):
+    def translate(images, *others):
         images = images.astype("float32")
-        (translations,) = run(images / np.float32(127.5) - np.float32(1) if scales else images)
+        (translations,) = run(images / np.float32(127.5) - np.float32(1) if scales else images, *others)
         return [pixels.to_uint8(translations)]
 
     return translate

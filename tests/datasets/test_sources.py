@@ -50,6 +50,10 @@ def test_folders(tmp_path):
     images = sources.of({**table, "labels": "folder"})
     assert (images.modality, images.source_modality) == (Images((8, 8, 3)), None)
     assert images.condition == Labels(2) and images.examples(8) is None
+    shown, labels = images.examples(8, labelled=True)
+    assert shown.dtype == "uint8" and shown.shape == (2, 8, 8, 3)
+    np.testing.assert_array_equal(shown[:, 0, 0, 0], 100 * labels)
+    assert sources.of(table).examples(8, labelled=True) is None
     assert sources.of(table).condition is None
     pairs = sources.of({**table, "source": "right", "source_channels": 1})
     assert (pairs.modality, pairs.source_modality) == (Images((8, 8, 3)), Images((8, 8, 1)))

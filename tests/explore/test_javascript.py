@@ -4,23 +4,46 @@ import json
 import shutil
 import subprocess
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from keras_genzoo import datasets, explore, latent, pixels, visualization
+from keras_genzoo import datasets, explore, latent, models, pixels, visualization
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on the PATH")
+
+_RUNTIME = """
+export const env = { wasm: {} };
+export const asked = [];
+export class Tensor {
+  constructor(type, data, dims) {
+    Object.assign(this, { type, data: [...data], dims });
+  }
+}
+export const InferenceSession = {
+  create: async () => ({
+    run: async (feeds) => {
+      asked.push(feeds);
+      return { translations: { data: new Float32Array(4), dims: [1, 2, 2, 1] } };
+    },
+  }),
+};
+"""
 
 SEEDS = (0, 1, 12345, 2**32 - 1)
 
 
 @pytest.fixture(scope="module")
 def run_javascript(tmp_path_factory):
-    """Function that runs code with modules of the page, and the variable `given`, and gives what it returns."""
+    """Function that runs code with modules of the page, and the variable `given`, and gives what it returns.
+
+    ONNX Runtime is not there: its sessions answer with zeros, and keep what they are given in the list `asked`.
+    """
     folder = tmp_path_factory.mktemp("javascript")
     shutil.copytree(explore.SITE, folder, dirs_exist_ok=True)
     (folder / "package.json").write_text('{"type": "module"}')
+    (folder / "runtime.js").write_text(_RUNTIME)
 
     def run(imports, code, given):
         script = f"""
@@ -28,7 +51,7 @@ def run_javascript(tmp_path_factory):
             let text = "";
             for await (const chunk of process.stdin) text += chunk;
             const given = JSON.parse(text);
-            const result = (() => {{ {code} }})();
+            const result = await (async () => {{ {code} }})();
             process.stdout.write(JSON.stringify(result));
         """
         (folder / "script.js").write_text(script)
@@ -183,3 +206,39 @@ def test_painted_colors_become_the_nearest_labels(run_javascript):
         },
     )
     assert found == [distances.argmin(axis=-1).ravel().tolist(), 6, 4, 1]
+
+
+def test_a_domain_and_a_latent_reach_the_network(run_javascript):
+    model = models.StarGANv2((8, 8, 1), 3, latent_dim=4, width=2, max_width=4, hidden=4)
+    description = {
+        **model.serving_description(),
+        "networks": {
+            "translate": {
+                "file": "translate.onnx",
+                "inputs": [
+                    {"name": each.name, "dtype": keras.backend.standardize_dtype(each.dtype)}
+                    for each in model.exported_networks()["translate"].inputs
+                ],
+                "outputs": [{"name": "translations"}],
+            }
+        },
+    }
+    first, second = run_javascript(
+        'import { asked } from "./runtime.js"; import { loadModel } from "./model.js";',
+        """
+        globalThis.fetch = async () => ({ ok: true, json: async () => given });
+        const model = await loadModel("animals");
+        const image = { data: [1, 2, 3, 4], height: 2, width: 2, channels: 1 };
+        await model.translate("between_domains", image, { domain: 2, latent: model.draw(1, 7)[0] });
+        await model.translate("between_domains", image);
+        return asked;
+        """,
+        description,
+    )
+    np.testing.assert_allclose(
+        first["latents"]["data"], np.asarray(model.latent.from_seed(1, 7))[0], atol=1e-6
+    )
+    assert first["domains"] == {"type": "int32", "data": [2], "dims": [1]}
+    assert first["images"] == {"type": "float32", "data": [1, 2, 3, 4], "dims": [1, 2, 2, 1]}
+    assert second["latents"] == {"type": "float32", "data": [0, 0, 0, 0], "dims": [1, 4]}
+    assert second["domains"]["data"] == [0]

@@ -54,14 +54,26 @@ def styled(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, styled):
+def animals(tmp_path_factory):
+    """The folder of an untrained StarGAN v2."""
+    keras.utils.set_random_seed(0)
+    model = models.StarGANv2(
+        (16, 16, 3), 2, latent_dim=4, style_dim=3, width=4, max_width=8, hidden=8, domain_names=("cat", "dog")
+    )
+    folder = tmp_path_factory.mktemp("presets") / "animals"
+    model.save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, styled, animals):
     """The address of a plain file server with the site."""
     try:
         runtime.find()
     except RuntimeError as error:
         pytest.skip(str(error))
     site = tmp_path_factory.mktemp("explore") / "site"
-    explore.build([*SAMPLERS, *TRANSLATORS, styled], site)
+    explore.build([*SAMPLERS, *TRANSLATORS, styled, animals], site)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -303,6 +315,20 @@ def test_a_picture_of_ones_own_is_translated_in_both_directions(open_model, tmp_
     page.get_by_text("b → a").click()
     settled(page)
     assert_same(shown(page, ".picture", 3), model.translate(source, "b_to_a"))
+
+
+def test_a_picture_is_translated_into_the_domain_chosen(open_model, animals):
+    page, model = open_model("animals"), load(animals)
+    settled(page)
+    source = shown(page, ".sketch", 3)
+    assert_same(shown(page, ".picture", 3), model.translate(source, domain="cat"))
+    page.get_by_text("dog").click()
+    settled(page)
+    plain = shown(page, ".picture", 3)
+    assert_same(plain, model.translate(source, domain="dog"))
+    page.get_by_text("Another style").click()
+    settled(page)
+    assert (shown(page, ".picture", 3) != plain).any()
 
 
 def test_the_picture_is_saved_as_png(open_model, tmp_path):

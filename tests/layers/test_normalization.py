@@ -37,6 +37,17 @@ class TestInstanceNormalization:
             assert np.abs(alone).max() > 0.1
             np.testing.assert_allclose(alone, together[index : index + 1], atol=1e-5)
 
+    def test_affine(self):
+        x = np.random.default_rng(0).normal(2.0, 3.0, (3, 5, 4, 3)).astype("float32")
+        plain = ops.convert_to_numpy(layers.InstanceNormalization()(x))
+        layer = layers.InstanceNormalization(affine=True)
+        np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), plain, atol=1e-6)
+        layer.gamma.assign([1.0, 2.0, -3.0])
+        layer.beta.assign([0.5, 0.0, 1.0])
+        expected = plain * [1.0, 2.0, -3.0] + [0.5, 0.0, 1.0]
+        np.testing.assert_allclose(ops.convert_to_numpy(layer(x)), expected, atol=1e-5)
+        assert layers.InstanceNormalization.from_config(layer.get_config()).affine
+
     @pytest.mark.parametrize("num", [2, 9])
     def test_statistics_are_float32_in_half_precision(self, num):
         rng = np.random.default_rng(0)
@@ -81,3 +92,31 @@ class TestPixelNormalization:
         layer = layers.PixelNormalization(1e-3, name="pixel")
         layer = layers.PixelNormalization.from_config(layer.get_config())
         assert (layer.epsilon, layer.name) == (1e-3, "pixel")
+
+
+class TestAdaptiveInstanceNormalization:
+    def test_closed_form(self):
+        rng = np.random.default_rng(0)
+        x, styles = rng.normal(2.0, 3.0, (3, 5, 4, 2)), rng.normal(size=(3, 6))
+        kernel, bias = rng.normal(size=(6, 4)), rng.normal(size=4)
+        layer = layers.AdaptiveInstanceNormalization(epsilon=0.01)
+        layer.build([x.shape, styles.shape])
+        layer.set_weights([kernel, bias])
+        normalized = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 0.01)
+        scale, offset = np.split((styles @ kernel + bias)[:, None, None], 2, axis=-1)
+        output = layer([x.astype("float32"), styles.astype("float32")])
+        np.testing.assert_allclose(ops.convert_to_numpy(output), (1 + scale) * normalized + offset, atol=1e-4)
+
+    def test_is_float32_in_half_precision(self):
+        rng = np.random.default_rng(0)
+        x = ops.cast(rng.normal(1000.0, 8.0, (2, 16, 16, 2)), "bfloat16")
+        styles = rng.normal(size=(2, 3)).astype("float32")
+        half, full = (
+            layers.AdaptiveInstanceNormalization(dtype=policy) for policy in ("mixed_bfloat16", "float32")
+        )
+        output = half([x, styles])
+        assert keras.backend.standardize_dtype(output.dtype) == "bfloat16"
+        full.build([x.shape, styles.shape])
+        full.set_weights(half.get_weights())
+        expected = ops.convert_to_numpy(full([ops.cast(x, "float32"), styles]))
+        np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(output, "float32")), expected, atol=0.05)

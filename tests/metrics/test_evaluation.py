@@ -8,7 +8,7 @@ import pytest
 
 from keras_genzoo import conditions, datasets, metrics, modalities, models, pixels
 from keras_genzoo.datasets import named
-from keras_genzoo.metrics import evaluation, measures
+from keras_genzoo.metrics import domains, evaluation, measures
 from keras_genzoo.models.translation_model import Task
 from tests import support
 
@@ -157,6 +157,23 @@ class Inverter:
         return -np.broadcast_to(images, (*images.shape[:3], 3))
 
 
+class Painter:
+    """A translator between domains whose translations are easy to check."""
+
+    abilities = frozenset({"translate"})
+    averages, priors = {}, ()
+    modality = modalities.Images((32, 32, 1))
+    image_shape = modality.shape
+    default_measures = models.StarGANv2.default_measures
+
+    def __init__(self, num_domains=3):
+        self.condition = conditions.Labels(num_domains)
+
+    def translate(self, images, domain, seed):
+        assert images.dtype == "float32"
+        return 0.3 * images * (np.arange(32) % (domain + 2) == 0)[:, None] + 0.1 * (seed - 7)
+
+
 def gan(**arguments):
     return models.GAN((8, 8, 1), 4, width=2, **arguments)
 
@@ -297,7 +314,7 @@ class TestRegistration:
     def test_the_documentation_lists_every_measure(self):
         for name in measures.MEASURES:
             assert f'    - `"{name}"`: ' in metrics.evaluate.__doc__
-        assert len(measures.MEASURES) == 18
+        assert len(measures.MEASURES) == 19
 
     def test_default_measures_of_every_data_set_exist(self):
         for each in named._DATASETS.values():
@@ -504,6 +521,54 @@ class TestTranslation:
             assert results[name]["protocol"]["direction"] == name[-6:]
 
 
+class TestDomains:
+    images, labels = support.toy_images(21, (32, 32, 1)), support.toy_labels(21)
+
+    def test_translations_are_compared_with_the_images_of_the_domain(self, monkeypatch):
+        def distances_of(real, fake, seed):
+            return {32: seed + np.abs(real - fake).mean(), 16: np.square(real - fake).mean()}
+
+        monkeypatch.setattr(domains, "sliced_wasserstein", distances_of)
+        ARRAYS["large"] = (pixels.to_uint8(self.images), self.labels)
+        model = Painter()
+        results = by_name(metrics.evaluate(model, "large", seed=7))
+        real = pixels.to_uint8(self.images).astype("float32") / 127.5 - 1
+        rng = np.random.default_rng(7)
+        distances, untranslated = [], []
+        for domain in range(3):
+            own = real[rng.permutation(np.flatnonzero(self.labels == domain))]
+            others = real[rng.permutation(np.flatnonzero(self.labels != domain))[:7]]
+            for found, images in (
+                (distances, model.translate(others, domain, 7)),
+                (untranslated, others),
+            ):
+                found.append(np.mean([*distances_of(own, images, 7).values()]))
+        expected = {f"domain_sliced_wasserstein_{domain}": value for domain, value in enumerate(distances)}
+        expected |= {
+            "domain_sliced_wasserstein": np.mean(distances),
+            "untranslated_sliced_wasserstein": np.mean(untranslated),
+            # The seeds 7 and 8 differ by 0.1 on the scale from -1 to 1.
+            "style_spread": 0.05,
+        }
+        assert {name: result["value"] for name, result in results.items()} == pytest.approx(
+            expected, rel=1e-4
+        )
+        assert results["style_spread"]["protocol"] == {
+            "dataset": "large",
+            "split": "test",
+            "num_real": 21,
+            "seed": 7,
+            "averaged_generator": False,
+        }
+        fewer = by_name(metrics.evaluate(model, "large", num_samples=9))
+        assert fewer["style_spread"]["protocol"]["num_real"] == 9
+
+    def test_a_split_without_a_domain_is_refused(self):
+        ARRAYS["large"] = (pixels.to_uint8(self.images), 0 * self.labels)
+        with pytest.raises(ValueError, match="needs images of every domain in the split 'test'"):
+            metrics.evaluate(Painter(), "large")
+
+
 class TestRefusals:
     """Before anything is computed: the models here cannot do what would be asked of them."""
 
@@ -541,6 +606,13 @@ class TestRefusals:
             (Inverter, "seasons", "translation", r"needs a split whose images belong together.*split='test'"),
             (Inverter, "styles", "translation", r"model's 1 and 3 channels. Those of 'styles' have 3 and 3"),
             (Inverter, "digits", "modes", r"needs a model with `sample`"),
+            (
+                lambda: Painter(4),
+                "large",
+                "domain_translation",
+                r"images of the model's 4 domains, .*'large' with 3 cl",
+            ),
+            (Painter, "drawings", "domain_translation", r"the model's 3 domains.*'drawings' with no classes"),
         ],
     )
     def test_without_an_extractor(self, model, dataset, measure, message):

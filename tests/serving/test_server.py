@@ -59,8 +59,18 @@ def make_models():
             2, 3, width=2, num_blocks=1, num_downsamplings=1, num_labels=3
         ),
     )
-    models = {"gan": gan, "conditional": conditional, "vae": vae, "pix2pix": pix2pix, "painter": painter}
-    models["edged"] = edged
+    stargan = kg.models.StarGANv2(
+        (8, 8, 3), 2, latent_dim=4, width=2, max_width=4, hidden=4, domain_names=["cat", "dog"]
+    )
+    models = {
+        "gan": gan,
+        "conditional": conditional,
+        "vae": vae,
+        "pix2pix": pix2pix,
+        "painter": painter,
+        "stargan": stargan,
+        "edged": edged,
+    }
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
     for variable in gan.generator.trainable_variables:
@@ -181,10 +191,38 @@ class TestPictures:
         image = picture_of(server.post("/translate?model=pix2pix", png_of(source)))
         assert_within_a_level(image, models[0]["pix2pix"].translate(source, fit="pad"))
 
+    @pytest.mark.parametrize(("domain", "number"), [("dog", 1), ("1", 1), (None, 0)])
+    @pytest.mark.parametrize("seed", [7, None])
+    def test_a_picture_is_translated_into_a_domain(self, models, server, domain, number, seed):
+        source = np.random.default_rng(0).integers(0, 256, (9, 7, 3), "uint8")
+        query = "".join(
+            f"&{name}={value}" for name, value in (("domain", domain), ("seed", seed)) if value is not None
+        )
+        image = picture_of(server.post(f"/translate?model=stargan{query}", png_of(source)))
+        expected = models[0]["stargan"].translate(source, fit="pad", domain=number, seed=seed)
+        assert_within_a_level(image, expected)
+
+    @pytest.mark.parametrize(
+        ("query", "message"),
+        [
+            ("model=stargan&domain=bird", "`domain` must be one of cat, dog, or a number from 0 to 1."),
+            ("model=stargan&domain=2", "`domain` must be one of cat, dog, or a number from 0 to 1."),
+            ("model=stargan&seed=-1", "`seed` must lie from 0 to 4294967295"),
+            ("model=pix2pix&domain=1", "`domain` was given, but 'pix2pix' has no domains."),
+            ("model=pix2pix&seed=1", "`seed` was given, but 'pix2pix' has no domains."),
+        ],
+    )
+    def test_bad_domains_are_told_what_to_do(self, server, query, message):
+        response = server.post(f"/translate?{query}", png_of(np.zeros((8, 8, 3), "uint8")))
+        assert response.status_code == 400 and message in response.json()["error"]
+
     @pytest.mark.parametrize(
         ("path", "message"),
         [
-            ("/sample", "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, edged."),
+            (
+                "/sample",
+                "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, stargan, edged.",
+            ),
             ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
             ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
             ("/sample?model=gan&seed=-1", "`seed` must lie from 0 to 4294967295. Received: -1"),
@@ -231,7 +269,8 @@ class TestPictures:
     def test_an_unknown_model_is_not_found(self, server):
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
-        assert "There are: gan, conditional, vae, pix2pix, painter, edged." in response.json()["error"]
+        names = "gan, conditional, vae, pix2pix, painter, stargan, edged"
+        assert f"There are: {names}." in response.json()["error"]
 
 
 class TestTensorFlowServing:

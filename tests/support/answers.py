@@ -1,5 +1,6 @@
 """What a model answers to a user, for each of its abilities, and the same by its networks alone."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -34,6 +35,12 @@ def labels_for(model, num):
     return model.condition and model.condition.in_turn(num).astype("int32")
 
 
+def domains_for(model, num, argument="domain"):
+    """Domains in turn as keywords for what translates; none where a model has none."""
+    labels = labels_for(model, num)
+    return {} if labels is None else {argument: labels}
+
+
 def _of_abilities(table, model, num):
     results = {}
     for ability in sorted(model.abilities & table.keys()):
@@ -53,7 +60,8 @@ def _latents(model, num):
 _ASKED = {
     "sample": lambda model, num: model.sample(num, seed=SEED, labels=labels_for(model, num)),
     "translate": lambda model, num: {
-        task: model.translate(sources_for(model, task, num), task) for task in model.tasks
+        task: model.translate(sources_for(model, task, num), task, **domains_for(model, num))
+        for task in model.tasks
     },
     "encode": lambda model, num: model.encode(_images(model, num)),
     "decode": lambda model, num: model.decode(_latents(model, num)),
@@ -72,7 +80,11 @@ def _samples(model, num):
 _PLAIN = {
     "sample": _samples,
     "translate": lambda model, num: {
-        task: model.images_from_images(ops.convert_to_tensor(sources_for(model, task, num)), task)
+        task: model.images_from_images(
+            ops.convert_to_tensor(sources_for(model, task, num)),
+            task,
+            **keras.tree.map_structure(ops.convert_to_tensor, domains_for(model, num, "domains")),
+        )
         for task in model.tasks
     },
     "encode": lambda model, num: model.latents_of(ops.convert_to_tensor(_images(model, num))),

@@ -21,7 +21,7 @@ def _drawn(model, name, spec):
         return pixels.to_uint8(images) if spec.dtype == "uint8" else images
     if name in ("latents", "styles"):
         return np.random.default_rng(4).normal(size=(3, *spec.shape[1:])).astype("float32")
-    if name == "labels":
+    if name in ("labels", "domains"):
         return labels_for(model, 3)
     # `num`, `seed` and `label` of samples: the largest seed needs all of its 32 bits.
     return np.array({"num": 3, "seed": 2**32 - 1, "label": 1}[name], spec.dtype)
@@ -54,10 +54,12 @@ def _expected(model, name, given):
         task = (
             name.removesuffix("_float32").removesuffix("_styled").removeprefix("translate").removeprefix("_")
         )
-        images, *styles = given.values()
+        images, styles = given["images"], given.get("styles")
+        if "latents" in given:
+            styles = model.styles_from_latents(given["latents"], given["domains"])
         if not model.task(task or None).source.interpolates:
             images = images.astype("uint8")
-        return {"images": model.translate(images, task or None, styles=styles[0] if styles else None)}
+        return {"images": model.translate(images, task or None, styles=styles)}
     return _METHODS[name.removesuffix("_float32")](model, **given)
 
 
@@ -68,6 +70,7 @@ _METHODS = {
         "images": model.sample(int(num), seed=int(seed), labels=None if label is None else int(label))
     },
     "encode": lambda model, images: {"latents": model.encode(images)},
+    "encode_styles": lambda model, images, domains: {"styles": model.styles_of(images, domains)},
     "reconstruct": lambda model, images: {"images": model.reconstruct(images)},
     "classify": lambda model, images: dict(
         zip(("features", "logits"), model.predict_features(images), strict=True)

@@ -7,11 +7,13 @@ import { Sketch } from "./sketch.js";
 export function translateView(model) {
   const directions = Object.keys(model.tasks);
   let direction = directions[0];
-  const { size, source_channels: channels, label_colors: labels } = model.tasks[direction];
+  const { size, source_channels: channels, label_colors: labels, domains } = model.tasks[direction];
+  // Of a model with domains: the one to translate into, and the latent of the style.
+  const wanted = { domain: 0, latent: null };
   const canvas = element("canvas", { class: "picture", role: "img", "aria-label": "The translation" });
   const timing = element("p", { class: "timing", "aria-live": "off" });
   const translate = latest(async () => {
-    show(canvas, await model.translate(direction, source()));
+    show(canvas, await model.translate(direction, source(), wanted));
     timing.textContent = `${model.timePerImage.toFixed(1)} ms per image`;
     timing.dataset.milliseconds = model.timePerImage;
   });
@@ -39,6 +41,18 @@ export function translateView(model) {
           translate();
         }).element
       : null;
+  const intoDomain = domains
+    ? choice("Into", domains.map((name, number) => [String(number), name]), "0", (value) => {
+        wanted.domain = Number(value);
+        translate();
+      }).element
+    : null;
+  const anotherStyle = domains
+    ? button("Another style", () => {
+        [wanted.latent] = model.draw(1, Math.floor(Math.random() * 2 ** 32));
+        translate();
+      })
+    : null;
   return {
     sketch,
     element: element(
@@ -46,6 +60,7 @@ export function translateView(model) {
       { class: "translation", "aria-label": "Translation" },
       element("p", { class: "hint" }, hint),
       ...(choices ? [choices] : []),
+      ...(intoDomain ? [element("div", { class: "row" }, intoDomain, anotherStyle)] : []),
       element(
         "div",
         { class: "sides" },
@@ -60,7 +75,7 @@ export function translateView(model) {
         element(
           "div",
           { class: "row" },
-          button("Download PNG", () => download(canvas, `${model.name} ${direction}`)),
+          button("Download PNG", () => download(canvas, `${model.name} ${domains?.[wanted.domain] ?? direction}`)),
           timing,
         ),
       ),
@@ -70,7 +85,7 @@ export function translateView(model) {
       else if (channels === 1) smiley(size).forEach((points) => sketch.stroke(points));
       else paintSmiley(sketch, size);
       // The browser compiles what runs often.
-      for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, source()));
+      for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, source(), wanted));
       await translate();
     },
   };
