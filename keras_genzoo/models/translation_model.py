@@ -257,8 +257,7 @@ class TranslationModel(GenerativeModel):
             seed: Int from 0 to 2**32 - 1, or None. Where `sampling_dropout` is on, the same seed, images and
                 batch size give the same translations, and None draws anew at every call. Where the task has styles,
                 a seed draws one for each image, of a list of pictures the same for all, and None stands for the mean
-                style, zeros. Refused where nothing is
-                drawn (`draws`), and with `styles` where nothing else is.
+                style, zeros. Refused where nothing is drawn (`draws`), and beside `styles` where nothing else is.
             styles: Array `(num, style_dim)` for a task with styles, `(style_dim,)` for one image or one style of
                 all; or None.
 
