@@ -261,7 +261,7 @@ class TranslationModel(GenerativeModel):
                 batch size give the same translations, and None draws anew at every call. Where the task has styles,
                 a seed draws one for each image, of a list of pictures the same for all, and None stands for the mean
                 style, zeros; with domains, of the latent from which the style is made. Refused where nothing is
-                drawn (`draws`), and with `styles` where nothing else is.
+                drawn (`draws`), and beside `styles` where nothing else is.
             styles: Array `(num, style_dim)` for a task with styles, `(style_dim,)` for one image or one style of
                 all; or None.
             domain: Int, or name where the model has `domain_names`, for a task with domains; or a sequence of them,
