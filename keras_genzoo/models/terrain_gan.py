@@ -1,12 +1,13 @@
 """TerrainGAN: height maps by a GAN, and textures of height maps by pix2pix."""
 
+import math
 from typing import ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, latent, modalities
+from keras_genzoo import backends, latent, modalities, visualization
 from keras_genzoo.arguments import (
     Network,
     NonNegative,
@@ -261,12 +262,18 @@ class TerrainGAN(PairedGAN, LatentModel):
 
     @checked
     def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
-        """As for `ZooModel`: samples, each a height map and to its right the texture; below, in rows, the examples."""
+        """As for `ZooModel`: samples, each height map to the left of its texture; below them those of the examples.
+
+        Those are rows of a height map, the texture that is made of it, and its own.
+        """
         num = num or 32
         heights, textures = map(pixels.to_uint8, self.sample_terrain(num, seed=seed))
-        rows = [_in_color(heights, textures), textures]
-        picture = self.modality.show(np.concatenate(rows, axis=2), columns=max(1, round(num**0.5)))
-        return picture
+        pairs = np.concatenate([heights.repeat(textures.shape[-1], axis=-1), textures], axis=2)
+        pictures = [self.modality.show(pairs, columns=math.ceil(num**0.5))]
+        if examples is not None:
+            sources, targets = (images if images is None else images[:num] for images in examples)
+            pictures.append(visualization.translation_grid(self, sources, targets))
+        return _stacked(pictures)
 
     def default_measures(self):
         return ("translation",)
@@ -294,6 +301,12 @@ class TerrainGAN(PairedGAN, LatentModel):
         }
 
 
-def _in_color(heights, textures):
-    """Height maps with the channels of textures."""
-    return heights.repeat(textures.shape[-1], axis=-1)
+def _stacked(pictures):
+    """Pictures below one another, white to the right of the narrower ones."""
+    width = max(picture.shape[1] for picture in pictures)
+    margins = [((0, 0), (0, width - picture.shape[1]), (0, 0)) for picture in pictures]
+    padded = [
+        np.pad(picture, margin, constant_values=255)
+        for picture, margin in zip(pictures, margins, strict=True)
+    ]
+    return np.concatenate(padded)
