@@ -72,7 +72,7 @@ class TerrainGAN(PairedGAN, LatentModel):
     weights and optimizers follow the authors' code.
     """
 
-    abilities = frozenset({"sample", "translate"})
+    abilities = frozenset({"sample", "translate", "sample_terrain"})
     players: ClassVar = {
         "generator": ("height_generator", "texture_generator"),
         "discriminator": ("height_discriminator", "texture_discriminator"),
@@ -256,7 +256,7 @@ class TerrainGAN(PairedGAN, LatentModel):
         return {
             "python": "heights, textures = model.sample_terrain(16, seed=0)\n"
             "textures = model.translate(heights)  # also of height maps drawn by hand, uint8 or float in [-1, 1]",
-            "shell": "genzoo sample {name}\n"
+            "shell": "genzoo terrain --model {name} --output terrain  # height maps, textures and meshes\n"
             f"genzoo translate {{name}} heights.png --output textures --size {max(self.image_shape[:2])}",
         }
 
