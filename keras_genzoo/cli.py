@@ -752,7 +752,9 @@ def _parser():
         "images (default, where there is one)",
     )
 
-    command = add("terrain", _terrain, "Draw terrain: height maps, their textures, and both as meshes (PLY files).")
+    command = add(
+        "terrain", _terrain, "Draw terrain: height maps, their textures, and both as meshes (PLY files)."
+    )
     command.add_argument("--model", metavar="NAME", help="preset (default terrain_64)")
     command.add_argument("--output", default="terrain", help="folder to write (default terrain)")
     command.add_argument("--num", type=_positive_int, default=4, help="number of pieces (default 4)")

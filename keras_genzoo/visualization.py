@@ -309,8 +309,8 @@ def save_mesh(heights, texture, path: Path, relief: Positive = 0.15):
     sides = texture.shape[:2]
     if heights.shape not in (sides, (*sides, 1)) or texture.shape[2:] not in ((1,), (3,)) or min(sides) < 2:
         raise ValueError(
-            "`heights` must be (height, width, 1), `texture` (height, width, 1 or 3), of at least 2x2 pixels. Received: "
-            f"{heights.shape} and {texture.shape}"
+            "`heights` must be (height, width, 1), `texture` (height, width, 1 or 3), of at least 2x2 pixels. "
+            f"Received: {heights.shape} and {texture.shape}"
         )
     levels = (np.asarray(ops.convert_to_numpy(pixels.normalize(heights))).reshape(sides) + 1.0) / 2.0
     rows, columns = np.indices(sides)

@@ -170,7 +170,8 @@ class TerrainGAN(PairedGAN, LatentModel):
             self.height_discriminator(heights, training=training),
         )
         return of_heights + self.adversarial_loss.discriminator(
-            self._texture_logits(sources, targets, training), self._texture_logits(sources, textures, training)
+            self._texture_logits(sources, targets, training),
+            self._texture_logits(sources, textures, training),
         )
 
     @property

@@ -7,7 +7,7 @@ from keras_genzoo.arguments import Flag, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import BatchNormalization, LeakyReLU
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 
-# Channels of the levels as multiples of the width: in the generator from 4x4 on, in the discriminator from the image on.
+# Channels of the levels as multiples of the width: of the generator those of 4x4 first, of the discriminator last.
 _GENERATOR = (4, 4, 2, 2, 1, 1, 1)
 _DISCRIMINATOR = (1, 2, 2, 2, 4, 4, 4)
 
@@ -99,7 +99,7 @@ def _of_levels(factors, image_shape):
     levels = (side // 4).bit_length() - 1
     if len(image_shape) != 3 or image_shape[1] != side or levels < 1 or side != 4 * 2**levels:
         raise ValueError(
-            "`image_shape` must be (height, width, channels), square with a side of 4 * 2^k (8, 16, 32, ...). Received: "
-            f"{tuple(image_shape)}. Resize the images, for example with `image_size=64`."
+            "`image_shape` must be (height, width, channels), square with a side of 4 * 2^k (8, 16, 32, ...). "
+            f"Received: {tuple(image_shape)}. Resize the images, for example with `image_size=64`."
         )
     return [*factors, *factors[-1:] * levels][:levels]

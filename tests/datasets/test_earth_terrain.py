@@ -74,13 +74,15 @@ def test_the_windows_are_always_the_same(earth):
 
 
 def test_batches(earth):
-    heights, textures = next(iter(datasets.load("earth_terrain", batch_size=4, image_size=16, data_dir=earth)))
+    heights, textures = next(
+        iter(datasets.load("earth_terrain", batch_size=4, image_size=16, data_dir=earth))
+    )
     assert heights.shape == (4, 16, 16, 1) and textures.shape == (4, 16, 16, 3)
 
 
 def test_a_missing_map_is_named(earth):
     (earth / "water_4k.png").unlink()
-    with pytest.raises(ValueError, match="water_4k.png.*Natural Earth III"):
+    with pytest.raises(ValueError, match=r"water_4k\.png.*Natural Earth III"):
         datasets.arrays("earth_terrain", "test", earth, 16)
 
 

@@ -91,7 +91,9 @@ class TestAlgorithm:
         logs = model.train_on_batch(heights, textures, return_dict=True)
 
         def made_heights(of_heights):
-            made = latents @ of_heights[: 4 * LATENT_DIM].reshape(LATENT_DIM, 4) + of_heights[4 * LATENT_DIM :]
+            made = (
+                latents @ of_heights[: 4 * LATENT_DIM].reshape(LATENT_DIM, 4) + of_heights[4 * LATENT_DIM :]
+            )
             return made.reshape(3, 2, 2, 1)
 
         def made_textures(of_textures):
@@ -194,7 +196,10 @@ class TestSampling:
         ({"loss": "l2"}, "`loss` must be one of"),
         ({"latent_dim": 5}, "`latent_dim` is 5, but the network"),
         ({"height_generator": networks.HeightMapGenerator((16, 16, 1), 4, 2)}, r"is \(8, 8, 1\), but the"),
-        ({"height_discriminator": make_discriminator(3)}, "`the channels of height maps` is 1, but the network"),
+        (
+            {"height_discriminator": make_discriminator(3)},
+            "`the channels of height maps` is 1, but the network",
+        ),
         ({"texture_generator": make_generator(3, 3)}, "`the channels of height maps` is 1, but the network"),
         ({"texture_generator": make_generator(1, 1)}, r"`image_shape\[-1\]` is 3, but the network"),
         ({"texture_discriminator": make_discriminator(3)}, r"`1 \+ image_shape\[-1\]` is 4, but the network"),

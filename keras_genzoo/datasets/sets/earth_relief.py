@@ -42,7 +42,10 @@ def _terrain(dataset, split, data_dir, image_size):
 
 
 def _window(rng, split, size, rows):
-    """A box of the maps, even over the globe, as wide on the ground as it is high; None where it is not of the split."""
+    """A box of the maps, as wide on the ground as it is high, or None where what is drawn is not of the split.
+
+    All places of the globe are as likely.
+    """
     width, height = size
     sines = np.sin(np.deg2rad(_LATITUDES))
     latitude = np.rad2deg(np.arcsin(rng.uniform(*sines)))
@@ -79,13 +82,14 @@ def _maps(heights, colors, water):
 # The level of the sea in the map of heights.
 _SEA_LEVEL = 23
 
-_MAPS = "of Natural Earth III by Tom Patterson, 4096x2048: {} of the folder images/ of github.com/turban/webgl-earth at "
-_MAPS += "commit 7a97cb3"
-
 
 def _archive(file, sha256, what):
     return archives.Archive(
-        folder="earth_relief", file=file, sha256=sha256, origin=f"the {what} {_MAPS.format(file)}"
+        folder="earth_relief",
+        file=file,
+        sha256=sha256,
+        origin=f"the {what} of Natural Earth III by Tom Patterson, 4096x2048: {file} of the folder images/ of "
+        "github.com/turban/webgl-earth at commit 7a97cb3",
     )
 
 
@@ -93,7 +97,9 @@ _HEIGHTS = _archive(
     "elev_bump_4k.jpg", "078ce6b67ad45594bda48e5c98a60b68375174a8142f613ca4fd6041c8439341", "height map"
 )
 _COLORS = _archive(
-    "2_no_clouds_4k.jpg", "61cd3d27489d80ed025d7954539a6d90b50d4433bbdd27e8c1af8a6f15f71e86", "picture in colour"
+    "2_no_clouds_4k.jpg",
+    "61cd3d27489d80ed025d7954539a6d90b50d4433bbdd27e8c1af8a6f15f71e86",
+    "picture in colour",
 )
 _WATER = _archive(
     "water_4k.png", "fb183cb5a68e97e873e9056ec6ec87ef18e210f226f05679f11cf93ca3e6c0ef", "map of water"
@@ -110,9 +116,10 @@ register(
         make=_terrain,
         archive=_HEIGHTS,
         files=(_HEIGHTS.file, _COLORS.file, _WATER.file),
-        license="Public domain, by what others say of it. Read the homepage before publishing anything derived from it.",
+        license="Public domain, by what others say of it: read the homepage before publishing anything derived from "
+        "it.",
         homepage="www.shadedrelief.com/natural3",
-        citation="Natural Earth III by Tom Patterson, www.shadedrelief.com; taken from github.com/turban/webgl-earth at "
-        "7a97cb3.",
+        citation="Natural Earth III by Tom Patterson, www.shadedrelief.com; taken from github.com/turban/webgl-earth "
+        "at 7a97cb3.",
     )
 )
