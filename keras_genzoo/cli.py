@@ -344,6 +344,30 @@ def _inpaint(options):
     return _remake(options, name, "inpaint", filling, "filled", "filled")
 
 
+def _terrain(options):
+    name = _released(
+        options.model,
+        "terrain_64",
+        "No model of terrain is released. Name one of your own by --model: "
+        "`genzoo train --model TerrainGAN --images HEIGHT_MAPS TEXTURES` trains one.",
+    )
+    folder = Path(options.output)
+    _check_preset(name)
+    _command.start()
+    from keras_genzoo import models, visualization
+    from keras_genzoo.images import pictures
+
+    model = models.load(name)
+    _require(model, name, "sample_terrain")
+    model.check_drawable()
+    made = model.sample_terrain(options.num, seed=options.seed, truncation=options.truncation)
+    for number, (heights, texture) in enumerate(zip(*made, strict=True)):
+        pictures.write(heights, folder / f"{number:04}_heights.png")
+        pictures.write(texture, folder / f"{number:04}_texture.png")
+        visualization.save_mesh(heights, texture, folder / f"{number:04}.ply", options.relief)
+    print(f"Wrote {options.num} height maps, their textures and meshes to {folder}.")
+
+
 def _released(model, default, message):
     """The model that was named, or else the released one; refused where there is none."""
     from keras_genzoo import presets
@@ -673,6 +697,7 @@ def _require(model, name, ability, option=None):
         # The commands that use an ability.
         commands = {
             "sample": "genzoo sample, genzoo interpolate, genzoo edit",
+            "sample_terrain": "genzoo terrain",
             "translate": "genzoo translate",
             "upscale": "genzoo upscale",
             "colorize": "genzoo colorize",
@@ -755,6 +780,21 @@ def _parser():
         choices=("standard", "fitted"),
         help="distribution of an autoencoder's latents: the standard normal, or the one fitted to the training "
         "images (default, where there is one)",
+    )
+
+    command = add(
+        "terrain", _terrain, "Draw terrain: height maps, their textures, and both as meshes (PLY files)."
+    )
+    command.add_argument("--model", metavar="NAME", help="preset (default terrain_64)")
+    command.add_argument("--output", default="terrain", help="folder to write (default terrain)")
+    command.add_argument("--num", type=_positive_int, default=4, help="number of pieces (default 4)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the latents (default 0)")
+    command.add_argument("--truncation", type=float, help="as for `genzoo sample`")
+    command.add_argument(
+        "--relief",
+        type=float,
+        default=0.15,
+        help="height of a white pixel in the meshes as a share of their longer side (default 0.15)",
     )
 
     command = add("interpolate", _interpolate, "Draw paths between random latents, one per row.")

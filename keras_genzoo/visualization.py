@@ -1,9 +1,20 @@
 """Pictures of what a model makes."""
 
+import pathlib
+
 import numpy as np
 from keras import ops
 
-from keras_genzoo.arguments import NonNegativeInt, OptionalPositiveInt, Path, PositiveInt, checked
+from keras_genzoo import disk
+from keras_genzoo.arguments import (
+    NonNegativeInt,
+    OptionalPositiveInt,
+    Path,
+    Positive,
+    PositiveInt,
+    array,
+    checked,
+)
 from keras_genzoo.images import pictures, pixels
 from keras_genzoo.images.grids import image_grid
 
@@ -268,3 +279,66 @@ def _extent(points):
     side = 1.5 * max((high - low).max(), 1e-3)
     middle = (low + high) / 2
     return middle - side / 2, middle + side / 2
+
+
+@checked
+def save_mesh(heights, texture, path: Path, relief: Positive = 0.15):
+    """Writes a height map and its texture as a mesh, a PLY file that 3-D programs open.
+
+    A pixel is a vertex of its colour. x points to the east, y to the north and z upwards; a pixel is 1 wide.
+
+    Args:
+        heights: Array `(height, width, 1)` or `(height, width)`, uint8 or float in [-1, 1].
+        texture: Array `(height, width, 1 or 3)`, uint8 or float in [-1, 1].
+        path: String or path of the file, `.ply`; its folder is created.
+        relief: Float, the height of 255 (or 1) as a share of the longer side.
+
+    Raises:
+        ValueError: If the arrays are no images of one size, or the suffix of `path` is another.
+        OSError: If `path` cannot be written.
+
+    Example:
+
+    ```python
+    heights, textures = model.sample_terrain(1, seed=0)
+    keras_genzoo.visualization.save_mesh(heights[0], textures[0], "terrain.ply")
+    ```
+    """
+    path = pathlib.Path(path)
+    if path.suffix.lower() != ".ply":
+        raise ValueError(f"`path` must end with .ply. Received: {str(path)!r}")
+    heights, texture = array("heights", heights), array("texture", texture)
+    sides = texture.shape[:2]
+    if heights.shape not in (sides, (*sides, 1)) or texture.shape[2:] not in ((1,), (3,)) or min(sides) < 2:
+        raise ValueError(
+            "`heights` must be (height, width, 1), `texture` (height, width, 1 or 3), of at least 2x2 pixels. "
+            f"Received: {heights.shape} and {texture.shape}"
+        )
+    levels = (np.asarray(ops.convert_to_numpy(pixels.normalize(heights))).reshape(sides) + 1.0) / 2.0
+    rows, columns = np.indices(sides)
+    vertices = np.empty(sides, [("place", "<f4", 3), ("color", "u1", 3)])
+    vertices["place"] = np.stack([columns, -rows, relief * max(sides) * levels], axis=-1)
+    vertices["color"] = pixels.to_uint8(texture)
+    numbers = np.arange(rows.size, dtype="<i4").reshape(sides)
+    upper, lower = (numbers[:-1], numbers[1:])
+    # Of each square two triangles, counterclockwise when seen from above.
+    corners = [
+        (upper[:, :-1], lower[:, :-1], lower[:, 1:]),
+        (upper[:, :-1], lower[:, 1:], upper[:, 1:]),
+    ]
+    corners = np.concatenate([np.stack(each, axis=-1).reshape(-1, 3) for each in corners])
+    faces = np.empty(len(corners), [("num", "u1"), ("corners", "<i4", 3)])
+    faces["num"], faces["corners"] = 3, corners
+    header = [
+        "ply",
+        "format binary_little_endian 1.0",
+        f"element vertex {rows.size}",
+        *(f"property float {axis}" for axis in "xyz"),
+        *(f"property uchar {color}" for color in ("red", "green", "blue")),
+        f"element face {len(faces)}",
+        "property list uchar int vertex_indices",
+        "end_header\n",
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with disk.written(path) as file:
+        file.write_bytes("\n".join(header).encode() + vertices.tobytes() + faces.tobytes())

@@ -256,3 +256,54 @@ def test_save_scatter_without_matplotlib_says_what_to_install(tmp_path, monkeypa
     with pytest.raises(ImportError, match=r'pip install "keras_genzoo\[plots\]"'):
         visualization.save_scatter(np.zeros((1, 2)), tmp_path / "points.png")
     assert not list(tmp_path.iterdir())
+
+
+class TestMesh:
+    @staticmethod
+    def _read(path):
+        header, _, body = path.read_bytes().partition(b"end_header\n")
+        lines = header.decode().splitlines()
+        assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
+        num_vertices, num_faces = (int(line.split()[-1]) for line in lines if line.startswith("element"))
+        vertices = np.frombuffer(body, [("place", "<f4", 3), ("color", "u1", 3)], num_vertices)
+        rest = body[vertices.nbytes :]
+        faces = np.frombuffer(rest, [("num", "u1"), ("corners", "<i4", 3)], num_faces)
+        assert len(rest) == faces.nbytes and (faces["num"] == 3).all()
+        return vertices, faces["corners"]
+
+    def test_vertices_are_pixels(self, tmp_path):
+        heights = np.array([[0, 255, 51], [102, 0, 0]], "uint8")
+        texture = np.arange(18, dtype="uint8").reshape(2, 3, 3)
+        visualization.save_mesh(heights, texture, tmp_path / "new" / "a.ply", relief=2.0)
+        vertices, _ = self._read(tmp_path / "new" / "a.ply")
+        expected = [(0, 0, 0), (1, 0, 6), (2, 0, 1.2), (0, -1, 2.4), (1, -1, 0), (2, -1, 0)]
+        np.testing.assert_allclose(vertices["place"], expected, atol=1e-5)
+        np.testing.assert_array_equal(vertices["color"], texture.reshape(6, 3))
+        visualization.save_mesh(heights[..., None] / 127.5 - 1, texture, str(tmp_path / "b.ply"), relief=2.0)
+        np.testing.assert_allclose(self._read(tmp_path / "b.ply")[0]["place"], expected, atol=1e-5)
+        visualization.save_mesh(heights, texture[..., :1], tmp_path / "c.ply")
+        grey = self._read(tmp_path / "c.ply")[0]["color"]
+        np.testing.assert_array_equal(grey, texture[..., :1].reshape(6, 1).repeat(3, axis=1))
+
+    def test_triangles_cover_the_ground_and_face_upwards(self, tmp_path):
+        visualization.save_mesh(np.zeros((4, 5), "uint8"), np.zeros((4, 5, 3), "uint8"), tmp_path / "a.ply")
+        vertices, corners = self._read(tmp_path / "a.ply")
+        a, b, c = np.moveaxis(vertices["place"][corners], 1, 0)
+        normals = np.cross(b - a, c - a)
+        np.testing.assert_allclose(normals, [(0, 0, 1)] * 24, atol=1e-6)
+        centers = {tuple(np.round(3 * center).astype(int)) for center in (a + b + c) / 3}
+        assert len(centers) == 24
+
+    @pytest.mark.parametrize(
+        ("heights", "texture", "path", "message"),
+        [
+            (np.zeros((4, 4)), np.zeros((4, 4, 3)), "a.obj", "must end with .ply"),
+            (np.zeros((4, 5)), np.zeros((4, 4, 3)), "a.ply", r"Received: \(4, 5\) and \(4, 4, 3\)"),
+            (np.zeros((4, 4)), np.zeros((4, 4, 4)), "a.ply", r"texture` \(height, width, 1 or 3\)"),
+            (np.zeros((1, 4)), np.zeros((1, 4, 3)), "a.ply", "at least 2x2"),
+        ],
+    )
+    def test_bad_arguments_are_refused(self, heights, texture, path, message, tmp_path):
+        with pytest.raises(ValueError, match=message):
+            visualization.save_mesh(heights, texture, tmp_path / path)
+        assert not list(tmp_path.iterdir())

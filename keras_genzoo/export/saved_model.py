@@ -23,7 +23,8 @@ def export_saved_model(model, filepath, verbose=False):
     | `encode` | `images` float32 in [-1, 1] | `latents` float32 `(batch, latent_dim)` |
     | `reconstruct` | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
 
-    `encode` and `reconstruct` are an autoencoder's, whose first signature is called `decode`. Samples that are points
+    `encode` and `reconstruct` are an autoencoder's, whose first signature is called `decode`. A model of terrain has
+    `generate_heights` from `latents` to `heights`, and the signatures of translations below. Samples that are points
     are float32, and have no `serving_png`.
 
     A conditional model takes one input more: `generate` takes `labels`, int32 `(batch,)`, and `sample` takes

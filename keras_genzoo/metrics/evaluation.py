@@ -166,8 +166,8 @@ class Subject:
         return datasets.arrays(self.dataset, split=split, data_dir=self.data_dir, **size)
 
     def images_of(self, split):
-        """All real images of a split."""
-        return self._arrays_of(split)[0]
+        """All real images of a split; of pairs the targets."""
+        return self._arrays_of(split)[0 if self.info.source_modality is None else 1]
 
     @property
     def _size(self):
@@ -176,7 +176,7 @@ class Subject:
 
     @property
     def all_images(self):
-        return self._arrays[0]
+        return self.images_of(self.split)
 
     @property
     def all_labels(self):

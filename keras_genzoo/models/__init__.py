@@ -27,6 +27,7 @@ from keras_genzoo.models.srgan import ESRGAN, SRGAN
 from keras_genzoo.models.stargan2 import StarGANv2
 from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.super_resolution import SuperResolution
+from keras_genzoo.models.terrain_gan import TerrainGAN
 from keras_genzoo.models.translation_model import TranslationModel
 from keras_genzoo.models.upscaling_model import UpscalingModel
 from keras_genzoo.models.vae import VAE
@@ -68,6 +69,7 @@ __all__ = [
     "StarGANv2",
     "StyleGAN2",
     "SuperResolution",
+    "TerrainGAN",
     "TranslationModel",
     "UpscalingModel",
     "load",

@@ -11,6 +11,7 @@ from keras_genzoo.networks.colorization import ColorizationDiscriminator, Colori
 from keras_genzoo.networks.convolutional import ConvDiscriminator, ConvGenerator
 from keras_genzoo.networks.dcgan import DCGANAuxiliaryDiscriminator, DCGANDiscriminator, DCGANGenerator
 from keras_genzoo.networks.fastgan import FastGANDecoder, FastGANDiscriminator, FastGANGenerator
+from keras_genzoo.networks.height_maps import HeightMapDiscriminator, HeightMapGenerator
 from keras_genzoo.networks.inpainting import GatedInpainter, SNPatchGANDiscriminator
 from keras_genzoo.networks.mlp import MLPDiscriminator, MLPGenerator
 from keras_genzoo.networks.multi_scale_patchgan import MultiScalePatchGAN
@@ -63,6 +64,8 @@ __all__ = [
     "FastGANDiscriminator",
     "FastGANGenerator",
     "GatedInpainter",
+    "HeightMapDiscriminator",
+    "HeightMapGenerator",
     "LocalEnhancer",
     "MLPDecoder",
     "MLPDiscriminator",

@@ -65,6 +65,7 @@ def _expected(model, name, given):
 
 _METHODS = {
     "generate": lambda model, **given: {"images": model.sample(**given)},
+    "generate_heights": lambda model, latents: {"heights": model.sample_terrain(latents=latents)[0]},
     "decode": lambda model, latents: {"images": model.decode(latents)},
     "sample": lambda model, num, seed, label=None: {
         "images": model.sample(int(num), seed=int(seed), labels=None if label is None else int(label))

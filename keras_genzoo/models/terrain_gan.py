@@ -1,0 +1,313 @@
+"""TerrainGAN: height maps by a GAN, and textures of height maps by pix2pix."""
+
+import math
+from typing import ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_genzoo import backends, latent, modalities, visualization
+from keras_genzoo.arguments import (
+    Network,
+    NonNegative,
+    OptionalNonNegative,
+    OptionalPositiveInt,
+    OptionalSeed,
+    PositiveInt,
+    Seed,
+    checked,
+)
+from keras_genzoo.images import pixels
+from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.network_checks import argument_or_own
+from keras_genzoo.models.options import Loss, checked_options
+from keras_genzoo.models.paired_gan import PairedGAN
+from keras_genzoo.models.translation_model import Task, TranslationModel, mean_absolute_difference
+from keras_genzoo.networks import (
+    HeightMapDiscriminator,
+    HeightMapGenerator,
+    PatchGANDiscriminator,
+    UNetGenerator,
+)
+
+
+@keras.saving.register_keras_serializable(package="keras_genzoo")
+class TerrainGAN(PairedGAN, LatentModel):
+    """A generator of height maps from latents, one of textures from height maps, and a discriminator for each.
+
+    It trains on pairs of a height map and its texture: the first generator and its discriminator on the height maps
+    alone, the second as pix2pix from real height maps. A sample goes through both generators. `translate` makes the
+    textures of other height maps, such as drawn ones.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)` of the textures; of the default networks square, the side a
+            power of two from 32 to 1024. Height maps are as large and have one channel.
+        latent_dim: Int, length of a latent. Defaults to what `height_generator` takes, or 1000.
+        height_generator: `keras.Model` from latents to height maps in [-1, 1]. Defaults to
+            `keras_genzoo.networks.HeightMapGenerator`.
+        height_discriminator: `keras.Model` from height maps to logits. Defaults to
+            `keras_genzoo.networks.HeightMapDiscriminator`.
+        texture_generator: `keras.Model` from height maps to textures in [-1, 1]. Defaults to `UNetGenerator`.
+        texture_discriminator: `keras.Model` from height maps and textures, joined along their channels, to logits of
+            patches. Defaults to `PatchGANDiscriminator`.
+        width: Int, base width of the default networks.
+        loss: As for `Pix2Pix`, of both discriminators.
+        l1_weight: Float, weight of the mean absolute difference to the texture.
+        directions, average_decay, average_half_life, seed: As for `LatentModel`; both generators are averaged. The
+            paper keeps no average.
+        **kwargs: `name` and other arguments of `keras.Model`.
+
+    Example:
+
+    ```python
+    model = keras_genzoo.models.TerrainGAN((64, 64, 3), width=32)
+    model.compile()
+    model.fit(keras_genzoo.datasets.load("earth_terrain", batch_size=16), epochs=20)
+    heights, textures = model.sample_terrain(16, seed=0)
+    textures = model.translate(drawn_heights)
+    ```
+
+    Source: Beckham & Pal 2017, "A step towards procedural terrain generation with GANs" (arXiv:1707.03383). Latents,
+    weights and optimizers follow the authors' code.
+    """
+
+    abilities = frozenset({"sample", "translate", "sample_terrain"})
+    players: ClassVar = {
+        "generator": ("height_generator", "texture_generator"),
+        "discriminator": ("height_discriminator", "texture_discriminator"),
+    }
+    loss_names = ("discriminator_loss", "generator_loss", "height_loss", "texture_loss", "l1_loss")
+    image_network = "height_generator"
+    image_networks = ("height_generator", "texture_generator")
+
+    @checked_options
+    def __init__(
+        self,
+        image_shape,
+        latent_dim=None,
+        *,
+        height_generator: Network = None,
+        height_discriminator: Network = None,
+        texture_generator: Network = None,
+        texture_discriminator: Network = None,
+        width=64,
+        loss: Loss = "mean_squared_error",
+        l1_weight: NonNegative = 100.0,
+        **kwargs,
+    ):
+        image_shape = modalities.of_shape(image_shape).shape
+        *size, channels = image_shape
+        latent_dim = argument_or_own(
+            "latent_dim", latent_dim, height_generator, lambda: height_generator.input_shape[-1], default=1000
+        )
+        super().__init__(image_shape=image_shape, source_channels=1, latent_dim=latent_dim, **kwargs)
+        height_shape = (*size, 1)
+        networks = {
+            "height_generator": height_generator or HeightMapGenerator(height_shape, latent_dim, width),
+            "height_discriminator": height_discriminator or HeightMapDiscriminator(height_shape, width),
+            "texture_generator": texture_generator
+            or UNetGenerator(height_shape, channels, width, name="texture_generator"),
+            "texture_discriminator": texture_discriminator
+            or PatchGANDiscriminator(1 + channels, width, name="texture_discriminator"),
+        }
+        for argument, value, name, found in (
+            ("image_shape[:2] + (1,)", height_shape, "height_generator", lambda net: net.output_shape[1:]),
+            ("the channels of height maps", 1, "height_discriminator", lambda net: net.input_shape[-1]),
+            ("the channels of height maps", 1, "texture_generator", lambda net: net.input_shape[-1]),
+            ("image_shape[-1]", channels, "texture_generator", lambda net: net.output_shape[-1]),
+            ("1 + image_shape[-1]", 1 + channels, "texture_discriminator", lambda net: net.input_shape[-1]),
+        ):
+            network = networks[name]
+            argument_or_own(argument, value, network, lambda found=found, network=network: found(network))
+        self.set_networks(**networks)
+
+    @property
+    def tasks(self):
+        return {"heights_to_texture": Task("texture_generator", self.source_modality, self.modality)}
+
+    @property
+    def latent(self):
+        """Uniform latents in (0, 1)."""
+        return latent.Uniform(self.latent_dim, 0.0, 1.0)
+
+    def default_optimizers(self):
+        """RMSprop with learning rate 1e-4, one for both generators and one for both discriminators."""
+        return {
+            player: keras.optimizers.RMSprop(learning_rate=1e-4, rho=0.9, epsilon=1e-6)
+            for player in self.players
+        }
+
+    @classmethod
+    def recipe_defaults(cls, image_shape):
+        """As for `ZooModel`."""
+        return {
+            "model": {"width": 16, "average_half_life": 2000},
+            "data": {"batch_size": 16, "augment": True},
+            "num_steps": 10_000,
+        }
+
+    # The parts of a training step.
+
+    def generate(self, sources, targets):
+        """Height maps of drawn latents, and the textures of real ones."""
+        latents = self.draw_latents(ops.shape(sources)[0])
+        return [
+            self.height_generator(latents, training=True),
+            self.texture_generator(sources, training=True),
+        ]
+
+    def generate_in_inference(self, sources):
+        """As `generate`, of the networks that sample and translate."""
+        latents = self.draw_latents(ops.shape(sources)[0])
+        return [self.heights_from_latents(latents), self.images_from_images(sources)]
+
+    def discriminator_loss(self, sources, targets, fakes, training=False):
+        """The sum of the losses of both discriminators, float32 scalar. Real and made images pass apart."""
+        heights, textures = map(ops.stop_gradient, fakes)
+        of_heights = self.adversarial_loss.discriminator(
+            self.height_discriminator(sources, training=training),
+            self.height_discriminator(heights, training=training),
+        )
+        return of_heights + self.adversarial_loss.discriminator(
+            self._texture_logits(sources, targets, training),
+            self._texture_logits(sources, textures, training),
+        )
+
+    @property
+    def chance_level(self):
+        level = self.adversarial_loss.chance_level()
+        return None if level is None else 2.0 * level
+
+    def generator_loss(self, sources, targets, fakes, training=False):
+        """The adversarial losses of both generators, and `l1_weight` times the mean absolute difference of textures.
+
+        Returns:
+            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+        """
+        heights, textures = fakes
+        height_loss = self.adversarial_loss.generator(self.height_discriminator(heights, training=training))
+        texture_loss = self.adversarial_loss.generator(self._texture_logits(sources, textures, training))
+        l1_loss = mean_absolute_difference(targets, textures)
+        loss = height_loss + texture_loss + self.l1_weight * l1_loss
+        return loss, {
+            "generator_loss": loss,
+            "height_loss": height_loss,
+            "texture_loss": texture_loss,
+            "l1_loss": l1_loss,
+        }
+
+    def _texture_logits(self, heights, textures, training):
+        joined = ops.concatenate([heights, ops.cast(textures, heights.dtype)], axis=-1)
+        return self.texture_discriminator(joined, training=training)
+
+    # Using a trained model.
+
+    def call(self, inputs, training=False):
+        return self.translator()(self.sampling_network(inputs, training=training), training=training)
+
+    def heights_from_latents(self, latents):
+        """Height maps in [-1, 1] of the network that samples, as a float32 tensor."""
+        return ops.cast(self.sampling_network(latents, training=False), "float32")
+
+    def images_from_latents(self, latents, labels=None):
+        """As for `LatentModel`: the textures of the height maps of latents."""
+        return self.images_from_images(self.heights_from_latents(latents))
+
+    def terrain_from_latents(self, latents):
+        """Height maps and their textures in [-1, 1], as a tuple of float32 tensors."""
+        heights = self.heights_from_latents(latents)
+        return heights, self.images_from_images(heights)
+
+    @checked
+    def sample_terrain(
+        self,
+        num: OptionalPositiveInt = None,
+        seed: OptionalSeed = None,
+        latents=None,
+        batch_size: PositiveInt = 64,
+        truncation: OptionalNonNegative = None,
+    ):
+        """Draws height maps and their textures; the textures are those of `sample`.
+
+        Args:
+            num, seed, latents, batch_size, truncation: As for `sample`.
+
+        Returns:
+            Tuple of float32 NumPy arrays in [-1, 1]: height maps `(num, height, width, 1)`, of which -1 is the lowest
+            and 1 the highest point of the training data, and textures `(num, height, width, channels)`.
+
+        Raises:
+            ValueError: As for `sample`.
+
+        Example:
+
+        ```python
+        heights, textures = model.sample_terrain(16, seed=0)
+        ```
+        """
+        latents = self.latents_of_call(num, seed, latents, None)
+        if truncation is not None:
+            latents = self.truncated(latents, truncation)
+        return self.in_batches(self.terrain_from_latents, [latents], batch_size)
+
+    @property
+    def preset_usage(self):
+        """What the card tells a reader to type."""
+        return {
+            "python": "heights, textures = model.sample_terrain(16, seed=0)\n"
+            "textures = model.translate(heights)  # also of height maps drawn by hand, uint8 or float in [-1, 1]",
+            "shell": "genzoo terrain --model {name} --output terrain  # height maps, textures and meshes\n"
+            f"genzoo translate {{name}} heights.png --output textures --size {max(self.image_shape[:2])}",
+        }
+
+    @checked
+    def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
+        """As for `ZooModel`: samples, each height map to the left of its texture; below them those of the examples.
+
+        Those are rows of a height map, the texture that is made of it, and its own.
+        """
+        num = num or 32
+        heights, textures = map(pixels.to_uint8, self.sample_terrain(num, seed=seed))
+        pairs = np.concatenate([heights.repeat(textures.shape[-1], axis=-1), textures], axis=2)
+        pictures = [self.modality.show(pairs, columns=math.ceil(num**0.5))]
+        if examples is not None:
+            sources, targets = (images if images is None else images[:num] for images in examples)
+            pictures.append(visualization.translation_grid(self, sources, targets))
+        return _stacked(pictures)
+
+    def default_measures(self):
+        return ("translation",)
+
+    def signatures(self):
+        """As `ZooModel.signatures`: those of samples, `generate_heights` from latents, and those of translations."""
+
+        def generate_heights(latents):
+            return {"heights": self.heights_from_latents(latents)}
+
+        of_heights = (backends.graph_function(generate_heights), {"latents": self.latent.spec})
+        return {
+            **LatentModel.signatures(self),
+            "generate_heights": of_heights,
+            **TranslationModel.signatures(self),
+        }
+
+    def exported_networks(self, batch_size=None):
+        latents = keras.Input((self.latent_dim,), batch_size=batch_size, name="latents")
+        heights = keras.Model(latents, {"heights": self.heights_from_latents(latents)})
+        return {
+            **LatentModel.exported_networks(self, batch_size),
+            "generate_heights": heights,
+            **TranslationModel.exported_networks(self, batch_size),
+        }
+
+
+def _stacked(pictures):
+    """Pictures below one another, white to the right of the narrower ones."""
+    width = max(picture.shape[1] for picture in pictures)
+    margins = [((0, 0), (0, width - picture.shape[1]), (0, 0)) for picture in pictures]
+    padded = [
+        np.pad(picture, margin, constant_values=255)
+        for picture, margin in zip(pictures, margins, strict=True)
+    ]
+    return np.concatenate(padded)
