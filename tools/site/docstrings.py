@@ -57,7 +57,7 @@ def _with_sections(text):
 
 
 def _items(text):
-    return re.sub(r"^([\w*, ]+):", r"- **`\1`** –", inspect.cleandoc(text), flags=re.MULTILINE) + "\n"
+    return re.sub(r"^([\w*, ]+):", r"- **`\1`**:", inspect.cleandoc(text), flags=re.MULTILINE) + "\n"
 
 
 def _imported(path):
