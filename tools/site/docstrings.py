@@ -9,8 +9,9 @@ import griffe
 # Written when the package is imported: the first two list the data sets and measures that are registered.
 _COMPLETED = ("keras_genzoo.datasets.named.load", "keras_genzoo.metrics.evaluation.evaluate")
 # Annotations of checks, which the descriptions of the arguments say in words.
-_CHECKS = ("keras_genzoo.arguments.", "keras_genzoo.models.options.")
+_CHECKS = ("typing.Annotated", "keras_genzoo.arguments.", "keras_genzoo.models.options.")
 _CALL_ARGUMENTS = re.compile(r"^Call arguments:\n((?:    .*\n?)+)", re.MULTILINE)
+_ERRORS = re.compile(r"^    ([A-Z]\w+(?:, [A-Z]\w+)+): (.*)$", re.MULTILINE)
 _SESSION = re.compile(r"^>>> (?:.+\n?)+", re.MULTILINE)
 
 
@@ -46,13 +47,19 @@ def _add_compile(described, cls):
         for name, parameter in inspect.signature(cls.compile).parameters.items()
     ]
     function = griffe.Function("compile", parameters=griffe.Parameters(*parameters))
-    function.docstring = griffe.Docstring(inspect.getdoc(cls.compile), parent=function)
+    given = described.docstring
+    function.docstring = griffe.Docstring(
+        inspect.getdoc(cls.compile), parent=function, parser=given.parser, parser_options=given.parser_options
+    )
     described.set_member("compile", function)
 
 
 def _with_sections(text):
-    """A docstring with what Griffe does not know in Markdown: `Call arguments:`, and sessions of the interpreter."""
+    """A docstring with what Griffe does not know in Markdown: call arguments, several errors, sessions."""
     text = _CALL_ARGUMENTS.sub(lambda match: "Call arguments:\n\n" + _items(match[1]), text)
+    text = _ERRORS.sub(
+        lambda match: "\n".join(f"    {name}: {match[2]}" for name in match[1].split(", ")), text
+    )
     return _SESSION.sub(lambda match: f"```pycon\n{match[0].rstrip()}\n```\n", text)
 
 

@@ -5,11 +5,13 @@ Links are written as the repository's host follows them, from file to file; here
 
 import ast
 import fnmatch
+import html
 import json
 import posixpath
 import re
 from pathlib import Path
 
+import latex2mathml.converter
 from mkdocs.structure.files import File, InclusionLevel
 
 # Files beside `docs` that have a page of another name.
@@ -17,10 +19,20 @@ _PAGES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md", 
 # Beside what `keras_genzoo` names in `__all__`.
 _MORE_MODULES = ("conditions", "export", "modalities", "recipes")
 # Classes that the constructors' documentation refers to, and that are no public names.
-_BASES = {"models": ("adversarial_model.AdversarialModel",)}
+_BASES = {"models": ("keras_genzoo.models.adversarial_model.AdversarialModel",)}
+_LONG = {path.rsplit(".", 1)[1]: path for paths in _BASES.values() for path in paths}
+
+# Modules whose names for users are shorter than their paths.
+_SHORT = re.compile(r"^keras_genzoo\.(pictures|pixels)\b")
 
 _LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s#:]+)((?:#[^)\s]*)?\))")
 _CODE = re.compile(r"(^```.*?^```|`[^`\n]+`(?!\]))", re.MULTILINE | re.DOTALL)
+# What is a link, a listing or a heading already; names in full; on pages of the reference, other classes.
+_NAME = re.compile(
+    r"<(a|pre|h\d)\b.*?</\1>|<code>(?P<full>keras_genzoo(?:\.\w+)+)</code>|<code>(?P<short>[A-Z]\w+)</code>",
+    re.DOTALL,
+)
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">\\(?:\(|\[)(.*?)\\(?:\)|\])</\1>', re.DOTALL)
 
 
 def on_files(files, config):
@@ -44,7 +56,9 @@ def on_files(files, config):
 def on_page_markdown(markdown, page, config, files):
     root = _root(config)
     source = page.file.src_uri
-    at = next((path for path, address in _repository(root).items() if address == source), f"docs/{source}")
+    at = f"docs/{source}"
+    if page.file.generated_by:
+        at = next((path for path, address in _repository(root).items() if address == source), at)
 
     def rewritten(match):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(at), match[2]))
@@ -55,6 +69,31 @@ def on_page_markdown(markdown, page, config, files):
 
     parts = _CODE.split(markdown)
     return "".join(part if index % 2 else _LINK.sub(rewritten, part) for index, part in enumerate(parts))
+
+
+def on_page_content(content, page, config, files):
+    content = _FORMULA.sub(_as_mathml, content)
+    return _NAME.sub(lambda match: _as_link(match, page, files), content)
+
+
+def _as_mathml(match):
+    """Browsers show MathML by themselves, without a script."""
+    display = "inline" if match[1] == "span" else "block"
+    formula = latex2mathml.converter.convert(html.unescape(match[2]).strip(), display=display)
+    return f'<{match[1]} class="formula">{formula}</{match[1]}>'
+
+
+def _as_link(match, page, files):
+    """A name in code becomes a link to its entry in the reference, if it has one."""
+    module = page.meta.get("module")
+    if not (match["full"] or (match["short"] and module)):
+        return match[0]
+    if match["full"] and (reference := files.get_file_from_path(f"api/{match['full'].split('.', 1)[1]}.md")):
+        return f'<a href="{reference.url_relative_to(page.file)}">{match[0]}</a>'
+    name = _LONG.get(match["short"]) or _SHORT.sub(
+        r"keras_genzoo.images.\1", match["full"] or f"{module}.{match['short']}"
+    )
+    return f'<autoref optional identifier="{name}">{match[0]}</autoref>'
 
 
 def _root(config):
@@ -152,10 +191,11 @@ def _reference(root):
         ).splitlines()[0]
         rows.append(f"| [`{name}`]({name}.md) | {summary} |")
         bases = "".join(
-            f"\n\n::: {module}.{base}\n    options:\n      show_root_heading: true\n      show_root_toc_entry: true"
+            f"\n\n::: {base}\n    options:\n      show_root_heading: true\n      show_root_toc_entry: true"
             for base in _BASES.get(name, ())
         )
-        yield f"api/{name}.md", f"# keras_genzoo.{name}\n\n::: {module}{bases}\n"
+        heading = f"---\nmodule: {module}\n---\n\n# keras_genzoo.{name}"
+        yield f"api/{name}.md", f"{heading}\n\n::: {module}{bases}\n"
     table = "\n".join(["| module | what |", "| --- | --- |", *rows])
     yield "api/index.md", f"# Reference\n\nThe public names, from their docstrings.\n\n{table}\n"
 
