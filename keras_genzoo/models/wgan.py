@@ -155,8 +155,8 @@ class WGAN(WassersteinGAN):
     The negative of the critic's loss estimates the Wasserstein-1 distance up to a factor.
 
     Args:
-        image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
-            augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`.
+        image_shape, latent_dim, generator, critic, width, num_classes, critic_steps: As for `WassersteinGAN`.
+        split_batches, augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`.
         clip_value: Float, bound of every trainable weight of the critic after an update.
         **kwargs: As for `LatentModel`.
 
@@ -203,9 +203,10 @@ class WGANGP(WassersteinGAN):
     """A generator against a critic whose gradient is held near norm 1 by a penalty.
 
     Args:
-        image_shape, latent_dim, generator, critic, width, num_classes, critic_steps, split_batches,
-            augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`. A critic with batch
-            normalisation is refused: the penalty is on each image's own gradient (section 4).
+        image_shape, latent_dim, generator, width, num_classes, critic_steps: As for `WassersteinGAN`.
+        split_batches, augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`.
+        critic: As for `WassersteinGAN`. One with batch normalisation is refused: the penalty is on each image's own
+            gradient (section 4).
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
         **kwargs: As for `LatentModel`.

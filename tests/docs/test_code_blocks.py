@@ -1,0 +1,87 @@
+"""The blocks of the pages: Python runs, in the order of the page, and commands are ones that `genzoo` takes."""
+
+import argparse
+import re
+import shlex
+
+import pytest
+
+from keras_genzoo import cli
+from tests.docs import stand_ins
+from tests.support import ROOT
+
+PAGES = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))]
+
+# Blocks that are not run, by the page and words in the block, and why.
+LEFT_OUT = {
+    (
+        "docs/guide.md",
+        "find_attributes",
+    ): "takes features of 5,000 samples of a StyleGAN2 that is not released",
+    ("docs/serving.md", "requests.post"): "asks a server: tests/serving",
+    ("docs/serving.md", "tritonclient"): "asks a server: tests/serving",
+    ("docs/weights.md", "hf://owner/my_gan@main"): "asks other hosts: tests/presets",
+    ("docs/weights.md", "my_biggan"): "the weights are another project's",
+    ("docs/weights.md", "push_to_hub"): "writes to another host: tests/presets/test_hub.py",
+}
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    """Pairs of the line of a block in its page and its text."""
+    text = (ROOT / page).read_text("utf-8")
+    return [
+        (text.count("\n", 0, match.start(2)), match[2])
+        for match in _BLOCK.finditer(text)
+        if match[1] == language
+    ]
+
+
+def is_left_out(page, code):
+    return any(page == place and words in code for place, words in LEFT_OUT)
+
+
+def commands(page):
+    """Lines of the page's shell blocks that call `genzoo`, as lists of arguments."""
+    for line, code in blocks(page, "sh"):
+        for command in code.replace("\\\n", " ").splitlines():
+            for part in re.split(r"&&|\|", command):
+                words = shlex.split(part, comments=True)
+                if words[:1] == ["genzoo"]:
+                    yield line, words[1:]
+
+
+@pytest.mark.slow_but("docs/index.md", "docs/faq.md")
+@pytest.mark.tensorflow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+def test_python_runs(page, tmp_path, monkeypatch):
+    stand_ins.install(tmp_path, monkeypatch)
+    namespace = {"__name__": "page", **stand_ins.names_for(page)}
+    for line, code in blocks(page, "python"):
+        if not is_left_out(page, code):
+            # Lines of a traceback are those of the page.
+            exec(compile("\n" * line + code, str(ROOT / page), "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if list(commands(page))])
+def test_commands_are_known(page, monkeypatch):
+    def refuse(parser, message):
+        raise ValueError(message)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "error", refuse)
+    parser = cli._parser()
+    for line, arguments in commands(page):
+        try:
+            options = parser.parse_args(arguments)
+        except ValueError as error:
+            pytest.fail(f"{page}, block at line {line}: genzoo {shlex.join(arguments)}: {error}")
+        recipe = getattr(options, "recipe", None)
+        if options.command == "train" and recipe and "/" not in recipe and recipe.islower():
+            assert (ROOT / f"tools/recipes/{recipe}.toml").is_file(), recipe
+
+
+@pytest.mark.parametrize(("page", "words"), LEFT_OUT)
+def test_blocks_that_are_left_out_exist(page, words):
+    assert any(words in code for _, code in blocks(page, "python"))

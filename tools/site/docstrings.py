@@ -1,0 +1,72 @@
+"""Extension of Griffe: the reference shows what the docstrings are once the package is imported."""
+
+import importlib
+import inspect
+import re
+
+import griffe
+
+# Written when the package is imported: the first two list the data sets and measures that are registered.
+_COMPLETED = ("keras_genzoo.datasets.named.load", "keras_genzoo.metrics.evaluation.evaluate")
+# Annotations of checks, which the descriptions of the arguments say in words.
+_CHECKS = ("typing.Annotated", "keras_genzoo.arguments.", "keras_genzoo.models.options.")
+_CALL_ARGUMENTS = re.compile(r"^Call arguments:\n((?:    .*\n?)+)", re.MULTILINE)
+_ERRORS = re.compile(r"^    ([A-Z]\w+(?:, [A-Z]\w+)+): (.*)$", re.MULTILINE)
+_SESSION = re.compile(r"^>>> (?:.+\n?)+", re.MULTILINE)
+
+
+class Docstrings(griffe.Extension):
+    def on_package(self, *, pkg, **kwargs):
+        for path in _COMPLETED:
+            pkg[path.removeprefix("keras_genzoo.")].docstring.value = inspect.getdoc(_imported(path))
+        models = importlib.import_module("keras_genzoo.models")
+        for name in models.__all__:
+            cls = getattr(models, name)
+            if inspect.isclass(cls) and getattr(cls, "players", None):
+                _add_compile(pkg["models"][name].final_target, cls)
+
+    def on_object(self, *, obj, **kwargs):
+        if obj.docstring:
+            obj.docstring.value = _with_sections(obj.docstring.value)
+
+    def on_function(self, *, func, **kwargs):
+        for parameter in func.parameters:
+            annotation = parameter.annotation
+            if isinstance(annotation, griffe.Expr) and annotation.canonical_path.startswith(_CHECKS):
+                parameter.annotation = None
+
+
+def _add_compile(described, cls):
+    """Gives the class its own `compile`, whose keywords follow from the players."""
+    parameters = [
+        griffe.Parameter(
+            name,
+            kind=griffe.ParameterKind(parameter.kind.description),
+            default=None if parameter.default is parameter.empty else repr(parameter.default),
+        )
+        for name, parameter in inspect.signature(cls.compile).parameters.items()
+    ]
+    function = griffe.Function("compile", parameters=griffe.Parameters(*parameters))
+    given = described.docstring
+    function.docstring = griffe.Docstring(
+        inspect.getdoc(cls.compile), parent=function, parser=given.parser, parser_options=given.parser_options
+    )
+    described.set_member("compile", function)
+
+
+def _with_sections(text):
+    """A docstring with what Griffe does not know in Markdown: call arguments, several errors, sessions."""
+    text = _CALL_ARGUMENTS.sub(lambda match: "Call arguments:\n\n" + _items(match[1]), text)
+    text = _ERRORS.sub(
+        lambda match: "\n".join(f"    {name}: {match[2]}" for name in match[1].split(", ")), text
+    )
+    return _SESSION.sub(lambda match: f"```pycon\n{match[0].rstrip()}\n```\n", text)
+
+
+def _items(text):
+    return re.sub(r"^([\w*, ]+):", r"- **`\1`**:", inspect.cleandoc(text), flags=re.MULTILINE) + "\n"
+
+
+def _imported(path):
+    module, name = path.rsplit(".", 1)
+    return getattr(importlib.import_module(module), name)
