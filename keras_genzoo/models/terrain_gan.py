@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, latent, modalities, visualization
+from keras_genzoo import backends, latent, modalities
 from keras_genzoo.arguments import (
     Network,
     NonNegative,
@@ -263,18 +263,24 @@ class TerrainGAN(PairedGAN, LatentModel):
 
     @checked
     def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
-        """As for `ZooModel`: samples, each height map to the left of its texture; below them those of the examples.
+        """As for `ZooModel`: samples, each height map to the left of its texture, and below them the examples.
 
-        Those are rows of a height map, the texture that is made of it, and its own.
+        Of those the texture that is made of the height map is in the middle, and their own to the right.
         """
         num = num or 32
-        heights, textures = map(pixels.to_uint8, self.sample_terrain(num, seed=seed))
-        pairs = np.concatenate([heights.repeat(textures.shape[-1], axis=-1), textures], axis=2)
-        pictures = [self.modality.show(pairs, columns=math.ceil(num**0.5))]
+        heights, textures = self.sample_terrain(num, seed=seed)
+        pictures = [self._rows([heights, textures], math.ceil(num**0.5))]
         if examples is not None:
             sources, targets = (images if images is None else images[:num] for images in examples)
-            pictures.append(visualization.translation_grid(self, sources, targets))
+            shown = [sources, self.translate(sources), *([] if targets is None else [targets])]
+            pictures.append(self._rows(shown, math.ceil(len(sources) ** 0.5)))
         return _stacked(pictures)
+
+    def _rows(self, images, columns):
+        """A picture of images that stand beside one another, the height maps among them in grey."""
+        channels = self.image_shape[-1]
+        images = [each.repeat(channels // each.shape[-1], axis=-1) for each in map(pixels.to_uint8, images)]
+        return self.modality.show(np.concatenate(images, axis=2), columns=columns)
 
     def default_measures(self):
         return ("translation",)

@@ -185,8 +185,9 @@ class TestSampling:
         np.testing.assert_array_equal(picture[2:10, 10:18], textures[0])
         sources, targets = support.toy_data(model, 2)
         below = model.preview((sources, targets), seed=2, num=4)[len(picture) :]
-        np.testing.assert_array_equal(below[2:10, 22:30], targets[0])
-        np.testing.assert_array_equal(below[2:10, 12:20], pixels.to_uint8(model.translate(sources))[0])
+        np.testing.assert_array_equal(below[2:10, 18:26], targets[0])
+        np.testing.assert_array_equal(below[2:10, 2:10], sources[0].repeat(3, axis=-1))
+        np.testing.assert_array_equal(below[2:10, 10:18], pixels.to_uint8(model.translate(sources))[0])
 
 
 @pytest.mark.parametrize(
