@@ -25,6 +25,7 @@ BACKEND = keras.backend.backend()
 ANY_BACKEND = (
     "convert",
     "datasets",
+    "docs",
     "explore",
     "metrics/test_frechet.py",
     "metrics/test_inception_score.py",

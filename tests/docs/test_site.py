@@ -1,0 +1,121 @@
+"""The site: it builds without a warning, shows what the docstrings say, and asks no other host for anything."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import keras_genzoo as kg
+from tests.support import ROOT
+
+pytest.importorskip("mkdocs")
+pytest.importorskip("mkdocstrings_handlers.python")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+CHECKPOINTS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/metadata.json"))
+
+
+def build(configuration, output):
+    command = [sys.executable, "-m", "mkdocs", "build", "-q", "--strict", "-f", configuration, "-d", output]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    output = tmp_path_factory.mktemp("site")
+    built = build(ROOT / "tools/site/mkdocs.yml", output)
+    assert built.returncode == 0, built.stderr + built.stdout
+    return output
+
+
+def pages(site):
+    return {str(path.relative_to(site)): path.read_text("utf-8") for path in sorted(site.rglob("*.html"))}
+
+
+def text_of(page):
+    """What a reader sees, without code."""
+    for element in ("script", "style", "pre", "code"):
+        page = re.sub(rf"<{element}\b.*?</{element}>", "", page, flags=re.DOTALL)
+    return re.sub(r"<[^>]+>", "", page)
+
+
+def test_every_page_of_the_repository_is_there(site):
+    for path in (ROOT / "docs").rglob("*.md"):
+        assert (site / path.relative_to(ROOT / "docs").with_suffix(".html")).is_file()
+    for name in ("changelog", "contributing", "gallery"):
+        assert (site / f"{name}.html").is_file()
+
+
+def test_the_gallery_shows_every_checkpoint(site):
+    gallery = (site / "gallery.html").read_text("utf-8")
+    for folder in CHECKPOINTS:
+        metadata = json.loads((folder / "metadata.json").read_text("utf-8"))
+        assert (
+            metadata["description"][:20] in gallery and (site / f"checkpoints/{folder.name}.html").is_file()
+        )
+        if "samples.png" in metadata["files"]:
+            assert f'src="checkpoints/{folder.name}/samples.png"' in gallery
+            assert (site / f"checkpoints/{folder.name}/samples.png").read_bytes() == (
+                folder / "samples.png"
+            ).read_bytes()
+
+
+def test_the_reference_has_all_public_names(site):
+    for module in set(kg.__all__) - {"__version__"}:
+        page = (site / f"api/{module}.html").read_text("utf-8")
+        for name in getattr(getattr(kg, module), "__all__", ()):
+            assert re.search(rf'id="keras_genzoo\.(\w+\.)*{name}"', page), (module, name)
+
+
+def test_docstrings_are_laid_out(site):
+    for name, page in pages(site).items():
+        if name.startswith("api/"):
+            left = re.search(r"\b(Args|Arguments):|```|>>>|\bTABLE\b|\bMEASURES\b", text_of(page))
+            assert left is None, (name, left)
+    models = (site / "api/models.html").read_text("utf-8")
+    # Of the constructor, of a `compile` that is made of the players, and of the table of data sets.
+    assert "separate_batches" in models and "critic_optimizer" in models
+    assert "summer2winter_yosemite" in (site / "api/datasets.html").read_text("utf-8")
+
+
+def test_formulas_are_laid_out(site):
+    for name, page in pages(site).items():
+        assert "arithmatex" not in page and not re.search(r"\$\$|\\frac|\\mathbb", text_of(page)), name
+
+
+def test_pictures_exist_and_no_other_host_is_asked(site):
+    for name, page in pages(site).items():
+        for address in re.findall(r'<(?:img|script|iframe)\b[^>]*?\bsrc="([^"]+)"', page):
+            if not address.startswith("data:") and name != "404.html":
+                assert (site / name).parent.joinpath(address).resolve().is_file(), (name, address)
+        for address in re.findall(r'<link\b[^>]*?\bhref="([^"]+)"', page):
+            assert not address.startswith(("http:", "https:", "//")), (name, address)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[gone](gone.md)", "gone.md"),
+        ("[gone](guide.md#gone)", "gone"),
+        ("[gone](../checkpoints/gone/README.md)", "gone"),
+        ("![gone](pictures/gone.png)", "gone.png"),
+    ],
+)
+def test_a_broken_link_fails_the_build(text, message, tmp_path):
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+        (tmp_path / name).write_text("# Title\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/guide.md").write_text(f"# Guide\n\n{text}\n")
+    (tmp_path / "keras_genzoo").mkdir()
+    (tmp_path / "keras_genzoo/__init__.py").write_text("__all__ = []\n")
+    shutil.copytree(ROOT / "tools/site", tmp_path / "tools/site")
+    configuration = tmp_path / "tools/site/mkdocs.yml"
+    nav = re.compile(r"^nav:\n(?:  .*\n)+", re.MULTILINE)
+    configuration.write_text(nav.sub('nav: ["*.md", "api/*.md"]\n', configuration.read_text()))
+    built = build(configuration, tmp_path / "site")
+    assert built.returncode == 1 and message in built.stderr + built.stdout
