@@ -19,6 +19,8 @@ class Docstrings(griffe.Extension):
     def on_package(self, *, pkg, **kwargs):
         for path in _COMPLETED:
             pkg[path.removeprefix("keras_genzoo.")].docstring.value = inspect.getdoc(_imported(path))
+        for module in pkg.modules.values():
+            _show_functions(module)
         models = importlib.import_module("keras_genzoo.models")
         for name in models.__all__:
             cls = getattr(models, name)
@@ -34,6 +36,27 @@ class Docstrings(griffe.Extension):
             annotation = parameter.annotation
             if isinstance(annotation, griffe.Expr) and annotation.canonical_path.startswith(_CHECKS):
                 parameter.annotation = None
+
+
+def _show_functions(module):
+    """Of a function and a module of the same name, as in `datasets.edges`, the public one is the function."""
+    hidden = [name for name in module.exports or () if isinstance(module.members.get(name), griffe.Module)]
+    if not hidden:
+        return
+    imported = importlib.import_module(module.path)
+    functions = {
+        name: getattr(imported, name) for name in hidden if not inspect.ismodule(getattr(imported, name))
+    }
+    found = {
+        name: module.package[f"{function.__module__}.{name}".split(".", 1)[1]]
+        for name, function in functions.items()
+    }
+    for member in module.members.values():
+        if member.is_alias and member.name in module.exports:
+            # Found by its path, which leads through modules that are replaced below.
+            member.resolve_target()
+    for name, function in found.items():
+        module.set_member(name, griffe.Alias(name, function, parent=module))
 
 
 def _add_compile(described, cls):
