@@ -6,8 +6,10 @@ import re
 
 import griffe
 
-# Written when the package is imported: the first two list the data sets and measures that are registered.
+# Completed when the package is imported, with the data sets and the measures that are registered.
 _COMPLETED = ("keras_genzoo.datasets.named.load", "keras_genzoo.metrics.evaluation.evaluate")
+# Methods that Keras calls; those without a docstring are not shown.
+_CALLED_BY_KERAS = ("build", "compute_output_shape", "from_config", "get_config", "test_step", "train_step")
 # Annotations of checks, which the descriptions of the arguments say in words.
 _CHECKS = ("typing.Annotated", "keras_genzoo.arguments.", "keras_genzoo.models.options.")
 _CALL_ARGUMENTS = re.compile(r"^Call arguments:\n((?:    .*\n?)+)", re.MULTILINE)
@@ -18,7 +20,11 @@ _SESSION = re.compile(r"^>>> (?:.+\n?)+", re.MULTILINE)
 class Docstrings(griffe.Extension):
     def on_package(self, *, pkg, **kwargs):
         for path in _COMPLETED:
-            pkg[path.removeprefix("keras_genzoo.")].docstring.value = inspect.getdoc(_imported(path))
+            pkg[path.removeprefix("keras_genzoo.")].docstring.value = _with_sections(
+                inspect.getdoc(_imported(path))
+            )
+        for module in pkg.modules.values():
+            _show_functions(module)
         models = importlib.import_module("keras_genzoo.models")
         for name in models.__all__:
             cls = getattr(models, name)
@@ -30,10 +36,33 @@ class Docstrings(griffe.Extension):
             obj.docstring.value = _with_sections(obj.docstring.value)
 
     def on_function(self, *, func, **kwargs):
+        if func.parent.is_class and func.name in _CALLED_BY_KERAS:
+            func.docstring = None
         for parameter in func.parameters:
             annotation = parameter.annotation
             if isinstance(annotation, griffe.Expr) and annotation.canonical_path.startswith(_CHECKS):
                 parameter.annotation = None
+
+
+def _show_functions(module):
+    """Of a function and a module of the same name, as in `datasets.edges`, the public one is the function."""
+    hidden = [name for name in module.exports or () if isinstance(module.members.get(name), griffe.Module)]
+    if not hidden:
+        return
+    imported = importlib.import_module(module.path)
+    functions = {
+        name: getattr(imported, name) for name in hidden if not inspect.ismodule(getattr(imported, name))
+    }
+    found = {
+        name: module.package[f"{function.__module__}.{name}".split(".", 1)[1]]
+        for name, function in functions.items()
+    }
+    for member in module.members.values():
+        if member.is_alias and member.name in module.exports:
+            # Found by its path, which leads through modules that are replaced below.
+            member.resolve_target()
+    for name, function in found.items():
+        module.set_member(name, griffe.Alias(name, function, parent=module))
 
 
 def _add_compile(described, cls):
