@@ -38,6 +38,7 @@ def test_the_promised_checkpoints_are_released():
         "cyclegan_noto_twemoji",
         "esrgan_flowers_x4",
         "spade_avatars_64",
+        "colorize_flowers_128",
         "progressive_gan_fashion_mnist_32",
         "progressive_gan_emoji_64",
         "msg_gan_fashion_mnist_32",

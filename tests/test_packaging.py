@@ -92,7 +92,7 @@ def test_both_wheels_in_a_fresh_environment_draw_without_a_checkout_or_a_network
     build = [sys.executable, ROOT / "tools" / "build_checkpoints.py", "--output", tmp_path / "dist"]
     subprocess.run(build, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     wheels = [*installed.parent.glob("*.whl"), *(tmp_path / "dist").glob("*.whl")]
-    assert len(wheels) == 2 and wheels[1].stat().st_size < 60e6
+    assert len(wheels) == 2 and wheels[1].stat().st_size < 75e6
 
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", environment], check=True)
