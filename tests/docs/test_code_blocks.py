@@ -4,6 +4,7 @@ import argparse
 import re
 import shlex
 
+import keras
 import pytest
 
 from keras_genzoo import cli
@@ -52,15 +53,23 @@ def commands(page):
                     yield line, words[1:]
 
 
+@pytest.fixture
+def float32():
+    """A block may set another precision."""
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
 @pytest.mark.slow_but("docs/index.md", "docs/faq.md")
 @pytest.mark.tensorflow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
-def test_python_runs(page, tmp_path, monkeypatch):
+def test_python_runs(page, tmp_path, monkeypatch, float32):
     stand_ins.install(tmp_path, monkeypatch)
     namespace = {"__name__": "page", **stand_ins.names_for(page)}
     for line, code in blocks(page, "python"):
         if not is_left_out(page, code):
+            namespace.update(stand_ins.names_before(page, code))
             # Lines of a traceback are those of the page.
             exec(compile("\n" * line + code, str(ROOT / page), "exec"), namespace)
 
