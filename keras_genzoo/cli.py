@@ -1005,7 +1005,7 @@ def _add_remaking_options(command, folder):
     command.add_argument(
         "--model",
         metavar="NAME",
-        help="name, folder or address (hf://, https://) of a pretrained model (default: the released one)",
+        help="name, folder or address (hf://, https://) of a pretrained model (default: the released one, if any)",
     )
 
 

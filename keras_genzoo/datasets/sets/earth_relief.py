@@ -116,7 +116,7 @@ register(
         make=_terrain,
         archive=_HEIGHTS,
         files=(_HEIGHTS.file, _COLORS.file, _WATER.file),
-        license="Public domain, by what others say of it: read the homepage before publishing anything derived from "
+        license="Not stated; given as public domain by others. Read the homepage before publishing anything derived from "
         "it.",
         homepage="www.shadedrelief.com/natural3",
         citation="Natural Earth III by Tom Patterson, www.shadedrelief.com; taken from github.com/turban/webgl-earth "
