@@ -116,8 +116,7 @@ register(
         make=_terrain,
         archive=_HEIGHTS,
         files=(_HEIGHTS.file, _COLORS.file, _WATER.file),
-        license="Not stated; given as public domain by others. Read the homepage before publishing anything derived from "
-        "it.",
+        license="Not stated; given as public domain by others. Read the homepage before publishing what is derived.",
         homepage="www.shadedrelief.com/natural3",
         citation="Natural Earth III by Tom Patterson, www.shadedrelief.com; taken from github.com/turban/webgl-earth "
         "at 7a97cb3.",
