@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from contract import Contract, Family
 from keras import ops
+from PIL import Image
 from toy_domains import NUM_DOMAINS, SHAPE, make_exact_stargan, make_stargan, make_with_half_life
 from toy_translators import flat_weights, make_cut, make_generator, numerical_gradient
 
@@ -454,6 +455,17 @@ class TestTranslation:
         np.testing.assert_allclose(like, expected, atol=1e-5)
         assert np.abs(like - plain).max() > 1e-3
         assert (model.styles_of(images, domain=0) != model.styles_of(images, domain=1)).any()
+
+    def test_a_list_of_pictures_takes_one_domain_or_one_for_each(self):
+        model = support.as_if_trained(make_stargan())
+        images, _ = data(2)
+        pictures = [Image.fromarray(image) for image in images]
+        of_each = model.translate(pictures, domain=[2, 0])
+        np.testing.assert_allclose(of_each, model.translate(images, domain=[2, 0]), atol=1e-5)
+        of_all = model.translate(pictures, domain=1)
+        np.testing.assert_allclose(of_all, model.translate(images, domain=1), atol=1e-5)
+        with pytest.raises(ValueError, match="`domain` must be one for all pictures"):
+            model.translate(pictures, domain=[2, 0, 1])
 
     def test_is_of_other_sizes(self):
         model = make_stargan()
