@@ -111,15 +111,6 @@ class ReadersModel:
         assert len(sources) == len(targets)
 
 
-def names_before(page, code):
-    """Dict of what a block means by names that stand for something else in the blocks before it."""
-    if page == "docs/guide.md" and "keras.callbacks.TensorBoard(" in code:
-        gan = kg.models.GAN(image_shape=(28, 28, 1), width=8)
-        gan.compile()
-        return {"gan": gan}
-    return {}
-
-
 def names_for(page):
     """Dict of what a page uses and does not make, by the name of the page in the repository."""
     rng = np.random.default_rng(0)

@@ -69,7 +69,6 @@ def test_python_runs(page, tmp_path, monkeypatch, float32):
     namespace = {"__name__": "page", **stand_ins.names_for(page)}
     for line, code in blocks(page, "python"):
         if not is_left_out(page, code):
-            namespace.update(stand_ins.names_before(page, code))
             # Lines of a traceback are those of the page.
             exec(compile("\n" * line + code, str(ROOT / page), "exec"), namespace)
 
