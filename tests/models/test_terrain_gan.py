@@ -14,8 +14,9 @@ from toy_terrain import (
 )
 from toy_translators import flat_weights, make_discriminator, make_generator, numerical_gradient
 
-from keras_genzoo import models, networks, pixels
+from keras_genzoo import datasets, metrics, models, networks, pixels
 from tests import support
+from tests.support import toy_earth
 
 
 def at_full_size():
@@ -222,3 +223,36 @@ def test_evaluate_gives_the_losses_of_inference():
 def test_a_picture_that_is_drawn_by_hand():
     model = make_terrain_gan()
     assert model.translate(np.zeros((12, 20), "uint8"), fit="pad").shape == (12, 20, SHAPE[-1])
+
+
+def test_measures_of_samples_compare_with_textures(tmp_path, monkeypatch):
+    """Of pairs the targets are what samples are like, not the sources."""
+    monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
+    toy_earth.install(tmp_path, monkeypatch.setitem, monkeypatch.setattr)
+    # As large as its windows can be there.
+    generator = networks.HeightMapGenerator((16, 16, 1), LATENT_DIM, 2)
+    model = make_terrain_gan(image_shape=(16, 16, 3), height_generator=generator)
+    seen = []
+
+    class Recorded:
+        """Takes images of any size, and gives their mean colors."""
+
+        name, image_shape, resizing, sha256, metric_names = "recorded", None, None, None, {}
+
+        def __call__(self, images):
+            seen.append(pixels.to_uint8(images))
+            return pixels.to_uint8(images).mean(axis=(1, 2)).astype("float32"), None
+
+    monkeypatch.setattr("keras_genzoo.metrics.evaluation.load_extractor", lambda name: Recorded())
+    metrics.evaluate(
+        model,
+        "earth_terrain",
+        "recorded",
+        ["kernel_distance"],
+        num_samples=8,
+        data_dir=tmp_path,
+    )
+    _, textures = datasets.arrays("earth_terrain", "test", tmp_path, 16)
+    samples = pixels.to_uint8(model.sample(8, seed=0))
+    for wanted in (textures, samples):
+        assert any(np.array_equal(images, wanted) for images in seen)

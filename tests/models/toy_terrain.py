@@ -18,11 +18,13 @@ def make_terrain_gan(**arguments):
     heights = keras.layers.Reshape((8, 8, 1))(keras.layers.Activation("tanh", dtype="float32")(x))
     own = {
         "height_generator": keras.Model(latents, heights, name="height_generator"),
-        "height_discriminator": networks.HeightMapDiscriminator((8, 8, 1), 2),
+        "height_discriminator": networks.HeightMapDiscriminator(
+            (*arguments.get("image_shape", SHAPE)[:2], 1), 2
+        ),
         "texture_generator": make_generator(1, 3, "texture_generator"),
         "texture_discriminator": make_discriminator(4, "texture_discriminator"),
     }
-    model = models.TerrainGAN(SHAPE, **{**own, "seed": 1, **arguments})
+    model = models.TerrainGAN(**{"image_shape": SHAPE, **own, "seed": 1, **arguments})
     model.compile()
     return model
 
