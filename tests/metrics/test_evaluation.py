@@ -314,7 +314,7 @@ class TestRegistration:
     def test_the_documentation_lists_every_measure(self):
         for name in measures.MEASURES:
             assert f'    - `"{name}"`: ' in metrics.evaluate.__doc__
-        assert len(measures.MEASURES) == 19
+        assert len(measures.MEASURES) == 20
 
     def test_default_measures_of_every_data_set_exist(self):
         for each in named._DATASETS.values():
