@@ -361,7 +361,7 @@ def blurred_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pairs for deblurring: the pictures of a folder, and before them the same blurred by a shaken camera.
+    """Batches of pairs for deblurring: the pictures of a folder, and before them the same blurred by camera shake.
 
     The kernels of the blur follow random trajectories (Kupyn et al. 2018). Each picture takes one of 512, drawn anew
     each epoch.

@@ -40,9 +40,10 @@ def evaluate(
             `keras_genzoo.metrics.extractor`, or an `Extractor`.
         measures: Sequence of names from the list. Defaults to those that the data set was made for, if there are
             any that can measure the model, else to those of the model: `test_accuracy` of a classifier,
-            `translation` of a model that translates (`domain_translation` between domains), `modes` of one of points,
-            and `frechet_distance`, `precision_recall`, `density_coverage`, and `label_agreement` or `classes_seen` of
-            one of images.
+            `translation` of a model that translates (`domain_translation` between domains), with it `colorization`
+            or `deblurring` of one that does that, `upscaling` of one that enlarges, `modes` of one of points, and
+            `frechet_distance`, `precision_recall`, `density_coverage`, and `label_agreement` or `classes_seen` of one
+            of images.
         num_samples: Int, number of generated images (a conditional model's labels cycle through the
             classes), and the largest number of real ones.
         seed: Int, seed of the samples, and of whatever else a measure draws.

@@ -49,7 +49,7 @@ class DeblurGAN(PairedGAN):
     ```
 
     Source: Kupyn et al. 2018, "DeblurGAN: Blind motion deblurring using conditional adversarial networks"
-    (arXiv:1711.07064), equations 1 to 4. The networks and the order of updates follow the authors' code, whose
+    (arXiv:1711.07064), section 3. The networks and the order of updates follow the authors' code, whose
     penalty takes norms per pixel; here it is that of Gulrajani et al. 2017, which the paper names.
     """
 

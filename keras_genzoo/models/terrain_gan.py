@@ -128,7 +128,7 @@ class TerrainGAN(PairedGAN, LatentModel):
 
     @property
     def latent(self):
-        """Uniform latents in (0, 1)."""
+        """Uniform latents in [0, 1)."""
         return latent.Uniform(self.latent_dim, 0.0, 1.0)
 
     def default_optimizers(self):
@@ -265,7 +265,7 @@ class TerrainGAN(PairedGAN, LatentModel):
     def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
         """As for `ZooModel`: samples, each height map to the left of its texture, and below them the examples.
 
-        Of those the texture that is made of the height map is in the middle, and their own to the right.
+        Each example is a height map, the texture made of it, and, where there are targets, its own texture.
         """
         num = num or 32
         heights, textures = self.sample_terrain(num, seed=seed)

@@ -28,8 +28,7 @@ class ResNetTranslator(ConfigurableNetwork):
     back. All but the last are normalised and, but for the second of a block, followed by ReLU; the 7x7
     convolutions and the blocks are padded by reflection. With width 64 and 3 channels it has 11,378,179 parameters
     with 9 blocks, 7,837,699 with 6; with 9 blocks of one convolution, as in DeblurGAN, 6,067,459. With
-    `num_downsamplings=4` it is pix2pixHD's global generator: 182,546,755
-    parameters for 35 labels and edges.
+    `num_downsamplings=4` it is pix2pixHD's global generator: 182,546,755 parameters for 35 labels and edges.
 
     It takes images whose sides are multiples of `size_multiple`, 4 with two downsamplings, and at least twice as
     long: a map of one pixel cannot be mirrored.

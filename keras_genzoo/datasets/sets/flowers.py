@@ -106,7 +106,7 @@ register(
 register(
     Info(
         name="flowers_blurred",
-        description="photographs of flowers, blurred by a shaking camera and sharp",
+        description="photographs of flowers, blurred by camera shake and sharp",
         source_modality=Images((128, 128, 3)),
         paired_splits=("train", "test"),
         make=_with_blurred,
