@@ -354,9 +354,10 @@ def _terrain(options):
     folder = Path(options.output)
     _check_preset(name)
     _command.start()
-    from keras_genzoo import models, visualization
+    from keras_genzoo import arguments, models, visualization
     from keras_genzoo.images import pictures
 
+    arguments.number("relief", options.relief, above=0)
     model = models.load(name)
     _require(model, name, "sample_terrain")
     model.check_drawable()
@@ -365,7 +366,7 @@ def _terrain(options):
         pictures.write(heights, folder / f"{number:04}_heights.png")
         pictures.write(texture, folder / f"{number:04}_texture.png")
         visualization.save_mesh(heights, texture, folder / f"{number:04}.ply", options.relief)
-    print(f"Wrote {options.num} height maps, their textures and meshes to {folder}.")
+    print(f"Wrote {_counted(options.num, 'piece')} of terrain (height map, texture and mesh) to {folder}.")
 
 
 def _released(model, default, message):
@@ -891,7 +892,9 @@ def _parser():
     )
 
     command = add(
-        "deblur", _deblur, "Sharpen pictures of a shaken camera, each into a file of its name and format."
+        "deblur",
+        _deblur,
+        "Sharpen pictures blurred by camera shake, each into a file of its name and format.",
     )
     _add_remaking_options(command, "sharpened")
 
