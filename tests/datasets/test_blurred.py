@@ -76,6 +76,7 @@ def test_kernels_are_drawn_anew_each_epoch(folder):
     (first, sharp), (second, same) = (next(iter(dataset)) for _ in range(2))
     again = next(iter(datasets.blurred_folder(folder, 16, batch_size=5, shuffle=False)))
     np.testing.assert_array_equal(sharp, same)
+    assert np.abs(first - second).max() > 0.1
     np.testing.assert_array_equal(first, again[0])
     endless = iter(datasets.blurred_folder(folder, 16, batch_size=5, shuffle=False, initial_step=0))
     (_, first), (_, second) = ([images.numpy() for images in next(endless)[::-1]] for _ in range(2))
