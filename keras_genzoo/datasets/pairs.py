@@ -528,7 +528,7 @@ def _degraded(large, scale, choice):
 def _seeds(choice):
     """A seed for each image, int32 `(batch_size, 2)`."""
     tf = pipeline.require("tensorflow")
-    # Numbers in [0, 1) have 24 bits.
+    # The draws are multiples of 2**-23: no two become one.
     return tf.cast(choice.offsets * 2.0**24, tf.int32)
 
 

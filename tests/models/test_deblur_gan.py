@@ -97,6 +97,20 @@ class TestAlgorithm:
         assert logs["perceptual_loss"] == pytest.approx(difference, rel=1e-4)
         assert logs["generator_loss"] == pytest.approx(logs["adversarial_loss"] + 100 * difference, rel=1e-4)
 
+    def test_features_move_the_generator(self):
+        """Against a critic without weights nothing else does."""
+        keras.utils.set_random_seed(0)
+        model = models.DeblurGAN(
+            (32, 32, 3), generator=make_generator(3, 3), discriminator=make_discriminator(3)
+        )
+        model.compile(keras.optimizers.SGD(1e-3), keras.optimizers.SGD(0.0))
+        model.discriminator.set_weights([np.zeros_like(each) for each in model.discriminator.get_weights()])
+        sources, targets = support.toy_images(2, (32, 32, 3)), support.toy_images(2, (32, 32, 3), seed=1)
+        losses = [
+            model.train_on_batch(sources, targets, return_dict=True)["perceptual_loss"] for _ in range(3)
+        ]
+        assert losses[2] < losses[1] < losses[0]
+
 
 class TestGenerator:
     def test_adds_to_its_source_and_clips(self):

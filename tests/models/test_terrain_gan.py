@@ -161,9 +161,10 @@ class TestSampling:
         np.testing.assert_allclose(truncated[1], model.sample(5, seed=3, truncation=0.0), atol=1e-5)
 
     def test_latents_are_uniform_from_zero_to_one(self):
-        latents = support.to_numpy(make_terrain_gan().latents_from_seed(1000, 0))
-        assert latents.min() > 0 and latents.max() < 1
-        assert latents.mean() == pytest.approx(0.5, abs=0.02)
+        model = make_terrain_gan()
+        for latents in map(support.to_numpy, (model.latents_from_seed(1000, 0), model.draw_latents(1000))):
+            assert 0 <= latents.min() < 0.01 and 0.99 < latents.max() < 1
+            assert latents.mean() == pytest.approx(0.5, abs=0.02)
 
     def test_both_generators_are_averaged(self):
         model = make_terrain_gan(average_decay=0.5)
