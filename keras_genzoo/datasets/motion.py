@@ -25,7 +25,8 @@ def blurred(images, choice):
     """Images in [-1, 1], each blurred by a kernel that the draws of a choice take; of 256 levels."""
     tf = pipeline.require("tensorflow")
     known = tf.constant(kernels(_NUM_KERNELS, tuple(images.shape[1:3])))
-    numbers = tf.cast(_NUM_KERNELS * choice.offsets[:, 0], tf.int32)
+    # The last of its 23 bits: the first ones say where to crop.
+    numbers = tf.cast(2.0**23 * choice.offsets[:, 0], tf.int32) % _NUM_KERNELS
     return _levels(127.5 * (_convolved(images, tf.gather(known, numbers)) + 1.0)) / 127.5 - 1.0
 
 

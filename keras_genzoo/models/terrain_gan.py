@@ -140,10 +140,10 @@ class TerrainGAN(PairedGAN, LatentModel):
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`."""
+        """As for `ZooModel`; pairs are not mirrored, since textures may be lit from one side."""
         return {
             "model": {"width": 16, "average_half_life": 2000},
-            "data": {"batch_size": 16, "augment": True},
+            "data": {"batch_size": 16},
             "num_steps": 10_000,
         }
 

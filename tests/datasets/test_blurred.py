@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_genzoo import datasets
-from keras_genzoo.datasets import motion, sources
+from keras_genzoo.datasets import motion, pipeline, sources
 from keras_genzoo.modalities import Images
 from tests.support import toy_flowers
 
@@ -56,6 +57,17 @@ def test_blur_is_a_convolution():
             weight = kernels[:, 4 - row, 4 - column, None, None, None]
             expected += weight * padded[:, row : row + 6, column : column + 7]
     np.testing.assert_allclose(made, expected, atol=1e-5)
+
+
+def test_the_kernel_does_not_depend_on_the_crop(monkeypatch):
+    """Draws of nearly the same place take all kinds of kernels."""
+    known = np.zeros((motion._NUM_KERNELS, 3, 3), "float32")
+    known[:, 1, 1] = np.linspace(0, 1, motion._NUM_KERNELS)
+    monkeypatch.setattr(motion, "kernels", lambda num, size: known)
+    offsets = np.stack([0.5 + np.arange(64) * 7 * 2.0**-23] * 2, axis=1).astype("float32")
+    choice = pipeline.Choice(np.arange(64), np.zeros(64, bool), offsets)
+    levels = motion.blurred(tf.ones((64, 4, 4, 1)), choice).numpy()[:, 0, 0, 0]
+    assert len(np.unique(levels)) > 32
 
 
 @pytest.mark.parametrize("augment", [False, True])
