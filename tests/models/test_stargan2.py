@@ -1,6 +1,7 @@
 """StarGAN v2: exact counts, its losses and draws restated, domains and styles, and every family's promises."""
 
 import math
+import shlex
 from typing import ClassVar
 
 import keras
@@ -515,6 +516,11 @@ class TestTranslation:
         model = make_stargan(domain_names=("cat", "dog", "wild"))
         with pytest.raises(ValueError, match=message):
             model.translate(data(3)[0], **arguments)
+
+    def test_the_command_of_the_card_quotes_the_name_of_a_domain(self):
+        model = make_stargan(domain_names=("cat", "dog", "Noah's ark"))
+        words = shlex.split(model.preset_usage["shell"])
+        assert words[words.index("--domain") + 1] == "Noah's ark"
 
     def test_names_need_names(self):
         with pytest.raises(
