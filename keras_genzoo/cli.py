@@ -268,7 +268,9 @@ def _domain(model, options):
         return {}
     if model.task(options.direction).num_domains is None:
         raise ValueError(f"--domain was given, but {options.name!r} has no domains.")
-    domain = int(options.domain) if options.domain.isdecimal() else options.domain
+    # A name may be a number too, such as that of a folder.
+    is_number = options.domain.isdecimal() and options.domain not in (model.domain_names or ())
+    domain = int(options.domain) if is_number else options.domain
     model.check_domain(domain)
     return {"domain": domain}
 

@@ -19,7 +19,7 @@ def preset(tmp_path_factory):
         width=2,
         max_width=4,
         hidden=4,
-        domain_names=["cat", "dog", "wild"],
+        domain_names=["cat", "dog", "0"],
     )
     path = tmp_path_factory.mktemp("preset") / "animals"
     support.as_if_trained(model).save_to_preset(path)
@@ -45,6 +45,9 @@ def test_a_picture_is_translated_into_a_domain(preset, picture, tmp_path, capsys
                 ["--domain", "dog", "--reference", str(reference)],
                 model.translate(image, domain=1, styles=styles),
             ),
+            # A name before a number.
+            (["--domain", "0"], model.translate(image, domain=2)),
+            (["--domain", "1"], model.translate(image, domain=1)),
         ]
     ):
         output = tmp_path / str(number)
@@ -60,7 +63,7 @@ def test_a_picture_is_translated_into_a_domain(preset, picture, tmp_path, capsys
         (
             None,
             "bird",
-            "`domain` must be one of cat, dog, wild, or a number from 0 to 2. Received: domain='bird'",
+            "`domain` must be one of cat, dog, 0, or a number from 0 to 2. Received: domain='bird'",
         ),
         (None, "3", "`domain` must lie from 0 to 2"),
         ("cyclegan_noto_twemoji", "1", "--domain was given, but 'cyclegan_noto_twemoji' has no domains."),

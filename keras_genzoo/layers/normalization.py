@@ -91,7 +91,7 @@ class InstanceNormalization(keras.layers.Layer):
 class AdaptiveInstanceNormalization(keras.layers.Layer):
     """Instance normalisation, then a scale and an offset for each channel that a dense layer makes of a style.
 
-    Computed in float32, whatever the precision: `(1 + scale) * normalized + offset`.
+    Computed in float32 under mixed precision too, and in float64 in float64: `(1 + scale) * normalized + offset`.
 
     Args:
         epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
@@ -108,7 +108,8 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
 
     @checked
     def __init__(self, epsilon: Positive = 1e-5, kernel_initializer="he_normal", **kwargs):
-        super().__init__(**kwargs)
+        # Keras would round the styles to half precision.
+        super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
@@ -118,16 +119,16 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
             name="kernel",
             shape=(styles_shape[-1], 2 * shape[-1]),
             initializer=self.kernel_initializer,
-            autocast=False,
         )
-        self.bias = self.add_weight(name="bias", shape=(2 * shape[-1],), initializer="zeros", autocast=False)
+        self.bias = self.add_weight(name="bias", shape=(2 * shape[-1],), initializer="zeros")
 
     def call(self, inputs):
-        x, styles = inputs
-        scale_and_offset = ops.matmul(ops.cast(styles, "float32"), self.kernel) + self.bias
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        x, styles, kernel, bias = (ops.cast(each, dtype) for each in (*inputs, self.kernel, self.bias))
+        scale_and_offset = ops.matmul(styles, kernel) + bias
         scale, offset = ops.split(scale_and_offset[:, None, None], 2, axis=-1)
-        normalized = backends.instance_normalization(ops.cast(x, "float32"), self.epsilon)
-        return ops.cast((1.0 + scale) * normalized + offset, x.dtype)
+        normalized = backends.instance_normalization(x, self.epsilon)
+        return ops.cast((1.0 + scale) * normalized + offset, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]

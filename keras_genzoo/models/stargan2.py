@@ -1,5 +1,6 @@
 """StarGAN v2 (Choi et al. 2020): one translator between several domains, led by a style."""
 
+import shlex
 from typing import Annotated, ClassVar
 
 import keras
@@ -437,8 +438,8 @@ class StarGANv2(TranslationModel):
         domain = self.domain_names[-1] if self.domain_names else self.num_classes - 1
         return {
             "python": f"images = model.translate(pictures, domain={domain!r}, seed=0)  # uint8 or float in [-1, 1]",
-            "shell": f"genzoo translate {{name}} picture.png --output translated --domain '{domain}' --seed 0 "
-            f"--size {max(self.image_shape[:2])}",
+            "shell": "genzoo translate {name} picture.png --output translated "
+            f"--domain {shlex.quote(str(domain))} --seed 0 --size {max(self.image_shape[:2])}",
         }
 
     # Using a trained model.

@@ -117,9 +117,9 @@ class StarGANv2Mapping(ConfigurableNetwork):
             for index in range(_NUM_OWN):
                 x = layers.ReLU()(_dense(hidden, f"domain_{domain}_dense_{index + 1}")(x))
             x = _dense(style_dim, f"domain_{domain}_styles", dtype="float32")(x)
-            branches.append(layers.Reshape((1, style_dim))(x))
+            branches.append(layers.Reshape((1, style_dim), dtype="float32")(x))
         # Keras joins no list of one.
-        x = layers.Concatenate(axis=1)(branches) if num_domains > 1 else branches[0]
+        x = layers.Concatenate(axis=1, dtype="float32")(branches) if num_domains > 1 else branches[0]
         styles = OfDomain(dtype="float32", name="styles")([x, domains])
         super().__init__([latents, domains], styles, name=name)
 
@@ -225,7 +225,7 @@ def _judged(num_domains, image_shape, size, width, max_width, is_penalized):
     x = _convolution(widths[-1], 4, "final_conv", padding="valid")(activation(0.2)(x))
     x = layers.Flatten()(activation(0.2)(x))
     x = _dense(num_domains * size, "of_domains", dtype="float32")(x)
-    x = layers.Reshape((num_domains, size))(x)
+    x = layers.Reshape((num_domains, size), dtype="float32")(x)
     return [images, domains], OfDomain(dtype="float32", name="of_domain")([x, domains])
 
 

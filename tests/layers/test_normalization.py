@@ -120,3 +120,24 @@ class TestAdaptiveInstanceNormalization:
         full.set_weights(half.get_weights())
         expected = ops.convert_to_numpy(full([ops.cast(x, "float32"), styles]))
         np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(output, "float32")), expected, atol=0.05)
+
+    def test_styles_are_not_rounded_to_half_precision(self):
+        layer = layers.AdaptiveInstanceNormalization(dtype="mixed_bfloat16")
+        layer.build([(2, 4, 4, 1), (2, 1)])
+        layer.set_weights([np.array([[0.0, 4096.0]]), np.array([0.0, -4096.0])])
+        # In bfloat16 the style is 1, and the offset 0.
+        output = layer([np.zeros((2, 4, 4, 1), "float32"), np.full((2, 1), 1 + 2**-10, "float32")])
+        assert keras.backend.standardize_dtype(output.dtype) == "bfloat16"
+        np.testing.assert_array_equal(ops.convert_to_numpy(ops.cast(output, "float32")), 4.0)
+
+    @pytest.mark.tensorflow  # JAX computes in float64 only where it is told to at its start
+    def test_float64_is_float64(self):
+        rng = np.random.default_rng(0)
+        x, styles = rng.normal(1e6, 1.0, (3, 5, 4, 2)), rng.normal(size=(3, 6))
+        layer = layers.AdaptiveInstanceNormalization(dtype="float64")
+        output = ops.convert_to_numpy(layer([x, styles]))
+        kernel, bias = (ops.convert_to_numpy(weight) for weight in layer.weights)
+        normalized = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
+        scale, offset = np.split((styles @ kernel + bias)[:, None, None], 2, axis=-1)
+        assert output.dtype == "float64"
+        np.testing.assert_allclose(output, (1 + scale) * normalized + offset, atol=1e-6)

@@ -1,6 +1,7 @@
 """StarGAN v2: exact counts, its losses and draws restated, domains and styles, and every family's promises."""
 
 import math
+import shlex
 from typing import ClassVar
 
 import keras
@@ -81,12 +82,35 @@ class TestNumbersOfThePaper:
                 assert kernel.std() == pytest.approx(np.sqrt(2 / inputs), rel=0.1), layer.name
                 assert layer.bias is None or not ops.convert_to_numpy(layer.bias).any()
 
+    @pytest.mark.any_backend
+    def test_outputs_are_not_rounded_to_half_precision(self):
+        previous = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            made = [
+                networks.StarGANv2Mapping(2, 4, 3, hidden=2),
+                networks.StarGANv2StyleEncoder(2, (8, 8, 3), 3, width=2, max_width=2),
+                networks.StarGANv2Discriminator(2, (8, 8, 3), width=2, max_width=2),
+            ]
+        finally:
+            keras.config.set_dtype_policy(previous)
+        for network in made:
+            # In bfloat16 it is 1.
+            value = np.float32(1 + 2**-10)
+            for weight in network.weights:
+                weight.assign(ops.full(weight.shape, value if weight.name == "bias" else 0.0))
+            first, _ = network.inputs
+            output = network([np.zeros((2, *first.shape[1:]), "float32"), np.array([0, 1], "int32")])
+            np.testing.assert_array_equal(ops.convert_to_numpy(output), value)
+
 
 @pytest.mark.any_backend
 class TestNetworksRestated:
     """In PyTorch, with the convolutions, the means and the enlargements in the order of the paper."""
 
-    torch = pytest.importorskip("torch")
+    @pytest.fixture(autouse=True)
+    def _torch(self):
+        self.torch = pytest.importorskip("torch")
 
     def weights_of(self, network, rng):
         for weight in network.weights:
@@ -261,8 +285,8 @@ class TestAlgorithm:
             **{"seed": 1, "diversity_steps": 10, **self.weights, **arguments},
         )
         model.compile(*(keras.optimizers.SGD(self.rate) for _ in model.players))
-        drawn = [map(ops.convert_to_tensor, self.latents)]
-        model.draw_latents = lambda num: next(drawn[0])
+        drawn = map(ops.convert_to_tensor, self.latents)
+        model.draw_latents = lambda num: next(drawn)
         model.draw_references = lambda images, domains: tuple(
             map(ops.convert_to_tensor, (self.targets.astype("int32"), *self.references))
         )
@@ -492,6 +516,11 @@ class TestTranslation:
         model = make_stargan(domain_names=("cat", "dog", "wild"))
         with pytest.raises(ValueError, match=message):
             model.translate(data(3)[0], **arguments)
+
+    def test_the_command_of_the_card_quotes_the_name_of_a_domain(self):
+        model = make_stargan(domain_names=("cat", "dog", "Noah's ark"))
+        words = shlex.split(model.preset_usage["shell"])
+        assert words[words.index("--domain") + 1] == "Noah's ark"
 
     def test_names_need_names(self):
         with pytest.raises(
