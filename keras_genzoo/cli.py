@@ -852,7 +852,11 @@ def _parser():
         type=int,
         help="seed of a model whose dropout acts in translation, or that has styles; for each picture the same",
     )
-    command.add_argument("--reference", metavar="PICTURE", help="translate in the style of this picture")
+    command.add_argument(
+        "--reference",
+        metavar="PICTURE",
+        help="translate in the style of this picture, one of --domain where there are several",
+    )
     command.set_defaults(done="translated")
 
     command = add("paint", _paint, "Make pictures of painted label maps, each a png file of its name.")

@@ -99,7 +99,7 @@ class StarGANv2(TranslationModel):
     ```
 
     Source: Choi et al. 2020, "StarGAN v2: diverse image synthesis for multiple domains" (arXiv:1912.01865), equations
-    1 to 6 and appendix B; weight decay and the order of updates as in the authors' program.
+    1 to 5 and appendix B; weight decay and the order of updates as in the authors' program.
     """
 
     players: ClassVar = {
@@ -375,7 +375,7 @@ class StarGANv2(TranslationModel):
         return adversarial + penalty, {"discriminator_loss": adversarial, "gradient_penalty": penalty}
 
     def generator_loss(self, images, targets, translated, training=False):
-        """The adversarial loss, and the weighted ones of style, diversity and cycle (equation 6).
+        """The adversarial loss, and the weighted ones of style, diversity and cycle (equation 5).
 
         Args:
             images, targets: As for `translated`.
