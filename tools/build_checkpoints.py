@@ -26,7 +26,7 @@ from keras_genzoo.presets import card, folders, registry
 from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
 from keras_genzoo.presets.resolution import DISTRIBUTION, PACKAGE
 
-MAX_BYTES = 60_000_000
+MAX_BYTES = 75_000_000
 # Of 255. Half a grey level, with a margin for pictures that are not measured.
 LARGEST_MOVE = 0.4
 NUM_SAMPLES = 1000
