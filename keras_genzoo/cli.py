@@ -236,7 +236,7 @@ def _translate_pictures(options, size_of):
     if options.edges and not (source.interpolates and channels == 1):
         raise ValueError(f"--edges makes grey images, but {options.name!r} translates {source.described}.")
     domain = _domain(model, options)
-    styles, size = _style(model, options, domain), size_of(model)
+    styles = _style(model, options, domain)
     if options.seed is not None and not model.draws(options.direction):
         raise ValueError(
             f"--seed was given, but {options.name!r} draws nothing: it has no styles, and no dropout that acts in "
