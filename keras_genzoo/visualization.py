@@ -91,6 +91,22 @@ def translation_grid(
         columns += [model.task(each).source.colored(images), model.translate(images, each, seed=seed)]
     if len(directions) == 1 and wanted is not None:
         columns.append(wanted)
+    return columns_grid(columns, padding, scale)
+
+
+def columns_grid(columns, padding=2, scale=1):
+    """Lays out images in columns, as `translation_grid` does.
+
+    Args:
+        columns: List of arrays `(num, height, width, channels)`, uint8 or float in [-1, 1], one for each column.
+        padding, scale: As for `translation_grid`.
+
+    Returns:
+        uint8 NumPy array `(grid_height, grid_width, channels)`.
+
+    Raises:
+        ValueError: If the images cannot be drawn.
+    """
     columns = [pixels.to_uint8(images) for images in columns]
     if channels := {images.shape[-1] for images in columns} - {1, 3}:
         raise ValueError(

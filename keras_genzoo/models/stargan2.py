@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, latent, losses, modalities, penalties
+from keras_genzoo import backends, latent, losses, modalities, penalties, visualization
 from keras_genzoo.arguments import (
     Check,
     Network,
@@ -19,8 +19,6 @@ from keras_genzoo.arguments import (
     checked,
     optional,
 )
-from keras_genzoo.images import pixels
-from keras_genzoo.images.grids import image_grid
 from keras_genzoo.models.network_checks import argument_or_own, first_of
 from keras_genzoo.models.options import checked_options
 from keras_genzoo.models.translation_model import (
@@ -586,10 +584,7 @@ class StarGANv2(TranslationModel):
         columns = [images] + [
             self.translate(images, domain=domain, seed=seed) for domain in range(self.num_classes)
         ]
-        rows = np.stack([pixels.to_uint8(each) for each in columns], axis=1)
-        grid = image_grid(rows.reshape(-1, *self.image_shape), columns=len(columns))
-        scale = max(1, 128 // self.image_shape[0])
-        return grid.repeat(scale, axis=0).repeat(scale, axis=1)
+        return visualization.columns_grid(columns, scale=max(1, 128 // self.image_shape[0]))
 
     # Exports.
 
