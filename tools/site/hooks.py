@@ -55,14 +55,15 @@ def on_files(files, config):
 
 def on_page_markdown(markdown, page, config, files):
     root = _root(config)
+    repository = _repository(root)
     source = page.file.src_uri
     at = f"docs/{source}"
     if page.file.generated_by:
-        at = next((path for path, address in _repository(root).items() if address == source), at)
+        at = next((path for path, address in repository.items() if address == source), at)
 
     def rewritten(match):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(at), match[2]))
-        address = _repository(root).get(target, target.removeprefix("docs/"))
+        address = repository.get(target, target.removeprefix("docs/"))
         if address == target and address not in files.src_uris and (root / target).is_file():
             _add_file(files, config, target, root / target)
         return match[1] + posixpath.relpath(address, posixpath.dirname(source) or ".") + match[3]
