@@ -102,7 +102,7 @@ def test_broken_links_fail_the_build(tmp_path):
         (tmp_path / name).symlink_to(ROOT / name)
     for name in ("docs", "tools/site"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    broken = ("gone.md", "guide.md#gone", "../checkpoints/gone/README.md", "pictures/gone.png")
+    broken = ("gone.md", "guide/index.md#gone", "../checkpoints/gone/README.md", "pictures/gone.png")
     with (tmp_path / "docs/scale.md").open("a") as page:
         page.writelines(f"\n\n[text]({link})" for link in broken)
     built = build(tmp_path / "tools/site/mkdocs.yml", tmp_path / "site")
