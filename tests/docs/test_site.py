@@ -65,6 +65,11 @@ def test_the_gallery_shows_every_checkpoint(site):
             ).read_bytes()
 
 
+def test_links_to_the_repository_lead_to_the_pages_made_from_it(site):
+    first_steps = (site / "index.html").read_text("utf-8")
+    assert 'href="gallery.html"' in first_steps and 'href="api/models.html"' in first_steps
+
+
 def test_the_reference_has_all_public_names(site):
     for module in set(kg.__all__) - {"__version__"}:
         page = (site / f"api/{module}.html").read_text("utf-8")
