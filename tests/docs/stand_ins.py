@@ -1,6 +1,10 @@
 """What the blocks of the pages take for granted: data sets, folders of pictures, and the reader's own arrays."""
 
 import dataclasses
+import functools
+import shutil
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -29,7 +33,7 @@ def install(folder, monkeypatch):
             monkeypatch.setitem(named._DATASETS, name, _stand_in(dataset))
     toy_flowers.install(folder, monkeypatch.setitem)
     _limit_training(monkeypatch)
-    _write_pictures(folder)
+    shutil.copytree(_pictures().name, folder, dirs_exist_ok=True)
 
 
 def _stand_in(dataset):
@@ -77,6 +81,14 @@ def _limit_training(monkeypatch):
     monkeypatch.setattr(kg.callbacks.Backup, "fit", one_step_with_backup)
 
 
+@functools.cache
+def _pictures():
+    """Temporary folder of the pictures, written once per process."""
+    folder = tempfile.TemporaryDirectory()
+    _write_pictures(Path(folder.name))
+    return folder
+
+
 def _write_pictures(folder):
     rng = np.random.default_rng(0)
 
@@ -101,6 +113,14 @@ def _write_pictures(folder):
     write("photograph.png", 48, 36)
     write("mask.png", 48, 36, channels=1)
     write("labels.png", 250, 240)
+
+
+class ReadersModel:
+    """The model of a reader whose page is about the data: it must get batches."""
+
+    def fit(self, data, epochs):
+        sources, targets = next(iter(data))
+        assert len(sources) == len(targets)
 
 
 def names_for(page):
