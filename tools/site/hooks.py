@@ -151,8 +151,8 @@ def _has_picture(metadata):
 
 def _gallery(root):
     introduction = (
-        "# Gallery\n\nThe released models. Each has a card with all its results and their protocol. "
-        "[Results](results.md) compares them."
+        "# Gallery\n\nThe released models, as their metadata describe them. Each has a card with all its numbers and "
+        "their protocol. [Results](results.md) compares them."
     )
     return "\n\n".join([introduction, *map(_gallery_entry, _checkpoints(root))])
 
