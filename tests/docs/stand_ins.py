@@ -127,22 +127,5 @@ def names_for(page):
             "picture": images(1, 64, 3)[0],
             "summer": images(2, 128, 3),
         },
-        "docs/serving.md": _for_serving,
     }
     return given[page]() if page in given else {}
-
-
-def _for_serving():
-    import tensorflow as tf
-    import tensorflow_hub
-
-    return {
-        "tf": tf,
-        "keras": keras,
-        "tensorflow_hub": tensorflow_hub,
-        "gan": kg.models.load("dcgan_fashion_mnist"),
-        "vae": kg.models.load("vae_mnist"),
-        "cyclegan": kg.models.load("cyclegan_noto_twemoji"),
-        "pix2pix": kg.models.load("pix2pix_edges_to_emoji"),
-        "latents": np.zeros((4, 100), "float32"),
-    }
