@@ -152,7 +152,7 @@ def _gallery(root):
     )
     shown = [each for each in _checkpoints(root) if each["name"] not in _NOT_IN_GALLERY]
     cards = " and ".join(f"[{name}](checkpoints/{name}.md)" for name in _NOT_IN_GALLERY)
-    not_shown = f"## Not shown\n\nThe samples of {cards} are too poor to be shown here. The cards contain them, with all results."
+    not_shown = f"## Not shown\n\nThe samples of {cards} are poor. The cards contain them, with all results."
     return "\n\n".join([introduction, *map(_gallery_entry, shown), not_shown])
 
 
