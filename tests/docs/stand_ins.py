@@ -121,24 +121,3 @@ class ReadersModel:
     def fit(self, data, epochs):
         sources, targets = next(iter(data))
         assert len(sources) == len(targets)
-
-
-def names_for(page):
-    """Dict of what a page uses and does not make, by the name of the page in the repository."""
-    return _for_serving() if page == "docs/serving.md" else {}
-
-
-def _for_serving():
-    import tensorflow as tf
-    import tensorflow_hub
-
-    return {
-        "tf": tf,
-        "keras": keras,
-        "tensorflow_hub": tensorflow_hub,
-        "gan": kg.models.load("dcgan_fashion_mnist"),
-        "vae": kg.models.load("vae_mnist"),
-        "cyclegan": kg.models.load("cyclegan_noto_twemoji"),
-        "pix2pix": kg.models.load("pix2pix_edges_to_emoji"),
-        "latents": np.zeros((4, 100), "float32"),
-    }

@@ -66,7 +66,7 @@ def float32():
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
 def test_python_runs(page, tmp_path, monkeypatch, float32):
     stand_ins.install(tmp_path, monkeypatch)
-    namespace = {"__name__": "page", **stand_ins.names_for(page)}
+    namespace = {"__name__": "page"}
     for line, code in blocks(page, "python"):
         if not is_left_out(page, code):
             # Lines of a traceback are those of the page.

@@ -22,6 +22,9 @@ _MORE_MODULES = ("conditions", "export", "modalities", "recipes")
 _BASES = {"models": ("keras_genzoo.models.adversarial_model.AdversarialModel",)}
 _LONG = {path.rsplit(".", 1)[1]: path for paths in _BASES.values() for path in paths}
 
+# Released models whose samples are too poor for the gallery.
+_NOT_IN_GALLERY = ("pix2pix_noto_to_twemoji", "progressive_gan_emoji_64")
+
 # Modules whose names for users are shorter than their paths.
 _SHORT = re.compile(r"^keras_genzoo\.(pictures|pixels)\b")
 
@@ -151,10 +154,13 @@ def _has_picture(metadata):
 
 def _gallery(root):
     introduction = (
-        "# Gallery\n\nThe released models, as their metadata describe them. Each has a card with all its numbers and "
-        "their protocol. [Results](results.md) compares them."
+        "# Gallery\n\nThe released models. Each model has a card with all its results and their protocol. "
+        "[Results](results.md) compares the models."
     )
-    return "\n\n".join([introduction, *map(_gallery_entry, _checkpoints(root))])
+    shown = [each for each in _checkpoints(root) if each["name"] not in _NOT_IN_GALLERY]
+    cards = " and ".join(f"[{name}](checkpoints/{name}.md)" for name in _NOT_IN_GALLERY)
+    not_shown = f"## Not shown\n\nThe samples of {cards} are poor. The cards contain them, with all results."
+    return "\n\n".join([introduction, *map(_gallery_entry, shown), not_shown])
 
 
 def _gallery_entry(metadata):
