@@ -48,7 +48,7 @@ class Phase:
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class GrowthSchedule:
-    """Stabilises 4x4 images, then fades in and stabilises each level in turn.
+    """Stabilizes 4x4 images, then fades in and stabilizes each level in turn.
 
     Args:
         num_levels: Int, number of levels: the last has the side `4 * 2**(num_levels - 1)`.

@@ -435,6 +435,6 @@ def _uint32(value):
 
 
 def _uniform(bits):
-    """Maps 32 random bits to (0, 1): the upper 23, centred in their interval, exact in float32."""
+    """Maps 32 random bits to (0, 1): the upper 23, centered in their interval, exact in float32."""
     upper = ops.cast(ops.right_shift(bits, _uint32(9)), "float32")
     return (upper + 0.5) * (1.0 / 2**23)

@@ -25,7 +25,7 @@ class AdversarialLoss:
     is_balanced_at_zero = False
 
     def discriminator(self, real_logits, fake_logits):
-        """Loss that the discriminator minimises.
+        """Loss that the discriminator minimizes.
 
         Args:
             real_logits: Tensor of any shape, first axis the batch.
@@ -37,7 +37,7 @@ class AdversarialLoss:
         raise NotImplementedError
 
     def generator(self, fake_logits):
-        """Loss that the generator minimises, a scalar float32 tensor, given the logits of its images."""
+        """Loss that the generator minimizes, a scalar float32 tensor, given the logits of its images."""
         raise NotImplementedError
 
     def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
@@ -90,7 +90,7 @@ class Minimax(AdversarialLoss):
 
 
 class NonSaturating(Minimax):
-    """The discriminator of `Minimax` with the generator maximising `E[log sigma(D(G(z)))]`.
+    """The discriminator of `Minimax` with the generator maximizing `E[log sigma(D(G(z)))]`.
 
     Source: Goodfellow et al. 2014, section 3, last paragraph.
 

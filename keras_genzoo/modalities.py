@@ -414,7 +414,7 @@ class Points(_Drawn):
         Args:
             points: Array `(num, 2)`.
             columns, scale: Not used.
-            examples: Array `(num_examples, 2)` of points to draw behind, such as the centres of modes, or None.
+            examples: Array `(num_examples, 2)` of points to draw behind, such as the centers of modes, or None.
 
         Returns:
             uint8 NumPy array `(height, width, 3)`.

@@ -22,7 +22,7 @@ class GradientPenalty:
         weight: Float, at least 0; multiplies the penalty.
     """
 
-    # Norm below which a gradient is penalised for being too small.
+    # Norm below which a gradient is penalized for being too small.
     asked_norm = 0.0
 
     def __init__(self, weight):
@@ -64,7 +64,7 @@ class WassersteinGradientPenalty(GradientPenalty):
     Args:
         weight: Float.
         target: Float, the norm that is asked for.
-        one_sided: Bool. True penalises only norms above `target`.
+        one_sided: Bool. True penalizes only norms above `target`.
 
     Example:
 

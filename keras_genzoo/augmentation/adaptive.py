@@ -36,7 +36,7 @@ class AdaptiveAugmentation(Augmentation):
     `augmentation.probability`.
 
     The pipeline is the paper's "bgc". Positions: mirroring, quarter turns, shifts by whole pixels (up to an eighth of
-    the sides), scale, rotation, stretch along a side, a further rotation, shift by fractions of a pixel. Colours:
+    the sides), scale, rotation, stretch along a side, a further rotation, shift by fractions of a pixel. Colors:
     brightness, contrast, luma flip, hue, saturation. All changes of positions are one affine map, and what it brings
     in from outside is the reflected image. Pixels are interpolated bilinearly, so that mirroring, quarter turns and
     whole shifts are exact; the authors enlarge the images twofold with a sym6 wavelet before, and shrink them after.
@@ -150,7 +150,7 @@ class AdaptiveAugmentation(Augmentation):
                 _shift(fraction * fraction_right, fraction * fraction_down),
             ],
         )
-        return _recoloured(
+        return _recolored(
             images,
             brightness=0.2 * is_made["brightness"] * brightness,
             contrast=power(0.5 * contrast, "contrast"),
@@ -169,7 +169,7 @@ class AdaptiveAugmentation(Augmentation):
 
 
 def _mapped(images, maps):
-    """Images each of whose pixels comes from where the product of affine maps leads, from the centre."""
+    """Images each of whose pixels comes from where the product of affine maps leads, from the center."""
     num, side, channels = ops.shape(images)[0], images.shape[1], images.shape[3]
     product = maps[0]
     for affine in maps[1:]:
@@ -178,8 +178,8 @@ def _mapped(images, maps):
     x, y = ops.meshgrid(offsets, offsets)
     positions = ops.reshape(ops.stack([x, y, ops.ones_like(x)]), (3, -1))
     x, y, _ = ops.unstack(ops.reshape(ops.matmul(product, positions), (-1, 3, side, side)), axis=1)
-    (left, right, x), (above, below, y) = (_neighbours(each + (side - 1) / 2, side) for each in (x, y))
-    # One gather of the pixels of the whole batch for each of four neighbours.
+    (left, right, x), (above, below, y) = (_neighbors(each + (side - 1) / 2, side) for each in (x, y))
+    # One gather of the pixels of the whole batch for each of four neighbors.
     pixels = ops.reshape(images, (-1, channels))
     first = ops.reshape(ops.arange(num), (-1, 1, 1)) * (side * side)
 
@@ -191,7 +191,7 @@ def _mapped(images, maps):
     )
 
 
-def _neighbours(position, side):
+def _neighbors(position, side):
     """The pixels before and behind a position of a side, reflected at its ends, and the share of the second."""
     period = max(2 * (side - 1), 1)
     position = ops.mod(position, period)
@@ -222,8 +222,8 @@ def _matrix(rows):
     return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def _recoloured(images, brightness, contrast, luma_flip, hue, saturation):
-    """Images with changed colours, each number a tensor `(num,)`; of one channel the mean of the colours is kept."""
+def _recolored(images, brightness, contrast, luma_flip, hue, saturation):
+    """Images with changed colors, each number a tensor `(num,)`; of one channel the mean of the colors is kept."""
     brightness, contrast, luma_flip, cosine, sine, saturation = (
         each[:, None, None, None]
         for each in (brightness, contrast, luma_flip, ops.cos(hue), ops.sin(hue), saturation)
@@ -231,12 +231,12 @@ def _recoloured(images, brightness, contrast, luma_flip, hue, saturation):
     images = contrast * (images + brightness)
     # Grey, the mean of the channels, is the axis about which hue turns and from which saturation is measured.
     grey = ops.mean(images, axis=3, keepdims=True)
-    colour = images - grey
+    color = images - grey
     # As differences, which are exactly 0 where nothing changes.
     images = images - 2.0 * luma_flip * grey
     if images.shape[3] == 1:
         return images
-    # Rodrigues' formula, about an axis to which the colour is orthogonal.
-    red, green, blue = ops.unstack(colour, axis=3)
+    # Rodrigues' formula, about an axis to which the color is orthogonal.
+    red, green, blue = ops.unstack(color, axis=3)
     product = ops.stack([blue - green, red - blue, green - red], axis=3) / math.sqrt(3.0)
-    return images + (saturation * cosine - 1.0) * colour + saturation * sine * product
+    return images + (saturation * cosine - 1.0) * color + saturation * sine * product

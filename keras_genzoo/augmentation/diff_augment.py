@@ -1,4 +1,4 @@
-"""DiffAugment: changes of colour, shifts and cut-out squares (Zhao et al. 2020)."""
+"""DiffAugment: changes of color, shifts and cut-out squares (Zhao et al. 2020)."""
 
 import keras
 from keras import ops
@@ -14,7 +14,7 @@ class DiffAugment(Augmentation):
       their mean, is multiplied by a factor in [0, 2]; contrast, the distance from the image's mean, by one in
       [0.5, 1.5].
     - `"translation"`: a shift by whole pixels, up to an eighth of the sides; zeros come in.
-    - `"cutout"`: a rectangle of half the sides, centred anywhere in the image, becomes zero.
+    - `"cutout"`: a rectangle of half the sides, centered anywhere in the image, becomes zero.
 
     Args:
         policy: String, the parts with commas between them.
@@ -94,7 +94,7 @@ def _cut_out(images, vertical, horizontal):
 def _cut(size, share):
     """Which pixels of a side are in the rectangle, bool `(num, size)`."""
     length = int(size / 2 + 0.5)
-    # A rectangle of even length has no pixel at its centre.
+    # A rectangle of even length has no pixel at its center.
     start = _integers(share, size + 1 - length % 2) - length // 2
     pixels = ops.arange(size)
     return ops.logical_and(pixels >= start, pixels < start + length)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_genzoo.backends import keras_private
 
-# Images of a batch up to which they are normalised faster one by one, measured on two CPU cores.
+# Images of a batch up to which they are normalized faster one by one, measured on two CPU cores.
 _FEW_IMAGES = 8
 
 
@@ -115,7 +115,7 @@ def _watch(tape, variables):
 
 
 def batch_normalization(x, gamma, beta, epsilon):
-    """Normalises a channels-last image batch by its own statistics, in the fused kernel.
+    """Normalizes a channels-last image batch by its own statistics, in the fused kernel.
 
     Args:
         x: Tensor of shape `(batch, height, width, channels)`.
@@ -135,7 +135,7 @@ def batch_normalization(x, gamma, beta, epsilon):
 
 
 def instance_normalization(x, epsilon):
-    """Normalises each channel of each image of a channels-last batch by its own statistics.
+    """Normalizes each channel of each image of a channels-last batch by its own statistics.
 
     Args:
         x: Tensor of shape `(batch, height, width, channels)`.
@@ -146,7 +146,7 @@ def instance_normalization(x, epsilon):
     """
     batch, channels = x.shape[0], x.shape[-1]
     if batch is not None and batch <= _FEW_IMAGES and x.dtype != tf.float64:
-        # The kernel of batch normalisation, an image at a time, does in one pass what takes several otherwise.
+        # The kernel of batch normalization, an image at a time, does in one pass what takes several otherwise.
         one, zero = tf.ones((channels,)), tf.zeros((channels,))
         return tf.concat(
             [batch_normalization(image, one, zero, epsilon)[0] for image in tf.split(x, batch)], axis=0

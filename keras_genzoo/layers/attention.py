@@ -11,9 +11,9 @@ from keras_genzoo.layers.spectral import SpectralConv2D
 class SelfAttention(keras.layers.Layer):
     """Adds to each pixel of a map what it attends to: `x + gamma * o(softmax(theta(x) phi(x)') g(x))`.
 
-    All four projections are 1x1 convolutions with spectral normalisation and without bias: `theta` and `phi` to an
+    All four projections are 1x1 convolutions with spectral normalization and without bias: `theta` and `phi` to an
     eighth of the channels, `g` to half of them, `o` back to all. `phi` and `g` are max-pooled by 2. The weights of
-    the attention are float32 under mixed precision too. `gamma` is a learnt scalar that starts from 0.
+    the attention are float32 under mixed precision too. `gamma` is a learned scalar that starts from 0.
 
     Args:
         epsilon: Float, as for `SpectralConv2D`.

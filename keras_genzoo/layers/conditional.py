@@ -1,4 +1,4 @@
-"""Batch normalisation whose scale and offset depend on a condition."""
+"""Batch normalization whose scale and offset depend on a condition."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_genzoo.layers.spectral import SpectralDense
 
 
 class _ConditionalBatchNormalization(BatchNormalization):
-    """Batch normalisation of the first of two inputs, scaled and moved as the second says.
+    """Batch normalization of the first of two inputs, scaled and moved as the second says.
 
     Subclasses implement `build_condition` and `scale_and_offset`.
     """
@@ -53,7 +53,7 @@ _OF_SCALE_AND_OFFSET = {
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ConditionalBatchNormalization(_ConditionalBatchNormalization):
-    """Batch normalisation with a scale and an offset for each class.
+    """Batch normalization with a scale and an offset for each class.
 
     Args:
         num_classes: Int.
@@ -91,10 +91,10 @@ class ConditionalBatchNormalization(_ConditionalBatchNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ModulatedBatchNormalization(_ConditionalBatchNormalization):
-    """Batch normalisation with a scale `1 + W c` and an offset `V c` by a vector `c`.
+    """Batch normalization with a scale `1 + W c` and an offset `V c` by a vector `c`.
 
     Args:
-        spectral_epsilon: Float, `epsilon` of the spectral normalisation of W and V.
+        spectral_epsilon: Float, `epsilon` of the spectral normalization of W and V.
         kernel_initializer: Keras initializer of W and V.
         spectral: Bool. False leaves W and V as they are.
         momentum, epsilon, **kwargs: As for `BatchNormalization`.

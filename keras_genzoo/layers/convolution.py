@@ -31,10 +31,10 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ResizeConv2D(keras.layers.Conv2D):
-    """Nearest-neighbour upsampling, each pixel to 2x2, and a 3x3 convolution with padding "same".
+    """Nearest-neighbor upsampling, each pixel to 2x2, and a 3x3 convolution with padding "same".
 
     Both together are one transposed convolution with a kernel of 4 and stride 2, of 16/36 the work, and are
-    computed so. Unlike one whose 4x4 kernel is free, it gives a map of one colour no pattern.
+    computed so. Unlike one whose 4x4 kernel is free, it gives a map of one color no pattern.
 
     Args:
         filters: Int, channels of the result.
@@ -69,7 +69,7 @@ class ResizeConv2D(keras.layers.Conv2D):
 
 
 def enlarged(inputs, kernel):
-    """Nearest-neighbour upsampling and a convolution with a kernel `(3, 3, channels, filters)`, as one."""
+    """Nearest-neighbor upsampling and a convolution with a kernel `(3, 3, channels, filters)`, as one."""
     return _doubled(inputs, kernel_behind_upsampling(kernel))
 
 

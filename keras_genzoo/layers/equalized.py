@@ -1,4 +1,4 @@
-"""Layers with equalised learning rate, of Karras et al. 2018, section 4.1."""
+"""Layers with equalized learning rate, of Karras et al. 2018, section 4.1."""
 
 import math
 
@@ -48,7 +48,7 @@ class _Equalized(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EqualizedDense(_Equalized):
-    """A dense layer with equalised learning rate.
+    """A dense layer with equalized learning rate.
 
     The weights are drawn with variance 1 and multiplied by `gain / sqrt(inputs)` at run time, so that Adam moves
     all weights of a network by the same share of their range.
@@ -83,7 +83,7 @@ class EqualizedDense(_Equalized):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EqualizedProjection(_Equalized):
-    """Latents to maps, with equalised learning rate: a convolution as large as the map that meets one pixel.
+    """Latents to maps, with equalized learning rate: a convolution as large as the map that meets one pixel.
 
     Args:
         units: Int, channels of the map.
@@ -121,7 +121,7 @@ class EqualizedProjection(_Equalized):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EqualizedConv2D(_Equalized):
-    """A convolution of stride 1 and padding "same" with equalised learning rate; see `EqualizedDense`.
+    """A convolution of stride 1 and padding "same" with equalized learning rate; see `EqualizedDense`.
 
     Args:
         units: Int, channels of the result.

@@ -97,8 +97,8 @@ class MinibatchDiscrimination(keras.layers.Layer):
     """Adds features that say how near the other samples of the batch are.
 
     A matrix of `kernel_dim` values per kernel is made of each sample. For each kernel `exp(-distance)` to the others,
-    by the L1 distance, is summed, without the sample itself. A learnt offset is added that begins at -1.
-    The weights of each value have a direction and a learnt length. The authors choose the first lengths by a batch of
+    by the L1 distance, is summed, without the sample itself. A learned offset is added that begins at -1.
+    The weights of each value have a direction and a learned length. The authors choose the first lengths by a batch of
     data; here they are all `gain`.
 
     Args:

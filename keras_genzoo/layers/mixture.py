@@ -51,7 +51,7 @@ class GaussianMixture(keras.layers.Layer):
         return {name: keras.ops.convert_to_numpy(array).tolist() for name, array in arrays.items()}
 
     def fit(self, latents, seed=0):
-        """Fits the mixture by expectation maximisation, started from k-means, with scikit-learn.
+        """Fits the mixture by expectation maximization, started from k-means, with scikit-learn.
 
         Args:
             latents: Float array `(num, dim)`.

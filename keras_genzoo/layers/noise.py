@@ -8,7 +8,7 @@ from keras_genzoo import backends
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class NoiseInjection(keras.layers.Layer):
-    """Adds noise to a map, the same to all of its channels, by a learnt strength that begins at 0.
+    """Adds noise to a map, the same to all of its channels, by a learned strength that begins at 0.
 
     In training the noise is drawn for each image. In inference it is one map, drawn when the layer is built and saved
     with the weights: a latent then determines its image, on every backend and in an export.

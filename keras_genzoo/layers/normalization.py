@@ -1,4 +1,4 @@
-"""Normalisation over the batch, over one image, and over the channels of one pixel."""
+"""Normalization over the batch, over one image, and over the channels of one pixel."""
 
 import keras
 from keras import ops
@@ -13,7 +13,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` on the fused kernel, with the field's usual constants.
 
     Same weights, same result; faster on TensorFlow for channels-last images. Under `tf.distribute` each
-    replica normalises by its own batch unless `synchronized=True` (TensorFlow only).
+    replica normalizes by its own batch unless `synchronized=True` (TensorFlow only).
 
     Args:
         momentum: Float, weight of the old value in the moving statistics. Defaults to 0.9, which is
@@ -48,13 +48,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class InstanceNormalization(keras.layers.Layer):
-    """Normalises each channel of each image by its own mean and variance.
+    """Normalizes each channel of each image by its own mean and variance.
 
     The statistics are float32 under mixed precision too, and float64 in float64.
 
     Args:
         epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
-        affine: Bool, whether a learnt scale and offset for each channel follow.
+        affine: Bool, whether a learned scale and offset for each channel follow.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
@@ -89,7 +89,7 @@ class InstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class AdaptiveInstanceNormalization(keras.layers.Layer):
-    """Instance normalisation, then a scale and an offset for each channel that a dense layer makes of a style.
+    """Instance normalization, then a scale and an offset for each channel that a dense layer makes of a style.
 
     Computed in float32 under mixed precision too, and in float64 in float64: `(1 + scale) * normalized + offset`.
 

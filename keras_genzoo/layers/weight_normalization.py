@@ -8,7 +8,7 @@ from keras_genzoo.arguments import Positive, PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WeightNormalizedDense(keras.layers.Layer):
-    """A dense layer whose weights of each unit have a direction and a learnt length.
+    """A dense layer whose weights of each unit have a direction and a learned length.
 
     The authors choose the first lengths by a batch of data; here they are all `gain`.
 

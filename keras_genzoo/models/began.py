@@ -210,7 +210,7 @@ class BEGANEncoder(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BEGANDecoder(ConfigurableNetwork):
-    """Latents or codes to images by 3x3 convolutions with ELU and nearest-neighbour upsampling.
+    """Latents or codes to images by 3x3 convolutions with ELU and nearest-neighbor upsampling.
 
     A dense layer makes a map of 8x8 (7x7 where the size asks for it); two convolutions follow at each scale, all
     of `width` channels, and a last one makes the image, whose values are not bounded. The paper's later variant

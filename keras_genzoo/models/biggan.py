@@ -1,4 +1,4 @@
-"""BigGAN and BigGAN-deep: hierarchical latents, orthogonal regularisation, truncated sampling."""
+"""BigGAN and BigGAN-deep: hierarchical latents, orthogonal regularization, truncated sampling."""
 
 import math
 
@@ -114,7 +114,7 @@ class BigGAN(SNGAN):
         }
 
     def regularization(self):
-        """Orthogonal regularisation of the generator, float32 scalar."""
+        """Orthogonal regularization of the generator, float32 scalar."""
         if not self.orthogonal_weight:
             return 0.0
         return self.orthogonal_weight * sum(
@@ -149,7 +149,7 @@ class BigGAN(SNGAN):
     def accumulate_statistics(
         self, num_batches: PositiveInt = 16, batch_size: PositiveInt = 64, seed: OptionalSeed = None
     ):
-        """Makes the statistics of the sampling network's batch normalisation those of its own samples.
+        """Makes the statistics of the sampling network's batch normalization those of its own samples.
 
         The moving statistics become the means of those of `num_batches` batches of images, drawn as `sample` draws,
         with random labels. To be called after training, and where `truncation` has been changed: truncated latents

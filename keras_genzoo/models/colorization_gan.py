@@ -1,4 +1,4 @@
-"""Colours for grey images: a conditional GAN of lightness and two colour axes."""
+"""Colors for grey images: a conditional GAN of lightness and two color axes."""
 
 import keras
 import numpy as np
@@ -19,15 +19,15 @@ _SCALE, _OFFSET = np.array([50.0, 110.0, 110.0], "float32"), np.array([50.0, 0.0
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ColorizationGAN(PairedGAN):
-    """A generator of L*a*b* from grey images, and a discriminator of grey images and their colours.
+    """A generator of L*a*b* from grey images, and a discriminator of grey images and their colors.
 
     Images come and go as sRGB in [-1, 1]; losses compare L*a*b*, scaled to [-1, 1], its lightness L* included, as in
     the paper. A trained model is asked for a* and b* alone: the lightness of what it returns is that of the source,
-    seen as a neutral grey, so that a photograph keeps every detail. Where sRGB has no colour of that lightness, a*
-    and b*, the colour is clipped.
+    seen as a neutral grey, so that a photograph keeps every detail. Where sRGB has no color of that lightness, a*
+    and b*, the color is clipped.
 
     Args:
-        image_shape: Tuple `(height, width, 3)` of the images in colour, of sides that are multiples of the
+        image_shape: Tuple `(height, width, 3)` of the images in color, of sides that are multiples of the
             generator's `size_multiple`.
         generator: `keras.Model` from grey images to L*a*b*, both in [-1, 1]. Defaults to
             `keras_genzoo.networks.ColorizationUNet`, the paper's of 32x32 for sides up to 64, its of 256x256 else.
@@ -39,8 +39,8 @@ class ColorizationGAN(PairedGAN):
         average_decay, average_half_life, seed: As for `GenerativeModel`; the paper keeps no average.
         **kwargs: `name` and other arguments of `keras.Model`.
 
-    In inference batch normalisation uses the moving statistics of training. The authors' code uses those of the
-    batch, by which an image's colours depend on the others.
+    In inference batch normalization uses the moving statistics of training. The authors' code uses those of the
+    batch, by which an image's colors depend on the others.
 
     Example:
 
@@ -82,7 +82,7 @@ class ColorizationGAN(PairedGAN):
         image_shape = modalities.of_shape(image_shape).shape
         if len(image_shape) != 3 or image_shape[-1] != 3:
             raise ValueError(
-                f"`image_shape` must be (height, width, 3): grey images are coloured. Received: {image_shape}"
+                f"`image_shape` must be (height, width, 3): grey images are colored. Received: {image_shape}"
             )
         super().__init__(image_shape=image_shape, source_channels=1, **kwargs)
         multiples = (1, 2, 4, 8, 8) if max(image_shape[:2]) <= 64 else (1, 1, 2, 4, 8, 8, 8, 8)
@@ -166,18 +166,18 @@ class ColorizationGAN(PairedGAN):
 
     @checked
     def colorize(self, images, size: OptionalPositiveInt = None, batch_size: PositiveInt = 8):
-        """Colours grey images, or pictures, of any size.
+        """Colors grey images, or pictures, of any size.
 
-        The network sees them at about the size of its training, and its colours are enlarged and laid on the
+        The network sees them at about the size of its training, and its colors are enlarged and laid on the
         lightness that was given, whose detail is kept whole. `translate` lets the network see them as large as they
         are.
 
         Args:
-            images: As for `translate`: grey images, a picture or a list of pictures. Pictures in colour are made grey
+            images: As for `translate`: grey images, a picture or a list of pictures. Pictures in color are made grey
                 first.
             size: Int, pixels of the longer side that the network sees; smaller images are not enlarged. Defaults to
                 that of `image_shape`.
-            batch_size: Int, images coloured at once.
+            batch_size: Int, images colored at once.
 
         Returns:
             Float32 NumPy array in [-1, 1], `(num, height, width, 3)`, of one image without the first axis; of a list

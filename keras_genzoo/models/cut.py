@@ -35,7 +35,7 @@ class CUT(TranslationModel):
         image_shape: Tuple `(height, width, channels)` of the images of both domains.
         generator: `keras.Model` from images to images in [-1, 1]. Defaults to an antialiased `ResNetTranslator`.
         discriminator: `keras.Model` from images to logits of patches. Defaults to an antialiased
-            `PatchGANDiscriminator` with instance normalisation.
+            `PatchGANDiscriminator` with instance normalization.
         projector: `keras.Model` from a list of features `(batch, patches, channels)`, one for each of
             `feature_layers`, to a list of vectors `(batch, patches, size)`. Defaults to `PatchProjector`.
         width: Int, base width of the default networks.

@@ -19,14 +19,14 @@ class CycleGAN(TranslationModel):
     """Generators from domain A to B and back, and a discriminator of each domain.
 
     With `image_shape` alone these are the paper's networks: ResNets of 9 blocks for sides of 256 and more, of
-    6 below, and 70x70 PatchGANs, all with instance normalisation.
+    6 below, and 70x70 PatchGANs, all with instance normalization.
 
     Args:
         image_shape: Tuple `(height, width, channels)` of the images of both domains.
         generator_a_to_b, generator_b_to_a: `keras.Model`s from images to images in [-1, 1]. Default to
             `ResNetTranslator`.
         discriminator_a, discriminator_b: `keras.Model`s from images to logits of patches. Default to
-            `PatchGANDiscriminator` with instance normalisation.
+            `PatchGANDiscriminator` with instance normalization.
         width: Int, base width of the default networks.
         num_blocks: Int, residual blocks of the default generators. Defaults to 9 for images whose smaller side
             is at least 256, and to 6.

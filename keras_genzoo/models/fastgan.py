@@ -224,7 +224,7 @@ def quarter(images, part):
 
 
 def shrunk(images, side):
-    """Images of a smaller side, by nearest neighbours."""
+    """Images of a smaller side, by nearest neighbors."""
     step = images.shape[1] // side
     return images[:, ::step, ::step]
 

@@ -47,13 +47,13 @@ class GAN(AdversarialModel):
         loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"mean_squared_error"`, `"hinge"`,
             `"wasserstein"`, or a `keras_genzoo.losses.AdversarialLoss`.
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name (`"r1"`), that is added to the
-            discriminator's loss, or None. The discriminator must then have neither batch normalisation, which
+            discriminator's loss, or None. The discriminator must then have neither batch normalization, which
             the default one has, nor packing.
         discriminator_steps: Int, updates of the discriminator per step, each with new generated images and the
             same real ones. The generator's update uses the last of the generated images.
         separate_batches: Bool. True passes real and generated images through the discriminator one after
-            the other, so that batch normalisation sees each apart. False joins them into one batch, which is
-            refused for a discriminator with batch normalisation.
+            the other, so that batch normalization sees each apart. False joins them into one batch, which is
+            refused for a discriminator with batch normalization.
         real_targets, fake_targets: Float, or a pair `(low, high)` from which each image's target is drawn
             (label smoothing; Salimans et al. 2016, section 3.4).
         label_flip_probability: Float in [0, 1), share of images whose target is that of the other side.
@@ -237,8 +237,8 @@ class GAN(AdversarialModel):
             )
         if not self.separate_batches and has_batch_normalization(discriminator):
             raise ValueError(
-                "`separate_batches=False` would normalise real and generated images by common statistics: "
-                "the discriminator has batch normalisation. Use `separate_batches=True`."
+                "`separate_batches=False` would normalize real and generated images by common statistics: "
+                "the discriminator has batch normalization. Use `separate_batches=True`."
             )
 
     @property

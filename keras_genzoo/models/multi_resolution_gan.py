@@ -181,7 +181,7 @@ class MultiResolutionGAN(AdversarialModel):
             level: Int, 0 for 4x4 images, or None for the level that training has come to. In a network that grew, the
                 layer that makes a lower level's images stays as it was when training left that level, while those
                 before it train on.
-            truncation: Float, length of the normalised latents as a share of the trained one: below 1 images are
+            truncation: Float, length of the normalized latents as a share of the trained one: below 1 images are
                 more alike, and often better.
 
         Returns:

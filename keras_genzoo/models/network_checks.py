@@ -42,8 +42,8 @@ def check_for_penalty(network):
     for layer in keras_private.layers_of(network):
         if isinstance(layer, keras.layers.BatchNormalization):
             raise ValueError(
-                f"The network {network.name!r} has batch normalisation, which makes the gradient at one image "
-                "depend on the others: a gradient penalty needs layer normalisation, or none."
+                f"The network {network.name!r} has batch normalization, which makes the gradient at one image "
+                "depend on the others: a gradient penalty needs layer normalization, or none."
             )
         if isinstance(layer, Pack):
             raise ValueError(

@@ -24,7 +24,7 @@ class PairedGAN(TranslationModel):
     discriminator_steps = 1
 
     def set_networks(self, **networks):
-        """As for `TranslationModel`; refuses a perceptual loss of images that are neither grey nor in colour."""
+        """As for `TranslationModel`; refuses a perceptual loss of images that are neither grey nor in color."""
         if self.perceptual_weight and self.image_shape[-1] not in (1, 3):
             raise ValueError(
                 "`perceptual_weight` must be 0 for images of other than 1 or 3 channels, which the network of the "

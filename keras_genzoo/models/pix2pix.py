@@ -34,7 +34,7 @@ class Pix2Pix(PairedGAN):
         dropout_blocks: `"paper"` or `"reference"`: which blocks of the default generator have dropout; see
             `UNetGenerator`.
         sampling_dropout: Bool, whether the default generator's dropout acts in `translate`, evaluation and
-            export too, as in the paper's protocol, where it is the model's only noise. (The paper also normalises
+            export too, as in the paper's protocol, where it is the model's only noise. (The paper also normalizes
             by the statistics of the test batch; here they are the moving ones of training.) Off, a translation
             depends on its source image alone. It is part of the generator's config, and so of presets.
         average_decay, average_half_life, seed: As for `GenerativeModel`; the paper keeps no average.

@@ -1,4 +1,4 @@
-"""SNGAN: spectral normalisation and a projection discriminator; with attention, SAGAN."""
+"""SNGAN: spectral normalization and a projection discriminator; with attention, SAGAN."""
 
 from typing import ClassVar
 
@@ -25,10 +25,10 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNGAN(AdversarialModel):
-    """A generator against a discriminator all of whose layers are spectrally normalised.
+    """A generator against a discriminator all of whose layers are spectrally normalized.
 
     With `num_classes` the discriminator projects its features on the label's embedding, and the generator's batch
-    normalisation has a scale and an offset for each class. Networks with `attention_side` make it SAGAN.
+    normalization has a scale and an offset for each class. Networks with `attention_side` make it SAGAN.
 
     Args:
         image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
@@ -36,7 +36,7 @@ class SNGAN(AdversarialModel):
         generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1]. Defaults to
             `SNGANGenerator`.
         discriminator: `keras.Model` from images (or a list of images and labels) to logits, without batch
-            normalisation: real and generated images pass through it together. Defaults to `SNGANDiscriminator`.
+            normalization: real and generated images pass through it together. Defaults to `SNGANDiscriminator`.
         width: Int, width of the default networks.
         num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
         loss: `"hinge"`, or another loss as for `GAN`.
@@ -88,8 +88,8 @@ class SNGAN(AdversarialModel):
         check_label_inputs(num_classes, generator, discriminator)
         if has_batch_normalization(discriminator):
             raise ValueError(
-                "`discriminator` has batch normalisation, which would normalise real and generated images by common "
-                "statistics. Use spectral normalisation, or the family `GAN`."
+                "`discriminator` has batch normalization, which would normalize real and generated images by common "
+                "statistics. Use spectral normalization, or the family `GAN`."
             )
         self.set_networks(generator=generator, discriminator=discriminator)
 
@@ -147,7 +147,7 @@ class SNGAN(AdversarialModel):
         return 0.0
 
     def _generator_losses(self, latents, labels):
-        """The loss with its regularisation, and alone."""
+        """The loss with its regularization, and alone."""
         loss = self.generator_loss(self.generator(join(latents, labels), training=True), labels, True)
         return loss + self.regularization(), loss
 

@@ -1,4 +1,4 @@
-"""SPADE (Park et al. 2019): images from label maps, by normalisation that the label map adapts."""
+"""SPADE (Park et al. 2019): images from label maps, by normalization that the label map adapts."""
 
 from typing import ClassVar
 

@@ -120,7 +120,7 @@ class SRGAN(UpscalingModel, PairedGAN):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ESRGAN(SRGAN):
-    """SRGAN without batch normalisation in the generator, whose discriminator judges images relative to one another.
+    """SRGAN without batch normalization in the generator, whose discriminator judges images relative to one another.
 
     The relativistic average discriminator says how much more real an image is than the mean of the other kind, and
     the generator's loss sees real images too. `relativistic=False`, `pixel_weight=1`, `adversarial_weight=0.1` and

@@ -31,7 +31,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
     """A generator whose convolutions are scaled by styles, against a residual discriminator.
 
     The loss is the logistic, non-saturating one. R1 acts on the discriminator at every 16th step; at every 4th, path
-    length regularisation makes a step in the space of styles change the image as much everywhere. Both are updates
+    length regularization makes a step in the space of styles change the image as much everywhere. Both are updates
     of their own. Noise is drawn anew in each step; the generator samples with maps of noise that are saved with it,
     so that a seed gives the same images everywhere.
 
@@ -164,7 +164,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         self.set_networks(generator=generator, discriminator=discriminator)
 
     def default_optimizers(self):
-        """Adam with `learning_rate`, beta_1 0, beta_2 0.99, epsilon 1e-8, corrected for lazy regularisation."""
+        """Adam with `learning_rate`, beta_1 0, beta_2 0.99, epsilon 1e-8, corrected for lazy regularization."""
         intervals = self.regularizer_intervals
         return {
             player: corrected_adam(intervals[regularizer], self.learning_rate, beta_1=0.0, beta_2=0.99)

@@ -205,7 +205,7 @@ class WGANGP(WassersteinGAN):
     Args:
         image_shape, latent_dim, generator, width, num_classes, critic_steps: As for `WassersteinGAN`.
         split_batches, augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`.
-        critic: As for `WassersteinGAN`. One with batch normalisation is refused: the penalty is on each image's own
+        critic: As for `WassersteinGAN`. One with batch normalization is refused: the penalty is on each image's own
             gradient (section 4).
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
@@ -237,7 +237,7 @@ class WGANGP(WassersteinGAN):
     def critic_loss(self, images, fakes, labels=None, training=False):
         """`E[D(G(z))] - E[D(x)]` and the penalty: see `WassersteinGAN.critic_loss`."""
         both_labels = None if labels is None else ops.concatenate([labels, labels])
-        # Without batch normalisation one pass over both is the same, and faster.
+        # Without batch normalization one pass over both is the same, and faster.
         values = self.values(ops.concatenate([images, fakes]), both_labels, training)
         real_values, fake_values = ops.split(values, 2)
         penalty = self.penalty(

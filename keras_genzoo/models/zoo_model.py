@@ -64,7 +64,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
 
         Args:
             examples: What the data offer to show beside it: of pairs the two arrays of sources and targets, of points
-                the centres of their modes `(num_modes, 2)`, or None.
+                the centers of their modes `(num_modes, 2)`, or None.
             seed: Int, seed of the latents.
             num: Int, number of samples, or None for the model's own choice.
 

@@ -22,7 +22,7 @@ from keras_genzoo.networks.sngan import (
     side_and_depth,
 )
 
-# Of the spectral normalisation.
+# Of the spectral normalization.
 _EPSILON = 1e-6
 
 
@@ -31,9 +31,9 @@ class BigGANGenerator(ConfigurableNetwork):
     """Latents to images by residual blocks, each of which has a part of the latent of its own.
 
     The latent is split into equal parts. A dense layer makes a map of 4x4 (7x7 where the size asks for it) of the
-    first; each block doubles the side as those of `SNGANGenerator` do, its batch normalisation scaled and moved by
+    first; each block doubles the side as those of `SNGANGenerator` do, its batch normalization scaled and moved by
     linear functions of the block's part and of the label's embedding, which all blocks share. All but the embedding
-    is spectrally normalised and starts from orthogonal matrices. With 128x128x3, latent 120, width 96, 1,000 classes
+    is spectrally normalized and starts from orthogonal matrices. With 128x128x3, latent 120, width 96, 1,000 classes
     and attention at 64 it has 70,433,988 trainable parameters.
 
     Args:
@@ -44,7 +44,7 @@ class BigGANGenerator(ConfigurableNetwork):
         num_classes: Int, or None for an unconditional generator.
         embedding_dim: Int, length of an embedded label.
         attention_side: Int, the side of the map that attends to itself, or None.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels `(batch,)`.
@@ -99,7 +99,7 @@ class BigGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGANDiscriminator(SNGANDiscriminator):
-    """`SNGANDiscriminator` with wide blocks and orthogonal initialisation.
+    """`SNGANDiscriminator` with wide blocks and orthogonal initialization.
 
     With 128x128x3, width 96, 1,000 classes and attention at 64 it has 87,982,370 trainable parameters.
 
@@ -139,9 +139,9 @@ class BigGANDiscriminator(SNGANDiscriminator):
 class BigGANDeepGenerator(ConfigurableNetwork):
     """Latents to images by bottleneck blocks, two for each side, all of which see the whole latent.
 
-    The residual branch of a block is four times batch normalisation, ReLU and convolution, the first 1x1 to a
+    The residual branch of a block is four times batch normalization, ReLU and convolution, the first 1x1 to a
     quarter of the channels, two of 3x3, the last 1x1; where the block doubles the side, before its first 3x3
-    convolution. Its shortcut leaves out the last channels, and is upsampled. Normalisation and initialisation are
+    convolution. Its shortcut leaves out the last channels, and is upsampled. Normalization and initialization are
     those of `BigGANGenerator`. With 128x128x3, width 128, latent 128, 1,000 classes and attention at 64 it has
     50,244,484 trainable parameters.
 
@@ -209,7 +209,7 @@ class BigGANDeepGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGANDeepDiscriminator(ConfigurableNetwork):
-    """Images to logits by bottleneck blocks, two for each side, every layer spectrally normalised.
+    """Images to logits by bottleneck blocks, two for each side, every layer spectrally normalized.
 
     A 3x3 convolution comes first. The residual branch of a block is four times ReLU and convolution, as in
     `BigGANDeepGenerator`, mean-pooled before the last where the block halves the side; its shortcut is pooled, and

@@ -1,4 +1,4 @@
-"""The U-Net that colours grey images, and the discriminator of its colours (Nazeri et al. 2018)."""
+"""The U-Net that colors grey images, and the discriminator of its colors (Nazeri et al. 2018)."""
 
 import keras
 from keras import initializers, layers
@@ -12,8 +12,8 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 class ColorizationUNet(ConfigurableNetwork):
     """Grey images to L*a*b* by 4x4 convolutions down and back, with skip connections.
 
-    Encoder: a convolution of stride 1, then some of stride 2, each with batch normalisation and leaky ReLU (0.2).
-    Decoder: transposed convolutions of stride 2 with batch normalisation and ReLU, dropout behind the first two, each
+    Encoder: a convolution of stride 1, then some of stride 2, each with batch normalization and leaky ReLU (0.2).
+    Decoder: transposed convolutions of stride 2 with batch normalization and ReLU, dropout behind the first two, each
     joined to the encoder's map of its size, which comes first. A 1x1 convolution to three channels, and tanh.
 
     The paper's of 32x32 (`filters=(64, 128, 256, 512, 512)`) has 16,654,851 trainable parameters, that
@@ -23,7 +23,7 @@ class ColorizationUNet(ConfigurableNetwork):
         filters: Tuple of ints, the channels of the encoder's convolutions. The decoder has all but the last, from the
             last but one to the first.
         dropout: Float in [0, 1), rate; 0 for none.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, 1)`, of sides that are multiples of `size_multiple`.
@@ -31,8 +31,8 @@ class ColorizationUNet(ConfigurableNetwork):
     Returns:
         Float32 L*a*b* in [-1, 1], `(batch, height, width, 3)`.
 
-    Source: Nazeri et al. 2018, figure 2; strides, dropout and the initialisation (He et al. 2015, truncated) follow
-    the authors' code, which normalises by the batch in inference too. Here inference uses the moving statistics.
+    Source: Nazeri et al. 2018, figure 2; strides, dropout and the initialization (He et al. 2015, truncated) follow
+    the authors' code, which normalizes by the batch in inference too. Here inference uses the moving statistics.
     """
 
     @checked
@@ -84,13 +84,13 @@ class ColorizationDiscriminator(ConfigurableNetwork):
     """Images to a map of logits, each of one patch.
 
     4x4 convolutions, padded "same", of `width` times 1, 2, 4, 8 channels, all but the last of stride 2, all but the
-    first with batch normalisation, each with leaky ReLU (0.2); one of stride 1 to the logits. With 4 channels and
+    first with batch normalization, each with leaky ReLU (0.2); one of stride 1 to the logits. With 4 channels and
     width 64 it has 2,767,553 trainable parameters.
 
     Args:
-        channels: Int, channels of the images: those of a grey image and of its colours.
+        channels: Int, channels of the images: those of a grey image and of its colors.
         width: Int, channels behind the first convolution.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.

@@ -10,7 +10,7 @@ def latent_inputs(latent_dim, num_classes, label_encoding, embedding_dim):
     Args:
         latent_dim: Int, length of a latent.
         num_classes: Int, or None for an unconditional generator.
-        label_encoding: `"embedding"` (learnt vectors) or `"one_hot"`.
+        label_encoding: `"embedding"` (learned vectors) or `"one_hot"`.
         embedding_dim: Int, length of an embedded label.
 
     Returns:

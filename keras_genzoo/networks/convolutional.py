@@ -26,8 +26,8 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 class ConvGenerator(ConfigurableNetwork):
     """Latents to images by upsampling and convolution.
 
-    A dense layer makes the initial map; each level upsamples (nearest neighbour) and convolves; batch
-    normalisation and the activation follow all but the last layer, whose activation is tanh.
+    A dense layer makes the initial map; each level upsamples (nearest neighbor) and convolves; batch
+    normalization and the activation follow all but the last layer, whose activation is tanh.
 
     Args:
         latent_dim: Int, length of a latent.
@@ -36,7 +36,7 @@ class ConvGenerator(ConfigurableNetwork):
         upsample: Sequence of ints of the same length, factor before each convolution.
         kernel_size: Int.
         activation: Keras activation.
-        batch_norm_momentum: Float, or None for no batch normalisation.
+        batch_norm_momentum: Float, or None for no batch normalization.
         num_classes, label_encoding, embedding_dim, synchronized: As for `DCGANGenerator`.
 
     Call arguments:

@@ -11,7 +11,7 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DCGANGenerator(ConfigurableNetwork):
-    """Latents to images by transposed convolutions, batch normalisation and ReLU.
+    """Latents to images by transposed convolutions, batch normalization and ReLU.
 
     A dense layer makes a map of 4x4 (7x7 where the size asks for it); each 4x4 transposed convolution of
     stride 2 doubles the side and halves the channels; tanh at the end. With 64x64x3, latent 100 and width
@@ -24,7 +24,7 @@ class DCGANGenerator(ConfigurableNetwork):
         num_classes: Int, or None for an unconditional generator.
         label_encoding: `"embedding"` or `"one_hot"`: how labels join the latents.
         embedding_dim: Int, length of an embedded label.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels
@@ -33,8 +33,8 @@ class DCGANGenerator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Radford, Metz & Chintala 2015, section 3 and figure 1; initialisation normal(0, 0.02), batch
-    normalisation's scale normal(1, 0.02) as in the authors' code.
+    Source: Radford, Metz & Chintala 2015, section 3 and figure 1; initialization normal(0, 0.02), batch
+    normalization's scale normal(1, 0.02) as in the authors' code.
     """
 
     @checked
@@ -68,9 +68,9 @@ class DCGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DCGANDiscriminator(ConfigurableNetwork):
-    """Images to logits by strided convolutions, batch normalisation and leaky ReLU.
+    """Images to logits by strided convolutions, batch normalization and leaky ReLU.
 
-    The mirror of `DCGANGenerator`, without batch normalisation after its first layer. With 64x64x3 and width
+    The mirror of `DCGANGenerator`, without batch normalization after its first layer. With 64x64x3 and width
     64 it has 2,765,568 trainable parameters.
 
     Args:
@@ -78,7 +78,7 @@ class DCGANDiscriminator(ConfigurableNetwork):
         width: Int, channels after the first layer.
         num_classes: Int, or None for an unconditional discriminator.
         conditioning: `"concatenation"` (labels as maps beside the image) or `"projection"`.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
         packing: Int, number of images that are judged together by one logit (Lin et al. 2018), without
             classes; the batch must be a multiple of it.
 

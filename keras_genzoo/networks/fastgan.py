@@ -23,7 +23,7 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 class FastGANGenerator(ConfigurableNetwork):
     """Latents to images, and to small images of the same.
 
-    A map of 4x4 is doubled up to the image, each time by nearest neighbours and a 3x3 convolution, batch
+    A map of 4x4 is doubled up to the image, each time by nearest neighbors and a 3x3 convolution, batch
     normalization and a gated linear unit; to 8, 32, 128 and 512 there are two convolutions with noise. Maps of 64 to
     512 are multiplied, channel by channel, by what their ancestor of a sixteenth of the side says (skip-layer
     excitation). The small image, of half the side and of 128 at most, is a 1x1 convolution of the map there. With
@@ -129,7 +129,7 @@ class FastGANDiscriminator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class FastGANDecoder(ConfigurableNetwork):
-    """A map of 8x8 to small images, by nearest neighbours and 3x3 convolutions with gated linear units.
+    """A map of 8x8 to small images, by nearest neighbors and 3x3 convolutions with gated linear units.
 
     Args:
         image_shape: Tuple `(height, width, channels)` of the small images, 16x16 to 128x128.

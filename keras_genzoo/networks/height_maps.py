@@ -14,7 +14,7 @@ _DISCRIMINATOR = (1, 2, 2, 2, 4, 4, 4)
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class HeightMapGenerator(ConfigurableNetwork):
-    """Latents to height maps by 5x5 convolutions and nearest-neighbour upsampling.
+    """Latents to height maps by 5x5 convolutions and nearest-neighbor upsampling.
 
     A dense layer with batch normalization makes a 4x4 map of 8 times `width` channels. At each level: convolution,
     batch normalization, leaky ReLU (0.2), upsampling by 2; channels are `width` times 4, 4, 2, 2, 1, 1, ... A last

@@ -94,7 +94,7 @@ class GatedInpainter(ConfigurableNetwork):
 class SNPatchGANDiscriminator(ConfigurableNetwork):
     """Images and masks to maps of scores, each value of which judges a place in a way of its own.
 
-    Six 5x5 convolutions of stride 2 with spectral normalisation and leaky ReLU (0.2), the last one's too, of `width`
+    Six 5x5 convolutions of stride 2 with spectral normalization and leaky ReLU (0.2), the last one's too, of `width`
     times 1, 2, 4, 4, 4, 4 channels. With 4 channels and width 64 it has 5,946,816 trainable parameters.
 
     Args:

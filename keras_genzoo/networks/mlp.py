@@ -15,15 +15,15 @@ class MLPGenerator(ConfigurableNetwork):
     """Latents to points, or to images, by dense layers.
 
     Points come from a linear layer, images from one with tanh. The defaults are VEEGAN's generator for its
-    rings and grids of Gaussians; PacGAN's has `hidden=(400,) * 4` with batch normalisation.
+    rings and grids of Gaussians; PacGAN's has `hidden=(400,) * 4` with batch normalization.
 
     Args:
         latent_dim: Int, length of a latent.
         image_shape: Tuple `(num_features,)` for points, `(height, width, channels)` for images.
         hidden: Sequence of ints, widths of the hidden layers.
         activation: Keras activation of the hidden layers.
-        batch_norm_momentum: Float, or None for no batch normalisation. Normalised layers have no bias.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        batch_norm_momentum: Float, or None for no batch normalization. Normalized layers have no bias.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.

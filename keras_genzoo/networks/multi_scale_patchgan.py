@@ -15,9 +15,9 @@ class MultiScalePatchGAN(ConfigurableNetwork):
     """Label maps and images to maps of logits, and to the features before them, at several scales.
 
     4x4 convolutions with two pixels of padding: `num_layers` of stride 2 and one of stride 1, with `width` times 1,
-    2, 4, 8, 8, ... channels, all but the first with instance normalisation, each with leaky ReLU (0.2), and one of
+    2, 4, 8, 8, ... channels, all but the first with instance normalization, each with leaky ReLU (0.2), and one of
     stride 1 to the logits. Another such network sees the images in half the size, and so on. For 39 channels (35
-    labels, edges, and a colour image) two scales of width 64 have 5,603,202 trainable parameters, and 5,601,410 with
+    labels, edges, and a color image) two scales of width 64 have 5,603,202 trainable parameters, and 5,601,410 with
     `spectral=True`.
 
     Args:
@@ -27,8 +27,8 @@ class MultiScalePatchGAN(ConfigurableNetwork):
         width: Int, channels after the first convolution.
         num_layers: Int, convolutions of stride 2.
         num_scales: Int, number of scales.
-        spectral: Bool, whether it is SPADE's: the normalised convolutions are spectrally normalised too, and without
-            biases, which the instance normalisation would take away, and all begin by Xavier's normal distribution
+        spectral: Bool, whether it is SPADE's: the normalized convolutions are spectrally normalized too, and without
+            biases, which the instance normalization would take away, and all begin by Xavier's normal distribution
             times 0.02. Else it is pix2pixHD's, which begins by normal(0, 0.02).
 
     Call arguments:
@@ -41,7 +41,7 @@ class MultiScalePatchGAN(ConfigurableNetwork):
 
     Source: Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs"
     (arXiv:1711.11585), section 3.2; Park et al. 2019 (arXiv:1903.07291), appendix A; padding and
-    initialisation as in their code.
+    initialization as in their code.
     """
 
     @checked

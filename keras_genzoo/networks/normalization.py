@@ -1,4 +1,4 @@
-"""Batch or instance normalisation by name."""
+"""Batch or instance normalization by name."""
 
 from keras import initializers
 
@@ -11,7 +11,7 @@ def check_normalization(normalization):
 
 
 def normalization_layer(normalization, name, synchronized=False):
-    """A layer: batch normalisation with scale from normal(1, 0.02), or instance normalisation without one."""
+    """A layer: batch normalization with scale from normal(1, 0.02), or instance normalization without one."""
     if normalization == "instance":
         return InstanceNormalization(name=name)
     return BatchNormalization(

@@ -24,7 +24,7 @@ class PatchProjector(ConfigurableNetwork):
     Returns:
         List of float32 tensors `(batch, patches, width)`.
 
-    Source: Park et al. 2020, section 3. Initialisation as the authors' PyTorch code has it: Xavier's normal
+    Source: Park et al. 2020, section 3. Initialization as the authors' PyTorch code has it: Xavier's normal
     distribution times 0.02.
     """
 

@@ -14,7 +14,7 @@ from keras_genzoo.networks.normalization import check_normalization, normalizati
 class PatchGANDiscriminator(ConfigurableNetwork):
     """Images to a map of logits, each of which judges one patch.
 
-    4x4 convolutions: `num_layers` of stride 2 and one of stride 1, all but the first normalised, each with leaky
+    4x4 convolutions: `num_layers` of stride 2 and one of stride 1, all but the first normalized, each with leaky
     ReLU (0.2), and one of stride 1 to the logits. Channels are `width` times 1, 2, 4, 8, 8, ... Those of
     stride 1 shrink the map by a pixel. With `num_layers=0` all convolutions are 1x1.
 
@@ -25,16 +25,16 @@ class PatchGANDiscriminator(ConfigurableNetwork):
     | 3 | 70x70 | 30x30 | PatchGAN |
     | 5 | 286x286 | 6x6 | ImageGAN |
 
-    With width 64 and 3 layers it has 2,768,705 trainable parameters for a pair of colour images (6 channels)
-    and batch normalisation, and 2,764,737 for 3 channels and instance normalisation.
+    With width 64 and 3 layers it has 2,768,705 trainable parameters for a pair of color images (6 channels)
+    and batch normalization, and 2,764,737 for 3 channels and instance normalization.
 
     Args:
         channels: Int, channels of the images; of a pair joined along the channels, of both.
         width: Int, channels after the first convolution.
         num_layers: Int, number of convolutions of stride 2.
-        normalization: `"batch"` or `"instance"` (without learnt scale and offset; the convolutions then have
+        normalization: `"batch"` or `"instance"` (without learned scale and offset; the convolutions then have
             biases).
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
         antialias: Bool, whether a convolution of stride 1 and, behind its leaky ReLU, `BlurPool2D` stand for one of
             stride 2. The maps keep their sizes, and patches grow: with 3 layers they have 84x84 pixels.
         initialization: `"normal"`, normal(0, 0.02), or `"xavier"`, Xavier's normal distribution times 0.02.
@@ -96,7 +96,7 @@ class PatchGANDiscriminator(ConfigurableNetwork):
             x = layers.LeakyReLU(0.2)(x)
             if antialias and stride > 1:
                 x = BlurPool2D(name=f"blur_{level}")(x)
-        # The reference's 1x1 form gives its last convolution a bias with instance normalisation only.
+        # The reference's 1x1 form gives its last convolution a bias with instance normalization only.
         last_bias = num_layers > 0 or normalization == "instance"
         x = convolution(x, 1, 1, last_bias, "logits")
         outputs = layers.Activation("linear", dtype="float32", name="float32_logits")(x)

@@ -80,9 +80,9 @@ class _LevelledDiscriminator(_LevelledNetwork):
 class ProgressiveGenerator(_GrowingNetwork):
     """Latents to images, level by level.
 
-    A latent is normalised to the hypersphere. A dense layer to 4x4 and a 3x3 convolution are the first level; each
-    other doubles the side, with nearest neighbours, and has two 3x3 convolutions. Leaky ReLU of 0.2 and pixel
-    normalisation follow every one. A linear 1x1 convolution a level makes the image. Level `l` has
+    A latent is normalized to the hypersphere. A dense layer to 4x4 and a 3x3 convolution are the first level; each
+    other doubles the side, with nearest neighbors, and has two 3x3 convolutions. Leaky ReLU of 0.2 and pixel
+    normalization follow every one. A linear 1x1 convolution a level makes the image. Level `l` has
     `min(fmap_base / 2**(l + 1), fmap_max)` channels. With 1024x1024x3 it has 23,079,115 parameters, 23,071,507 in
     the last level's call.
 
@@ -97,7 +97,7 @@ class ProgressiveGenerator(_GrowingNetwork):
         level: Int, or None for the last.
         alpha: Float or scalar tensor from 0 to 1, share of the level's own image in a blend with that of the level
             below; None for the level's own alone.
-        truncation: Float or scalar tensor, length of the normalised latent as a share of the trained one.
+        truncation: Float or scalar tensor, length of the normalized latent as a share of the trained one.
 
     Returns:
         Float32 images, in about [-1, 1] once trained, `(batch, 4 * 2**level, 4 * 2**level, channels)`.

@@ -12,16 +12,16 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 class ResNetGenerator(ConfigurableNetwork):
     """Latents to images by pre-activation residual blocks, each of which doubles the side.
 
-    A dense layer makes a map of 4x4. The residual branch of a block is batch normalisation, ReLU, nearest
-    upsampling, 3x3 convolution, batch normalisation, ReLU, 3x3 convolution; its shortcut is upsampling and a
-    1x1 convolution. Batch normalisation, ReLU, a 3x3 convolution and tanh make the image. All maps have
+    A dense layer makes a map of 4x4. The residual branch of a block is batch normalization, ReLU, nearest
+    upsampling, 3x3 convolution, batch normalization, ReLU, 3x3 convolution; its shortcut is upsampling and a
+    1x1 convolution. Batch normalization, ReLU, a 3x3 convolution and tanh make the image. All maps have
     `width` channels. With 32x32x3, latent 128 and width 128 it has 1,204,483 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k, k >= 2.
         latent_dim: Int, length of a latent.
         width: Int, channels of every map.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -31,9 +31,9 @@ class ResNetGenerator(ConfigurableNetwork):
 
     Source: Gulrajani et al. 2017, appendix F, the table "Generator G(z)", and the authors' code
     (gan_cifar_resnet.py), unconditional. Table and code make the same maps; what the table leaves out (biases
-    in every layer, initialisation, the normalisation and ReLU before the last convolution) follows the code, and
+    in every layer, initialization, the normalization and ReLU before the last convolution) follows the code, and
     so does the upsampling before the first convolution of a block, where the appendix's text says the second.
-    Unlike the code, which normalises by the batch in sampling too, images are sampled with moving statistics.
+    Unlike the code, which normalizes by the batch in sampling too, images are sampled with moving statistics.
     """
 
     @checked
@@ -69,7 +69,7 @@ class ResNetGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ResNetCritic(ConfigurableNetwork):
-    """Images to one value by pre-activation residual blocks, not normalised.
+    """Images to one value by pre-activation residual blocks, not normalized.
 
     Blocks with mean pooling halve the side until it is 8, two more keep it; ReLU, the mean over the map and a
     dense layer follow. The residual branch of a block is ReLU, 3x3 convolution, ReLU, 3x3 convolution (and
@@ -89,7 +89,7 @@ class ResNetCritic(ConfigurableNetwork):
 
     Source: Gulrajani et al. 2017, appendix F, the table "Critic D(x)", and the authors' code
     (gan_cifar_resnet.py) without its classifier. Table and code make the same maps; what the table leaves out
-    (the first block's missing ReLU, 1x1 convolutions in the shortcuts, biases in every layer, initialisation)
+    (the first block's missing ReLU, 1x1 convolutions in the shortcuts, biases in every layer, initialization)
     follows the code.
     """
 
@@ -102,16 +102,16 @@ class ResNetCritic(ConfigurableNetwork):
             block = f"block_{level + 1}"
             shortcut, residual = x, x
             if level > 0:
-                residual = _penalised_relu()(residual)
+                residual = _penalized_relu()(residual)
             residual = _convolution(width, f"{block}_conv_1")(residual)
-            residual = _convolution(width, f"{block}_conv_2")(_penalised_relu()(residual))
+            residual = _convolution(width, f"{block}_conv_2")(_penalized_relu()(residual))
             if level < halvings:
                 # Pooling before the 1x1 convolution gives the same map as after it, for a quarter of the work.
                 shortcut = layers.AveragePooling2D(2)(shortcut)
                 shortcut = layers.Conv2D(width, 1, name=f"{block}_shortcut")(shortcut)
                 residual = layers.AveragePooling2D(2)(residual)
             x = layers.Add(name=block)([shortcut, residual])
-        x = layers.GlobalAveragePooling2D(name="features")(_penalised_relu()(x))
+        x = layers.GlobalAveragePooling2D(name="features")(_penalized_relu()(x))
         values = layers.Dense(1, name="values")(x)
         outputs = layers.Activation("linear", dtype="float32", name="float32_values")(values)
         super().__init__(images, outputs, name=name)
@@ -137,6 +137,6 @@ def _convolution(channels, name):
     return layers.Conv2D(channels, 3, padding="same", kernel_initializer=initializer, name=name)
 
 
-def _penalised_relu():
+def _penalized_relu():
     # In the form whose second derivative costs nothing in a gradient penalty.
     return LeakyReLU(negative_slope=0.0)

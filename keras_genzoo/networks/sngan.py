@@ -60,9 +60,9 @@ class SNGANGenerator(ConfigurableNetwork):
     """Latents to images by pre-activation residual blocks, each of which doubles the side.
 
     A dense layer makes a map of 4x4 (7x7 where the size asks for it). The residual branch of a block is batch
-    normalisation, ReLU, nearest upsampling, 3x3 convolution, batch normalisation, ReLU, 3x3 convolution; its
-    shortcut is upsampling and a 1x1 convolution. Batch normalisation, ReLU, a 3x3 convolution and tanh make the
-    image. With classes, batch normalisation has a scale and an offset for each. With 32x32x3 it has 4,276,739
+    normalization, ReLU, nearest upsampling, 3x3 convolution, batch normalization, ReLU, 3x3 convolution; its
+    shortcut is upsampling and a 1x1 convolution. Batch normalization, ReLU, a 3x3 convolution and tanh make the
+    image. With classes, batch normalization has a scale and an offset for each. With 32x32x3 it has 4,276,739
     trainable parameters, of 10 classes 4,304,387; with 128x128x3 32,150,787, of 1,000 classes 41,996,931.
 
     Args:
@@ -72,8 +72,8 @@ class SNGANGenerator(ConfigurableNetwork):
             many to as many as this or twice that.
         num_classes: Int, or None for an unconditional generator.
         attention_side: Int, the side of the map that attends to itself (SAGAN's is 32), or None.
-        spectral: Bool, whether convolutions and the dense layer are spectrally normalised, as SAGAN's are.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        spectral: Bool, whether convolutions and the dense layer are spectrally normalized, as SAGAN's are.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
         channels: Tuple of ints, channels of the maps, the initial one first, instead of multiples of `width`. The
             side may then be any number doubled once per block, such as 48, from 6, with `(512, 256, 128, 64)`.
         interpolation: `"nearest"`, or `"bilinear"` upsampling.
@@ -84,7 +84,7 @@ class SNGANGenerator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Miyato et al. 2018, tables 4 and 5; Miyato & Koyama 2018, figure 14; biases, initialisation and epsilon
+    Source: Miyato et al. 2018, tables 4 and 5; Miyato & Koyama 2018, figure 14; biases, initialization and epsilon
     as in their code. Zhang et al. 2019.
     """
 
@@ -151,7 +151,7 @@ class SNGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNGANDiscriminator(ConfigurableNetwork):
-    """Images to logits by pre-activation residual blocks, every layer spectrally normalised.
+    """Images to logits by pre-activation residual blocks, every layer spectrally normalized.
 
     The residual branch of a block is ReLU, 3x3 convolution, ReLU, 3x3 convolution; its shortcut a 1x1 convolution;
     both are mean-pooled where the block halves the side. The first block has no ReLU before its first convolution:

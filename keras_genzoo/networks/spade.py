@@ -23,8 +23,8 @@ class SPADEGenerator(ConfigurableNetwork):
     """Label maps, and with `style_dim` styles, to images.
 
     The label map in a small size, or a dense layer of the style, makes the first map. Residual blocks follow, the
-    side doubled (nearest) before each but the first and the third. Every normalisation of a block is spatially
-    adaptive: batch normalisation, then a scale and an offset for each pixel and channel that two convolutions make
+    side doubled (nearest) before each but the first and the third. Every normalization of a block is spatially
+    adaptive: batch normalization, then a scale and an offset for each pixel and channel that two convolutions make
     of the label map. Leaky ReLU (0.2), a 3x3 convolution and tanh make the image. With 184 labels it has 97,480,899
     trainable parameters; with `style_dim=256` for 256x256 112,626,883.
 
@@ -39,7 +39,7 @@ class SPADEGenerator(ConfigurableNetwork):
         hidden: Int, channels of what is made of the label map before the scale and the offset.
         doubles_middle: Bool, whether the side is doubled before the third block too.
         style_dim: Int, length of a style, or None.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         inputs: Label maps `(batch, height, width, 1 or 2)`, numbers; with styles a list of them and of float styles
@@ -49,7 +49,7 @@ class SPADEGenerator(ConfigurableNetwork):
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
     Source: Park et al. 2019, "Semantic image synthesis with spatially-adaptive normalization" (arXiv:1903.07291),
-    equation 1, figures 2 and 4, appendix A; initialisation as in the authors' code.
+    equation 1, figures 2 and 4, appendix A; initialization as in the authors' code.
     """
 
     @checked
@@ -133,7 +133,7 @@ class SPADEGenerator(ConfigurableNetwork):
 class StyleEncoder(ConfigurableNetwork):
     """Images to the mean and the logarithm of the variance of their styles.
 
-    3x3 convolutions of stride 2, spectrally normalised, with instance normalisation and leaky ReLU (0.2), lead to a
+    3x3 convolutions of stride 2, spectrally normalized, with instance normalization and leaky ReLU (0.2), lead to a
     map of side 4 or less; two dense layers make the outputs. Channels are `width` times 1, 2, 4, 8, 8, ... For
     256x256x3 it has 10,463,424 trainable parameters.
 

@@ -15,8 +15,8 @@ from keras_genzoo.networks.progressive import num_levels_of
 class StarGANv2Generator(ConfigurableNetwork):
     """Images and styles to images by residual blocks.
 
-    A 3x3 convolution, blocks that halve the side and double the channels, and two more with instance normalisation;
-    then the same back, normalised by the style. Instance normalisation, leaky ReLU (0.2) and a linear 1x1 convolution
+    A 3x3 convolution, blocks that halve the side and double the channels, and two more with instance normalization;
+    then the same back, normalized by the style. Instance normalization, leaky ReLU (0.2) and a linear 1x1 convolution
     make the images. With width 64 and 4 downsamplings, for 256x256, it has 33,892,995 parameters; with width 128 and
     3, for 128x128, 33,632,003.
 
@@ -245,7 +245,7 @@ def _halving_block(x, filters, name, normalized=None, halves=True, activation=la
 
 
 def _styled_block(x, filters, name, styled, doubles=True):
-    """A residual block, normalised by a style: `styled` is a function of maps and a name."""
+    """A residual block, normalized by a style: `styled` is a function of maps and a name."""
     shortcut = x
     if x.shape[-1] != filters:
         # Before it is enlarged, which gives the same and costs less.

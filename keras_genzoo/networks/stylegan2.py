@@ -27,7 +27,7 @@ Architecture = Annotated[str, Check(one_of("resnet", "plain"))]
 class StyleGAN2Generator(Configurable, keras.Model):
     """Latents to styles by the mapping, and styles to images by the synthesis.
 
-    The mapping normalises the latent and the embedded label; its dense layers have a hundredth of the learning rate.
+    The mapping normalizes the latent and the embedded label; its dense layers have a hundredth of the learning rate.
     The synthesis begins with trained 4x4 maps. A level has two convolutions scaled by styles, of which the first
     doubles the side (4x4 has one), and a linear 1x1 one whose images are added to those of the level below, enlarged.
     The level of side `r` has `min(channel_base / r, channel_max)` channels. With 1024x1024x3 it has 30,370,060

@@ -36,10 +36,10 @@ class _SuperResolver(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SRResNet(_SuperResolver):
-    """Images to larger ones by residual blocks with batch normalisation.
+    """Images to larger ones by residual blocks with batch normalization.
 
-    A 9x9 convolution and PReLU; `num_blocks` residual blocks of two normalised 3x3 convolutions, the first with
-    PReLU; a normalised 3x3 convolution, to which the first one's output is added; for each doubling a 3x3 convolution
+    A 9x9 convolution and PReLU; `num_blocks` residual blocks of two normalized 3x3 convolutions, the first with
+    PReLU; a normalized 3x3 convolution, to which the first one's output is added; for each doubling a 3x3 convolution
     to four times the channels, pixel shuffle and PReLU; a 9x9 convolution. A PReLU has one slope for all channels.
     With the defaults and 3 channels it has 1,549,462 trainable parameters.
 
@@ -48,7 +48,7 @@ class SRResNet(_SuperResolver):
         scale: Int, 2 or 4.
         width: Int, channels of the convolutions.
         num_blocks: Int.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -101,7 +101,7 @@ class SRResNet(_SuperResolver):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class RRDBSuperResolver(_SuperResolver):
-    """Images to larger ones by residual-in-residual dense blocks, without normalisation.
+    """Images to larger ones by residual-in-residual dense blocks, without normalization.
 
     A 3x3 convolution; `num_blocks` blocks; a 3x3 convolution, to which the first one's output is added; twice nearest
     pixels and a 3x3 convolution; two 3x3 convolutions. A block is three dense blocks, and 0.2 of their result is
@@ -234,14 +234,14 @@ class CroppedDiscriminator(ConfigurableNetwork):
     """SRGAN's discriminator: images of one size to a logit each.
 
     Eight 3x3 convolutions, every second of stride 2, of `width` times 1, 1, 2, 2, 4, 4, 8, 8 channels, all but the
-    first normalised, and two dense layers of 1,024 and 1 values; leaky ReLU (0.2) between. With width 64 it has
-    23,565,505 trainable parameters for images of 96x96 in colour, 38,245,569 for 128x128.
+    first normalized, and two dense layers of 1,024 and 1 values; leaky ReLU (0.2) between. With width 64 it has
+    23,565,505 trainable parameters for images of 96x96 in color, 38,245,569 for 128x128.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
         width: Int, channels after the first convolution.
         hidden: Int, values of the first dense layer.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -277,14 +277,14 @@ class VGGDiscriminator(ConfigurableNetwork):
     """ESRGAN's discriminator: images of one size to a logit each.
 
     Five pairs of a 3x3 convolution and a 4x4 one of stride 2, of `width` times 1, 2, 4, 8, 8 channels, all but the
-    first normalised and without biases, and two dense layers of 100 and 1 values; leaky ReLU (0.2) between. With
-    width 64 it has 14,499,401 trainable parameters for images of 128x128 in colour.
+    first normalized and without biases, and two dense layers of 100 and 1 values; leaky ReLU (0.2) between. With
+    width 64 it has 14,499,401 trainable parameters for images of 128x128 in color.
 
     Args:
         image_shape: Tuple `(height, width, channels)`, both sides multiples of 32.
         width: Int, channels after the first convolution.
         hidden: Int, values of the first dense layer.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.

@@ -25,7 +25,7 @@ class ResNetTranslator(ConfigurableNetwork):
 
     A 7x7 convolution, two 3x3 convolutions of stride 2, `num_blocks` residual blocks of two 3x3 convolutions, two
     3x3 transposed convolutions of stride 2, a 7x7 convolution and tanh. Channels are `width` times 1, 2, 4 and
-    back. All but the last are normalised and, but for the second of a block, followed by ReLU; the 7x7
+    back. All but the last are normalized and, but for the second of a block, followed by ReLU; the 7x7
     convolutions and the blocks are padded by reflection. With width 64 and 3 channels it has 11,378,179 parameters
     with 9 blocks, 7,837,699 with 6; with 9 blocks of one convolution, as in DeblurGAN, 6,067,459. With
     `num_downsamplings=4` it is pix2pixHD's global generator: 182,546,755 parameters for 35 labels and edges.
@@ -38,11 +38,11 @@ class ResNetTranslator(ConfigurableNetwork):
         output_channels: Int, channels of the images made. Defaults to those of the source.
         width: Int, channels after the first convolution.
         num_blocks: Int, number of residual blocks.
-        normalization: `"instance"` (without learnt scale and offset; the convolutions then have biases) or
+        normalization: `"instance"` (without learned scale and offset; the convolutions then have biases) or
             `"batch"`.
         dropout: Float in [0, 1), rate between the two convolutions of a block; 0 for none.
         sampling_dropout: Bool, whether dropout acts outside of training too.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
         antialias: Bool, whether convolutions of stride 1 with `BlurPool2D` behind them stand for those of stride 2,
             and bilinear enlargement before them for transposed ones: as many parameters, smoother maps.
         initialization: `"normal"`, normal(0, 0.02), or `"xavier"`, Xavier's normal distribution times 0.02.

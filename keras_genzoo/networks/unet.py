@@ -13,10 +13,10 @@ from keras_genzoo.networks.normalization import check_normalization, normalizati
 class UNetGenerator(ConfigurableNetwork):
     """Images to images by 4x4 convolutions of stride 2 down to one pixel and back, with skip connections.
 
-    At level k of the encoder: leaky ReLU (0.2) but for the first, convolution, normalisation but for the first
+    At level k of the encoder: leaky ReLU (0.2) but for the first, convolution, normalization but for the first
     and the innermost; channels are `width` times 1, 2, 4, 8, 8, ... At each level of the decoder: ReLU, transposed
-    convolution, normalisation, dropout in some, concatenation with the encoder's map of that level (which comes
-    first); tanh at the end. With 256x256x3, width 64 and batch normalisation it has 54,413,955 trainable
+    convolution, normalization, dropout in some, concatenation with the encoder's map of that level (which comes
+    first); tanh at the end. With 256x256x3, width 64 and batch normalization it has 54,413,955 trainable
     parameters.
 
     The network is convolutional throughout: it takes images whose sides are multiples of `size_multiple`, the
@@ -27,15 +27,15 @@ class UNetGenerator(ConfigurableNetwork):
             1024 and fixes the number of levels.
         output_channels: Int, channels of the images made. Defaults to those of the source.
         width: Int, channels after the first convolution.
-        normalization: `"batch"` or `"instance"` (without learnt scale and offset; the convolutions then have
+        normalization: `"batch"` or `"instance"` (without learned scale and offset; the convolutions then have
             biases).
         dropout: Float in [0, 1), rate; 0 for none.
         dropout_blocks: `"paper"` puts dropout into the three innermost blocks of the decoder; `"reference"`,
             as the authors' PyTorch code, into those with 8 times `width` channels on both sides but the
             innermost (three at 256, two at 128, none at 32).
-        sampling_dropout: Bool, whether dropout acts outside of training too. Normalisation does not change.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
-        upsampling: `"transposed"`, or `"resize"` for nearest-neighbour upsampling and a 3x3 convolution in the
+        sampling_dropout: Bool, whether dropout acts outside of training too. Normalization does not change.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
+        upsampling: `"transposed"`, or `"resize"` for nearest-neighbor upsampling and a 3x3 convolution in the
             place of each transposed convolution (Odena et al. 2016): less of a pattern in the images, and fewer
             parameters, for the same work.
 
@@ -46,8 +46,8 @@ class UNetGenerator(ConfigurableNetwork):
         Float32 images in [-1, 1], `(batch, height, width, output_channels)`.
 
     Source: Isola et al. 2017, section 3.2 and appendix 6.1 (the first decoder blocks have dropout there);
-    biases, the order of ReLU and convolution and the innermost level follow the authors' code. Initialisation
-    normal(0, 0.02), batch normalisation's scale normal(1, 0.02).
+    biases, the order of ReLU and convolution and the innermost level follow the authors' code. Initialization
+    normal(0, 0.02), batch normalization's scale normal(1, 0.02).
     """
 
     @checked
@@ -93,7 +93,7 @@ class UNetGenerator(ConfigurableNetwork):
                 4,
                 strides=2,
                 padding="same",
-                # No normalisation behind the innermost, and yet no bias with batch normalisation.
+                # No normalization behind the innermost, and yet no bias with batch normalization.
                 use_bias=use_bias,
                 kernel_initializer=_normal(),
                 name=f"down_{level + 1}_conv",

@@ -12,17 +12,17 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class UpsamplingGenerator(ConfigurableNetwork):
-    """Latents to images by nearest-neighbour upsampling and 3x3 convolutions.
+    """Latents to images by nearest-neighbor upsampling and 3x3 convolutions.
 
-    A dense layer makes a 4x4 map; each level doubles the side and convolves; batch normalisation and leaky ReLU
-    (0.2) follow each layer, of the last one batch normalisation and tanh. A side that is not 4 * 2^k is
-    cropped from the next larger one. No layer has a bias: the normalisations have offsets.
+    A dense layer makes a 4x4 map; each level doubles the side and convolves; batch normalization and leaky ReLU
+    (0.2) follow each layer, of the last one batch normalization and tanh. A side that is not 4 * 2^k is
+    cropped from the next larger one. No layer has a bias: the normalizations have offsets.
 
     Args:
         image_shape: Tuple `(height, width, channels)`, height and width equal.
         latent_dim: Int, length of a latent.
         width: Int, channels of the map before the last convolution.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -67,7 +67,7 @@ class UpsamplingGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StridedCritic(ConfigurableNetwork):
-    """Images to one value by 5x5 convolutions with stride 2, leaky ReLU (0.2) and dropout, not normalised.
+    """Images to one value by 5x5 convolutions with stride 2, leaky ReLU (0.2) and dropout, not normalized.
 
     A side that is not 4 * 2^k is padded to the next larger one. The map is halved until it is 2x2.
 

@@ -95,7 +95,7 @@ class TestGradientPenalty:
         if nested:
             normalised = keras.Model(images, normalised)(images)
         critic = keras.Model(images, keras.layers.Dense(1)(keras.layers.Flatten()(normalised)))
-        with pytest.raises(ValueError, match=r"has batch normalisation.*needs layer normalisation, or none"):
+        with pytest.raises(ValueError, match=r"has batch normalization.*needs layer normalization, or none"):
             models.WGANGP(image_shape=SHAPE, width=2, critic=critic)
         models.WGAN(image_shape=SHAPE, width=2, critic=critic)  # whose weights are clipped instead
 
