@@ -724,12 +724,12 @@ def _bad_later_batches(model, x, rest):
     if isinstance(expected, modalities.LabelMaps):
         # Ints, among which there is no NaN.
         too_large = (
-            f"`x` must hold labels from 0 to {expected.num_labels - 1}. Received .*{expected.num_labels}"
+            f"`x` must contain labels from 0 to {expected.num_labels - 1}. Received .*{expected.num_labels}"
         )
         cases = [((x + expected.num_labels, *rest), too_large)]
-        cases += [((x - expected.num_labels, *rest), "`x` must hold labels .* Received labels from -")]
+        cases += [((x - expected.num_labels, *rest), "`x` must contain labels .* Received labels from -")]
     else:
-        cases = [((np.full_like(x, np.nan), *rest), r"`x` contains NaN|`x` must hold finite float values")]
+        cases = [((np.full_like(x, np.nan), *rest), r"`x` contains NaN|`x` must contain finite float values")]
     if isinstance(expected, modalities.Images):
         cases.append(((127.5 * (x + 1), *rest), r"`x` must lie in \[-1, 1\]"))
     if "y" in model.expected_data() and model.condition:

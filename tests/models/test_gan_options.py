@@ -141,7 +141,7 @@ class TestOptions:
         ),
         (
             {"image_shape": (16, 16, 1), "separate_batches": False},
-            r"`separate_batches=False` would normalise",
+            r"`separate_batches=False` would normalize",
         ),
         (
             {"average_decay": 0.9, "average_half_life": 10},
@@ -149,7 +149,7 @@ class TestOptions:
         ),
         (
             {"image_shape": (16, 16, 1), "penalty": penalties.R1()},
-            r"'discriminator' has batch normalisation.*a gradient penalty needs layer normalisation",
+            r"'discriminator' has batch normalization.*a gradient penalty needs layer normalization",
         ),
         ({"penalty": "r3"}, r"`penalty` must be one of .*Received: 'r3'"),
         (

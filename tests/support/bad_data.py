@@ -126,7 +126,7 @@ def _bad_arguments_of_sample(model):
         ({"num": 0, **labels}, "`num` must be at least 1. Received: num=0"),
         ({"latents": np.zeros((2, dim + 1))}, rf"`latents` must have the shape \(num, {dim}\)\. Received"),
         ({"num": 3, "latents": np.zeros((2, dim))}, "`latents` holds 2 rows, but `num` is 3"),
-        ({"latents": np.full((2, dim), np.nan)}, "`latents` must hold finite.*in 2 of 2 rows"),
+        ({"latents": np.full((2, dim), np.nan)}, "`latents` must contain finite.*in 2 of 2 rows"),
         *(
             (
                 {"num": 3, "seed": seed, **labels},
