@@ -97,7 +97,7 @@ class TestLabelMaps:
             (MAPS, np.array([True, False]), "`x` must contain int labels from 0 to 3. Received dtype bool"),
             (MAPS, np.int64([-1, 1]), "`x` must contain labels from 0 to 3. Received labels from -1 to 1"),
             (MAPS, np.uint8([0, 4]), "`x` must contain labels from 0 to 3. Received labels from 0 to 4"),
-            (EDGED, np.uint8([3, 2]), "`x` must hold 1 in its second channel at the edges .* Received: 2"),
+            (EDGED, np.uint8([3, 2]), "The second channel of `x` must be 1 at the edges .* Received: 2"),
         ],
     )
     def test_values_are_refused_by_what_they_are(self, maps, values, message):
@@ -109,7 +109,7 @@ class TestLabelMaps:
         EDGED.check_values(np.uint8([[[[3, 1], [0, 0]]]]), "x")
 
     def test_with_edges_are_not_read_from_a_picture(self):
-        with pytest.raises(ValueError, match="takes label maps with edges, and a picture holds labels alone"):
+        with pytest.raises(ValueError, match="takes label maps with edges, but an image file contains labels only"):
             EDGED.read("labels.png")
 
     def test_say_what_they_are(self):

@@ -57,20 +57,20 @@ def _bad_images(images, expected):
 def _bad_label_maps(label_maps, expected):
     height, width, channels = expected.shape
     last = expected.num_labels - 1
-    shape = f"ARGUMENT must hold label maps, shape \\(batch, {height}, {width}, {channels}\\)"
+    shape = f"ARGUMENT must contain label maps of shape \\(batch, {height}, {width}, {channels}\\)"
     return [
         (label_maps[..., 0], f"{shape}.*Add a channel axis"),
         (np.concatenate([label_maps] * 2, axis=1), shape),
-        (_with(label_maps, last + 1), f"ARGUMENT must hold labels from 0 to {last}.*from 0 to {last + 1}"),
-        (_with(label_maps, -1), f"ARGUMENT must hold labels from 0 to {last}.*from -1 to"),
-        (label_maps.astype("float32"), f"ARGUMENT must hold int labels from 0 to {last}.*dtype float32"),
+        (_with(label_maps, last + 1), f"ARGUMENT must contain labels from 0 to {last}.*from 0 to {last + 1}"),
+        (_with(label_maps, -1), f"ARGUMENT must contain labels from 0 to {last}.*from -1 to"),
+        (label_maps.astype("float32"), f"ARGUMENT must contain int labels from 0 to {last}.*dtype float32"),
     ]
 
 
 def _bad_points(points, expected):
     (num_features,) = expected.shape
-    shape = f"ARGUMENT must hold points, shape \\(batch, {num_features}\\). Received: "
-    finite = "ARGUMENT must hold finite float values"
+    shape = f"ARGUMENT must contain points of shape \\(batch, {num_features}\\). Received: "
+    finite = "ARGUMENT must contain finite float values"
     return [
         (np.concatenate([points] * 2, axis=1), shape),
         (points[:, 0], shape),
