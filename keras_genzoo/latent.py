@@ -489,7 +489,9 @@ def slerp(start, end, num):
                 f"`{argument}` must be one latent of shape (latent_dim,). Received: shape {given.shape}"
             )
     if start.shape != end.shape:
-        raise ValueError(f"`start` and `end` must have the same length. Received: {len(start)} and {len(end)}")
+        raise ValueError(
+            f"`start` and `end` must have the same length. Received: {len(start)} and {len(end)}"
+        )
     arguments.integer("num", num, at_least=1)
     return great_circle(start[None], end[None], np.linspace(0.0, 1.0, num))
 

@@ -185,7 +185,9 @@ class Images(_Drawn):
             ValueError: If the images have another number of channels.
         """
         if self.shape[-1] not in (1, 3):
-            raise ValueError(f"Only images with 1 or 3 channels can be drawn. Received: images of shape {self.shape}")
+            raise ValueError(
+                f"Only images with 1 or 3 channels can be drawn. Received: images of shape {self.shape}"
+            )
 
     def default_measures(self, condition):
         """Returns the names of the default metrics of samples.

@@ -109,7 +109,9 @@ class TestLabelMaps:
         EDGED.check_values(np.uint8([[[[3, 1], [0, 0]]]]), "x")
 
     def test_with_edges_are_not_read_from_a_picture(self):
-        with pytest.raises(ValueError, match="takes label maps with edges, but an image file contains labels only"):
+        with pytest.raises(
+            ValueError, match="takes label maps with edges, but an image file contains labels only"
+        ):
             EDGED.read("labels.png")
 
     def test_say_what_they_are(self):

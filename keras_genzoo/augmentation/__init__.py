@@ -1,5 +1,4 @@
-"""Augmentations of the images that a discriminator sees, which prevent it from overfitting a small data set.
-"""
+"""Augmentations of the images that a discriminator sees, which prevent it from overfitting a small data set."""
 
 from keras_genzoo import arguments
 from keras_genzoo.augmentation.adaptive import AdaptiveAugmentation

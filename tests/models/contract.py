@@ -282,7 +282,9 @@ class Contract(Asked):
                 model.compile(**{unknown: 1})
             assert all(f"`{each}`" in str(error.value) for each in [*own, "run_eagerly", "jit_compile"])
         if len(players) > 1:
-            with pytest.raises(TypeError, match=f"an optimizer of its own, such as `{'|'.join(own)}"):
+            with pytest.raises(
+                TypeError, match=f"Each player has its own optimizer, such as `{'|'.join(own)}"
+            ):
                 model.compile(optimizer="adam")
 
     @pytest.mark.any_backend
@@ -306,7 +308,9 @@ class Contract(Asked):
         """No loss would heed them."""
         data = toy_data(model)
         for argument, value in (("class_weight", {0: 1.0}), ("sample_weight", np.ones(len(data[0])))):
-            with pytest.raises(ValueError, match=f"`{argument}` is for losses that are sums over examples"):
+            with pytest.raises(
+                ValueError, match=f"`{argument}` is not supported: the losses of a .* are not sums over"
+            ):
                 model.fit(*data, verbose=0, **{argument: value})
 
     @pytest.mark.any_backend
@@ -736,7 +740,7 @@ def _bad_later_batches(model, x, rest):
         (labels,) = rest
         cases += [
             ((x, np.full_like(labels, 77)), "`y` must lie from 0 to .* Received labels from 77 to 77"),
-            ((x, labels[:3]), "`y` must hold one entry for each of the 4 of `x`"),
+            ((x, labels[:3]), "`y` must have one entry for each of the 4 entries of `x`"),
         ]
     return cases
 
