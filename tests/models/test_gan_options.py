@@ -198,7 +198,7 @@ def test_batches_that_packs_do_not_fill_are_refused(num, batch_size, size):
     gan = make_packed_gan((2,), 4)
     points = support.toy_images(num, (2,))
     with pytest.raises(
-        ValueError, match=rf"judges packs of 4 samples, so the batch size.*multiple of 4.*a batch of {size}\."
+        ValueError, match=rf"judges packs of 4 samples, so the batch size.*a batch of {size}\."
     ):
         gan.fit(points, batch_size=batch_size, verbose=0)
     gan.fit(support.toy_images(12, (2,)), batch_size=8, verbose=0)
@@ -210,9 +210,7 @@ def test_a_partial_batch_that_packs_do_not_fill_is_refused_when_it_comes():
         pytest.importorskip("tensorflow").data.Dataset.from_tensor_slices(points).batch(8),
         ((points[start : start + 8],) for start in (0, 8)),
     ):
-        with pytest.raises(
-            ValueError, match=r"judges packs of 4 samples, so the batch size.*multiple of 4.*a batch of 2\."
-        ):
+        with pytest.raises(ValueError, match=r"judges packs of 4 samples, so the batch size.*a batch of 2\."):
             make_packed_gan((2,), 4).fit(batches, verbose=0)
 
 
