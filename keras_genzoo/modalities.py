@@ -290,8 +290,8 @@ class LabelMaps:
             return "Resize them to that size with nearest-neighbor interpolation."
         if self._with_edges and channels in ((), (1,)):
             return (
-                "Add a channel with the edges between objects (`keras_genzoo.datasets.instance_edges`), or create the "
-                "model with `has_edges=False`."
+                "Add a channel with the edges between objects (`keras_genzoo.datasets.instance_edges`), or create "
+                "the model with `has_edges=False`."
             )
         if not channels:
             return "Add a channel axis (`label_maps[..., None]`)."
@@ -318,8 +318,8 @@ class LabelMaps:
             )
         if smallest < 0 or largest >= self.num_labels:
             raise ValueError(
-                f"`{argument}` must contain labels from 0 to {self.num_labels - 1}. Received labels from {smallest:g} "
-                f"to {largest:g}."
+                f"`{argument}` must contain labels from 0 to {self.num_labels - 1}. Received labels from "
+                f"{smallest:g} to {largest:g}."
             )
 
     def accepts_all(self, dtype):

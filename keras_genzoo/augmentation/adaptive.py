@@ -88,8 +88,8 @@ class AdaptiveAugmentation(Augmentation):
         _, height, width, channels = input_shape
         if height != width or channels not in (1, 3):
             raise ValueError(
-                "`augmentation` rotates images and changes their hue, which needs square images with 1 or 3 channels. "
-                f"Received: {tuple(input_shape[1:])}. Use `DiffAugment`."
+                "`augmentation` rotates images and changes their hue, which needs square images with 1 or 3 "
+                f"channels. Received: {tuple(input_shape[1:])}. Use `DiffAugment`."
             )
         # Under `tf.distribute` these are means over all replicas.
         self.probability = self._number("probability")

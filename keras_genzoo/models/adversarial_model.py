@@ -33,7 +33,8 @@ class AdversarialModel(LatentModel):
             )
         if augmentation.is_adaptive and not self.has_logits:
             raise ValueError(
-                f"`augmentation` adapts to the logits of a discriminator, which a {type(self).__name__} does not have. "
+                f"`augmentation` adapts to the logits of a discriminator, which a {type(self).__name__} does not "
+                "have. "
                 'Use "diff_augment", or, if the model supports it, a `loss` with logits, such as "non_saturating". '
                 f"Received: {type(augmentation).__name__}"
             )

@@ -90,8 +90,8 @@ class CheckedData:
         batch = next(iter(dataset.take(1)), None)
         if batch is None:
             raise ValueError(
-                "`x` is empty: the dataset has no batch. With `drop_remainder=True`, data smaller than the batch size "
-                "has none."
+                "`x` is empty: the dataset has no batch. With `drop_remainder=True`, data smaller than the batch "
+                "size has none."
             )
         num = self._check(batch, first=True)
         coming = self.model.coming_batch_sizes(dataset)

@@ -109,8 +109,8 @@ class GenerativeModel(ZooModel):
                 )
             if network.losses:
                 raise ValueError(
-                    f"`{name}` has regularizers, which the training step would ignore. Remove them. For weight decay, "
-                    "pass an optimizer with `weight_decay`."
+                    f"`{name}` has regularizers, which the training step would ignore. Remove them. For weight "
+                    "decay, pass an optimizer with `weight_decay`."
                 )
             setattr(self, name, network)
         for name in self._averaged_names:
@@ -186,8 +186,8 @@ class GenerativeModel(ZooModel):
         """
         if steps_per_execution > 1 and not self.several_steps_per_execution:
             raise ValueError(
-                f"`steps_per_execution` must be 1: the steps of a {type(self).__name__} apply different regularizers. "
-                f"Received: {steps_per_execution}"
+                f"`steps_per_execution` must be 1: the steps of a {type(self).__name__} apply different "
+                f"regularizers. Received: {steps_per_execution}"
             )
         self.check_compile(steps_per_execution)
         super().compile(
@@ -223,8 +223,8 @@ class GenerativeModel(ZooModel):
     def _built(self, player, optimizer):
         if optimizer.use_ema:
             raise ValueError(
-                f"`{player}_optimizer` has `use_ema=True`, which would also overwrite the other networks at the end of "
-                "training. Use the model's `average_decay` instead."
+                f"`{player}_optimizer` has `use_ema=True`, which would also overwrite the other networks at the end "
+                "of training. Use the model's `average_decay` instead."
             )
         # The precision of the networks matters, not that of the model: custom networks may have their own.
         half_precision = any(

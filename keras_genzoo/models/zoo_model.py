@@ -392,8 +392,8 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             given = {"signature": signature, "dtype": dtype, "batch_size": batch_size, "metadata": metadata}
             if given := {name: value for name, value in given.items() if value is not None}:
                 raise ValueError(
-                    f"`{next(iter(given))}` is for formats with one network, such as 'onnx': a SavedModel contains all "
-                    f"signatures, in float32, for any batch size. Received: {given}"
+                    f"`{next(iter(given))}` is for formats with one network, such as 'onnx': a SavedModel contains "
+                    f"all signatures, in float32, for any batch size. Received: {given}"
                 )
             export.export_saved_model(self, filepath, verbose=verbose)
             return
