@@ -51,8 +51,8 @@ class GenerativeModel(ZooModel):
     """
 
     trains_on_several_machines = True
-    # Player (with its own optimizer) -> names of the networks that it updates, in the order of `compile`. If `steps` is
-    # None, the first player is updated once per step. Set by each family.
+    # Player (with its own optimizer) -> names of the networks that it updates, in the order of `compile`. If `steps`
+    # is None, the first player is updated once per step. Set by each family.
     players: ClassVar = {}
     # Variable that counts the training steps, or None.
     steps = None
