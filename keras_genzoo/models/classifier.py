@@ -161,7 +161,7 @@ class Classifier(PredictsFeatures, ZooModel):
                 metrics=list(metrics),
                 **kwargs,
             )
-            # Built here, because `fit` does not: a resumed run needs the optimizer's state, and metrics under a strategy.
+            # Built here, because `fit` does not: a resumed run needs the optimizer's state, a strategy the metrics.
             keras_private.build_for_training(
                 self, keras.KerasTensor((None, *self.image_shape)), keras.KerasTensor((None,), "int32")
             )
