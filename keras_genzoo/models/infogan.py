@@ -113,8 +113,8 @@ class InfoGAN(AdversarialModel):
         shapes = [tuple(output.shape[1:]) for output in discriminator.outputs]
         if shapes != [(1,), (num_read,)]:
             raise ValueError(
-                f"`discriminator` must return a list of logits (batch, 1) and of inferred values (batch, {num_read}). "
-                f"Received: {discriminator.name!r} with outputs of shapes {shapes}"
+                "`discriminator` must return a list of logits (batch, 1) and of inferred values (batch, "
+                f"{num_read}). Received: {discriminator.name!r} with outputs of shapes {shapes}"
             )
         argument_or_own("image_shape", image_shape, discriminator, lambda: discriminator.input_shape[1:])
         self.source_loss = losses.NonSaturating()

@@ -136,8 +136,8 @@ class SPADE(LabelMapGAN):
         num_inputs = len(networks["generator"].inputs)
         if num_inputs != 1 + (self.style_dim is not None):
             raise ValueError(
-                f"`style_dim` is {self.style_dim}, but `generator` has {num_inputs} inputs. With styles it takes label "
-                "maps and styles, otherwise only label maps."
+                f"`style_dim` is {self.style_dim}, but `generator` has {num_inputs} inputs. With styles it takes "
+                "label maps and styles, otherwise only label maps."
             )
         super().set_networks(**networks)
         if self.style_dim is None:
