@@ -17,8 +17,7 @@ class PredictsFeatures:
     """Mixin of models with a `reading_network` that maps images in [-1, 1] to features and logits."""
 
     def features_and_logits(self, images):
-        """Computes features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors.
-        """
+        """Computes features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors."""
         outputs = self.reading_network(pixels.normalize(images), training=False)
         return tuple(ops.cast(output, "float32") for output in outputs)
 

@@ -190,8 +190,7 @@ class FastGAN(AdversarialModel):
         return -ops.mean(logits)
 
     def reconstruction_loss(self, images, first_map, last_map, small_map, training=False):
-        """Computes the sum of the mean absolute errors of the quarter and of both images, a float32 scalar.
-        """
+        """Computes the sum of the mean absolute errors of the quarter and of both images, a float32 scalar."""
         side = small_side_of(self.image_shape)
         part = self.draw_part()
         errors = [

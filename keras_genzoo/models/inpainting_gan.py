@@ -135,8 +135,7 @@ class InpaintingGAN(PairedGAN):
         return [ops.cast(each, "float32") for each in self.translator()(sources, training=False)]
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Computes the adversarial loss of the discriminator for targets and filled images, a float32 scalar.
-        """
+        """Computes the adversarial loss of the discriminator for targets and filled images, a float32 scalar."""
         filled = ops.stop_gradient(_filled(sources, fakes[1]))
         real_scores = self._scores(sources, targets, training)
         return self.adversarial_loss.discriminator(real_scores, self._scores(sources, filled, training))
@@ -217,7 +216,9 @@ class InpaintingGAN(PairedGAN):
             masks = pictures.read_any(masks, 1)
         masks = array("masks", masks)
         if masks.dtype not in (np.dtype(bool), np.dtype("uint8")):
-            raise ValueError(f"`masks` must be bool or uint8. Received: {masks.dtype}. Convert with `masks > 0`.")
+            raise ValueError(
+                f"`masks` must be bool or uint8. Received: {masks.dtype}. Convert with `masks > 0`."
+            )
         holes = masks if masks.dtype == bool else masks > 127
         holes = holes[..., None] if holes.shape == images.shape[:-1] else holes
         channels = self.image_shape[-1]

@@ -91,8 +91,7 @@ class MSGGAN(MultiResolutionGAN):
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def discriminator_loss(self, real, fakes, training=False):
-        """As `MultiResolutionGAN.discriminator_loss_of`, for lists of images at all sizes, starting with 4x4.
-        """
+        """As `MultiResolutionGAN.discriminator_loss_of`, for lists of images at all sizes, starting with 4x4."""
         return self.discriminator_loss_of(
             lambda images: self._values(images, training), real, fakes, training
         )

@@ -95,8 +95,7 @@ class SRGAN(UpscalingModel, PairedGAN):
         return {player: Adam(learning_rate=1e-4, beta_1=0.9) for player in self.players}
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Computes the loss of the discriminator, a float32 scalar, with separate real and generated batches.
-        """
+        """Computes the loss of the discriminator, a float32 scalar, with separate real and generated batches."""
         return _ADVERSARIAL.discriminator(
             self.discriminator(targets, training=training),
             self.discriminator(ops.stop_gradient(fakes), training=training),

@@ -616,8 +616,7 @@ class StarGANv2(TranslationModel):
         return {**description, "tasks": tasks}
 
     def inputs_of_signatures(self, direction):
-        """As for `TranslationModel`: domains and latents; signatures with the suffix `_styled` take styles.
-        """
+        """As for `TranslationModel`: domains and latents; signatures with the suffix `_styled` take styles."""
         return {"": self._specs, "_styled": {"styles": keras.KerasTensor((None, self.style_dim), "float32")}}
 
     def inputs_of_networks(self, direction):

@@ -236,8 +236,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
     # The main losses.
 
     def draw_mixing(self, num):
-        """Draws a second batch of latents and the number of styles before theirs; None without style mixing.
-        """
+        """Draws a second batch of latents and the number of styles before theirs; None without style mixing."""
         if not self.style_mixing:
             return None
         num_styles = self.generator.num_styles
@@ -254,8 +253,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         ]
 
     def generate(self, latents, labels=None, mixing=None, noise=None):
-        """Generates float32 images with the generator that is being trained, and updates its average style.
-        """
+        """Generates float32 images with the generator that is being trained, and updates its average style."""
         styles = self.generator.styles(join(latents, labels))
         self.generator.mapping.track_average(styles)
         return self.generator.synthesize(self.mixed(styles, labels, mixing), noise)

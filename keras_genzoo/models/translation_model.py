@@ -112,8 +112,7 @@ class TranslationModel(GenerativeModel):
 
     @property
     def picture_channels(self):
-        """Number of channels of the image files from which sources are read. By default, that of the sources.
-        """
+        """Number of channels of the image files from which sources are read. By default, that of the sources."""
         return self.source_channels
 
     @property

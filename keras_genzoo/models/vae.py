@@ -1,5 +1,4 @@
-"""Variational autoencoders: VAE, beta-VAE, the importance-weighted autoencoder, and the VAE of World Models.
-"""
+"""Variational autoencoders: VAE, beta-VAE, the importance-weighted autoencoder, and the VAE of World Models."""
 
 import math
 

@@ -141,7 +141,7 @@ class TestOptions:
         ),
         (
             {"image_shape": (16, 16, 1), "separate_batches": False},
-            r"`separate_batches=False` would normalize",
+            r"`separate_batches=False` is not supported",
         ),
         (
             {"average_decay": 0.9, "average_half_life": 10},
