@@ -35,7 +35,7 @@ class TestPack:
     def test_a_batch_that_does_not_divide_is_refused(self):
         with pytest.raises(
             ValueError,
-            match=r"multiple of the 2 samples of a pack. Received: 5 samples.*Change the batch size",
+            match=r"multiple of the pack size 2. Received: 5 samples.*Change the batch size",
         ):
             layers.Pack(2)(np.zeros((5, 2), "float32"))
 
