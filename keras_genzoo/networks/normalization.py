@@ -11,7 +11,9 @@ def check_normalization(normalization):
 
 
 def normalization_layer(normalization, name, synchronized=False):
-    """A layer: batch normalization with scale from normal(1, 0.02), or instance normalization without one."""
+    """Creates batch normalization with initial scales from normal(1, 0.02), or instance normalization without
+    scale.
+    """
     if normalization == "instance":
         return InstanceNormalization(name=name)
     return BatchNormalization(
