@@ -161,7 +161,7 @@ class TestBadInput:
             models.ColorizationGAN((32, 32, 1))
 
     def test_filters(self):
-        with pytest.raises(ValueError, match="`filters` must have at least two numbers"):
+        with pytest.raises(ValueError, match="`filters` must have at least two entries"):
             networks.ColorizationUNet((4,))
 
 
