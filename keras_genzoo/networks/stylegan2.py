@@ -114,8 +114,7 @@ class StyleGAN2Generator(Configurable, keras.Model):
 
     @property
     def num_styles(self):
-        """Number of styles of an image: one per convolution, and one for the last layer that outputs images.
-        """
+        """Number of styles of an image: one per convolution, and one for the last layer that outputs images."""
         return len(self.convolutions) + 1
 
     @property
