@@ -537,7 +537,7 @@ class TestTranslation:
         function, inputs = model.signatures()["translate"]
         assert {*inputs} == {"images", "domains", "latents"}
         if keras.backend.backend() == "tensorflow":
-            with pytest.raises(Exception, match="`domains` must lie from 0 to 2"):
+            with pytest.raises(Exception, match="`domains` must be from 0 to 2"):
                 function(
                     images=data(1)[0],
                     domains=ops.convert_to_tensor(np.array([3], "int32")),

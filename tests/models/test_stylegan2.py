@@ -276,7 +276,7 @@ class TestSamples:
     [
         (lambda: make_stylegan2(architecture="orig"), "`architecture` must be 'resnet' or 'plain'"),
         (lambda: models.StyleGAN2((12, 12, 3)), "side of 4"),
-        (lambda: make_stylegan2(style_mixing=1.5), "`style_mixing` must lie from 0 to 1"),
+        (lambda: make_stylegan2(style_mixing=1.5), "`style_mixing` must be from 0 to 1"),
         (lambda: make_stylegan2(r1_weight=-1.0), "`r1_weight`"),
         (lambda: make_stylegan2(truncation=-1.0), "`truncation`"),
         (lambda: make_stylegan2().sample(2, truncation=-0.1), "`truncation`"),
