@@ -55,8 +55,9 @@ def number(argument, value, at_least=None, above=None, below=None):
 
 
 def integer(argument, value, at_least=None, below=None):
-    """Returns an integer within bounds, as `number` does. Floats such as 4.0 are rejected, and so are
-    integers of more than 32 bits.
+    """Returns an integer within bounds, as `number` does.
+
+    Floats such as 4.0 and integers of more than 32 bits are rejected.
     """
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     # The message names this bound only where it matters.

@@ -253,8 +253,7 @@ def _polynomial(x, coefficients):
 
 @dataclasses.dataclass(frozen=True)
 class CategoryAndUniform(Uniform):
-    """Distribution of latents that start with a one-hot category; the other values are uniform in (low,
-    high).
+    """Distribution of latents that start with a one-hot category, followed by uniform values.
 
     All categories are equally likely. One uniform number selects the category, the same on every backend.
     Interpolation is linear and blends the two categories.

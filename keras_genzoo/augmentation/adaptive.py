@@ -29,8 +29,7 @@ CHANGES = (
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class AdaptiveAugmentation(Augmentation):
-    """Adaptive discriminator augmentation: applies each transformation with a probability that adapts during
-    training.
+    """Adaptive discriminator augmentation: applies transformations with a probability that adapts.
 
     The probability `p` follows `r = E[sign(D(x))]`, the mean sign of the logits of real images. If `r` is
     above `target`, the discriminator overfits and `p` is increased; otherwise it is decreased. `p` starts at

@@ -11,8 +11,7 @@ _TAPS = np.array([1.0, 2.0, 1.0], "float32") / 4.0
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BlurPool2D(ReflectionPadding2D):
-    """Antialiased downsampling: blurs maps with the filter [1, 2, 1] along both sides, and keeps every second
-    pixel.
+    """Antialiased downsampling: blurs maps with the filter [1, 2, 1], and keeps every second pixel.
 
     Borders are padded by reflection. The pixels 0, 2, 4, ... are kept: a side of `n` becomes `(n + 1) // 2`.
 

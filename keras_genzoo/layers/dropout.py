@@ -103,8 +103,9 @@ class GaussianNoise(keras.layers.Layer):
 
 @contextlib.contextmanager
 def sampling_seeds(layers, seeds):
-    """Context manager in which `Dropout` layers use given seeds in inference and do not change their own seed
-    state.
+    """Context manager in which `Dropout` layers use given seeds in inference.
+
+    The layers do not change their own seed state.
 
     It only affects the current thread.
 

@@ -118,8 +118,9 @@ class InstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class AdaptiveInstanceNormalization(keras.layers.Layer):
-    """Instance normalization with a scale and an offset per channel, computed from a style by a dense layer
-    (AdaIN).
+    """Instance normalization with a scale and an offset computed from a style (AdaIN).
+
+    A dense layer computes the scale and the offset per channel.
 
     The output is `(1 + scale) * normalized + offset`, computed in float32 also under mixed precision, and in
     float64 for float64 inputs.

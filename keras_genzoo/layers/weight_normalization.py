@@ -8,8 +8,7 @@ from keras_genzoo.arguments import Positive, PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WeightNormalizedDense(keras.layers.Layer):
-    """A dense layer with weight normalization: the weights of each unit have a direction and a trained
-    length.
+    """A dense layer with weight normalization: each unit has a direction and a trained length.
 
     The authors initialize the lengths from a batch of data; here they are `gain`.
 

@@ -147,8 +147,7 @@ class Autoencoder(LatentModel):
         return self.update_trackers(**self.autoencoder_loss(images, False)[1])
 
     def autoencoder_loss(self, images, training=False):
-        """Computes the squared error of the reconstructions, summed over each image and averaged over the
-        batch.
+        """Computes the squared error of the reconstructions, summed over each image.
 
         Returns:
             Tuple of the loss, a float32 scalar, and a dict of the logged losses.

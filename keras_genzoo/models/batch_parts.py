@@ -4,9 +4,7 @@ from keras import ops
 
 
 def batch_parts(images, labels, num, split):
-    """Returns pairs of images and labels for `num` updates: parts of the batch if `split`, otherwise the
-    whole batch each time.
-    """
+    """Returns pairs of images and labels for `num` updates: parts of the batch if `split`, or the whole."""
     if not split:
         return [(images, labels)] * num
     label_parts = [None] * num if labels is None else ops.split(labels, num)

@@ -22,8 +22,7 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BEGAN(AdversarialModel):
-    """A generator and an autoencoder as the discriminator, with a balance that is controlled during training
-    (BEGAN).
+    """A generator, and an autoencoder as discriminator, kept in balance during training (BEGAN).
 
     `L(v)` is the mean absolute reconstruction error of an image. The autoencoder minimizes `L(x) - k
     L(G(z))`, the generator `L(G(z))`. After each step, `k` changes by `balance_rate * (diversity_ratio * L(x)

@@ -116,8 +116,9 @@ class ColorizationGAN(PairedGAN):
         return {"grey_to_color": Task("generator", self.source_modality, self.modality)}
 
     def default_optimizers(self):
-        """Adam with learning rate 3e-4 and beta_1 0 for both. The authors divide the learning rate by 10
-        every 500,000 steps.
+        """Adam with learning rate 3e-4 and beta_1 0 for both.
+
+        The authors divide the learning rate by 10 every 500,000 steps.
         """
         return {player: Adam(learning_rate=3e-4, beta_1=0.0) for player in self.players}
 

@@ -22,8 +22,7 @@ def _names(argument, value):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class CUT(TranslationModel):
-    """A generator from one domain to another, a discriminator, and a projector of patches, trained without
-    pairs (CUT).
+    """A generator, a discriminator and a projector of patches, trained without pairs (CUT).
 
     CUT replaces the backward translation of CycleGAN by a contrastive loss, PatchNCE. The encoder features of
     a patch of the translation should be closer to those of the same patch of the source than to those of

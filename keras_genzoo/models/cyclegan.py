@@ -16,8 +16,7 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class CycleGAN(TranslationModel):
-    """Generators from domain A to B and back, and a discriminator for each domain, trained without pairs
-    (CycleGAN).
+    """Generators between two domains, and a discriminator for each, trained without pairs (CycleGAN).
 
     With `image_shape` only, the networks are those of the paper: ResNets with 9 blocks for sides of 256 and
     more, otherwise 6, and 70x70 PatchGANs, all with instance normalization. Both generators minimize their
@@ -141,8 +140,7 @@ class CycleGAN(TranslationModel):
             check_history(self.history_size, -(-num // backends.num_replicas_of(self)))
 
     def default_optimizers(self):
-        """Adam with learning rate 2e-4 and beta_1 0.5, one for both generators and one for both
-        discriminators.
+        """Adam with learning rate 2e-4 and beta_1 0.5, for both generators and for both discriminators.
 
         The paper keeps this learning rate for 100 epochs and decays it linearly to zero over 100 more. For
         that, pass optimizers with `keras_genzoo.optimizers.ConstantThenLinearDecay`.

@@ -63,8 +63,7 @@ class CheckedData:
 
     @contextlib.contextmanager
     def reporting(self):
-        """Context manager in which an invalid batch raises its ValueError, not the error that wraps it in the
-        data pipeline.
+        """Context manager in which an invalid batch raises its own ValueError, not that of the data pipeline.
         """
         try:
             yield
@@ -159,9 +158,7 @@ def is_tf_dataset(x):
 
 
 def has_fixed_batches(x):
-    """Whether all batches have the size of the first. The size of a `tf.data.Dataset`'s batches may be
-    unknown.
-    """
+    """Whether all batches have the size of the first. A `tf.data.Dataset` may not know its batch size."""
     if not is_tf_dataset(x):
         return True
     images, _, _ = keras.utils.unpack_x_y_sample_weight(x.element_spec)

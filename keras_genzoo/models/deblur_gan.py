@@ -15,8 +15,7 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DeblurGAN(PairedGAN):
-    """A generator that sharpens images, and a critic of patches that does not see the blurred images
-    (DeblurGAN).
+    """A generator that sharpens images, and a critic of sharp images (DeblurGAN).
 
     The generator predicts the difference between the sharp and the blurred image. It minimizes `-E[D(G(x))]`
     plus the weighted perceptual loss and the weighted mean absolute difference of pixels. The critic

@@ -124,9 +124,7 @@ class GenerativeModel(ZooModel):
 
     @property
     def averages(self):
-        """Dict of the averaged networks by the name of the network that they follow; empty without an
-        average.
-        """
+        """Dict of the averaged networks by the name of the network that they follow; may be empty."""
         return {name: getattr(self, f"averaged_{name}") for name in self._averaged_names}
 
     @property
@@ -141,8 +139,9 @@ class GenerativeModel(ZooModel):
 
     @property
     def inference_networks(self):
-        """Dict of the `preset_networks` used in inference: those of the first player, and untrained ones such
-        as a fitted prior.
+        """Dict of the `preset_networks` used in inference.
+
+        These are the networks of the first player, and untrained ones such as a fitted prior.
         """
         _, *others = self.players.values()
         only_trained_against = {name for names in others for name in names}
@@ -181,8 +180,11 @@ class GenerativeModel(ZooModel):
         """
 
     def _compile(self, optimizers, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
-        """Implements `compile`: builds the optimizers, given as a dict by player; None selects the paper's
-        optimizer.
+        """Implements `compile`.
+
+        Args:
+            optimizers: Dict of optimizers by player; None selects the paper's optimizer.
+            run_eagerly, steps_per_execution, jit_compile: As for `keras.Model.compile`.
         """
         if steps_per_execution > 1 and not self.several_steps_per_execution:
             raise ValueError(
@@ -389,9 +391,7 @@ class GenerativeModel(ZooModel):
             averaged.assign(value)
 
     def half_life_at(self, num_images):
-        """Returns the half-life of the average in images, after a step of `num_images` images (of all
-        replicas).
-        """
+        """Returns the half-life of the average in images, after a step of `num_images` (of all replicas)."""
         return self.average_half_life
 
     def _averaged_weights(self):

@@ -8,8 +8,9 @@ import numpy as np
 
 
 class Growing(keras.callbacks.Callback):
-    """Moves a growing model through its `schedule`. It must be the first callback, so that others save the
-    new level.
+    """Moves a growing model through its `schedule`.
+
+    It must be the first callback, so that others save the new level.
 
     Reading the number of images seen from the device takes time. It is only read when a phase may have ended,
     judging by the largest batch so far, or by that of the schedule.

@@ -1,6 +1,4 @@
-"""The base class of families that generate images from label maps, with a discriminator that also returns its
-features.
-"""
+"""The base class of families that generate images from label maps, with feature matching."""
 
 from keras import ops
 
@@ -13,8 +11,7 @@ from keras_genzoo.models.translation_model import mean_absolute_difference
 
 
 class LabelMapGAN(PairedGAN):
-    """A generator of images from label maps, with an adversarial loss and a feature matching loss at each
-    scale.
+    """A generator of images from label maps, with adversarial and feature matching losses at each scale.
 
     A family has the options `num_labels`, `has_edges`, `adversarial_loss`, `feature_matching_weight` and
     `perceptual_weight`.

@@ -12,8 +12,7 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MSGGAN(MultiResolutionGAN):
-    """A generator that outputs images at all sizes, and a discriminator that sees all sizes at once
-    (MSG-GAN).
+    """A generator of images at all sizes, and a discriminator that sees all sizes at once (MSG-GAN).
 
     Each size of an image enters the discriminator at its own level, so that gradients reach every level of
     the generator directly. Nothing has to grow, and no schedule is needed. The paper calls this variant
@@ -56,10 +55,9 @@ class MSGGAN(MultiResolutionGAN):
     discriminator_class = MultiScaleDiscriminator
 
     def default_optimizers(self):
-        """Adam with learning rate 3e-3, beta_1 0, beta_2 0.99, epsilon 1e-8, as in the authors' code
-        BMSG-GAN.
+        """Adam with learning rate 3e-3, beta_1 0, beta_2 0.99 and epsilon 1e-8 for both.
 
-        The paper uses RMSprop with the same learning rate.
+        This follows the authors' code BMSG-GAN. The paper uses RMSprop with the same learning rate.
         """
         return {player: Adam(learning_rate=3e-3, beta_1=0.0, beta_2=0.99) for player in self.players}
 

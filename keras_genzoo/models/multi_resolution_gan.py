@@ -22,8 +22,7 @@ from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_o
 
 
 class MultiResolutionGAN(AdversarialModel):
-    """Base class of `ProgressiveGAN` and `MSGGAN`: levels that start at 4x4, a Wasserstein loss with drift,
-    and sampling.
+    """Base class of `ProgressiveGAN` and `MSGGAN`, with levels, a Wasserstein loss with drift, and sampling.
 
     Args:
         image_shape: Tuple `(height, width, channels)` of the last level; height = width = 4 * 2^k. Defaults

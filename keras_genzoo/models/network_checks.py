@@ -29,9 +29,7 @@ def check_label_inputs(num_classes, *networks):
 
 
 def without_labels(arguments):
-    """Checks that `num_classes` is not among the arguments of a family without labels; returns the other
-    arguments.
-    """
+    """Checks that `num_classes` is not among the arguments of a family; returns the other arguments."""
     if arguments.pop("num_classes", None) is not None:
         raise ValueError(
             "`num_classes` was given, but this family has no networks that take labels. Remove it."
@@ -82,9 +80,7 @@ def check_packs(network, size):
 
 
 def check_groups(group_size, num, replicas):
-    """Checks that a batch is a multiple of the group size of a discriminator with minibatch standard
-    deviation.
-    """
+    """Checks that a batch is a multiple of the group size of the minibatch standard deviation."""
     if num % (group_size * replicas):
         raise ValueError(
             f"The batch size (per replica) must be a multiple of {group_size}, the discriminator's `group_size` for "
@@ -95,9 +91,7 @@ def check_groups(group_size, num, replicas):
 
 
 def argument_or_own(argument, value, network, value_of_network, default=None):
-    """Returns the value of an argument, or that of the network if the argument is missing; raises an error if
-    they differ.
-    """
+    """Returns the value of an argument, or that of a network if it is missing; checks that they agree."""
     if network is None:
         if value is None and default is None:
             raise ValueError(f"`{argument}` is required unless it is determined by a network that is passed.")
@@ -114,9 +108,7 @@ def argument_or_own(argument, value, network, value_of_network, default=None):
 
 
 def shape_and_latent_dim(image_shape, latent_dim, generator, default_latent_dim):
-    """Returns `image_shape` and `latent_dim` of a family; missing values are those of its generator, or the
-    default.
-    """
+    """Returns `image_shape` and `latent_dim` of a family, by default those of its generator."""
     image_shape = argument_or_own("image_shape", image_shape, generator, lambda: generator.output_shape[1:])
     latent_dim = argument_or_own(
         "latent_dim",

@@ -10,8 +10,7 @@ from keras_genzoo.models.translation_model import TranslationModel
 
 
 class PairedGAN(TranslationModel):
-    """A generator that translates images, and a discriminator of the translations, with or without the
-    sources.
+    """A generator that translates images, and a discriminator of translations, with or without sources.
 
     A family defines `discriminator_loss` and `generator_loss`. It may have an option `discriminator_steps`,
     the number of discriminator updates per step, all with the same images, and an option `perceptual_weight`,

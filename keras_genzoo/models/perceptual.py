@@ -5,8 +5,7 @@ from keras import ops
 
 
 class PerceptualFeatures:
-    """Feature maps of EfficientNet-Lite0, which is included in the package, in place of the VGG19 of the
-    papers.
+    """Feature maps of EfficientNet-Lite0, which the package includes, instead of VGG19 in the papers.
 
     The maps have 1/2, 1/4, 1/8 and 1/16 of the side. Each is the output of a stage, which has no ReLU, as
     ESRGAN uses features before the activation. The weights are fixed, and the network runs in inference mode.

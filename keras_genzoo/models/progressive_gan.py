@@ -29,8 +29,7 @@ Schedule = Annotated[GrowthSchedule | None, Check(_schedule)]
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ProgressiveGAN(MultiResolutionGAN):
-    """A generator and a discriminator that grow during training, from 4x4 images to large ones (progressive
-    growing).
+    """A generator and a discriminator that grow from 4x4 images to large ones (progressive growing).
 
     `fit` takes images of the size of the last level and downsamples them to the current level. The number of
     images seen determines the level. The layers of all levels exist from the start, but a step only computes

@@ -296,8 +296,7 @@ class SemiSupervisedGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SemiSupervisedDiscriminator(ConfigurableNetwork):
-    """Discriminator of semi-supervised GANs: dense layers with weight normalization, ReLU, and noise before
-    each layer.
+    """Discriminator of semi-supervised GANs: dense layers with weight normalization, ReLU and noise.
 
     For 28x28x1 it has 1,538,760 weights and biases; each layer adds one length per unit. The authors
     initialize lengths and biases from a batch of data so that units have mean 0 and variance 1. Here the

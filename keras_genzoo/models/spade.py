@@ -24,8 +24,7 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SPADE(LabelMapGAN):
-    """A generator of images from label maps and styles, a discriminator at two scales, and a style encoder
-    (SPADE).
+    """A generator of images from label maps, a discriminator, and a style encoder (SPADE).
 
     With styles, one label map can give many images. The encoder infers the style of an image, and `translate`
     draws styles from a seed. Generator and encoder are trained together, as a variational autoencoder. They

@@ -135,8 +135,7 @@ class SRGAN(UpscalingModel, PairedGAN):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ESRGAN(SRGAN):
-    """SRGAN without batch normalization in the generator, and with a relativistic average discriminator
-    (ESRGAN).
+    """SRGAN without batch normalization in the generator, and with a relativistic discriminator (ESRGAN).
 
     The discriminator compares the logit of an image with the mean logit of the other kind of images: `D_Ra(x,
     x_f) = sigma(D(x) - E[D(x_f)])`. The loss of the generator therefore also depends on real images. For

@@ -46,10 +46,9 @@ def _names(argument, value):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StarGANv2(TranslationModel):
-    """A generator that translates images to a style, style networks, and a discriminator with one logit per
-    domain (StarGAN v2).
+    """Translation between several domains with one generator that is controlled by styles (StarGAN v2).
 
-    A style belongs to a domain. The mapping network computes it from a latent, the style encoder from a
+    The discriminator has one logit per domain. A style belongs to a domain. The mapping network computes it from a latent, the style encoder from a
     reference image. The model is trained on images with the index of their domain as label.
 
     The target domains of a batch are a random permutation of its domains, and the images of the permutation

@@ -89,8 +89,9 @@ class VAE(Autoencoder):
 
     @classmethod
     def world_models(cls, **kwargs):
-        """Creates the vision model of World Models: 64x64x3 images, latents of length 32, 4,348,547
-        parameters.
+        """Creates the vision model of World Models, with 64x64x3 images and latents of length 32.
+
+        It has 4,348,547 parameters.
 
         The loss has the summed squared error, and a floor of half a nat per latent dimension.
 

@@ -206,8 +206,7 @@ class WAEGAN(WAE):
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     def discriminator_loss(self, prior, latents, training=False):
-        """Computes `-E[log D(z)] - E[log(1 - D(Q(x)))]`, a float32 scalar. Latents of the prior are the real
-        ones.
+        """Computes `-E[log D(z)] - E[log(1 - D(Q(x)))]`, a float32 scalar; `z` are latents of the prior.
 
         The paper weights this loss, which makes no difference for Adam. Without weight, it is 2 log 2 at the
         equilibrium.

@@ -261,8 +261,7 @@ class BigGANDeepGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGANDeepDiscriminator(ConfigurableNetwork):
-    """Discriminator of BigGAN-deep: bottleneck blocks, two per side, with spectral normalization in all
-    layers.
+    """Discriminator of BigGAN-deep: bottleneck blocks with spectral normalization, two per side.
 
     A 3x3 convolution is followed by the blocks. Their residual branch has four times ReLU and convolution, as
     in `BigGANDeepGenerator`, with mean pooling before the last convolution if the block halves the side. The

@@ -85,8 +85,7 @@ class FastGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class FastGANDiscriminator(ConfigurableNetwork):
-    """Discriminator of FastGAN: maps images at two sizes to logits of patches, and to maps for
-    `FastGANDecoder`s.
+    """Discriminator of FastGAN: maps images at two sizes to logits, and to maps for `FastGANDecoder`s.
 
     One path reduces the images to 8x8. Its blocks are the mean of two convolutions and of a pooled one, with
     skip-layer excitation from maps of eight times the side. Another path reduces the small images to 8x8 with
@@ -158,8 +157,9 @@ class FastGANDiscriminator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class FastGANDecoder(ConfigurableNetwork):
-    """Decoder of FastGAN: maps 8x8 maps to small images with upsampling, 3x3 convolutions and gated linear
-    units.
+    """Decoder of FastGAN: maps 8x8 maps to small images.
+
+    It has nearest-neighbor upsampling, 3x3 convolutions and gated linear units.
 
     Args:
         image_shape: Tuple `(height, width, channels)` of the small images, 16x16 to 128x128.

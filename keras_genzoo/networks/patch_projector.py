@@ -10,8 +10,9 @@ from keras_genzoo.networks.initialization import kernel_initializer
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class PatchProjector(ConfigurableNetwork):
-    """Projector of CUT: maps features of patches to vectors, with two dense layers and a ReLU per feature
-    map.
+    """Projector of CUT: maps features of patches to vectors.
+
+    It has two dense layers with a ReLU in between for each feature map.
 
     For the maps of `ResNetTranslator` (3, 128, 256, 256 and 256 channels) it has 560,384 parameters.
 

@@ -153,9 +153,7 @@ class ProgressiveGenerator(_GrowingNetwork):
         return images if alpha is None else blend(images, enlarge(self._images(features, level - 1)), alpha)
 
     def pyramid(self, latents):
-        """Generates images of all levels in one pass: list of float32 `(batch, side, side, channels)`,
-        starting with 4x4.
-        """
+        """Generates images of all levels in one pass: list of float32 `(batch, side, side, channels)`."""
         features = self._features(latents, self.num_levels - 1)
         return [self._images(features, level) for level in range(self.num_levels)]
 

@@ -169,8 +169,7 @@ class SNGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNGANDiscriminator(ConfigurableNetwork):
-    """Discriminator of SNGAN and SAGAN: pre-activation residual blocks with spectral normalization in all
-    layers.
+    """Discriminator of SNGAN and SAGAN: pre-activation residual blocks with spectral normalization.
 
     The residual branch of a block has ReLU, 3x3 convolution, ReLU and 3x3 convolution. The shortcut has a 1x1
     convolution. Both are mean-pooled if the block halves the side. The first block has no ReLU before its

@@ -27,8 +27,7 @@ Architecture = Annotated[str, Check(one_of("resnet", "plain"))]
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StyleGAN2Generator(Configurable, keras.Model):
-    """Generator of StyleGAN2: the mapping network maps latents to styles, the synthesis network styles to
-    images.
+    """Generator of StyleGAN2: a mapping network from latents to styles, and a synthesis network.
 
     The mapping normalizes the latent and the embedded label; its dense layers have a hundredth of the
     learning rate. The synthesis starts with a trained 4x4 map. Each level has two modulated convolutions, of

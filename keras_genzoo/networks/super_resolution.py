@@ -214,8 +214,9 @@ class RRDBSuperResolver(_SuperResolver):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class CompactSuperResolver(_SuperResolver):
-    """Generator of Real-ESRGAN's compact models: convolutions at the size of the source, added to
-    nearest-neighbor upsampling.
+    """Generator of the compact models of Real-ESRGAN: convolutions at the size of the source.
+
+    The output of the convolutions is added to the nearest-neighbor upsampling of the source.
 
     It has `num_layers + 1` 3x3 convolutions with PReLU (one slope per channel), a 3x3 convolution to
     `scale**2 * channels` channels, and pixel shuffle. For 3 channels and 16 layers it has 621,424 parameters,

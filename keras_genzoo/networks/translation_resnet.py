@@ -128,8 +128,9 @@ class ResNetTranslator(ConfigurableNetwork):
 
     @property
     def feature_layers(self):
-        """Names of the layers that CUT compares: the padded images, both downsamplings, the first and the
-        fifth block.
+        """Names of the layers that CUT compares.
+
+        These are the padded images, both downsamplings, and the first and the fifth block.
 
         With fewer than five blocks, the last one replaces the fifth.
         """
