@@ -48,7 +48,8 @@ def _names(argument, value):
 class StarGANv2(TranslationModel):
     """Translation between several domains with one generator that is controlled by styles (StarGAN v2).
 
-    The discriminator has one logit per domain. A style belongs to a domain. The mapping network computes it from a latent, the style encoder from a
+    The discriminator has one logit per domain. A style belongs to a domain. The mapping network computes it
+    from a latent, the style encoder from a
     reference image. The model is trained on images with the index of their domain as label.
 
     The target domains of a batch are a random permutation of its domains, and the images of the permutation
