@@ -504,6 +504,16 @@ def great_circle(starts, ends, positions):
 
     Returns:
         NumPy array `(num, latent_dim)`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_genzoo as kg
+
+    starts, ends = (np.asarray(kg.latent.normal(4, 100, seed=seed)) for seed in (0, 1))
+    latents = kg.latent.great_circle(starts, ends, np.full(4, 0.5))  # (4, 100)
+    ```
     """
     lengths = np.linalg.norm(starts, axis=1) * np.linalg.norm(ends, axis=1)
     angle = np.arccos(np.clip((starts * ends).sum(axis=1) / lengths, -1.0, 1.0))[:, None]

@@ -16,13 +16,32 @@ from keras_genzoo import arguments
 class AdversarialLoss:
     """Base class for adversarial losses.
 
-    Subclasses implement `discriminator` and `generator`, which map logits to scalars.
+    Subclasses implement `discriminator` and `generator`, which map logits to scalars. An instance can be
+    passed to a model as `loss`.
 
     Attributes:
         uses_targets: Bool, whether the loss compares logits with targets. Such a loss supports label
             smoothing and label flipping.
         is_balanced_at_zero: Bool, whether a discriminator that cannot tell real images from generated ones
             outputs the logit 0.
+
+    Example:
+
+    ```python
+    import keras
+    from keras import ops
+    import keras_genzoo as kg
+
+    @keras.saving.register_keras_serializable(package="my_package")
+    class RelativisticLoss(kg.losses.AdversarialLoss):
+        def discriminator(self, real_logits, fake_logits):
+            return ops.mean(ops.softplus(ops.mean(fake_logits) - real_logits))
+
+        def generator(self, fake_logits):
+            return ops.mean(ops.softplus(-fake_logits))
+
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, loss=RelativisticLoss())
+    ```
     """
 
     uses_targets = False

@@ -16,13 +16,33 @@ from keras_genzoo import arguments, backends
 class GradientPenalty:
     """Base class for penalties on the gradient of a critic.
 
-    Subclasses implement `__call__`, which returns a scalar that is added to the critic's loss.
+    Subclasses implement `__call__`, which returns a scalar that is added to the critic's loss. An instance
+    can be passed to a model as `penalty`.
 
     Args:
         weight: Float, at least 0. Factor of the penalty.
 
     Raises:
         ValueError: If `weight` is not a number of at least 0.
+
+    Example:
+
+    ```python
+    import keras
+    from keras import ops
+    import keras_genzoo as kg
+
+    @keras.saving.register_keras_serializable(package="my_package")
+    class BothSides(kg.penalties.GradientPenalty):
+        def __init__(self, weight=10.0):
+            super().__init__(weight)
+
+        def __call__(self, critic, real, fake, seed):
+            penalties = kg.penalties.R1(self.weight), kg.penalties.R2(self.weight)
+            return sum(penalty(critic, real, fake, seed) for penalty in penalties)
+
+    gan = kg.models.WGANGP(image_shape=(8, 8, 1), width=4, penalty=BothSides())
+    ```
     """
 
     # Gradients with a smaller norm than this are penalized.

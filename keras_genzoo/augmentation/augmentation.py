@@ -20,6 +20,24 @@ class Augmentation(keras.layers.Layer):
 
     Returns:
         Float32 images of the same shape, or a list of them. Values may be outside of [-1, 1].
+
+    Example:
+
+    ```python
+    import keras
+    from keras import ops
+    import keras_genzoo as kg
+
+    @keras.saving.register_keras_serializable(package="my_package")
+    class Flip(kg.augmentation.Augmentation):
+        def draw(self, num, seed):
+            return keras.random.uniform((num, 1, 1, 1), seed=seed) < 0.5
+
+        def augment(self, images, drawn):
+            return ops.where(drawn, ops.flip(images, axis=2), images)
+
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, augmentation=Flip())
+    ```
     """
 
     # Whether the augmentation relies on `update`, which needs a discriminator with logits.
