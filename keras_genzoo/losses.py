@@ -33,14 +33,14 @@ class AdversarialLoss:
     import keras_genzoo as kg
 
     @keras.saving.register_keras_serializable(package="my_package")
-    class RelativisticLoss(kg.losses.AdversarialLoss):
+    class SmoothHinge(kg.losses.AdversarialLoss):
         def discriminator(self, real_logits, fake_logits):
-            return ops.mean(ops.softplus(ops.mean(fake_logits) - real_logits))
+            return ops.mean(ops.softplus(1.0 - real_logits)) + ops.mean(ops.softplus(1.0 + fake_logits))
 
         def generator(self, fake_logits):
-            return ops.mean(ops.softplus(-fake_logits))
+            return -ops.mean(fake_logits)
 
-    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, loss=RelativisticLoss())
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, loss=SmoothHinge())
     ```
     """
 
