@@ -244,10 +244,10 @@ def _recolored(images, brightness, contrast, luma_flip, hue, saturation):
     )
     images = contrast * (images + brightness)
     # The mean of the channels is the gray axis: hue rotates about it, saturation scales the distance from it.
-    grey = ops.mean(images, axis=3, keepdims=True)
-    color = images - grey
+    gray = ops.mean(images, axis=3, keepdims=True)
+    color = images - gray
     # Written as differences, which are exactly 0 where nothing changes.
-    images = images - 2.0 * luma_flip * grey
+    images = images - 2.0 * luma_flip * gray
     if images.shape[3] == 1:
         return images
     # Rodrigues' rotation formula; the color is orthogonal to the axis.
