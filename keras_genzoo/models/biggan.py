@@ -67,7 +67,7 @@ class BigGAN(SNGAN):
 
     images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), dtype="uint8")
     labels = np.arange(8) % 4
-    gan = kg.models.BigGAN(image_shape=(8, 8, 3), width=4, num_classes=4)
+    gan = kg.models.BigGAN(image_shape=(8, 8, 3), width=2, num_classes=4, discriminator_steps=1)
     gan.compile()
     gan.fit(images, labels, batch_size=8, epochs=1)
     gan.truncation = 0.5
