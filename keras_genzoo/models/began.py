@@ -24,10 +24,10 @@ from keras_genzoo.optimizers import Adam
 class BEGAN(AdversarialModel):
     """A generator, and an autoencoder as discriminator, kept in balance during training (BEGAN).
 
-    `L(v)` is the mean absolute reconstruction error of an image. The autoencoder minimizes `L(x) - k
-    L(G(z))`, the generator `L(G(z))`. After each step, `k` changes by `balance_rate * (diversity_ratio * L(x)
-    - L(G(z)))` and is clipped to [0, 1] (section 3.4). This keeps `L(G(z))` near `diversity_ratio * L(x)`.
-    Both updates of a step use the same generated images.
+    `L(v)` is the mean absolute reconstruction error of an image. The autoencoder minimizes `L(x) - k L(G(z))`,
+    the generator `L(G(z))`. After each step, `balance_rate * (diversity_ratio * L(x) - L(G(z)))` is added to
+    `k`, which is clipped to [0, 1] (section 3.4). This keeps `L(G(z))` near `diversity_ratio * L(x)`. Both
+    updates of a step use the same generated images.
 
     The logs contain `k` as `balance`, and `convergence`, the measure `L(x) + |diversity_ratio * L(x) -
     L(G(z))|` (section 3.4.1), which decreases as training converges. `k` is a weight of the model without
@@ -190,8 +190,8 @@ class BEGANEncoder(ConfigurableNetwork):
     """Encoder of BEGAN: 3x3 convolutions with ELU that map images to codes.
 
     The first convolution has `width` channels. Scale i = 1, 2, ... has two convolutions with `i * width`
-    channels, and a convolution with stride 2 between scales. A dense layer follows at 8x8 (7x7 for sides of 7
-    * 2^k). For 64x64x3 and width 64 it has 3,448,256 parameters.
+    channels, and a convolution with stride 2 between scales. A dense layer follows at 8x8 (7x7 for sides of
+    7 * 2^k). For 64x64x3 and width 64 it has 3,448,256 parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 8, 14, 16, 28, 32, 56, 64, ...

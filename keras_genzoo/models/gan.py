@@ -35,8 +35,8 @@ class GAN(AdversarialModel):
 
     Args:
         image_shape: Tuple `(height, width, channels)`, or `(num_features,)` for points. Defaults to the
-            output shape of `generator`. The default networks need a square image with a side of 4 * 2^k or 7
-            * 2^k, such as 28, 32 or 64.
+            output shape of `generator`. The default networks need a square image with a side of 4 * 2^k or
+            7 * 2^k, such as 28, 32 or 64.
         latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 100.
         generator: `keras.Model` that maps latents (or a list of latents and labels) to images in [-1, 1].
             Defaults to `DCGANGenerator`, for points to `MLPGenerator`.

@@ -37,8 +37,8 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
     """A generator, and a classifier that learns from a few labels and from all images (semi-supervised GAN).
 
     The classifier has one logit `l_y` per class. Let `Z` be the log-sum-exp of the logits. An image is real
-    with probability `sigma(Z)`, which is a softmax with one more class for generated images, whose logit is
-    0. The classifier minimizes `E[Z(x) - l_y(x)]` on labeled images plus `unlabeled_weight * (0.5
+    with probability `sigma(Z)`, which is a softmax with one more class for generated images, whose logit
+    is 0. The classifier minimizes `E[Z(x) - l_y(x)]` on labeled images plus `unlabeled_weight * (0.5
     E[softplus(-Z(x))] + 0.5 E[softplus(Z(G(z)))])` on unlabeled and generated images. Unlabeled images have
     the label -1. If a batch has no unlabeled images, all images are used as unlabeled.
 
