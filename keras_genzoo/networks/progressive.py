@@ -67,7 +67,7 @@ class _LevelledDiscriminator(_LevelledNetwork):
         self.final = _built(EqualizedConv2D(smallest, 3), smallest + extra_channels)
         self.dense = _built(EqualizedDense(smallest), 16 * smallest)
         self.values = _built(EqualizedDense(1, gain=1.0), smallest)
-        # This layer has no second derivative, which a gradient penalty would compute.
+        # With this layer a gradient penalty does not compute the second derivative, which is zero.
         self.activation = _built(LeakyReLU(0.2), smallest)
         self.built = True
 

@@ -166,5 +166,5 @@ def _convolution(channels, name):
 
 
 def _penalized_relu():
-    # This layer has no second derivative, which a gradient penalty would compute.
+    # With this layer a gradient penalty does not compute the second derivative, which is zero.
     return LeakyReLU(negative_slope=0.0)
