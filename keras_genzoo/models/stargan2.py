@@ -102,12 +102,17 @@ class StarGANv2(TranslationModel):
     import numpy as np
     import keras_genzoo as kg
 
-    images = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype="uint8")
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
     domains = np.array([0, 1, 0, 1])
-    model = kg.models.StarGANv2((16, 16, 3), num_classes=2, style_dim=8, width=4, max_width=8, hidden=8)
+    generator = kg.networks.StarGANv2Generator(
+        style_dim=8, width=4, max_width=8, num_downsamplings=1, num_blocks=0
+    )
+    model = kg.models.StarGANv2(
+        (8, 8, 3), num_classes=2, style_dim=8, generator=generator, width=4, max_width=8, hidden=8
+    )
     model.compile()
     model.fit(images, domains, batch_size=4, epochs=1)
-    translations = model.translate(images, domain=1, seed=0)  # float32 (4, 16, 16, 3) in [-1, 1]
+    translations = model.translate(images, domain=1, seed=0)  # float32 (4, 8, 8, 3) in [-1, 1]
     styles = model.styles_of(images, domain=domains)  # float32 (4, 8)
     in_style_of_first = model.translate(images, styles=styles[0])
     ```
