@@ -152,7 +152,7 @@ class TestPoints:
             Points((3,)).check_drawable()
         IMAGES.check_drawable()
         with pytest.raises(
-            ValueError, match=r"1 or 3 channels can be drawn. Received: images of \(4, 4, 2\)"
+            ValueError, match=r"1 or 3 channels can be drawn. Received: images of shape \(4, 4, 2\)"
         ):
             Images((4, 4, 2)).check_drawable()
 

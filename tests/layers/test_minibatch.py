@@ -59,7 +59,7 @@ class TestMinibatchStandardDeviation:
             np.testing.assert_allclose(output[image, ..., 2], deviation, atol=1e-3)
 
     def test_batch_that_groups_do_not_fill(self):
-        with pytest.raises(ValueError, match="multiple of the 4 images"):
+        with pytest.raises(ValueError, match="multiple of `group_size`, 4"):
             layers.MinibatchStandardDeviation()(np.zeros((6, 2, 2, 1), "float32"))
 
     def test_config(self):

@@ -181,7 +181,7 @@ def _bad_arguments_of_translate(model):
         ]
     else:
         images += [
-            (good + 256, "`images` must hold labels from 0 to .* from 256"),
+            (good + 256, "`images` must contain labels from 0 to .* from 256"),
             (good.astype("float32"), "astype"),
         ]
     options = [
