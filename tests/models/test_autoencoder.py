@@ -117,7 +117,7 @@ class TestConstructor:
         stochastic = getattr(models, family).stochastic_encoder
         encoder = networks.MLPEncoder(SHAPE, LATENT_DIM, (4,), stochastic=not stochastic)
         message = (
-            r"`encoder` must have the outputs \[\(None, 3\), \(None, 3\)\] \(mean and log variance\). "
+            r"`encoder` must have outputs of shape \[\(None, 3\), \(None, 3\)\] \(mean and log variance\). "
             r"Received: \[\(None, 3\)\]"
             if stochastic
             else r"`encoder` must have output of shape \[\(None, 3\)\]. Received: \[\(None, 3\), \(None, 3\)\]"
