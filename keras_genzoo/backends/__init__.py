@@ -94,8 +94,7 @@ class JointOptimizer:
 
     @property
     def learning_rate(self):
-        """Learning rate of a single optimizer. With several, use `model.generator_optimizer.learning_rate`.
-        """
+        """Learning rate of a single optimizer. With several, use `model.generator_optimizer.learning_rate`."""
         return self._only_one("read").learning_rate
 
     @learning_rate.setter

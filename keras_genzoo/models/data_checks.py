@@ -63,8 +63,7 @@ class CheckedData:
 
     @contextlib.contextmanager
     def reporting(self):
-        """Context manager in which an invalid batch raises its own ValueError, not that of the data pipeline.
-        """
+        """Context manager in which an invalid batch raises its own ValueError, not that of the data pipeline."""
         try:
             yield
         except Exception as error:

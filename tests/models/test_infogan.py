@@ -145,7 +145,7 @@ class TestLatentsOfChoice:
 
 @pytest.mark.any_backend
 def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match="`latent_dim` must be at least `num_categories . num_codes`, 12"):
+    with pytest.raises(ValueError, match=r"`latent_dim` must be at least `num_categories \+ num_codes`, 12"):
         models.InfoGAN(image_shape=SHAPE, latent_dim=8)
     with pytest.raises(ValueError, match=r"of inferred values \(batch, 6\)"):
         make_infogan(num_categories=4)

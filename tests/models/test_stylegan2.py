@@ -281,7 +281,7 @@ class TestSamples:
         (lambda: make_stylegan2(truncation=-1.0), "`truncation`"),
         (lambda: make_stylegan2().sample(2, truncation=-0.1), "`truncation`"),
         (lambda: make_stylegan2({"steps_per_execution": 2}), "`steps_per_execution` must be 1"),
-        (lambda: make_stylegan2().fit(support.toy_images(3, SHAPE), verbose=0), "multiple of 2, the discriminator's `group_size`"),
+        (lambda: make_stylegan2().fit(support.toy_images(3, SHAPE), verbose=0), "multiple of 2, the disc"),
         (
             lambda: make_stylegan2().evaluate(support.toy_images(3, SHAPE), verbose=0),
             "multiple of 2, the discriminator's `group_size`",
