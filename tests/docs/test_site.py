@@ -65,6 +65,15 @@ def test_the_gallery_shows_every_checkpoint(site):
             ).read_bytes()
 
 
+def test_notebooks_are_pages_of_prose_and_listings(site):
+    for path in (ROOT / "docs/notebooks").glob("*.py"):
+        page = (site / f"notebooks/{path.stem}.html").read_text("utf-8")
+        assert "# %%" not in page and page.count('<div class="highlight">') >= path.read_text("utf-8").count(
+            "\n# %%\n"
+        )
+        assert 'id="where-to-go-next"' in page and not re.search(r'href="[^"]*\.py"', page)
+
+
 def test_the_reference_has_all_public_names(site):
     for module in set(kg.__all__) - {"__version__"}:
         page = (site / f"api/{module}.html").read_text("utf-8")
