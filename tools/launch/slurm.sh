@@ -15,7 +15,7 @@
 #SBATCH --open-mode=append
 set -euo pipefail
 
-recipe=$1 output=$2
+recipe=${1:?RECIPE is missing} output=${2:?RUN_FOLDER is missing}
 shift 2
 
 port=${PORT:-$((20000 + SLURM_JOB_ID % 10000))}
