@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from keras_genzoo import cli, training
@@ -217,7 +218,8 @@ batch_size = 10_000
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
-def test_slurm_trains_two_workers_on_this_machine_and_continues(run, tmp_path):
+@pytest.mark.timeout(1200)
+def test_slurm_trains_two_workers_on_this_machine(run, tmp_path):
     (tmp_path / "toy ring.toml").write_text(RECIPE)
     genzoo = f'exec "{sys.executable}" -m keras_genzoo "$@"'
     here = {
@@ -227,19 +229,16 @@ def test_slurm_trains_two_workers_on_this_machine_and_continues(run, tmp_path):
         "CUDA_VISIBLE_DEVICES": "-1",
         "PYTHONPATH": str(ROOT),
     }
-    for epochs in (1, 2):
-        finished = run_slurm(
-            run, "toy ring.toml", "runs/ring", "--epochs", str(epochs), genzoo=genzoo, **here
-        )
-        assert finished.returncode == 0, finished.stderr + finished.stdout
-        weights = [
-            support.arrays_in(tmp_path / "runs/ring" / folder / "preset/model.weights.h5")
-            for folder in ("", "worker-1")
-        ]
-        assert weights[0].keys() == weights[1].keys()
-        assert all((value == weights[1][name]).all() for name, value in weights[0].items())
-        log = (tmp_path / "runs/ring/log.jsonl").read_text().splitlines()
-        assert [json.loads(line)["epoch"] for line in log] == list(range(1, epochs + 1))
+    finished = run_slurm(run, "toy ring.toml", "runs/ring", genzoo=genzoo, **here)
+    assert finished.returncode == 0, finished.stderr + finished.stdout
+    assert "Attempt" not in finished.stderr
+    first, second = (
+        support.arrays_in(tmp_path / "runs/ring" / folder / "preset/model.weights.h5")
+        for folder in ("", "worker-1")
+    )
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(second[name], value, err_msg=name)
 
 
 def test_what_the_page_says_of_the_files_is_so():
