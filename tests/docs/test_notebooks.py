@@ -44,8 +44,8 @@ def stated(text, words):
 
 def check_own_pictures(text, folder):
     assert len(list((folder / "pictures").glob("*.png"))) == 256
-    assert len(list((folder / "runs/pictures/samples").glob("*.png"))) == 15
-    assert "Epoch 15/15" in text and (folder / "my_pictures/model.weights.h5").is_file()
+    assert len(list((folder / "runs/pictures/samples").glob("*.png"))) == 20
+    assert "Epoch 20/20" in text and (folder / "my_pictures/model.weights.h5").is_file()
 
 
 def check_latent_arithmetic(text, folder):
