@@ -41,7 +41,8 @@ Image.open("faces.png")
 # ## From edges
 #
 # `edges` finds the lines of a picture. pix2pix has learned from pairs of lines and drawings what belongs
-# between the lines. Columns are the lines and the translation.
+# between the lines. Columns are the lines and the translation. The lines do not say which color a face had:
+# the last one, which was green, becomes yellow like the others.
 
 # %%
 painter = kg.models.load("pix2pix_edges_to_emoji")
