@@ -24,6 +24,8 @@ LEFT_OUT = {
     ("docs/weights.md", "hf://owner/my_gan@main"): "asks other hosts: tests/presets",
     ("docs/weights.md", "my_biggan"): "the weights are another project's",
     ("docs/weights.md", "push_to_hub"): "writes to another host: tests/presets/test_hub.py",
+    ("docs/several_devices.md", "logical_device"): "before TensorFlow has started: tests/support/replicas.py",
+    ("docs/several_devices.md", "DataParallel"): "on JAX: tests/backends/test_several_devices.py",
 }
 
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
