@@ -1,5 +1,6 @@
-"""What the blocks of the pages take for granted: data sets, folders of pictures, and the reader's own arrays."""
+"""What the blocks of pages and docstrings take for granted: data sets, pictures, and the reader's own arrays."""
 
+import ast
 import dataclasses
 
 import keras
@@ -111,25 +112,57 @@ class ReadersModel:
         assert len(sources) == len(targets)
 
 
+def _images(num, side, channels, below=256):
+    return np.random.default_rng(0).integers(0, below, (num, side, side, channels)).astype("uint8")
+
+
 def names_for(page):
     """Dict of what a page uses and does not make, by the name of the page in the repository."""
-    rng = np.random.default_rng(0)
-
-    def images(num, side, channels):
-        return rng.integers(0, 256, (num, side, side, channels)).astype("uint8")
-
     given = {
-        "README.md": lambda: {"digits": images(64, 28, 1), "label_maps": images(2, 256, 3)},
+        "README.md": lambda: {"digits": _images(64, 28, 1), "label_maps": _images(2, 256, 3)},
         "docs/guide.md": lambda: {
             "model": ReadersModel(),
-            "images": images(64, 28, 1),
-            "my_28_by_28_grey_images": images(64, 28, 1),
-            "picture": images(1, 64, 3)[0],
-            "summer": images(2, 128, 3),
+            "images": _images(64, 28, 1),
+            "my_28_by_28_grey_images": _images(64, 28, 1),
+            "picture": _images(1, 64, 3)[0],
+            "summer": _images(2, 128, 3),
         },
         "docs/serving.md": _for_serving,
     }
     return given[page]() if page in given else {}
+
+
+# Function of each name that docstrings use and do not make, and of those that differ in one of them.
+_IN_DOCSTRINGS = {
+    "edges": lambda: _images(8, 64, 1),
+    "gan": lambda: kg.models.load("dcgan_fashion_mnist"),
+    "images": lambda: _images(64, 28, 1),
+    "model": ReadersModel,
+    "photographs": lambda: _images(2, 256, 3),
+    "summer": lambda: _images(2, 128, 3),
+    "vae": lambda: kg.models.load("vae_mnist"),
+}
+_IN_ONE_DOCSTRING = {
+    "keras_genzoo.models.pix2pix.Pix2Pix": {"label_maps": lambda: _images(2, 256, 3)},
+    "keras_genzoo.models.pix2pixhd.Pix2PixHD": {"label_maps": lambda: _images(2, 64, 1, below=5)},
+    "keras_genzoo.models.spade.SPADE": {
+        "label_maps": lambda: _images(2, 64, 1, below=5),
+        "images": lambda: _images(2, 64, 3),
+    },
+    "keras_genzoo.models.stargan2.StarGANv2": {
+        "images": lambda: _images(2, 64, 3),
+        "references": lambda: _images(2, 64, 3),
+    },
+    "keras_genzoo.models.stylegan2.StyleGAN2": {"images": lambda: _images(64, 32, 3)},
+}
+
+
+def names_for_docstring(name, code):
+    """Dict of what the example of an object, such as `keras_genzoo.models.gan.GAN`, uses and does not make."""
+    makers = {**_IN_DOCSTRINGS, **_IN_ONE_DOCSTRING.get(name, {})}
+    names = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)]
+    made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return {used: makers[used]() for used in {node.id for node in names} - made if used in makers}
 
 
 def _for_serving():

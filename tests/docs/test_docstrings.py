@@ -1,0 +1,80 @@
+"""The examples of the docstrings run, and public functions say which errors they raise."""
+
+import ast
+import doctest
+import importlib
+
+import keras
+import numpy as np
+import pytest
+
+import keras_genzoo
+from tests.docs import stand_ins
+from tests.docs.blocks import blocks, is_left_out, run
+from tests.support import ROOT
+
+# Blocks that are not run, by the object and words in the block, and why.
+LEFT_OUT = {
+    ("keras_genzoo.arguments", "def sample(self"): "a method without a body",
+    ("keras_genzoo.models.generative_model.GenerativeModel", "train_step"): "a part of a class",
+    ("keras_genzoo.models.lazy_regularization", "self.is_due"): "a part of a method",
+    ("keras_genzoo.models.options", "def __init__"): "a part of a class",
+    ("keras_genzoo.presets.preset_model", "hf://"): "asks another host: tests/presets/test_hub.py",
+    ("keras_genzoo.presets.preset_model", "push_to_hub"): "writes to another host: tests/presets/test_hub.py",
+}
+
+
+def docstrings():
+    """Dict of the objects whose docstring has an example -> their file, the line of the docstring, and its text."""
+    found = {}
+    for path in sorted((ROOT / "keras_genzoo").rglob("*.py")):
+        text = path.read_text("utf-8")
+        if "```python" in text or ">>> " in text:
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            for name, node in documented(ast.parse(text), module):
+                docstring = ast.get_docstring(node, clean=False) or ""
+                if "```python" in docstring or ">>> " in docstring:
+                    found[name] = path, node.body[0].lineno - 1, docstring
+    return found
+
+
+def documented(node, name):
+    """Pairs of names and nodes: a module, class or function, and what is defined in a module or class."""
+    yield name, node
+    if not isinstance(node, ast.FunctionDef):
+        for child in node.body:
+            if isinstance(child, (ast.ClassDef, ast.FunctionDef)):
+                yield from documented(child, f"{name}.{child.name}")
+
+
+DOCSTRINGS = docstrings()
+
+
+@pytest.fixture
+def float32():
+    """An example may set another precision."""
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.slow
+@pytest.mark.tensorflow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", DOCSTRINGS)
+def test_examples_run(name, tmp_path, monkeypatch, float32):
+    path, line, docstring = DOCSTRINGS[name]
+    stand_ins.install(tmp_path, monkeypatch)
+    names = {"keras_genzoo": keras_genzoo, "kg": keras_genzoo, "keras": keras, "np": np}
+    for offset, code in blocks(docstring, "python"):
+        if not is_left_out(LEFT_OUT, name, code):
+            run(code, path, line + offset, {**names, **stand_ins.names_for_docstring(name, code)})
+    # Of a session the module's own names are known, as `doctest` has it.
+    module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+    namespace = {**names, **vars(importlib.import_module(module))}
+    session = doctest.DocTestParser().get_doctest(docstring, namespace, name, str(path), line)
+    assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(session).failed == 0
+
+
+@pytest.mark.parametrize(("name", "words"), LEFT_OUT)
+def test_examples_that_are_left_out_exist(name, words):
+    assert any(words in code for _, code in blocks(DOCSTRINGS[name][2], "python"))
