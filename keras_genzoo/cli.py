@@ -310,14 +310,14 @@ def _colorize(options):
     name = _released(
         options.model,
         "colorize_flowers_128",
-        "No model that colours is released. Name one of your own by --model: "
+        "No model that colors is released. Name one of your own by --model: "
         "`genzoo train --model ColorizationGAN --images FOLDER` trains one.",
     )
 
     def coloring(model):
         return lambda picture: model.colorize(picture, options.size)
 
-    return _remake(options, name, "colorize", coloring, "in colour", "coloured")
+    return _remake(options, name, "colorize", coloring, "in color", "coloured")
 
 
 def _deblur(options):
@@ -889,7 +889,7 @@ def _parser():
         help="side of the tiles that a picture is enlarged in (default 256): less takes less memory",
     )
 
-    command = add("colorize", _colorize, "Colour grey pictures, each into a file of its name and format.")
+    command = add("colorize", _colorize, "Color grey pictures, each into a file of its name and format.")
     _add_remaking_options(command, "colorized")
     command.add_argument(
         "--size",
@@ -936,7 +936,7 @@ def _parser():
     own.add_argument("--model", metavar="CLASS", help="class of keras_genzoo.models, such as GAN")
     own.add_argument("--from", dest="from_preset", metavar="PRESET", help="preset to train further instead")
     own.add_argument("--image-size", type=_positive_int, help="side of the images (default 64)")
-    own.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for colour (default 3)")
+    own.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for color (default 3)")
     own.add_argument("--labels", action="store_true", help="make each sub-folder a class")
     own.add_argument("--flip", action="store_true", help="mirror single images at random")
     own.add_argument("--source-side", choices=("left", "right"), help="sources in pairs (default left)")

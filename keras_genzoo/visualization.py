@@ -156,13 +156,13 @@ def save_translations(
 
 
 def label_colors(num_labels):
-    """Colours that stand for labels, those of the Pascal VOC label maps.
+    """Colors that stand for labels, those of the Pascal VOC label maps.
 
     Args:
         num_labels: Int up to 256.
 
     Returns:
-        uint8 NumPy array `(num_labels, 3)`. The first colour is black; those of few labels differ much.
+        uint8 NumPy array `(num_labels, 3)`. The first color is black; those of few labels differ much.
 
     Example:
 
@@ -188,7 +188,7 @@ def scatter(points, titles=None, real=None):
     Args:
         points: Array `(num, 2)`, or a sequence of such arrays, one per panel.
         titles: Sequence of strings, one per panel.
-        real: Array `(num_real, 2)` of real points or of the centres of their modes, drawn in every panel in
+        real: Array `(num_real, 2)` of real points or of the centers of their modes, drawn in every panel in
             orange behind `points`. They decide what part of the plane is shown, the same in all
             panels: their own and a quarter of its extent on each side. Below a panel stands how many of
             its points lie outside. Without `real`, all points are shown.
@@ -301,7 +301,7 @@ def _extent(points):
 def save_mesh(heights, texture, path: Path, relief: Positive = 0.15):
     """Writes a height map and its texture as a mesh, a PLY file that 3-D programs open.
 
-    A pixel is a vertex of its colour. x points to the east, y to the north and z upwards; a pixel is 1 wide.
+    A pixel is a vertex of its color. x points to the east, y to the north and z upwards; a pixel is 1 wide.
 
     Args:
         heights: Array `(height, width, 1)` or `(height, width)`, uint8 or float in [-1, 1].

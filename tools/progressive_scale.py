@@ -27,7 +27,7 @@ def generator_cost(level):
         pixels, below, own = (4 * 2**index) ** 2, CHANNELS[index - 1], CHANNELS[index]
         # With upsampling a transposed convolution: 16 weights for each of a quarter of the pixels.
         flop += pixels // 4 * 16 * below * own + pixels * 9 * own**2
-        # Each convolution's result before and after its normalisation.
+        # Each convolution's result before and after its normalization.
         kept += pixels * own * 4
     return 2 * (flop + (4 * 2**level) ** 2 * CHANNELS[level] * 3), kept
 

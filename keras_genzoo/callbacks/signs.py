@@ -50,7 +50,7 @@ def look_alike(diversity, reference):
 
 
 def spread(values):
-    """Standard deviation of the values around their trend, by the differences of neighbours.
+    """Standard deviation of the values around their trend, by the differences of neighbors.
 
     Source: von Neumann 1941, the mean square successive difference.
     """

@@ -44,7 +44,7 @@ _ROUNDS = (
 )
 _JPEG = (30.0, 95.0)
 _SINC, _LAST_SINC, _GREY, _GAUSSIAN = 0.1, 0.8, 0.4, 0.5
-# Share of Gaussian and of generalised Gaussian kernels; the others have a plateau.
+# Share of Gaussian and of generalized Gaussian kernels; the others have a plateau.
 _GAUSSIAN_KERNELS, _GENERALIZED_KERNELS = 0.7, 0.15
 # Share of isotropic kernels among the Gaussian ones, and among the others.
 _ISOTROPIC, _ISOTROPIC_OTHERS = 0.45 / 0.7, 0.12 / 0.15
@@ -126,7 +126,7 @@ def _resized(draws, image, size):
 
 
 def _noisy(draws, image, drawn):
-    """The image with Gaussian noise, or with noise that grows with the light; in grey or in colours."""
+    """The image with Gaussian noise, or with noise that grows with the light; in grey or in colors."""
     tf = pipeline.require("tensorflow")
     shape = tf.shape(image)
     is_grey = draws.happens(_GREY)

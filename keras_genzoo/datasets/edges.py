@@ -19,10 +19,10 @@ _Sigma = Annotated[float, Check(functools.partial(arguments.number, above=0, bel
 def edges(images, sigma: _Sigma = 0.8, threshold: NonNegative = 0.05):
     """Draws the edges of images: black lines, one pixel wide, on white.
 
-    A variant of Canny's detector for colour images, as a TensorFlow graph. The images are smoothed. There is a line
+    A variant of Canny's detector for color images, as a TensorFlow graph. The images are smoothed. There is a line
     where the gradient is the largest along its own direction, rounded to an eighth of a turn, and is either larger
-    than `threshold`, or larger than half of it and joined to such a place. The gradient of a colour image is Di
-    Zenzo's: an edge between two colours of the same brightness counts too.
+    than `threshold`, or larger than half of it and joined to such a place. The gradient of a color image is Di
+    Zenzo's: an edge between two colors of the same brightness counts too.
 
     It is not `skimage.feature.canny`, which takes grey images alone and interpolates between directions. On grey
     drawings 94 % of the line's pixels are also its, and 99.6 % are within one pixel of its lines, given the same
@@ -139,7 +139,7 @@ def _extended(images, margin):
 
 
 def _is_ridge(strength, direction):
-    """Whether no neighbour along the direction is stronger."""
+    """Whether no neighbor along the direction is stronger."""
     tf = pipeline.require("tensorflow")
     # Rounded, so that of two pixels that are equally strong but for arithmetic, always the same side counts.
     strength = tf.round(strength * 4096.0)
@@ -154,7 +154,7 @@ def _is_ridge(strength, direction):
 
 
 def _joined(strong, weak):
-    """The strong pixels, and the weak ones that a chain of weak neighbours joins to them."""
+    """The strong pixels, and the weak ones that a chain of weak neighbors joins to them."""
     tf = pipeline.require("tensorflow")
 
     def grow(pixels, _):
@@ -175,7 +175,7 @@ def instance_edges(instances):
         instances: Array `(..., height, width)` of ints that number the objects.
 
     Returns:
-        uint8 NumPy array of the same shape: 1 where a pixel's number differs from that of a neighbour to the left, to
+        uint8 NumPy array of the same shape: 1 where a pixel's number differs from that of a neighbor to the left, to
         the right, above or below, else 0.
 
     Raises:

@@ -29,7 +29,7 @@ def image_folder(
     Pictures are read by `keras_genzoo.pictures.read`, as `translate` reads them: turned as the camera noted, laid
     on white where they are transparent, of an animation the first frame. The first call reads every file once,
     and keeps the pictures at `image_size` in the system's temporary folder (variable `TMPDIR`) until the process
-    ends: `height * width * channels` bytes of disk each, 1.2 GB for 100,000 of 64x64 in colour. So a folder may
+    ends: `height * width * channels` bytes of disk each, 1.2 GB for 100,000 of 64x64 in color. So a folder may
     be larger than memory. Later calls with the same files use them again; files that change afterwards are not
     read anew by a dataset that exists.
 
@@ -38,7 +38,7 @@ def image_folder(
             pnm, ppm, tga, tif, tiff and webp). Names that begin with a dot are passed over.
         image_size: Integer or pair `(height, width)` of the batches.
         batch_size: Number of images per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for colour or 1 for grey.
+        channels: 3 for color or 1 for grey.
         crop: `"center"` scales the picture to cover `image_size` and cuts off what stands out on both sides;
             None squeezes the whole picture into `image_size`. Scaling is bilinear and antialiased.
         labels: `"folder"` adds integer labels: the place of the picture's first-level sub-folder among the

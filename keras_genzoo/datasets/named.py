@@ -42,7 +42,7 @@ def load(
 
     Stacked digits and points are drawn with fixed seeds and always the same. A stacked image's label reads its
     digits, 100 a + 10 b + c; they come from the same split of MNIST, so that no test digit is seen in training.
-    A point's label is the index of its mode, whose centre is in `info(name).modes`; points are not scaled.
+    A point's label is the index of its mode, whose center is in `info(name).modes`; points are not scaled.
 
     Pairs are read from archives that nothing downloads: `info(name).archive` says which, and where its pictures
     come from. Their default size is that of the archive; edges are drawn (by `edges`) at the size asked for.
@@ -251,7 +251,7 @@ class Info:
         license: String.
         homepage: String.
         citation: String.
-        condition: What an example is labelled with, `keras_genzoo.conditions.Labels`, or None.
+        condition: What an example is labeled with, `keras_genzoo.conditions.Labels`, or None.
         class_names: Tuple of strings, the names of the labels.
         source_modality: Of pairs, what the sources are, `Images` or `LabelMaps`; None of others.
         paired_splits: Tuple of the splits whose sources and targets belong together.

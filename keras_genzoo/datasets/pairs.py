@@ -51,7 +51,7 @@ def paired_folder(
         source: `"left"` or `"right"`: the half of a file that is the source. Without meaning, and to be left out,
             with `target_path`.
         batch_size: Number of pairs per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for targets in colour or 1 for grey.
+        channels: 3 for targets in color or 1 for grey.
         source_channels: 3 or 1, for the sources. Defaults to `channels`. To be left out with `num_labels`.
         num_labels: Int: the sources, in a folder of their own, are label maps with labels from 0 to `num_labels - 1`
             (`keras_genzoo.pictures.read_labels`). In another size they have the nearest label. None for pictures.
@@ -150,7 +150,7 @@ def unpaired_folders(
         path_b: Folder of the pictures of the other kind.
         image_size: Integer or pair `(height, width)` of the batches.
         batch_size: Number of pictures of each kind per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for colour or 1 for grey.
+        channels: 3 for color or 1 for grey.
         augment: Whether to scale pictures to 286/256 of `image_size`, crop them at a random place and mirror
             them with probability one half, each by draws of its own, anew each epoch.
         shuffle: Whether to shuffle. If False, pictures come in the order of their sorted paths.
@@ -266,7 +266,7 @@ def grey_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pairs for colouring: the pictures of a folder, and before them the same in grey.
+    """Batches of pairs for coloring: the pictures of a folder, and before them the same in grey.
 
     A picture is scaled to cover `image_size` and its middle cut out, as by `image_folder`; its source is that in
     grey, as `keras_genzoo.pictures.read` makes it.
@@ -274,7 +274,7 @@ def grey_folder(
     Args:
         path: Folder of the pictures, in sub-folders or not.
         image_size: Integer or pair `(height, width)` of the batches.
-        channels: 3: targets are in colour.
+        channels: 3: targets are in color.
         augment: Whether to scale to 286/256 of `image_size`, crop at a random place, and mirror with probability one
             half, drawn anew each epoch.
         batch_size, shuffle, seed, initial_step: As for `image_folder`.
@@ -328,7 +328,7 @@ def masked_folder(
     Args:
         path: Folder of the pictures, in sub-folders or not.
         image_size, batch_size, augment, shuffle, seed, initial_step, on_error: As for `grey_folder`.
-        channels: 3 for colour or 1 for grey.
+        channels: 3 for color or 1 for grey.
 
     Returns:
         `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, channels + 1)` and
@@ -369,7 +369,7 @@ def blurred_folder(
     Args:
         path: Folder of the pictures, in sub-folders or not.
         image_size, batch_size, augment, shuffle, seed, initial_step, on_error: As for `grey_folder`.
-        channels: 3 for colour or 1 for grey.
+        channels: 3 for color or 1 for grey.
 
     Returns:
         `tf.data.Dataset` of pairs `(sources, targets)`, both `(batch_size, height, width, channels)`, float32 in

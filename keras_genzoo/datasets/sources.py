@@ -7,13 +7,13 @@ Both answer the same questions. A source has
 - `check(where)`: refuses values that cannot be used, without reading a picture;
 - `modality`: what an example is, such as `keras_genzoo.modalities.Images`; of pairs, the targets;
 - `source_modality`: of pairs, what the sources are, else None;
-- `condition`: what an example is labelled with, such as `keras_genzoo.conditions.Labels`, or None;
+- `condition`: what an example is labeled with, such as `keras_genzoo.conditions.Labels`, or None;
 - `num_images`: number of images or pairs per epoch;
 - `label`: what messages call it;
 - `metadata`: what a card says of it, a dict;
 - `load(data_dir, **arguments)`: batches, with the arguments of `keras_genzoo.datasets.load`;
 - `examples(num, data_dir, labelled)`: what `preview` of a model shows beside it: of pairs two arrays of sources and
-  targets, of points the centres of their modes, else None; with `labelled` of labelled images the arrays of both.
+  targets, of points the centers of their modes, else None; with `labelled` of labeled images the arrays of both.
 """
 
 import dataclasses
@@ -153,7 +153,7 @@ class NamedSource(_Source):
             return _first_of(self.load(data_dir, split="test", batch_size=num, seed=0, initial_step=0))
         arrays = named.arrays(self.table["name"], "test", data_dir, self.table.get("image_size"))
         num = min(num, *map(len, arrays))
-        # Neighbours in the order of a data set are often alike.
+        # Neighbors in the order of a data set are often alike.
         return tuple(images[np.linspace(0, len(images) - 1, num).astype(int)] for images in arrays)
 
 

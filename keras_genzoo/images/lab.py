@@ -1,4 +1,4 @@
-"""Colours by lightness: sRGB to CIE L*a*b* and back, differentiable on every backend."""
+"""Colors by lightness: sRGB to CIE L*a*b* and back, differentiable on every backend."""
 
 import numpy as np
 from keras import ops
@@ -51,7 +51,7 @@ def to_rgb(lab):
         lab: Float tensor `(..., 3)`.
 
     Returns:
-        Float32 tensor `(..., 3)`, sRGB. Colours that sRGB does not have lie outside [-1, 1].
+        Float32 tensor `(..., 3)`, sRGB. Colors that sRGB does not have lie outside [-1, 1].
     """
     roots = _transformed(ops.cast(lab, "float32") + np.array([16.0, 0.0, 0.0], "float32"), _FROM_LAB)
     relative = ops.where(

@@ -55,7 +55,7 @@ def find(folder):
 def read(path, channels, size=None, crop=None):
     """Reads a picture, turned as the camera noted; of an animation the first frame.
 
-    Transparent pictures are laid on white, and 16 bits per value become 8. Colour profiles are not applied.
+    Transparent pictures are laid on white, and 16 bits per value become 8. Color profiles are not applied.
 
     Args:
         path: String, path or binary file object.
@@ -79,7 +79,7 @@ def from_pil(picture, channels, size=None, crop=None):
 
     Args:
         picture: `PIL.Image.Image`.
-        channels: 3 for colour or 1 for grey.
+        channels: 3 for color or 1 for grey.
         size: Int, number of pixels to which the longer side is scaled; or pair `(height, width)`. None keeps
             the size. Scaling is bilinear and antialiased.
         crop: `"center"` scales the picture to cover the pair `size` and cuts off what stands out on both
@@ -159,8 +159,8 @@ def read_labels(picture, colors, size=None):
 
     Args:
         picture: String or path of a file, or `PIL.Image.Image`. Of a grey picture the values are the labels, of one
-            with a palette its indices, whatever their colours. Of one in colour the colours must be among `colors`.
-            Transparency is not looked at: pixels count by their values or colours.
+            with a palette its indices, whatever their colors. Of one in color the colors must be among `colors`.
+            Transparency is not looked at: pixels count by their values or colors.
         colors: uint8 array `(num_labels, 3)`.
         size: As for `read`; of each pixel the nearest label is taken.
 
@@ -168,7 +168,7 @@ def read_labels(picture, colors, size=None):
         uint8 NumPy array `(height, width, 1)`.
 
     Raises:
-        ValueError: If the file cannot be read (`UnreadablePicture`), a value is no label, or a colour of none.
+        ValueError: If the file cannot be read (`UnreadablePicture`), a value is no label, or a color of none.
         OSError: If the file cannot be opened.
     """
     colors = np.asarray(colors)
@@ -199,7 +199,7 @@ def _labels_of_values(picture, num_labels):
 
 
 def _labels_of_colors(picture, colors):
-    """Labels of a picture in colour, by rows, whose copies take several bytes for each pixel."""
+    """Labels of a picture in color, by rows, whose copies take several bytes for each pixel."""
     if picture.mode == "F":
         raise ValueError("the picture holds float values; save the labels with 8 or 16 bits a value")
     known, first = np.unique(_numbers_of(colors), return_index=True)
@@ -213,7 +213,7 @@ def _labels_of_colors(picture, colors):
             found = ", ".join(f"#{number:06x}" for number in unknown[:3])
             wanted = ", ".join("#" + bytes(color).hex() for color in colors[:8])
             raise ValueError(
-                f"the picture has colours that stand for no label, such as {found}. Labels from 0 on are "
+                f"the picture has colors that stand for no label, such as {found}. Labels from 0 on are "
                 f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels themselves as a grey picture"
             )
         labels[top : top + len(places), :, 0] = first[places]
@@ -221,7 +221,7 @@ def _labels_of_colors(picture, colors):
 
 
 def _numbers_of(colors):
-    """Colours as ints of 24 bits, uint32 `(...)` of uint8 `(..., 3)`."""
+    """Colors as ints of 24 bits, uint32 `(...)` of uint8 `(..., 3)`."""
     red, green, blue = (colors[..., channel].astype("uint32") for channel in range(3))
     return red << 16 | green << 8 | blue
 
@@ -244,7 +244,7 @@ def bicubic(images, size):
 
 
 def greyed(images):
-    """Images in grey, as `read` makes it of a colour picture: 0.299 red, 0.587 green and 0.114 blue.
+    """Images in grey, as `read` makes it of a color picture: 0.299 red, 0.587 green and 0.114 blue.
 
     Args:
         images: uint8 array `(num, height, width, 3)`.
@@ -260,7 +260,7 @@ def notes_of(path, channels):
 
     Args:
         path: As for `read`.
-        channels: Int, 3 or 1, those of the other picture: a colour profile is of pictures in colour, or of grey ones.
+        channels: Int, 3 or 1, those of the other picture: a color profile is of pictures in color, or of grey ones.
 
     Returns:
         Dict for `write`: `exif`, without the turn that `read` has done, and `icc_profile`, where there are any. Exif
@@ -277,7 +277,7 @@ def notes_of(path, channels):
             if exif := picture.getexif():
                 notes["exif"] = exif.tobytes()
         profile = picture.info.get("icc_profile")
-        # The profile's header says of which colours it is.
+        # The profile's header says of which colors it is.
         if profile and profile[16:20] == {1: b"GRAY", 3: b"RGB "}[channels]:
             notes["icc_profile"] = profile
         return notes
@@ -333,7 +333,7 @@ def write(image, path, notes=None):
         image: Array `(height, width, channels)`, 1 or 3 channels, or `(height, width)`; uint8 or float in
             [-1, 1].
         path: String or path of the file; its folder is created. The suffix decides: `.png` and `.webp` keep
-            every pixel, `.jpg` and `.jpeg` are written at quality 95 without coarser colours.
+            every pixel, `.jpg` and `.jpeg` are written at quality 95 without coarser colors.
         notes: Dict of what else the file holds, such as that of `notes_of`.
 
     Raises:
@@ -371,7 +371,7 @@ def check_writable(path):
         raise ValueError(f"`path` must end with {', '.join(others)} or {last}. Received: {str(path)!r}")
 
 
-# Colours of small drawings bleed where JPEG stores them at half the size.
+# Colors of small drawings bleed where JPEG stores them at half the size.
 _JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
 _FORMATS = dict(zip(WRITABLE, (("PNG", {}), _JPEG, _JPEG, ("WEBP", {"lossless": True})), strict=True))
 
@@ -417,7 +417,7 @@ _decoding = _Decoding()
 
 def _check_channels(channels):
     if channels not in (1, 3):
-        raise ValueError(f"`channels` must be 3 for colour or 1 for grey. Received: channels={channels}")
+        raise ValueError(f"`channels` must be 3 for color or 1 for grey. Received: channels={channels}")
 
 
 def _on_white(picture, mode):

@@ -1,4 +1,4 @@
-"""How near the colours of coloured images are to the true ones."""
+"""How near the colors of colored images are to the true ones."""
 
 import numpy as np
 from keras import ops
@@ -15,7 +15,7 @@ _PEAK = 220.0
 
 @measure("colorization", ability="colorize", needs=(pairs_of_images,))
 def _colorization(subject):
-    """Of a model with `colorize`, on pairs of grey and coloured images: `color_l1`, the mean absolute difference of
+    """Of a model with `colorize`, on pairs of grey and colored images: `color_l1`, the mean absolute difference of
     a* and b*, and `color_psnr` in decibels, of their squared differences (peak 220), the mean over the images; and
     `color_perceptual`, the mean absolute difference of features in standard deviations, as
     `keras_genzoo.models.perceptual` has it. Less is nearer, of `color_psnr` more. Beside them those of the grey

@@ -137,7 +137,7 @@ class ClassifierExtractor(Extractor):
 
 
 class _ColourExtractor(Extractor):
-    """One that takes colour images of one size: others are resized, grey ones repeated in three channels.
+    """One that takes color images of one size: others are resized, grey ones repeated in three channels.
 
     Subclasses set `image_size` and implement `features_of`.
     """
@@ -179,7 +179,7 @@ class _ColourExtractor(Extractor):
 
 
 class EfficientNetExtractor(_ColourExtractor):
-    """The 1,280 features of EfficientNet-Lite0, trained on ImageNet, for colour pictures of anything.
+    """The 1,280 features of EfficientNet-Lite0, trained on ImageNet, for color pictures of anything.
 
     A picture is rounded to 8 bits and resized as a whole to 224x224 by Pillow's bicubic filter. Frechet distances of
     these features are not FID. Below some 5,000 images use `kernel_distance`, and compare with `real_to_real`.

@@ -1,4 +1,4 @@
-"""Fidelity and diversity apart, by spheres that reach to each feature's nearest neighbours."""
+"""Fidelity and diversity apart, by spheres that reach to each feature's nearest neighbors."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +16,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 3) 
 
     Precision is the share of generated features within the sphere of a real one, recall the share of real
     features within the sphere of a generated one. A feature's sphere reaches to its `num_neighbours`-th
-    nearest neighbour in its own set.
+    nearest neighbor in its own set.
 
     Args:
         real: Array of features `(num, feature_dim)`.
@@ -105,7 +105,7 @@ def _squared_radii(features, num_neighbours, argument):
         )
     radii = np.empty(len(features))
     for rows, distances in _squared_distances(features, features):
-        # Not among its own neighbours, whatever rounding has made of its distance.
+        # Not among its own neighbors, whatever rounding has made of its distance.
         distances[np.arange(len(distances)), np.arange(len(features))[rows]] = np.inf
         radii[rows] = np.partition(distances, num_neighbours - 1, axis=1)[:, num_neighbours - 1]
     return radii

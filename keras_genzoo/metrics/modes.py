@@ -28,9 +28,9 @@ class ClassStatistics(NamedTuple):
 def mode_statistics(points: ArrayLike, centers: ArrayLike, stddev: float) -> ModeStatistics:
     """Counts the modes of a mixture of equally likely Gaussians that samples cover.
 
-    A sample is of high quality within 3 standard deviations of the nearest centre, in Euclidean distance; in
+    A sample is of high quality within 3 standard deviations of the nearest center, in Euclidean distance; in
     the plane 98.9 % of the mixture's own points are. A mode is covered when a sample of high quality has its
-    centre nearest. The reverse divergence is `KL(q || uniform)` in nats, with `q` the shares of the modes
+    center nearest. The reverse divergence is `KL(q || uniform)` in nats, with `q` the shares of the modes
     when every sample, good or not, counts for the nearest.
 
     Args:
@@ -43,7 +43,7 @@ def mode_statistics(points: ArrayLike, centers: ArrayLike, stddev: float) -> Mod
         from 0 (all modes alike) to `log(num_modes)` (one mode alone).
 
     Raises:
-        ValueError: If the points do not have the centres' dimension or are not finite.
+        ValueError: If the points do not have the centers' dimension or are not finite.
 
     Example:
 
@@ -55,7 +55,7 @@ def mode_statistics(points: ArrayLike, centers: ArrayLike, stddev: float) -> Mod
     points, centers = checked(points, "points"), checked(centers, "centers")
     if points.shape[1] != centers.shape[1]:
         raise ValueError(
-            f"`points` must have the shape (num, {centers.shape[1]}), as the centres do. Received shape "
+            f"`points` must have the shape (num, {centers.shape[1]}), as the centers do. Received shape "
             f"{points.shape}"
         )
     distances = np.stack([np.linalg.norm(points - center, axis=1) for center in centers], axis=1)

@@ -7,7 +7,7 @@ from keras_genzoo.images import pixels
 
 _WINDOW_SIZE, _WINDOW_STDDEV = 11, 1.5
 _K1, _K2 = 0.01, 0.03
-# Images at once: the maps of a batch of 256x256 colour images then take some hundreds of MB.
+# Images at once: the maps of a batch of 256x256 color images then take some hundreds of MB.
 _BATCH = 64
 
 

@@ -20,7 +20,7 @@ def sliced_wasserstein(
 ) -> dict[int, float]:
     """Distances between patches of real and generated images, at each level of their Laplacian pyramids.
 
-    A level's patches are normalised channel by channel to mean 0 and standard deviation 1, each set by itself. Their
+    A level's patches are normalized channel by channel to mean 0 and standard deviation 1, each set by itself. Their
     distance is the mean over random directions of the one-dimensional Wasserstein-1 distance of what is projected on
     them. Coarse levels tell of the large forms, the finest of texture and noise.
 

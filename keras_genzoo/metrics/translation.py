@@ -42,7 +42,7 @@ def _translation(subject):
     difference between translation and target on the scale from 0 to 1), `translation_ssim` and `translation_psnr`
     in decibels, the means over the pairs. Of a model with styles these are translations in the mean style, and
     `styled_translation_l1` and so on those in the style of the target. Beside them the likeness to the target of
-    what needs no training, `identity_l1` and `identity_ssim` (the source itself, a grey one repeated as colour; not
+    what needs no training, `identity_l1` and `identity_ssim` (the source itself, a grey one repeated as color; not
     of label maps), and of one picture for all, `mean_image_l1` and `mean_image_ssim` (the mean of the training
     split's targets). Of a model of several directions each has all of these, with its name at the end
     (`translation_l1_a_to_b`)."""
@@ -90,7 +90,7 @@ def _likeness(images, targets):
 
 
 def _in_channels(images, channels):
-    """Images with another number of channels: grey ones repeated as colour, colour averaged to grey."""
+    """Images with another number of channels: grey ones repeated as color, color averaged to grey."""
     if images.shape[-1] == channels:
         return images
     return np.repeat(images.mean(axis=-1, keepdims=True), channels, axis=-1)

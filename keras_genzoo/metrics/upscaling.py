@@ -25,7 +25,7 @@ def _reduced_pairs(subject):
 def _upscaling(subject):
     """Of a model with `upscale`, on images and the same reduced: `upscaling_psnr` in decibels, `upscaling_ssim` and
     `upscaling_perceptual` (the mean absolute difference of features in standard deviations, as
-    `keras_genzoo.models.perceptual` has it; less is nearer), the means over the images, in colour, rounded to 8 bits,
+    `keras_genzoo.models.perceptual` has it; less is nearer), the means over the images, in color, rounded to 8 bits,
     the border included. Beside them those of Pillow's bicubic filter: `bicubic_psnr`, `bicubic_ssim`,
     `bicubic_perceptual`."""
     sources, targets = (pixels.to_uint8(images) for images in subject.pairs)

@@ -137,7 +137,7 @@ class Batcher:
                 return
 
     def _next_batch(self):
-        """Takes the first of the queue whose arrays can be joined, without those that were cancelled."""
+        """Takes the first of the queue whose arrays can be joined, without those that were canceled."""
         batch, weight = [], 0
         while self._queue:
             each = self._queue[0]

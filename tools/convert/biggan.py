@@ -3,7 +3,7 @@
 Reads the files of github.com/huggingface/pytorch-pretrained-BigGAN: `pytorch_model.bin` and `config.json` of
 biggan-deep-128, -256 and -512. They have no discriminator. Needs PyTorch: pip install -e ".[torch]"
 
-They keep statistics of batch normalisation for truncations from 0 to 1, in steps of 0.02; a preset has those of one.
+They keep statistics of batch normalization for truncations from 0 to 1, in steps of 0.02; a preset has those of one.
 Between two steps they are interpolated linearly. (The PyTorch code exchanges the weights of both, so that it agrees
 with this at the steps alone.)
 
@@ -214,7 +214,7 @@ def _take_three_channels(state, width):
     """Leaves out what the network computes and does not show.
 
     The last convolution has as many outputs as inputs, and is divided by the singular value of them all. Ours is
-    divided by that of three: the share of one of the other goes into the normalisation before, which a ReLU follows.
+    divided by that of three: the share of one of the other goes into the normalization before, which a ReLU follows.
     """
     module = "generator.conv_to_rgb"
     weight, bias, u = (array(state, f"{module}.{name}") for name in ("weight_orig", "bias", "weight_u"))

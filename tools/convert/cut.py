@@ -1,7 +1,7 @@
 """Converts generators trained with the authors' PyTorch code of CUT into a preset.
 
 Reads the files that github.com/taesungp/contrastive-unpaired-translation writes (`latest_net_G.pth`) of CUT and of
-FastCUT: the generators `resnet_9blocks`, `resnet_6blocks` and `resnet_4blocks` with instance normalisation and
+FastCUT: the generators `resnet_9blocks`, `resnet_6blocks` and `resnet_4blocks` with instance normalization and
 antialiasing, its defaults. Needs PyTorch: pip install -e ".[torch]"
 
 Usage:
@@ -84,7 +84,7 @@ def _modules(num_blocks):
         "output_conv": f"model.{21 + num_blocks}",
     }
     for block in range(num_blocks):
-        # Padding, convolution, normalisation, ReLU, padding, convolution, normalisation.
+        # Padding, convolution, normalization, ReLU, padding, convolution, normalization.
         for step, index in (("first", 1), ("second", 5)):
             modules[f"block_{block + 1}_{step}_conv"] = f"model.{12 + block}.conv_block.{index}"
     return modules

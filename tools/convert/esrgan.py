@@ -162,7 +162,7 @@ def _compact(state):
 
 
 def _shuffled(channels, factor):
-    """PyTorch's channels of squares of pixels, the colour first, in the order of `PixelShuffle`, the colour last."""
+    """PyTorch's channels of squares of pixels, the color first, in the order of `PixelShuffle`, the color last."""
     return np.arange(channels * factor**2).reshape(channels, -1).T.ravel()
 
 

@@ -223,11 +223,11 @@ def halving_widths(channels):
     return base, largest
 
 
-# Spectral normalisation.
+# Spectral normalization.
 
 
 def with_iterated_vectors(state):
-    """A state dictionary whose `weight_u` are vectors that our spectral normalisation begins with.
+    """A state dictionary whose `weight_u` are vectors that our spectral normalization begins with.
 
     `torch.nn.utils.spectral_norm` divides by `u' W v`, of two vectors that it keeps. Our layers keep one, take a step
     of the power method from it, and divide by what that gives: a vector is found from which the step gives the same

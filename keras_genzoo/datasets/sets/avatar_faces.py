@@ -54,7 +54,7 @@ _ATTRIBUTES = archives.Archive(
     folder="avatar_faces",
     file="attributes.json.gz",
     sha256="22c40ce3d51661396bdfe03f3a729edd3528da5fa4ea680b52923a1d5d7c197f",
-    origin="the parts and colours of which those faces are drawn, a list for each style",
+    origin="the parts and colors of which those faces are drawn, a list for each style",
 )
 
 _LABEL_MAPS = archives.Archive(

@@ -1,4 +1,4 @@
-"""The relief of the earth: height maps of its land and their pictures in colour."""
+"""The relief of the earth: height maps of its land and their pictures in color."""
 
 import functools
 
@@ -69,7 +69,7 @@ def _cut(picture, box, image_size):
 
 @functools.lru_cache(maxsize=1)
 def _maps(heights, colors, water):
-    """Pictures of heights, the sea black and the highest point white, of colours, and of water, which is white."""
+    """Pictures of heights, the sea black and the highest point white, of colors, and of water, which is white."""
     levels = pictures.read(heights, channels=1)[..., 0]
     water = pictures.read(water, channels=1)[..., 0]
     # JPEG has left the sea uneven.
@@ -99,7 +99,7 @@ _HEIGHTS = _archive(
 _COLORS = _archive(
     "2_no_clouds_4k.jpg",
     "61cd3d27489d80ed025d7954539a6d90b50d4433bbdd27e8c1af8a6f15f71e86",
-    "picture in colour",
+    "picture in color",
 )
 _WATER = _archive(
     "water_4k.png", "fb183cb5a68e97e873e9056ec6ec87ef18e210f226f05679f11cf93ca3e6c0ef", "map of water"

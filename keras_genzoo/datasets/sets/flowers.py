@@ -44,7 +44,7 @@ _ARCHIVE = archives.Archive(
     file="flowers128.zip",
     sha256="4d53c996caf7bbd591103267109e3b99a30408f8efb29d165d03b897680bbe50",
     origin="the pictures of flower_photos.tgz (tf_flowers of tensorflow-datasets), exact repeats dropped, their "
-    "centre squares at 128x128 by Lanczos' filter, as webp of quality 90",
+    "center squares at 128x128 by Lanczos' filter, as webp of quality 90",
 )
 
 _ABOUT = {
@@ -83,7 +83,7 @@ for _scale in (2, 4):
 register(
     Info(
         name="flowers_grey",
-        description="photographs of flowers, in grey and in colour",
+        description="photographs of flowers, in grey and in color",
         source_modality=Images((128, 128, 1)),
         paired_splits=("train", "test"),
         make=_with_grey,
