@@ -113,7 +113,7 @@ def test_what_has_no_effect_is_refused(plain, labels, tmp_path, capsys, name):
     command = [name, *given, "--output", tmp_path / "out"]
     line = refused(capsys, *command, "--reference", path)
     assert f"--reference was given, but '{preset}' has no styles" in line
-    assert f"--seed was given, but '{preset}' draws nothing" in refused(capsys, *command, "--seed", 0)
+    assert f"--seed was given, but '{preset}' is deterministic" in refused(capsys, *command, "--seed", 0)
     assert not (tmp_path / "out").exists()
     assert cli.main([*map(str, command)]) == 0
 

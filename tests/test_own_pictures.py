@@ -263,7 +263,7 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
         (("--model", "Gan", "--images", "FEW"), "--model must be one of"),
         (("--images", "FEW"), "needs either --model CLASS, or --from PRESET"),
         (("--model", "GAN", "--from", "cgan_mnist", "--images", "FEW"), "needs either --model"),
-        (("--model", "GAN"), "Name a recipe, or --images"),
+        (("--model", "GAN"), "Pass a recipe; or --images"),
         (("--model", "SPADE", "--images", "FEW"), "A SPADE needs --num-labels"),
         (("--model", "GAN", "--num-labels", "3", "--images", "FEW"), "--num-labels is for label maps"),
         (
@@ -271,9 +271,9 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
             "--num-labels is 7, but --from spade_avatars_64 takes 5 labels",
         ),
         (("--from", "spade_avatars_64", "--images", "FEW"), "A SPADE needs --images of two folders"),
-        (("cgan_mnist", "--from", "cgan_mnist"), "--from is for pictures of your own"),
-        (("cgan_mnist", "--images", "FEW"), "--images is for pictures of your own"),
-        (("--resume", "--output", "FEW"), "holds no run"),
+        (("cgan_mnist", "--from", "cgan_mnist"), "--from is for training on your own pictures"),
+        (("cgan_mnist", "--images", "FEW"), "--images is for training on your own pictures"),
+        (("--resume", "--output", "FEW"), "has no recipe.toml"),
         (("--model", "GAN", "--images", "FEW"), "holds 4 pictures, fewer than a batch of 32"),
         (("--model", "GAN", "--images", "EMPTY"), "holds no pictures"),
         (
