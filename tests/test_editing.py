@@ -383,5 +383,5 @@ class TestAttributes:
         assert found.directions["right"].scales[0] == pytest.approx(2 * np.sqrt(2 / np.pi), rel=0.05)
 
     def test_a_data_set_without_attributes_is_refused(self):
-        with pytest.raises(ValueError, match="`name` must be a data set with attributes"):
+        with pytest.raises(ValueError, match="`name` must be a dataset with attributes"):
             datasets.attributes("mnist")

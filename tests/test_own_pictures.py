@@ -287,7 +287,7 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
         (("--model", "GAN", "--images", "FEW", "--batch-size", 2, "--image-size", 9), "side of 4 * 2^k"),
         (
             ("--model", "GAN", "--images", "FEW", "--batch-size", 2, "--labels"),
-            "needs every picture in a sub-f",
+            "needs every picture in a subf",
         ),
         (("--model", "GAN", "--images", "TORN", "--batch-size", 2), "torn.png"),
         (("--from", "cgan_mnist", "--images", "FEW", "--batch-size", 2), "has 10 classes"),

@@ -99,8 +99,8 @@ def from_arrays(
     if labels_per_class is not None:
         if labels is None or batch_size % 2:
             raise ValueError(
-                "`labels_per_class` needs `labels` and an even `batch_size`: half of each batch is labeled. Received: "
-                f"batch_size={batch_size}, {'no labels' if labels is None else 'labels'}"
+                "`labels_per_class` needs `labels` and an even `batch_size`: half of each batch is labeled. "
+                f"Received: batch_size={batch_size}, {'no labels' if labels is None else 'labels'}"
             )
         labeled = tf.constant(_examples_of_each_class(labels.numpy(), labels_per_class, seed))
 

@@ -210,9 +210,7 @@ def attributes(name, split="train", data_dir: OptionalPath = None):
     _check_split(dataset, split)
     if dataset.attributes is None:
         known = [each.name for each in _DATASETS.values() if each.attributes is not None]
-        raise ValueError(
-            f"`name` must be a dataset with attributes, one of {known}. Received name={name!r}."
-        )
+        raise ValueError(f"`name` must be a dataset with attributes, one of {known}. Received name={name!r}.")
     return dataset.attributes(dataset, split, data_dir)
 
 

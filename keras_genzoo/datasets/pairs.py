@@ -158,8 +158,8 @@ def unpaired_folders(
         image_size: Int or tuple `(height, width)`, size of the images.
         batch_size: Int, number of pictures per domain and batch. The last, partial batch of an epoch is dropped.
         channels: 3 for color or 1 for grey.
-        augment: Bool, whether to scale pictures to 286/256 of `image_size`, crop them at a random position, and mirror
-            them with probability 0.5. The draws are independent for each picture and new in each epoch.
+        augment: Bool, whether to scale pictures to 286/256 of `image_size`, crop them at a random position, and
+            mirror them with probability 0.5. The draws are independent for each picture and new in each epoch.
         shuffle: Bool, whether to shuffle. If False, pictures are sorted by path.
         seed: Int, seed of the order and of the augmentation.
         initial_step: None for a finite dataset, an int for an infinite one that starts at this batch; see
