@@ -979,7 +979,9 @@ def _parser():
     own.add_argument("--image-size", type=_positive_int, help="side of the images in pixels (default: 64)")
     own.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for color (default: 3)")
     own.add_argument("--labels", action="store_true", help="use each subfolder as a class")
-    own.add_argument("--flip", action="store_true", help="mirror images at random; not for translation models")
+    own.add_argument(
+        "--flip", action="store_true", help="mirror images at random; not for translation models"
+    )
     own.add_argument(
         "--source-side",
         choices=("left", "right"),

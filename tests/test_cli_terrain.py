@@ -26,9 +26,7 @@ def test_files_are_what_the_model_samples(preset, tmp_path, capsys):
     output = tmp_path / "made" / "here"
     words = ["terrain", "--model", preset, "--output", output, "--num", 2, "--seed", 3, "--relief", 0.5]
     assert cli.main(list(map(str, words))) == 0
-    assert (
-        f"Wrote 2 terrains (height map, texture and mesh) to {output}.\n" in capsys.readouterr().out
-    )
+    assert f"Wrote 2 terrains (height map, texture and mesh) to {output}.\n" in capsys.readouterr().out
     model = kg.models.load(preset)
     for number, (heights, texture) in enumerate(zip(*model.sample_terrain(2, seed=3), strict=True)):
         for name, image in (("heights", heights), ("texture", texture)):

@@ -158,7 +158,10 @@ BAD = {
     "no points": ({"images": POINTS[:0]}, "`images` is empty"),
     "NaN points": ({"images": POINTS * np.nan}, "NaN or infinite"),
     "flipped points": ({"images": POINTS, "flip": True}, "`flip` applies to images only.*flip=True.*points"),
-    "resized points": ({"images": POINTS, "image_size": 8}, "`image_size` applies to images only.*image_size=8"),
+    "resized points": (
+        {"images": POINTS, "image_size": 8},
+        "`image_size` applies to images only.*image_size=8",
+    ),
     "range of points": (
         {"images": POINTS, "value_range": (0, 1)},
         r"`value_range` applies to images only.*\(0.0, 1.0\)",

@@ -1,4 +1,4 @@
-"""Photographs of flowers, 128x128: with the kind as class, and in pairs with reduced, grey, blurred or masked ones."""
+"""Photographs of flowers, 128x128: with the kind as class; paired with reduced, grey, blurred or masked versions."""
 
 import numpy as np
 
