@@ -481,7 +481,7 @@ class TestALostWorker:
         for words in (["ring_gan"], ["--resume"]):
             told, status = lost(*words)
             assert status == 1
-            assert "ended, or does not answer. Start all workers again." in told.err
+            assert "ended, or does not respond. Start all workers again." in told.err
             assert told.out.splitlines()[0] == "Resume on every machine with:"
             assert f"genzoo train --resume --output {tmp_path}/run --strategy multi_worker" in told.out
 

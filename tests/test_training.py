@@ -453,7 +453,7 @@ def test_a_worker_that_is_lost_while_models_are_made_is_told(recipe_file, tmp_pa
     monkeypatch.setattr(training, "strategy_scope", lambda name: contextlib.nullcontext())
     monkeypatch.setattr(training, "make_models", make_models)
     recipe = training.Recipe.load(recipe_file)
-    with pytest.raises(callbacks.WorkerLost, match=r"does not answer\. Start all workers again"):
+    with pytest.raises(callbacks.WorkerLost, match=r"does not respond\. Start all workers again"):
         training.train(recipe, tmp_path / "run", strategy="multi_worker", verbose=0)
     with pytest.raises(tf.errors.UnavailableError):
         training.train(recipe, tmp_path / "run", verbose=0)

@@ -197,7 +197,7 @@ class TestJSONLines:
     def test_a_damaged_line_is_named(self, tmp_path, damaged):
         path = tmp_path / "log.jsonl"
         path.write_bytes(b'{"epoch": 1}\n' + damaged + b"\n")
-        with pytest.raises(ValueError, match=f"Line 2 of {path} is damaged.*Delete the line and go on"):
+        with pytest.raises(ValueError, match=f"Line 2 of {path} is damaged.*Delete the line and try again"):
             callbacks.JSONLines(path).on_epoch_begin(2)
 
     def test_logs_of_several_workers_are_one_number(self, tmp_path):
