@@ -255,8 +255,8 @@ class TrainingHealth(keras.callbacks.Callback):
                 if signs.unsteady(values[name], self._scales[name]):
                     self._warn(
                         "unsteady loss",
-                        f"`{name}` varies by {signs.spread(values[name]):.3g} from one value to the next; the mean of "
-                        f"{signs.WINDOW} values is {mean:.3g}, and the scale of this loss {self._scales[name]:.3g}",
+                        f"`{name}` varies by {signs.spread(values[name]):.3g} from one value to the next; the mean "
+                        f"of {signs.WINDOW} values is {mean:.3g}; its scale is {self._scales[name]:.3g}",
                         step,
                     )
 
