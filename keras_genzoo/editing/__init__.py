@@ -1,7 +1,8 @@
-"""Control of a trained model by its latents: directions, and the latents of a given image.
+"""Latent editing: directions in the latent space of a trained model, and the codes of given images.
 
-What is edited are a model's *codes*: its latents, or, of a model with a mapping network such as a StyleGAN2, what
-that network makes of them (`LatentModel.codes_from_latents`, `LatentModel.images_from_codes`).
+Functions of this module work on the *codes* of a model. These are its latents; for a model with a mapping network,
+such as StyleGAN2, they are the outputs of that network (`LatentModel.codes_from_latents`,
+`LatentModel.images_from_codes`).
 
 ```python
 model = keras_genzoo.models.load("dcgan_fashion_mnist")
