@@ -149,7 +149,7 @@ class TestLabels:
             (LABELS + 2, "the picture must hold labels from 0 to 3. Received labels from 2 to 4"),
             (LABELS.astype("uint16") + 254, "labels from 0 to 3. Received labels from 254 to 256"),
             (LABELS.astype("int32") - 1, "labels from 0 to 3. Received labels from -1 to 1"),
-            (LABELS.astype("float32"), "the picture holds float values"),
+            (LABELS.astype("float32"), "the picture has float values"),
             (
                 COLORS[LABELS] + np.uint8(1),
                 r"stand for no label, such as #010101, #018101, #810101\. Labels.*#008000",

@@ -208,10 +208,10 @@ class TestSaveScatter:
         [
             ({"points": np.zeros((4, 3))}, r"`points` must hold points of the plane.*\(4, 3\)"),
             ({"points": np.zeros((0, 2))}, r"`points` must hold points of the plane.*\(0, 2\)"),
-            ({"points": []}, "`points` must hold at least one array.*0 arrays"),
+            ({"points": []}, "`points` must contain at least one array.*0 arrays"),
             ({"real": np.zeros((2, 1))}, r"`real` must hold points of the plane.*\(2, 1\)"),
             ({"points": np.array([[0.0, np.nan]])}, "`points` contains NaN"),
-            ({"titles": ["a", "b"]}, "one title for each.*1 arrays and 2 titles"),
+            ({"titles": ["a", "b"]}, "one title per array.*1 arrays and 2 titles"),
             ({"path": "points.svg"}, r"`path` must end with .png.*points\.svg"),
         ],
     )

@@ -103,7 +103,8 @@ def weight_directions(
     matrices = [np.asarray(matrix, "float64") for matrix in model.weights_of_codes()]
     if not matrices:
         raise ValueError(
-            f"`model` must have a layer that multiplies the codes by a weight matrix. Received: {type(model).__name__}. "
+            "`model` must have a layer that multiplies the codes by a weight matrix. "
+            f"Received: {type(model).__name__}. "
             "Use `principal_directions`."
         )
     columns = np.concatenate(matrices, axis=1)

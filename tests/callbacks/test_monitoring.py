@@ -61,7 +61,7 @@ class TestSampleGrid:
         gan = models.GAN(
             (3,), 4, generator=networks.MLPGenerator(4, (3,)), discriminator=networks.MLPDiscriminator((3,))
         )
-        with pytest.raises(ValueError, match="Only points of the plane"):
+        with pytest.raises(ValueError, match="Only points in the plane"):
             callbacks.SampleGrid(tmp_path).set_model(gan)
 
     @pytest.mark.slow
