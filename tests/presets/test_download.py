@@ -186,7 +186,9 @@ def test_only_what_a_model_needs_is_downloaded_once(server, cache):
 @pytest.mark.parametrize("name", ["config.json", "metadata.json", "model.weights.h5"])
 def test_a_changed_file_is_refused_and_not_kept(server, released, cache, name):
     flip_byte(released / name)
-    with pytest.raises(ValueError, match=rf"{name} is damaged: .*downloaded from http://.* discarded\. Try again"):
+    with pytest.raises(
+        ValueError, match=rf"{name} is damaged: .*downloaded from http://.* discarded\. Try again"
+    ):
         resolve("toy_gan")
     assert list(cache.iterdir()) == []
 
@@ -363,7 +365,9 @@ def test_a_wrong_file_is_taken_from_the_next_mirror(serve, released, cache, tmp_
     flip_byte(tmp_path / "forged" / "toy_gan" / "model.weights.h5")
     forged, right = serve(tmp_path / "forged"), serve()
     set_origin(monkeypatch, forged.address, right.address)
-    with pytest.warns(RuntimeWarning, match=rf"is damaged: .*It was downloaded from {forged.address}/toy_gan/model"):
+    with pytest.warns(
+        RuntimeWarning, match=rf"is damaged: .*It was downloaded from {forged.address}/toy_gan/model"
+    ):
         resolve("toy_gan")
     assert right.requests == ["/toy_gan/model.weights.h5"]
     assert_downloaded(cache, released)

@@ -77,7 +77,8 @@ def test_a_repository_that_is_not_there_is_told_as_one_that_is_private(stub, sav
     stub.private.add("owner/gan")
     for name in ("owner/other", "owner/gan"):
         with pytest.raises(
-            FileNotFoundError, match=rf"hf://{name} does not exist or cannot be read.*`hf auth login`.*HF_TOKEN"
+            FileNotFoundError,
+            match=rf"hf://{name} does not exist or cannot be read.*`hf auth login`.*HF_TOKEN",
         ):
             presets.load(f"hf://{name}")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
@@ -133,7 +134,9 @@ def test_a_model_that_keras_has_saved_is_told(stub, saved):
 
 def test_a_repository_that_is_too_large_is_refused_before_it_is_downloaded(stub, saved):
     stub.add("owner/gan", saved)
-    with pytest.raises(PresetError, match=r"hf://owner/gan has .* bytes, more than the limit of 1,000\. .*`max_bytes`"):
+    with pytest.raises(
+        PresetError, match=r"hf://owner/gan has .* bytes, more than the limit of 1,000\. .*`max_bytes`"
+    ):
         presets.load("hf://owner/gan", max_bytes=1000)
     assert not any(method == "GET" and "/resolve/" in path for method, path in stub.requests)
 

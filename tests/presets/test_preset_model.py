@@ -195,7 +195,8 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     weight.assign(np.full(weight.shape, value))
     gan.save_to_preset(tmp_path / "gan")
     with pytest.raises(
-        ValueError, match=r"model\.weights\.h5: 1 of the weights have NaN or infinite values, the first is generator/"
+        ValueError,
+        match=r"model\.weights\.h5: 1 of the weights have NaN or infinite values, the first is generator/",
     ):
         presets.load(tmp_path / "gan")
 
