@@ -135,12 +135,12 @@ def names_for(page):
 # Function of each name that docstrings use and do not make, and of those that differ in one of them.
 _IN_DOCSTRINGS = {
     "edges": lambda: _images(8, 64, 1),
-    "gan": lambda: kg.models.load("dcgan_fashion_mnist"),
+    "gan": lambda: _compiled("dcgan_fashion_mnist"),
     "images": lambda: _images(64, 28, 1),
     "model": ReadersModel,
     "photographs": lambda: _images(2, 256, 3),
     "summer": lambda: _images(2, 128, 3),
-    "vae": lambda: kg.models.load("vae_mnist"),
+    "vae": lambda: _compiled("vae_mnist"),
 }
 _IN_ONE_DOCSTRING = {
     "keras_genzoo.models.pix2pix.Pix2Pix": {"label_maps": lambda: _images(2, 256, 3)},
@@ -155,6 +155,12 @@ _IN_ONE_DOCSTRING = {
     },
     "keras_genzoo.models.stylegan2.StyleGAN2": {"images": lambda: _images(64, 32, 3)},
 }
+
+
+def _compiled(name):
+    model = kg.models.load(name)
+    model.compile()
+    return model
 
 
 def names_for_docstring(name, code):

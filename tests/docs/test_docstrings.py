@@ -17,10 +17,12 @@ from tests.support import ROOT
 LEFT_OUT = {
     ("keras_genzoo.arguments", "def sample(self"): "a method without a body",
     ("keras_genzoo.models.generative_model.GenerativeModel", "train_step"): "a part of a class",
-    ("keras_genzoo.models.lazy_regularization", "self.is_due"): "a part of a method",
+    ("keras_genzoo.models.lazy_regularization.LazyRegularization", "self.is_due"): "a part of a method",
     ("keras_genzoo.models.options", "def __init__"): "a part of a class",
-    ("keras_genzoo.presets.preset_model", "hf://"): "asks another host: tests/presets/test_hub.py",
-    ("keras_genzoo.presets.preset_model", "push_to_hub"): "writes to another host: tests/presets/test_hub.py",
+    (
+        "keras_genzoo.presets.preset_model.PresetModel.push_to_hub",
+        "hf://",
+    ): "writes to another host: tests/presets/test_hub.py",
 }
 
 
