@@ -112,8 +112,8 @@ class ReadersModel:
         assert len(sources) == len(targets)
 
 
-def _images(num, side, channels, below=256):
-    return np.random.default_rng(0).integers(0, below, (num, side, side, channels)).astype("uint8")
+def _images(num, side, channels):
+    return np.random.default_rng(0).integers(0, 256, (num, side, side, channels)).astype("uint8")
 
 
 def names_for(page):
@@ -132,28 +132,12 @@ def names_for(page):
     return given[page]() if page in given else {}
 
 
-# Function of each name that docstrings use and do not make, and of those that differ in one of them.
+# Function of each name that docstrings use and do not make.
 _IN_DOCSTRINGS = {
-    "edges": lambda: _images(8, 64, 1),
     "gan": lambda: _compiled("dcgan_fashion_mnist"),
     "images": lambda: _images(64, 28, 1),
     "model": ReadersModel,
     "photographs": lambda: _images(2, 256, 3),
-    "summer": lambda: _images(2, 128, 3),
-    "vae": lambda: _compiled("vae_mnist"),
-}
-_IN_ONE_DOCSTRING = {
-    "keras_genzoo.models.pix2pix.Pix2Pix": {"label_maps": lambda: _images(2, 256, 3)},
-    "keras_genzoo.models.pix2pixhd.Pix2PixHD": {"label_maps": lambda: _images(2, 64, 1, below=5)},
-    "keras_genzoo.models.spade.SPADE": {
-        "label_maps": lambda: _images(2, 64, 1, below=5),
-        "images": lambda: _images(2, 64, 3),
-    },
-    "keras_genzoo.models.stargan2.StarGANv2": {
-        "images": lambda: _images(2, 64, 3),
-        "references": lambda: _images(2, 64, 3),
-    },
-    "keras_genzoo.models.stylegan2.StyleGAN2": {"images": lambda: _images(64, 32, 3)},
 }
 
 
@@ -163,12 +147,12 @@ def _compiled(name):
     return model
 
 
-def names_for_docstring(name, code):
-    """Dict of what the example of an object, such as `keras_genzoo.models.gan.GAN`, uses and does not make."""
-    makers = {**_IN_DOCSTRINGS, **_IN_ONE_DOCSTRING.get(name, {})}
+def names_for_docstring(code):
+    """Dict of what an example in a docstring uses and does not make."""
     names = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)]
     made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    return {used: makers[used]() for used in {node.id for node in names} - made if used in makers}
+    used = {node.id for node in names} - made
+    return {name: make() for name, make in _IN_DOCSTRINGS.items() if name in used}
 
 
 def _for_serving():

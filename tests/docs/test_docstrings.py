@@ -16,9 +16,6 @@ from tests.support import ROOT
 # Blocks that are not run, by the object and words in the block, and why.
 LEFT_OUT = {
     ("keras_genzoo.arguments", "def sample(self"): "a method without a body",
-    ("keras_genzoo.models.generative_model.GenerativeModel", "train_step"): "a part of a class",
-    ("keras_genzoo.models.lazy_regularization.LazyRegularization", "self.is_due"): "a part of a method",
-    ("keras_genzoo.models.options", "def __init__"): "a part of a class",
     (
         "keras_genzoo.presets.preset_model.PresetModel.push_to_hub",
         "hf://",
@@ -69,7 +66,7 @@ def test_examples_run(name, tmp_path, monkeypatch, float32):
     names = {"keras_genzoo": keras_genzoo, "kg": keras_genzoo, "keras": keras, "np": np}
     for offset, code in blocks(docstring, "python"):
         if not is_left_out(LEFT_OUT, name, code):
-            run(code, path, line + offset, {**names, **stand_ins.names_for_docstring(name, code)})
+            run(code, path, line + offset, {**names, **stand_ins.names_for_docstring(code)})
     # Of a session the module's own names are known, as `doctest` has it.
     module = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
     namespace = {**names, **vars(importlib.import_module(module))}
