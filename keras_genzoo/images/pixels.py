@@ -80,6 +80,9 @@ def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0)
         dtype: String, name of the dtype.
         smallest, largest: Floats.
         argument, value_range, may_be_bright: See `check_range`.
+
+    Raises:
+        ValueError: See `check_range`.
     """
     low, high = value_range
     if dtype == "uint8":

@@ -34,6 +34,9 @@ class Moments:
     def update(self, features: ArrayLike) -> None:
         """Adds a batch of features, an array `(num, feature_dim)`.
 
+        Raises:
+            ValueError: If the features are invalid or have another length.
+
         Reference: Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance", equations 1.5 (pairwise
         update, numerically stable).
         """

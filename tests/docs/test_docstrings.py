@@ -3,6 +3,8 @@
 import ast
 import doctest
 import importlib
+import inspect
+import textwrap
 
 import keras
 import numpy as np
@@ -77,3 +79,43 @@ def test_examples_run(name, tmp_path, monkeypatch, float32):
 @pytest.mark.parametrize(("name", "words"), LEFT_OUT)
 def test_examples_that_are_left_out_exist(name, words):
     assert any(words in code for _, code in blocks(DOCSTRINGS[name][2], "python"))
+
+
+def public():
+    """Triples of the name of a public class or function, the object, and the function that raises its errors."""
+    for name in sorted(keras_genzoo.__all__):
+        module = getattr(keras_genzoo, name)
+        if inspect.ismodule(module):
+            own = [key for key, value in vars(module).items() if _is_defined_in(module, key, value)]
+            for key in getattr(module, "__all__", own):
+                value = getattr(module, key)
+                if inspect.isclass(value) and "__init__" in vars(value):
+                    yield f"{name}.{key}", value, vars(value)["__init__"]
+                elif inspect.isfunction(value):
+                    yield f"{name}.{key}", value, value
+
+
+def _is_defined_in(module, name, value):
+    return not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+
+
+def raised(function):
+    """Names of the `ValueError` and `TypeError` that the body of a function raises itself."""
+    function = inspect.unwrap(function)
+    if not function.__module__.startswith("keras_genzoo."):
+        return set()
+    nodes = ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    errors = [
+        node.exc.func for node in nodes if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)
+    ]
+    return {error.id for error in errors if isinstance(error, ast.Name)} & {"ValueError", "TypeError"}
+
+
+def test_errors_are_documented():
+    undocumented = {
+        name: error
+        for name, value, function in public()
+        for error in raised(function)
+        if error not in (inspect.getdoc(value) or "").partition("Raises:")[2]
+    }
+    assert undocumented == {}
