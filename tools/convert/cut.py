@@ -20,7 +20,7 @@ from keras_genzoo.networks import ResNetTranslator
 def main(arguments=None):
     parser = parser_of(__doc__, generator="latest_net_G.pth")
     parser.add_argument(
-        "--image-size", type=int, default=256, help="side of the training images (default 256)"
+        "--image-size", type=int, default=256, help="side of the training images in pixels (default: 256)"
     )
     return run(_cut, parser.parse_args(arguments))
 
@@ -33,7 +33,7 @@ def _cut(options):
 
 
 def network_of(state):
-    """Makes the generator that a state dictionary is of, with its weights.
+    """Builds the generator of a state dictionary, with its weights.
 
     Args:
         state: Dictionary from keys to arrays, as `state.read_state` returns it.
