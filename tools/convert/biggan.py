@@ -1,7 +1,7 @@
 """Converts the BigGAN-deep generators of PyTorch into a preset.
 
 Reads the files of github.com/huggingface/pytorch-pretrained-BigGAN: `pytorch_model.bin` and `config.json` of
-biggan-deep-128, -256 and -512. They have no discriminator. Needs PyTorch: pip install -e ".[torch]"
+biggan-deep-128, -256 and -512. They have no discriminator. Requires PyTorch: pip install -e ".[torch]"
 
 The files contain batch normalization statistics for truncations from 0 to 1, in steps of 0.02. A preset has the
 statistics of one truncation, interpolated linearly between steps. (The PyTorch code swaps the interpolation weights,

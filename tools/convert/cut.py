@@ -2,7 +2,7 @@
 
 Reads the files that github.com/taesungp/contrastive-unpaired-translation writes (`latest_net_G.pth`) of CUT and of
 FastCUT: the generators `resnet_9blocks`, `resnet_6blocks` and `resnet_4blocks` with instance normalization and
-antialiasing, its defaults. Needs PyTorch: pip install -e ".[torch]"
+antialiasing, its defaults. Requires PyTorch: pip install -e ".[torch]"
 
 Usage:
     python tools/convert/cut.py OUTPUT --generator latest_net_G.pth

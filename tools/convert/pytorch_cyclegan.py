@@ -2,7 +2,7 @@
 
 Reads the files that github.com/junyanz/pytorch-CycleGAN-and-pix2pix writes (`latest_net_G.pth`, ...): the
 generators `unet_128`, `unet_256`, `resnet_6blocks` and `resnet_9blocks`, the discriminators `basic`, `n_layers` and
-`pixel`, with batch or instance normalization. Needs PyTorch: pip install -e ".[torch]"
+`pixel`, with batch or instance normalization. Requires PyTorch: pip install -e ".[torch]"
 
 Usage:
     python tools/convert/pytorch_cyclegan.py pix2pix OUTPUT --generator latest_net_G.pth
