@@ -228,8 +228,8 @@ def info(name):
 
     Example:
 
-    >>> keras_genzoo.datasets.info("mnist").splits["train"]
-    60000
+    >>> keras_genzoo.datasets.info("mnist").image_shape
+    (28, 28, 1)
     >>> keras_genzoo.datasets.info("ring").modes.stddev
     0.01
     """

@@ -6,7 +6,7 @@ such as StyleGAN2, they are the outputs of that network (`LatentModel.codes_from
 
 ```python
 model = keras_genzoo.models.load("dcgan_fashion_mnist")
-codes, errors = keras_genzoo.editing.project(model, images)
+codes, errors = keras_genzoo.editing.project(model, model.sample(4, seed=1), num_steps=20)
 directions = keras_genzoo.editing.principal_directions(model)
 moved = keras_genzoo.editing.move(codes, directions, 0, strength=2.0)
 pictures = keras_genzoo.editing.images(model, moved)

@@ -63,7 +63,7 @@ def find_attributes(
     Example:
 
     ```python
-    model = keras_genzoo.models.StyleGAN2(image_shape=(64, 64, 3))
+    model = keras_genzoo.models.GAN(image_shape=(64, 64, 3))
     extractor = keras_genzoo.metrics.extractor("effnet_lite0_224_pool1280")
     found = keras_genzoo.editing.find_attributes(model, "avatar_faces", extractor, num_samples=100)
     model.directions.update(found.directions)

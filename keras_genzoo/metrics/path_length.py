@@ -46,7 +46,7 @@ def path_length(
 
     ```python
     classifier = keras_genzoo.metrics.extractor("classifier_fashion_mnist")
-    keras_genzoo.metrics.path_length(gan, lambda images: classifier(images)[0])
+    keras_genzoo.metrics.path_length(gan, lambda images: classifier(images)[0], num_paths=200)
     ```
 
     Reference: Karras et al. 2019, "A style-based generator architecture for generative adversarial networks"
