@@ -350,8 +350,8 @@ def write(image, path, notes=None):
     """Writes an image as a picture file, atomically.
 
     Args:
-        image: Array `(height, width, channels)` with 1 or 3 channels, or `(height, width)`; uint8 or float in [-1,
-        1].
+        image: Array `(height, width, channels)` with 1 or 3 channels, or `(height, width)`. uint8, or float in
+            [-1, 1].
         path: String or path of the file. Its folder is created if necessary. The suffix sets the format: `.png` and
             `.webp` are lossless; `.jpg` and `.jpeg` have quality 95, without chroma subsampling.
         notes: Dict of metadata to write, such as the result of `notes_of`.

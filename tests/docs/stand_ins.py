@@ -107,9 +107,10 @@ def _write_pictures(folder):
 class ReadersModel:
     """The model of a reader whose page is about the data: it must get batches."""
 
-    def fit(self, data, epochs):
-        sources, targets = next(iter(data))
-        assert len(sources) == len(targets)
+    def fit(self, data, **arguments):
+        batch = next(iter(data))
+        arrays = batch if isinstance(batch, tuple) else (batch,)
+        assert len({len(array) for array in arrays}) == 1
 
 
 def _images(num, side, channels):
