@@ -44,6 +44,11 @@ class PairedGAN(TranslationModel):
         """Mean absolute difference of the features of two batches, float32 scalar; 0 where it has no weight."""
         if not self.perceptual_weight:
             return ops.zeros(())
+        if "_features" not in vars(self):
+            raise ValueError(
+                f"`perceptual_weight` was 0 when the model was compiled, and is {self.perceptual_weight} now. Call "
+                "`compile` again, which loads the network of the features."
+            )
         return vars(self)["_features"].difference(targets, fakes)
 
     @backends.train_step
