@@ -108,7 +108,11 @@ def load(
         size = _height_and_width(dataset, image_size)
         cropped = dataset.scale == 1 and dataset.source_modality.interpolates
         given_size = prepared_size(size, augment) if cropped else size
-        sources, targets = arrays(name, split, data_dir, given_size)
+        draw_sources = dataset.draw_sources if split == "train" else None
+        if draw_sources is None:
+            sources, targets = arrays(name, split, data_dir, given_size)
+        else:
+            sources, targets = None, _made(dataset, split, data_dir, given_size, _default_data_dir())[0]
         paired = split in dataset.paired_splits
         return from_pairs(
             sources,
@@ -121,7 +125,7 @@ def load(
             seed,
             initial_step,
             label_maps=not dataset.source_modality.interpolates,
-            draw_sources=dataset.draw_sources if split == "train" else None,
+            draw_sources=draw_sources,
         )
     if augment:
         raise ValueError(
@@ -177,7 +181,10 @@ def arrays(name, split="train", data_dir: OptionalPath = None, image_size=None):
             f"`image_size` is for pairs of images. Received image_size={image_size!r} for {name!r}. Leave it "
             "out, or use `load`."
         )
-    return _made(dataset, split, data_dir, image_size, os.environ.get("KERAS_GENZOO_DATA_DIR"))
+    place = (dataset, split, data_dir, image_size, _default_data_dir())
+    if dataset.make_sources is None:
+        return _made(*place)
+    return _made_sources(*place), _made(*place)[0]
 
 
 def attributes(name, split="train", data_dir: OptionalPath = None):
@@ -248,6 +255,7 @@ class Info:
         splits: Dict of split -> number of images or pairs; of unpaired images, that of the larger kind.
         make: Function from this `Info`, a split, `data_dir` and `image_size`, as for `arrays`, to the two arrays of
             the split. `image_size` is a pair `(height, width)` where the data set is read at any size, else None.
+            With `make_sources` the first array is the targets, and the other is not used.
         license: String.
         homepage: String.
         citation: String.
@@ -264,8 +272,10 @@ class Info:
             returns, or None.
         default_measures: Tuple of names of the measures of `keras_genzoo.metrics.evaluate` that this data set was
             made for. They take the place of the model's where they have what they need, such as an extractor.
-        draw_sources: Of pairs whose sources are drawn anew each epoch of training, the function that draws them, as
-            for `keras_genzoo.datasets.pairs.from_pairs`; None of others.
+        make_sources: Of pairs whose sources are made of the targets, the function from this `Info` and the targets,
+            uint8, to the sources, uint8; None of others.
+        draw_sources: Of pairs with `make_sources` whose sources are drawn anew each epoch of training, the function
+            that draws them, as for `keras_genzoo.datasets.pairs.from_pairs`; None of others.
     """
 
     name: str
@@ -286,6 +296,7 @@ class Info:
     margin: int = 0
     attributes: Callable | None = None
     default_measures: tuple = ()
+    make_sources: Callable | None = None
     draw_sources: Callable | None = None
 
     @property
@@ -359,6 +370,18 @@ def _made(dataset, split, data_dir, image_size, default_data_dir):
     for array in made:
         array.flags.writeable = False
     return made
+
+
+@functools.lru_cache(maxsize=4)
+def _made_sources(dataset, *place):
+    """The sources that are made of the targets of a data set, read-only; the arguments are those of `_made`."""
+    sources = dataset.make_sources(dataset, _made(dataset, *place)[0])
+    sources.flags.writeable = False
+    return sources
+
+
+def _default_data_dir():
+    return os.environ.get("KERAS_GENZOO_DATA_DIR")
 
 
 def table():

@@ -466,11 +466,15 @@ def from_pairs(
         label_maps: Whether the sources are label maps, as large as the batches: they stay uint8, and `augment`
             mirrors the pairs.
         draw_sources: Function from a batch of targets in [-1, 1] and its `Choice` to the sources, in the place of
-            `sources`; or None.
+            `sources`, which are None then; or None.
     """
     tf = pipeline.require("tensorflow")
     with tf.device("CPU"):
-        domains = [tf.constant(sources), tf.constant(targets)]
+        domains = [tf.constant(images) for images in (sources, targets) if images is not None]
+
+    def fetch_drawn(choice):
+        images = _finished(tf.gather(domains[0], choice.indices), image_size, choice, augment)
+        return draw_sources(images, choice), images
 
     def fetch(*choices):
         drawn = [
@@ -479,14 +483,12 @@ def from_pairs(
         ]
         if label_maps:
             return _mirrored(*(images for images, _ in drawn), choices[0], augment)
-        if draw_sources is not None:
-            images, choice = drawn[1]
-            images = _finished(images, image_size, choice, augment)
-            return draw_sources(images, choice), images
         if sources.shape[1:3] != targets.shape[1:3]:
             return tuple(_finished_turned(images, choice, augment) for images, choice in drawn)
         return tuple(_finished(images, image_size, choice, augment) for images, choice in drawn)
 
+    if draw_sources is not None:
+        return pipeline.batches((len(targets),), fetch_drawn, batch_size, shuffle, seed, initial_step)
     sizes = (len(sources),) if paired else (len(sources), len(targets))
     return pipeline.batches(sizes, fetch, batch_size, shuffle, seed, initial_step)
 
