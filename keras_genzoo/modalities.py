@@ -17,19 +17,28 @@ from keras_genzoo.images import pictures, pixels
 
 
 class Summary(NamedTuple):
-    """Shape, dtype and range of an array; the range is `(0, 0)` where there is no value."""
+    """Shape, dtype and range of an array; the range is `(0, 0)` where there is no value.
+
+    The range is a pair of floats, or of tuples of them, one per channel.
+    """
 
     shape: tuple
     dtype: str
-    smallest: float
-    largest: float
+    smallest: float | tuple
+    largest: float | tuple
 
     @classmethod
-    def of(cls, array):
+    def of(cls, array, by_channel=False):
         if array is None:
             return None
         array = array if isinstance(array, np.ndarray) else ops.convert_to_numpy(array)
-        extent = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+        if not array.size:
+            extent = (0.0, 0.0)
+        elif by_channel:
+            axes = tuple(range(array.ndim - 1))
+            extent = tuple(array.min(axes).tolist()), tuple(array.max(axes).tolist())
+        else:
+            extent = (float(array.min()), float(array.max()))
         return cls(array.shape, array.dtype.name, *extent)
 
 
@@ -72,7 +81,7 @@ class Images(_Drawn):
     shape: tuple
     may_be_bright: bool = dataclasses.field(default=False, compare=False)
 
-    # What floats may reach.
+    # What floats may reach; of other modalities what their values may, or of each channel.
     bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
     # Number of samples in a preview.
     num_shown = 100
@@ -257,7 +266,9 @@ class LabelMaps:
 
     @property
     def bounds(self):
-        return (0, self.num_labels - 1)
+        if self.shape[-1] == 1:
+            return (0, self.num_labels - 1)
+        return ((0, 0), (self.num_labels - 1, 1))
 
     def check(self, summary, argument, first=True):
         """As `Images.check`."""
@@ -293,12 +304,7 @@ class LabelMaps:
         """As `Images.check_values`."""
         if not label_maps.size:
             return
-        self._check_extent(*Summary.of(label_maps)[1:], argument)
-        if (largest := label_maps[..., 1:].max(initial=0)) > 1:
-            raise ValueError(
-                f"`{argument}` must hold 1 in its second channel at the edges between objects, and 0 elsewhere. "
-                f"Received: {largest}"
-            )
+        self._check_extent(*Summary.of(label_maps, by_channel=True)[1:], argument)
 
     def _check_extent(self, dtype, smallest, largest, argument):
         if "int" not in dtype:
@@ -306,11 +312,7 @@ class LabelMaps:
                 f"`{argument}` must hold int labels from 0 to {self.num_labels - 1}. Received dtype {dtype}. Convert "
                 "with `.astype('uint8')`."
             )
-        if smallest < 0 or largest >= self.num_labels:
-            raise ValueError(
-                f"`{argument}` must hold labels from 0 to {self.num_labels - 1}. Received labels from {smallest:g} "
-                f"to {largest:g}."
-            )
+        pixels.check_label_extent(smallest, largest, self.num_labels, argument)
 
     def accepts_all(self, dtype):
         """As `Images.accepts_all`."""

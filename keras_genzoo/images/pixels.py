@@ -74,6 +74,31 @@ def check_range(images, argument="x", value_range=(-1.0, 1.0), may_be_bright=Fal
     check_extent(images.dtype.name, *extent, argument, value_range, may_be_bright or not images.size)
 
 
+def check_label_extent(smallest, largest, num_labels, argument="x"):
+    """Refuses values of label maps that are no labels, or in a second channel no edges.
+
+    Args:
+        smallest, largest: Floats, or a sequence of one per channel.
+        num_labels: Int.
+        argument: String, name of the argument for the message.
+
+    Raises:
+        ValueError: If a label is not from 0 to `num_labels - 1`, or an edge neither 0 nor 1.
+    """
+    (smallest, *low_edges), (largest, *high_edges) = np.atleast_1d(smallest), np.atleast_1d(largest)
+    if smallest < 0 or largest >= num_labels:
+        raise ValueError(
+            f"`{argument}` must hold labels from 0 to {num_labels - 1}. Received labels from {smallest:g} to "
+            f"{largest:g}."
+        )
+    for edge in (*low_edges, *high_edges):
+        if edge not in (0, 1):
+            raise ValueError(
+                f"`{argument}` must hold 1 in its second channel at the edges between objects, and 0 elsewhere. "
+                f"Received: {edge:g}"
+            )
+
+
 def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0), may_be_bright=False):
     """As `check_range`, given the data type and the smallest and largest value.
 

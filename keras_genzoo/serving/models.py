@@ -64,9 +64,17 @@ class Tensor:
             raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given.dtype}")
         if np.dtype(self.dtype).kind in "iu" and np.any(lost := array != given):
             raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given[lost].flat[0]}")
+        self.check_values(array)
+        return array
+
+    def check_values(self, array):
+        """Refuses an array of this dtype and shape whose values cannot be used.
+
+        Raises:
+            BadRequest: If they cannot.
+        """
         if self.bounds is not None:
             self.check_within_bounds(array.min(), None if array.size == 1 else array.max())
-        return array
 
     def check_within_bounds(self, smallest, largest=None):
         """Refuses values that lie beyond `bounds`; `largest` is None of a single value."""
@@ -80,20 +88,18 @@ class Tensor:
 class LabelMaps(Tensor):
     """Label maps as an input: whole numbers, in the first channel labels within `bounds`, in a second one 0 and 1."""
 
-    def checked(self, values):
-        """As `Tensor.checked`."""
-        array = super().checked(values)
+    def check_values(self, array):
+        """As `Tensor.check_values`."""
         if (broken := array != np.rint(array)).any():
             raise BadRequest(
                 f"`{self.name}` must hold labels, whole numbers from {self.bounds[0]} to {self.bounds[1]}. Received: "
                 f"{array[broken].flat[0]}"
             )
-        if (largest := array[..., 1:].max(initial=0)) > 1:
-            raise BadRequest(
-                f"`{self.name}` must hold 1 in its second channel at the edges between objects, and 0 elsewhere. "
-                f"Received: {largest}"
-            )
-        return array
+        axes = tuple(range(array.ndim - 1))
+        try:
+            pixels.check_label_extent(array.min(axes), array.max(axes), self.bounds[1] + 1, self.name)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
 
 
 @dataclasses.dataclass(frozen=True)
