@@ -50,7 +50,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel of each image by its own mean and variance.
 
-    The statistics are float32 under mixed precision too, and float64 in float64.
+    Statistics, scale and offset are float32 under mixed precision too, and float64 in float64.
 
     Args:
         epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
@@ -77,8 +77,14 @@ class InstanceNormalization(keras.layers.Layer):
             self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
 
     def call(self, inputs):
-        normalized = backends.instance_normalization(inputs, self.epsilon)
-        return normalized * self.gamma + self.beta if self.affine else normalized
+        if not self.affine:
+            return backends.instance_normalization(inputs, self.epsilon)
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        normalized = backends.instance_normalization(ops.cast(inputs, dtype), self.epsilon)
+        # Read past the autocast, which would round them to half precision.
+        with keras_private.without_autocast():
+            gamma, beta = (ops.cast(each.value, dtype) for each in (self.gamma, self.beta))
+        return ops.cast(normalized * gamma + beta, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
