@@ -125,6 +125,10 @@ class GenerativeModel(ZooModel):
         """Dict of the networks that a preset stores: averages in the place of what they average."""
         return {**self.networks, **self.averages}
 
+    def network_of(self, name, training=False):
+        """The network of a name; in inference its average, where one is kept."""
+        return self.networks[name] if training else self.averages.get(name, self.networks[name])
+
     @property
     def inference_networks(self):
         """Dict of those of `preset_networks` that the first player trains, or none, as a fitted prior."""

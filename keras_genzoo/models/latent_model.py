@@ -64,7 +64,7 @@ class LatentModel(GenerativeModel):
     @property
     def sampling_network(self):
         """The network that samples: the averaged one where an average is kept."""
-        return self.averaged_network or getattr(self, self.image_network)
+        return self.network_of(self.image_network)
 
     @property
     def preset_usage(self):

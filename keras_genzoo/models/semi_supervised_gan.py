@@ -197,7 +197,7 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
     @property
     def reading_network(self):
         """The discriminator, the averaged one where an average is kept."""
-        return self.averages.get("discriminator", self.discriminator)
+        return self.network_of("discriminator")
 
     def signatures(self):
         return {**super().signatures(), **self.signatures_of_reading()}

@@ -174,8 +174,7 @@ class TranslationModel(GenerativeModel):
         Raises:
             ValueError: If the model has no such direction.
         """
-        name = self.task(direction).network
-        return self.averages.get(name) or self.networks[name]
+        return self.network_of(self.task(direction).network)
 
     def task(self, direction=None):
         """The `Task` of a direction, by default the first.
