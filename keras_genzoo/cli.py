@@ -211,7 +211,7 @@ def _paint(options):
             raise ValueError(f"{options.name!r} is a {type(model).__name__}, which takes no label maps.")
         if model.task().source.interpolates:
             raise ValueError(f"{options.name!r} takes {model.task().source.described}, not label maps.")
-        return model.image_shape[:2]
+        return model.fixed_size()
 
     return _translate_pictures(options, size_of)
 
@@ -875,7 +875,7 @@ def _parser():
     )
     command.add_argument("--seed", type=int, help="seed of the style, for each picture the same")
     command.add_argument("--reference", metavar="PICTURE", help="paint in the style of this picture")
-    command.set_defaults(direction=None, domain=None, edges=False, fit="none", done="painted")
+    command.set_defaults(direction=None, domain=None, edges=False, fit="pad", done="painted")
 
     command = add("upscale", _upscale, "Enlarge pictures, each into a file of its name and format.")
     _add_remaking_options(command, "upscaled")

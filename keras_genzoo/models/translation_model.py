@@ -457,14 +457,14 @@ class TranslationModel(GenerativeModel):
                 "scale": task.scale,
                 "size": max(task.source.shape[:2]),
                 # Of a network that takes one size alone, that size.
-                "fixed_size": self._fixed_size(direction),
+                "fixed_size": self.fixed_size(direction),
                 **task.source.serving_description(),
             }
             for direction, task in self.tasks.items()
         }
         return {**super().serving_description(), "tasks": tasks}
 
-    def _fixed_size(self, direction):
+    def fixed_size(self, direction=None):
         """List `[height, width]` of the only sources that a network takes; None where it takes others too."""
         size = self._shape_of_sources(direction)[1:3]
         return None if None in size else list(size)
