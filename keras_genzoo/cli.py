@@ -195,7 +195,7 @@ def _edit(options):
     if options.truncation is not None:
         codes = editing.truncate(model, codes, options.truncation)
     strengths = np.tile(np.linspace(-options.strength, options.strength, options.steps), len(codes))
-    moved = editing.move(codes.repeat(options.steps, axis=0), direction, 0, strengths)
+    moved = editing.move(codes.repeat(options.steps, axis=0), direction, 0, strengths, model)
     labels = None if labels is None else labels.repeat(options.steps)
     model.modality.save(editing.images(model, moved, labels), output, options.steps, options.scale)
     print(f"Wrote {len(codes)} samples of {options.name}, each with {options.steps} strengths, to {output}.")

@@ -71,7 +71,7 @@ def find_attributes(
     Source: Shen et al. 2020, "Interpreting the latent space of GANs for semantic face editing" (arXiv:1907.10786),
     section 3.1, labels by a classifier; the direction is the difference of means of White 2016 (arXiv:1609.04468).
     """
-    regressions, accuracies = _regressions(dataset, extractor, data_dir)
+    regressions, accuracies = _regressions(dataset, extractor, data_dir, model.image_shape[:2])
     latents = np.asarray(model.latents_from_seed(num_samples, seed))
     labels = None if model.condition is None else model.condition.in_turn(num_samples)
     codes = codes_of(model, latents, labels)
@@ -86,8 +86,11 @@ def find_attributes(
     return Attributes(directions, accuracies)
 
 
-def _regressions(dataset, extractor, data_dir):
-    """Dict of attributes to fitted regressions, and to their accuracies beside the chance level."""
+def _regressions(dataset, extractor, data_dir, image_size):
+    """Dict of attributes to fitted regressions, and to their accuracies beside the chance level.
+
+    The images have the size of the samples, so that their features are comparable.
+    """
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
@@ -98,7 +101,7 @@ def _regressions(dataset, extractor, data_dir):
         ) from error
     parts = []
     for split in ("train", "test"):
-        images, _ = datasets.arrays(dataset, split=split, data_dir=data_dir)
+        images, _ = datasets.arrays(dataset, split=split, data_dir=data_dir, image_size=image_size)
         parts.append((extractor(images)[0], datasets.attributes(dataset, split, data_dir)))
     (features, attributes), (held_out, known) = parts
     regressions, accuracies = {}, {}

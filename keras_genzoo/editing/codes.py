@@ -80,7 +80,7 @@ def truncate(model: Sampler, codes, truncation: NonNegative):
     return (mean + truncation * (checked_codes(codes, len(mean)) - mean)).astype("float32")
 
 
-def move(codes, directions, index, strength):
+def move(codes, directions, index, strength, model=None):
     """Moves codes along a direction.
 
     Args:
@@ -88,6 +88,8 @@ def move(codes, directions, index, strength):
         directions: `Directions`.
         index: Int, which of the directions, counted from 0.
         strength: Float or array `(num,)`, how far, in units of the direction's scale.
+        model: Model of the codes, or None. With it, codes that samples of the model cannot have, such as those beyond
+            the bounds of uniform latents, are replaced by the nearest ones that they can have.
 
     Returns:
         Float32 NumPy array `(num, code_dim)`.
@@ -114,7 +116,8 @@ def move(codes, directions, index, strength):
         raise ValueError(
             f"`strength` must be a float, or hold {len(codes)}, one for each code. Received: {len(strength)}"
         )
-    return codes + strength.reshape(-1, 1) * directions.scales[index] * directions.vectors[index]
+    moved = codes + strength.reshape(-1, 1) * directions.scales[index] * directions.vectors[index]
+    return moved if model is None else np.asarray(model.nearest_codes(moved))
 
 
 def checked_codes(codes, code_dim=None):
