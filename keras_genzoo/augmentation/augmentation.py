@@ -60,5 +60,5 @@ class Augmentation(keras.layers.Layer):
         """Called in each update of the discriminator; does nothing where nothing adapts.
 
         Args:
-            real_logits: Float tensor, the discriminator's logits of augmented real images.
+            real_logits: Float tensor, the discriminator's logits of augmented real images, a row per image.
         """

@@ -1,6 +1,9 @@
 """The base of the GANs: a discriminator that sees images, augmented or not."""
 
+from keras import ops
+
 from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.network_checks import pack_size_of
 from keras_genzoo.models.options import Augmentation, checked_options
 
 
@@ -45,4 +48,5 @@ class AdversarialModel(LatentModel):
     def update_augmentation(self, real_logits, training):
         """Tells the augmentation how the discriminator judges real images, once per update of the discriminator."""
         if self.augmentation is not None and training and self.has_logits:
-            self.augmentation.update(real_logits)
+            # As many as there are images: each has the logit of its pack.
+            self.augmentation.update(ops.repeat(real_logits, pack_size_of(self.discriminator), axis=0))

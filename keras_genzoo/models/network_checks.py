@@ -68,9 +68,14 @@ def check_history(history_size, batch):
         )
 
 
+def pack_size_of(network):
+    """Number of samples that a network judges together, by one logit."""
+    return next((layer.num for layer in keras_private.layers_of(network) if isinstance(layer, Pack)), 1)
+
+
 def check_packs(network, size):
     """Refuses a batch of `size` images that a network's packs do not fill."""
-    num = next((layer.num for layer in keras_private.layers_of(network) if isinstance(layer, Pack)), 1)
+    num = pack_size_of(network)
     if size % num:
         raise ValueError(
             f"The network {network.name!r} judges packs of {num}, which must fill each batch (of a replica). "
