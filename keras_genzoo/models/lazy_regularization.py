@@ -22,6 +22,9 @@ class LazyRegularization:
     Steps that differ in what is due are functions of their own, each traced once, among which Python chooses: a
     condition inside a graph cannot hold an optimizer's update under `tf.distribute`. An execution has one step.
 
+    The log of a regularizer is its mean over the steps of an epoch in which it acted. An epoch in which it did not
+    act, shorter than its interval, logs 0: callbacks need the same names in each epoch.
+
     Source: Karras et al. 2020, section 3.1 and appendix B, "Lazy regularization".
     """
 

@@ -45,9 +45,10 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
         r1_weight: Float, gamma. The authors found values from 0.01 (32x32) to 10 (1024x1024); 0.0002 * side^2 / batch
             is their first guess. 0 leaves it out.
-        r1_interval: Int, steps from one update for R1 to the next.
+        r1_interval: Int, steps from one update for R1 to the next. An epoch without such a step logs 0.
         path_length_weight: Float; 0 leaves it out.
-        path_length_interval: Int, steps from one update for the path length to the next.
+        path_length_interval: Int, steps from one update for the path length to the next. An epoch without such a step
+            logs 0.
         style_mixing: Float from 0 to 1, probability that a batch has the styles of two latents, the second's from a
             random convolution on.
         learning_rate: Float, of both default optimizers, before the correction for the regularizers' updates.
