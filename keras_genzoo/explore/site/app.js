@@ -43,7 +43,9 @@ async function openModel(name) {
   const model = await loadModel(name);
   document.title = `${name} – keras_genzoo`;
   await model.prepare();
-  const opened = model.latent ? await openLatentModel(model) : openTranslator(model);
+  // The latents of a translator are those of its styles.
+  const draws = model.abilities.includes("sample");
+  const opened = draws ? await openLatentModel(model) : openTranslator(model);
   // Another may have been chosen meanwhile.
   if (main.dataset.model !== name) return;
   shown = opened;
