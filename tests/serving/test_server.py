@@ -62,6 +62,9 @@ def make_models():
     stargan = kg.models.StarGANv2(
         (8, 8, 3), 2, latent_dim=4, width=2, max_width=4, hidden=4, domain_names=["cat", "dog"]
     )
+    upscaler = kg.models.ESRGAN(
+        (16, 16, 3), 4, generator=kg.networks.RRDBSuperResolver(3, 4, width=4, growth=2, num_blocks=1)
+    )
     models = {
         "gan": gan,
         "conditional": conditional,
@@ -70,6 +73,7 @@ def make_models():
         "painter": painter,
         "stargan": stargan,
         "edged": edged,
+        "upscaler": upscaler,
     }
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
@@ -191,6 +195,14 @@ class TestPictures:
         image = picture_of(server.post("/translate?model=pix2pix", png_of(source)))
         assert_within_a_level(image, models[0]["pix2pix"].translate(source, fit="pad"))
 
+    def test_a_picture_is_enlarged(self, models, server):
+        source = np.random.default_rng(0).integers(0, 256, (9, 7, 3), "uint8")
+        image = picture_of(server.post("/translate?model=upscaler", png_of(source)))
+        assert image.shape == (36, 28, 3)
+        assert_within_a_level(image, models[0]["upscaler"].upscale(source))
+        answer = server.predict("upscaler", instances=source[None].tolist())
+        assert_within_a_level(answer.json()["predictions"], models[0]["upscaler"].upscale(source[None]))
+
     @pytest.mark.parametrize(("domain", "number"), [("dog", 1), ("1", 1), (None, 0)])
     @pytest.mark.parametrize("seed", [7, None])
     def test_a_picture_is_translated_into_a_domain(self, models, server, domain, number, seed):
@@ -221,7 +233,7 @@ class TestPictures:
         [
             (
                 "/sample",
-                "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, stargan, edged.",
+                "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler.",
             ),
             ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
             ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
@@ -269,7 +281,7 @@ class TestPictures:
     def test_an_unknown_model_is_not_found(self, server):
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
-        names = "gan, conditional, vae, pix2pix, painter, stargan, edged"
+        names = "gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler"
         assert f"There are: {names}." in response.json()["error"]
 
 
