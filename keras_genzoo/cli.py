@@ -196,7 +196,7 @@ def _edit(options):
     if options.truncation is not None:
         codes = editing.truncate(model, codes, options.truncation)
     strengths = np.tile(np.linspace(-options.strength, options.strength, options.steps), len(codes))
-    moved = editing.move(codes.repeat(options.steps, axis=0), direction, 0, strengths)
+    moved = editing.move(codes.repeat(options.steps, axis=0), direction, 0, strengths, model)
     labels = None if labels is None else labels.repeat(options.steps)
     model.modality.save(editing.images(model, moved, labels), output, options.steps, options.scale)
     print(f"Wrote {len(codes)} samples of {options.name}, each with {options.steps} strengths, to {output}.")
@@ -212,7 +212,7 @@ def _paint(options):
             raise ValueError(f"{options.name!r} is a {type(model).__name__}, which takes no label maps.")
         if model.task().source.interpolates:
             raise ValueError(f"{options.name!r} takes {model.task().source.described}, not label maps.")
-        return model.image_shape[:2]
+        return model.fixed_size()
 
     return _translate_pictures(options, size_of)
 
@@ -907,7 +907,7 @@ def _parser():
     )
     command.add_argument("--seed", type=int, help="random seed of the style; the same for all pictures")
     command.add_argument("--reference", metavar="PICTURE", help="use the style of this picture")
-    command.set_defaults(direction=None, domain=None, edges=False, fit="none", done="painted")
+    command.set_defaults(direction=None, domain=None, edges=False, fit="pad", done="painted")
 
     command = add("upscale", _upscale, "Upscale pictures; names and formats are kept.")
     _add_remaking_options(command, "upscaled")

@@ -16,19 +16,28 @@ from keras_genzoo.images import pictures, pixels
 
 
 class Summary(NamedTuple):
-    """Shape, dtype and range of an array. The range of an empty array is `(0, 0)`."""
+    """Shape, dtype and range of an array. The range of an empty array is `(0, 0)`.
+
+    The range is a pair of floats, or a pair of tuples with one float per channel.
+    """
 
     shape: tuple
     dtype: str
-    smallest: float
-    largest: float
+    smallest: float | tuple
+    largest: float | tuple
 
     @classmethod
-    def of(cls, array):
+    def of(cls, array, by_channel=False):
         if array is None:
             return None
         array = array if isinstance(array, np.ndarray) else ops.convert_to_numpy(array)
-        extent = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+        if not array.size:
+            extent = (0.0, 0.0)
+        elif by_channel:
+            axes = tuple(range(array.ndim - 1))
+            extent = tuple(array.min(axes).tolist()), tuple(array.max(axes).tolist())
+        else:
+            extent = (float(array.min()), float(array.max()))
         return cls(array.shape, array.dtype.name, *extent)
 
 
@@ -72,7 +81,7 @@ class Images(_Drawn):
     shape: tuple
     may_be_bright: bool = dataclasses.field(default=False, compare=False)
 
-    # Range of float values.
+    # Range of float values; for other modalities, range of their values, or of the values of each channel.
     bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
     # Number of samples in a preview.
     num_shown = 100
@@ -267,7 +276,9 @@ class LabelMaps:
 
     @property
     def bounds(self):
-        return (0, self.num_labels - 1)
+        if self.shape[-1] == 1:
+            return (0, self.num_labels - 1)
+        return ((0, 0), (self.num_labels - 1, 1))
 
     def check(self, summary, argument, first=True):
         """As `Images.check`."""
@@ -303,12 +314,7 @@ class LabelMaps:
         """As `Images.check_values`."""
         if not label_maps.size:
             return
-        self._check_extent(*Summary.of(label_maps)[1:], argument)
-        if (largest := label_maps[..., 1:].max(initial=0)) > 1:
-            raise ValueError(
-                f"The second channel of `{argument}` must be 1 at the edges between objects and 0 elsewhere. "
-                f"Received: {largest}"
-            )
+        self._check_extent(*Summary.of(label_maps, by_channel=True)[1:], argument)
 
     def _check_extent(self, dtype, smallest, largest, argument):
         if "int" not in dtype:
@@ -316,11 +322,7 @@ class LabelMaps:
                 f"`{argument}` must contain int labels from 0 to {self.num_labels - 1}. Received dtype {dtype}. "
                 "Convert with `.astype('uint8')`."
             )
-        if smallest < 0 or largest >= self.num_labels:
-            raise ValueError(
-                f"`{argument}` must contain labels from 0 to {self.num_labels - 1}. Received labels from "
-                f"{smallest:g} to {largest:g}."
-            )
+        pixels.check_label_extent(smallest, largest, self.num_labels, argument)
 
     def accepts_all(self, dtype):
         """As `Images.accepts_all`."""

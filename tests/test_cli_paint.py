@@ -125,3 +125,13 @@ def test_pictures_without_edges_are_refused(plain, labels, tmp_path, capsys, nam
     given = [path, "--model", preset] if name == "paint" else [preset, path]
     line = refused(capsys, name, *given, "--output", tmp_path / "out")
     assert "takes label maps with edges, and a picture holds labels alone" in line
+
+
+def test_a_picture_is_as_large_as_its_label_map_where_the_generator_makes_it(plain, tmp_path, capsys):
+    preset = plain(has_edges=False)
+    maps = np.random.default_rng(0).integers(0, 3, (13, 18, 1)).astype("uint8")
+    Image.fromarray(maps[..., 0]).save(tmp_path / "labels.png")
+    found = painted(capsys, preset, tmp_path / "labels.png", tmp_path / "out")
+    expected = models.load(preset).translate(maps, fit="pad")
+    assert found.shape == (13, 18, 3)
+    np.testing.assert_allclose(found, 127.5 * (expected + 1), atol=0.51)

@@ -173,6 +173,13 @@ class TestEdits:
         moved = editing.move(np.zeros((2, 2)), directions, 1, strength=[3.0, -1.0])
         np.testing.assert_array_equal(moved, [[0.0, 1.5], [0.0, -0.5]])
 
+    def test_moved_codes_stay_where_those_of_samples_of_the_model_lie(self):
+        gan = models.BEGAN(image_shape=(32, 32, 1), latent_dim=2, width=2)
+        directions = editing.Directions(np.eye(2, dtype="float32"), np.array([1.0, 0.5], "float32"))
+        moved = editing.move(np.full((2, 2), 0.25), directions, 1, [3.0, -1.0], gan)
+        assert moved.dtype == "float32"
+        np.testing.assert_array_equal(moved, [[0.25, 1.0], [0.25, -0.25]])
+
     def test_truncation_moves_to_the_mean(self):
         gan = models.BEGAN(image_shape=(32, 32, 1), latent_dim=4, width=2)
         codes = editing.codes(gan, gan.latents_from_seed(3, 0))
@@ -371,7 +378,12 @@ class TestAttributes:
         rng = np.random.default_rng(0)
         brightness = rng.uniform(-1, 1, (200, 2)).astype("float32")
         images = (brightness @ halves.reshape(2, 16)).reshape(-1, 4, 4, 1)
-        monkeypatch.setattr(datasets, "arrays", lambda name, split, data_dir: (images, None))
+
+        def arrays(name, split, data_dir, image_size=(8, 8)):
+            factor = image_size[0] // 4
+            return images.repeat(factor, axis=1).repeat(factor, axis=2), None
+
+        monkeypatch.setattr(datasets, "arrays", arrays)
         monkeypatch.setattr(
             datasets, "attributes", lambda name, split, data_dir: {"right": brightness[:, 1] > 0}
         )

@@ -78,5 +78,5 @@ class Augmentation(keras.layers.Layer):
         """Called once per update of the discriminator; the default implementation does nothing.
 
         Args:
-            real_logits: Float tensor, the discriminator's logits of augmented real images.
+            real_logits: Float tensor, the discriminator's logits of augmented real images, one row per image.
         """

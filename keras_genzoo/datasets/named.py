@@ -111,7 +111,11 @@ def load(
         size = _height_and_width(dataset, image_size)
         cropped = dataset.scale == 1 and dataset.source_modality.interpolates
         given_size = prepared_size(size, augment) if cropped else size
-        sources, targets = arrays(name, split, data_dir, given_size)
+        draw_sources = dataset.draw_sources if split == "train" else None
+        if draw_sources is None:
+            sources, targets = arrays(name, split, data_dir, given_size)
+        else:
+            sources, targets = None, _made(dataset, split, data_dir, given_size, _default_data_dir())[0]
         paired = split in dataset.paired_splits
         return from_pairs(
             sources,
@@ -124,7 +128,7 @@ def load(
             seed,
             initial_step,
             label_maps=not dataset.source_modality.interpolates,
-            draw_sources=dataset.draw_sources if split == "train" else None,
+            draw_sources=draw_sources,
         )
     if augment:
         raise ValueError(
@@ -182,7 +186,10 @@ def arrays(name, split="train", data_dir: OptionalPath = None, image_size=None):
             f"`image_size` applies to datasets of picture files only. Received image_size={image_size!r} for "
             f"{name!r}. Leave it out, or use `load`."
         )
-    return _made(dataset, split, data_dir, image_size, os.environ.get("KERAS_GENZOO_DATA_DIR"))
+    place = (dataset, split, data_dir, image_size, _default_data_dir())
+    if dataset.make_sources is None:
+        return _made(*place)
+    return _made_sources(*place), _made(*place)[0]
 
 
 def attributes(name, split="train", data_dir: OptionalPath = None):
@@ -252,7 +259,7 @@ class Info:
             of images of the larger domain.
         make: Function of this `Info`, a split, `data_dir` and `image_size` (as for `arrays`) that returns the two
             arrays of the split. `image_size` is a tuple `(height, width)` if the dataset can be read at any size,
-            else None.
+            else None. If `make_sources` is given, the first array contains the targets, and the second is ignored.
         license: String.
         homepage: String.
         citation: String.
@@ -269,8 +276,10 @@ class Info:
             `keras_genzoo.datasets.attributes`, or None.
         default_measures: Tuple of names of measures of `keras_genzoo.metrics.evaluate`. They replace the default
             measures of a model if their requirements, such as an extractor, are met.
-        draw_sources: For pairs whose sources are drawn anew in each epoch of training, the function that draws them;
-            see `keras_genzoo.datasets.pairs.from_pairs`. Else None.
+        make_sources: For pairs whose sources are computed from the targets, the function of this `Info` and the uint8
+            targets that returns the uint8 sources; else None.
+        draw_sources: For pairs with `make_sources` whose sources are drawn anew in each epoch of training, the
+            function that draws them; see `keras_genzoo.datasets.pairs.from_pairs`. Else None.
     """
 
     name: str
@@ -291,6 +300,7 @@ class Info:
     margin: int = 0
     attributes: Callable | None = None
     default_measures: tuple = ()
+    make_sources: Callable | None = None
     draw_sources: Callable | None = None
 
     @property
@@ -364,6 +374,18 @@ def _made(dataset, split, data_dir, image_size, default_data_dir):
     for array in made:
         array.flags.writeable = False
     return made
+
+
+@functools.lru_cache(maxsize=4)
+def _made_sources(dataset, *place):
+    """Returns the read-only sources computed from the targets of a dataset; for the arguments, see `_made`."""
+    sources = dataset.make_sources(dataset, _made(dataset, *place)[0])
+    sources.flags.writeable = False
+    return sources
+
+
+def _default_data_dir():
+    return os.environ.get("KERAS_GENZOO_DATA_DIR")
 
 
 def table():

@@ -481,11 +481,15 @@ def from_pairs(
         label_maps: Bool, whether the sources are label maps of size `image_size`. They remain uint8, and `augment`
             only mirrors the pairs.
         draw_sources: Function of a batch of targets in [-1, 1] and its `Choice` that returns the sources to use
-            instead of `sources`, or None.
+            instead of `sources`, which is then None; or None.
     """
     tf = pipeline.require("tensorflow")
     with tf.device("CPU"):
-        domains = [tf.constant(sources), tf.constant(targets)]
+        domains = [tf.constant(images) for images in (sources, targets) if images is not None]
+
+    def fetch_drawn(choice):
+        images = _finished(tf.gather(domains[0], choice.indices), image_size, choice, augment)
+        return draw_sources(images, choice), images
 
     def fetch(*choices):
         drawn = [
@@ -494,14 +498,12 @@ def from_pairs(
         ]
         if label_maps:
             return _mirrored(*(images for images, _ in drawn), choices[0], augment)
-        if draw_sources is not None:
-            images, choice = drawn[1]
-            images = _finished(images, image_size, choice, augment)
-            return draw_sources(images, choice), images
         if sources.shape[1:3] != targets.shape[1:3]:
             return tuple(_finished_turned(images, choice, augment) for images, choice in drawn)
         return tuple(_finished(images, image_size, choice, augment) for images, choice in drawn)
 
+    if draw_sources is not None:
+        return pipeline.batches((len(targets),), fetch_drawn, batch_size, shuffle, seed, initial_step)
     sizes = (len(sources),) if paired else (len(sources), len(targets))
     return pipeline.batches(sizes, fetch, batch_size, shuffle, seed, initial_step)
 

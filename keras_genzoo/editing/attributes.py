@@ -73,7 +73,7 @@ def find_attributes(
     section 3.1, for labels by a classifier; White 2016, "Sampling generative networks" (arXiv:1609.04468), for the
     direction as a difference of means.
     """
-    regressions, accuracies = _regressions(dataset, extractor, data_dir)
+    regressions, accuracies = _regressions(dataset, extractor, data_dir, model.image_shape[:2])
     latents = np.asarray(model.latents_from_seed(num_samples, seed))
     labels = None if model.condition is None else model.condition.in_turn(num_samples)
     codes = codes_of(model, latents, labels)
@@ -88,8 +88,11 @@ def find_attributes(
     return Attributes(directions, accuracies)
 
 
-def _regressions(dataset, extractor, data_dir):
-    """Returns dicts that map attributes to fitted regressions, and to their accuracies and chance levels."""
+def _regressions(dataset, extractor, data_dir, image_size):
+    """Returns dicts that map attributes to fitted regressions, and to their accuracies and chance levels.
+
+    The images are read at `image_size`, the size of the samples, so that their features are comparable.
+    """
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
@@ -100,7 +103,7 @@ def _regressions(dataset, extractor, data_dir):
         ) from error
     parts = []
     for split in ("train", "test"):
-        images, _ = datasets.arrays(dataset, split=split, data_dir=data_dir)
+        images, _ = datasets.arrays(dataset, split=split, data_dir=data_dir, image_size=image_size)
         parts.append((extractor(images)[0], datasets.attributes(dataset, split, data_dir)))
     (features, attributes), (held_out, known) = parts
     regressions, accuracies = {}, {}

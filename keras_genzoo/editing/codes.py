@@ -93,7 +93,7 @@ def truncate(model: Sampler, codes, truncation: NonNegative):
     return (mean + truncation * (checked_codes(codes, len(mean)) - mean)).astype("float32")
 
 
-def move(codes, directions, index, strength):
+def move(codes, directions, index, strength, model=None):
     """Moves codes along a direction.
 
     Args:
@@ -101,6 +101,8 @@ def move(codes, directions, index, strength):
         directions: `Directions`.
         index: Int, index of the direction, from 0.
         strength: Float or array `(num,)`, distance to move in units of the direction's scale.
+        model: Model of the codes, or None. If given, moved codes outside the range of the model's codes, such as the
+            bounds of uniform latents, are replaced by the nearest codes in that range.
 
     Returns:
         Float32 NumPy array `(num, code_dim)`: `codes + strength * scale * vector`.
@@ -128,7 +130,8 @@ def move(codes, directions, index, strength):
         raise ValueError(
             f"`strength` must be a float, or have {len(codes)} values, one per code. Received: {len(strength)}"
         )
-    return codes + strength.reshape(-1, 1) * directions.scales[index] * directions.vectors[index]
+    moved = codes + strength.reshape(-1, 1) * directions.scales[index] * directions.vectors[index]
+    return moved if model is None else np.asarray(model.nearest_codes(moved))
 
 
 def checked_codes(codes, code_dim=None):

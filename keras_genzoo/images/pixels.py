@@ -73,6 +73,31 @@ def check_range(images, argument="x", value_range=(-1.0, 1.0), may_be_bright=Fal
     check_extent(images.dtype.name, *extent, argument, value_range, may_be_bright or not images.size)
 
 
+def check_label_extent(smallest, largest, num_labels, argument="x"):
+    """Checks the range of label maps, and of the edges in an optional second channel.
+
+    Args:
+        smallest, largest: Floats, the smallest and largest value; or sequences with one float per channel.
+        num_labels: Int, number of labels.
+        argument: String, name of the argument for the error message.
+
+    Raises:
+        ValueError: If a label is not from 0 to `num_labels - 1`, or an edge is neither 0 nor 1.
+    """
+    (smallest, *low_edges), (largest, *high_edges) = np.atleast_1d(smallest), np.atleast_1d(largest)
+    if smallest < 0 or largest >= num_labels:
+        raise ValueError(
+            f"`{argument}` must contain labels from 0 to {num_labels - 1}. Received labels from {smallest:g} to "
+            f"{largest:g}."
+        )
+    for edge in (*low_edges, *high_edges):
+        if edge not in (0, 1):
+            raise ValueError(
+                f"The second channel of `{argument}` must be 1 at the edges between objects and 0 elsewhere. "
+                f"Received: {edge:g}"
+            )
+
+
 def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0), may_be_bright=False):
     """Like `check_range`, given the dtype and the smallest and largest value.
 

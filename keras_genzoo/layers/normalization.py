@@ -65,7 +65,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class InstanceNormalization(keras.layers.Layer):
     """Normalizes each channel of each image by its mean and variance.
 
-    The statistics are computed in float32 also under mixed precision, and in float64 for float64 inputs.
+    Statistics, scale and offset are applied in float32 also under mixed precision, and in float64 for float64 inputs.
 
     Args:
         epsilon: Positive float added to the variance. The default 1e-5 is that of PyTorch.
@@ -106,8 +106,14 @@ class InstanceNormalization(keras.layers.Layer):
             self.beta = self.add_weight(name="beta", shape=input_shape[-1:], initializer="zeros")
 
     def call(self, inputs):
-        normalized = backends.instance_normalization(inputs, self.epsilon)
-        return normalized * self.gamma + self.beta if self.affine else normalized
+        if not self.affine:
+            return backends.instance_normalization(inputs, self.epsilon)
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        normalized = backends.instance_normalization(ops.cast(inputs, dtype), self.epsilon)
+        # Without autocasting, which would round them to half precision.
+        with keras_private.without_autocast():
+            gamma, beta = (ops.cast(each.value, dtype) for each in (self.gamma, self.beta))
+        return ops.cast(normalized * gamma + beta, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape

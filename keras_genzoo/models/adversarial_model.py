@@ -1,6 +1,9 @@
 """The base class of GANs: a discriminator that sees images, optionally augmented."""
 
+from keras import ops
+
 from keras_genzoo.models.latent_model import LatentModel
+from keras_genzoo.models.network_checks import pack_size_of
 from keras_genzoo.models.options import Augmentation, checked_options
 
 
@@ -50,4 +53,5 @@ class AdversarialModel(LatentModel):
     def update_augmentation(self, real_logits, training):
         """Passes the logits of real images to the augmentation, once per update of the discriminator."""
         if self.augmentation is not None and training and self.has_logits:
-            self.augmentation.update(real_logits)
+            # One logit per image: that of its pack.
+            self.augmentation.update(ops.repeat(real_logits, pack_size_of(self.discriminator), axis=0))

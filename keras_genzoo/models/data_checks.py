@@ -10,6 +10,7 @@ import re
 import types
 
 import keras
+import numpy as np
 
 from keras_genzoo import arguments, backends
 from keras_genzoo.modalities import Summary
@@ -48,7 +49,7 @@ class CheckedData:
                 "with `numpy.stack(x)`, and pass labels as `y`."
             )
         if hasattr(x, "shape"):
-            model.check_batch(Summary.of(x), Summary.of(y), first=True)
+            model.check_batch(*self._summaries(x, y), first=True)
             check_batch_sizes(model, int(len(x) * share), batch_size, training)
         elif isinstance(x, keras.utils.PyDataset):
             if x.num_batches == 0:
@@ -76,13 +77,21 @@ class CheckedData:
         """Checks a batch; returns its size."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(batch)
         try:
-            summary = Summary.of(x)
-            self.model.check_batch(summary, Summary.of(y), first)
-            self.model.check_batch_size(summary.shape[0], self.training)
+            summaries = self._summaries(x, y)
+            num = summaries[0].shape[0]
+            self.model.check_batch(*summaries, first)
+            self.model.check_batch_size(num, self.training)
         except ValueError as error:
             self._refusal = error
             raise
-        return summary.shape[0]
+        return num
+
+    def _summaries(self, x, y):
+        expected = self.model.expected_data()
+        return [
+            Summary.of(array, by_channel=name in expected and _has_bounds_by_channel(expected[name]))
+            for name, array in (("x", x), ("y", y))
+        ]
 
     def _check_first_of(self, dataset):
         batch = next(iter(dataset.take(1)), None)
@@ -123,7 +132,7 @@ class CheckedData:
         if not found:
             return None
         summaries = {
-            argument: Summary(tuple(map(int, shape.split())), dtype, float(smallest), float(largest))
+            argument: Summary(tuple(map(int, shape.split())), dtype, _extent(smallest), _extent(largest))
             for argument, shape, dtype, smallest, largest in found
         }
         try:
@@ -136,6 +145,16 @@ class CheckedData:
 
 # TensorFlow prints the arguments of a failed assertion, each in brackets.
 _REPORT = r"\[keras_genzoo\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]"
+
+
+def _extent(printed):
+    """Parses a number, or one number per channel, as printed by TensorFlow."""
+    values = tuple(map(float, printed.split()))
+    return values if len(values) > 1 else values[0]
+
+
+def _has_bounds_by_channel(expected):
+    return np.ndim(expected.bounds[1]) > 0
 
 
 def check_batch_sizes(model, num, batch_size, training):
@@ -185,7 +204,8 @@ def _checked_tf_dataset(dataset, allowed, expected):
                 continue
             tensor = tf.convert_to_tensor(tensor)
             values = tensor if tensor.dtype.is_integer else tf.cast(tensor, tf.float32)
-            smallest, largest = tf.reduce_min(values), tf.reduce_max(values)
+            axes = tf.range(tf.rank(values) - 1) if _has_bounds_by_channel(expected[name]) else None
+            smallest, largest = tf.reduce_min(values, axes), tf.reduce_max(values, axes)
             report += ["keras_genzoo", name, tf.shape(tensor), tensor.dtype.name, smallest, largest]
             rank, shape = 1 + len(expected[name].shape), tf.shape(tensor)
             valid.append(tf.constant(tensor.shape.rank == rank))
@@ -194,7 +214,8 @@ def _checked_tf_dataset(dataset, allowed, expected):
             if not expected[name].accepts_all(tensor.dtype.name):
                 low, high = expected[name].bounds
                 # Both comparisons are False for NaN.
-                valid.append((tf.cast(smallest, tf.float64) >= low) & (tf.cast(largest, tf.float64) <= high))
+                smallest, largest = tf.cast(smallest, tf.float64), tf.cast(largest, tf.float64)
+                valid.append(tf.reduce_all((smallest >= low) & (largest <= high)))
         valid += [tf.shape(part)[0] == tf.shape(batch[0])[0] for part in batch[1:2] if "y" in expected]
         valid.append(allowed[tf.minimum(tf.shape(batch[0])[0], len(allowed) - 1)])
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(valid), report, summarize=8)]):

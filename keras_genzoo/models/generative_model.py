@@ -137,6 +137,10 @@ class GenerativeModel(ZooModel):
         """Dict of the networks that a preset stores: averages replace the networks that they follow."""
         return {**self.networks, **self.averages}
 
+    def network_of(self, name, training=False):
+        """Returns the network of a name; in inference, its average if there is one."""
+        return self.networks[name] if training else self.averages.get(name, self.networks[name])
+
     @property
     def inference_networks(self):
         """Dict of the `preset_networks` used in inference.

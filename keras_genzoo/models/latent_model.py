@@ -67,7 +67,7 @@ class LatentModel(GenerativeModel):
     @property
     def sampling_network(self):
         """The network used for sampling: the average if there is one."""
-        return self.averaged_network or getattr(self, self.image_network)
+        return self.network_of(self.image_network)
 
     @property
     def preset_usage(self):

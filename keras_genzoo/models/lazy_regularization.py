@@ -23,6 +23,9 @@ class LazyRegularization:
     function: under `tf.distribute`, an optimizer cannot be applied in a conditional branch of a graph. An
     execution has one step.
 
+    The log of a regularizer is its mean over the steps of an epoch that apply it. An epoch without such a step
+    logs 0, because callbacks need the same names in each epoch.
+
     Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958,
     section 3.1 and appendix B.
     """

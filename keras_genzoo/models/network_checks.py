@@ -68,9 +68,14 @@ def check_history(history_size, batch):
         )
 
 
+def pack_size_of(network):
+    """Returns the number of samples that a network judges together, with one logit."""
+    return next((layer.num for layer in keras_private.layers_of(network) if isinstance(layer, Pack)), 1)
+
+
 def check_packs(network, size):
     """Checks that a batch of `size` images is a multiple of the pack size of a network."""
-    num = next((layer.num for layer in keras_private.layers_of(network) if isinstance(layer, Pack)), 1)
+    num = pack_size_of(network)
     if size % num:
         raise ValueError(
             f"The network {network.name!r} judges packs of {num} samples, so the batch size (per replica) must be a "

@@ -46,6 +46,11 @@ class PairedGAN(TranslationModel):
         """Computes the perceptual loss of two batches, a float32 scalar; 0 if it has no weight."""
         if not self.perceptual_weight:
             return ops.zeros(())
+        if "_features" not in vars(self):
+            raise ValueError(
+                f"`perceptual_weight` was 0 when the model was compiled, and is {self.perceptual_weight} now. Call "
+                "`compile` again to load the feature network."
+            )
         return vars(self)["_features"].difference(targets, fakes)
 
     @backends.train_step

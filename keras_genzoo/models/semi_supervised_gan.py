@@ -210,7 +210,7 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
     @property
     def reading_network(self):
         """The discriminator, or its average if there is one."""
-        return self.averages.get("discriminator", self.discriminator)
+        return self.network_of("discriminator")
 
     def signatures(self):
         return {**super().signatures(), **self.signatures_of_reading()}

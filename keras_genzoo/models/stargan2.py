@@ -342,12 +342,12 @@ class StarGANv2(TranslationModel):
 
     def styles_by_latents(self, latents, targets, training=True):
         """Returns a list with the styles for each batch of latents."""
-        mapping = self._used("mapping", training)
+        mapping = self.network_of("mapping", training)
         return [mapping([each, targets], training=training) for each in latents]
 
     def styles_by_references(self, references, targets, training=True):
         """Returns a list with the styles for each batch of reference images."""
-        encoder = self._used("encoder", training)
+        encoder = self.network_of("encoder", training)
         return [encoder([each, targets], training=training) for each in references]
 
     def translated(self, images, domains, targets, styles, training=True):
@@ -364,7 +364,7 @@ class StarGANv2(TranslationModel):
             gradient; the first styles; the styles that the encoder infers from the translations; and the
             translations back.
         """
-        generator, encoder = self._used("generator", training), self._used("encoder", training)
+        generator, encoder = self.network_of("generator", training), self.network_of("encoder", training)
         fakes, others = (generator([images, each], training=training) for each in styles)
         found = encoder([fakes, targets], training=training)
         own = encoder([images, domains], training=training)
@@ -433,10 +433,6 @@ class StarGANv2(TranslationModel):
         done = ops.cast(self.steps.value, "float32") / self.diversity_steps
         return self.diversity_weight * ops.relu(1.0 - done)
 
-    def _used(self, name, training):
-        """Returns the network of a name, in inference its average if there is one."""
-        return self.networks[name] if training else self.averages.get(name) or self.networks[name]
-
     # Description of the model.
 
     def default_measures(self):
@@ -485,8 +481,8 @@ class StarGANv2(TranslationModel):
             zeros = ops.zeros_like(images[:, 0, 0, 0])
             domains = ops.cast(zeros, "int32") if domains is None else domains
             latents = ops.repeat(zeros[:, None], self.latent_dim, axis=-1) if latents is None else latents
-            styles = self._used("mapping", False)([latents, domains], training=False)
-        images = self._used("generator", False)([images, styles], training=False)
+            styles = self.network_of("mapping")([latents, domains], training=False)
+        images = self.network_of("generator")([images, styles], training=False)
         return ops.clip(ops.cast(images, "float32"), -1.0, 1.0)
 
     def given_to_translate(self, num, direction, seed, styles, domain):
@@ -545,11 +541,11 @@ class StarGANv2(TranslationModel):
         )
 
     def _styles_of_latents(self, latents, domains):
-        return self._used("mapping", False)([latents, domains], training=False)
+        return self.network_of("mapping")([latents, domains], training=False)
 
     def _styles_of_images(self, images, domains):
         images = self.modality.scale(images)
-        return self._used("encoder", False)([images, domains], training=False)
+        return self.network_of("encoder")([images, domains], training=False)
 
     def check_domain(self, domain):
         """Checks a domain.

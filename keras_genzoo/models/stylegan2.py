@@ -49,9 +49,10 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         num_classes: Int of at least 2, or None for an unconditional model, which ignores labels in the data.
         r1_weight: Float of at least 0, gamma of R1; 0 omits it. The authors use values from 0.01 (32x32) to
             10 (1024x1024). Their heuristic is 0.0002 * side^2 / batch.
-        r1_interval: Positive int, interval of R1 in steps.
+        r1_interval: Positive int, interval of R1 in steps. An epoch without such a step logs 0.
         path_length_weight: Float of at least 0, weight of path length regularization; 0 omits it.
-        path_length_interval: Positive int, interval of path length regularization in steps.
+        path_length_interval: Positive int, interval of path length regularization in steps. An epoch without
+            such a step logs 0.
         style_mixing: Float from 0 to 1, probability that the images of a batch use the styles of a second
             latent from a random convolution on.
         learning_rate: Positive float, learning rate of both default optimizers, before the correction for

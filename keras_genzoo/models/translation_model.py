@@ -183,8 +183,7 @@ class TranslationModel(GenerativeModel):
         Raises:
             ValueError: If the model has no such direction.
         """
-        name = self.task(direction).network
-        return self.averages.get(name) or self.networks[name]
+        return self.network_of(self.task(direction).network)
 
     def task(self, direction=None):
         """Returns the `Task` of a direction.
@@ -485,15 +484,22 @@ class TranslationModel(GenerativeModel):
                 "scale": task.scale,
                 "size": max(task.source.shape[:2]),
                 # The only size that the network supports, or None.
-                "fixed_size": self._fixed_size(direction),
+                "fixed_size": self.fixed_size(direction),
                 **task.source.serving_description(),
             }
             for direction, task in self.tasks.items()
         }
         return {**super().serving_description(), "tasks": tasks}
 
-    def _fixed_size(self, direction):
-        """List `[height, width]` of the only size that a network supports; None if it supports others."""
+    def fixed_size(self, direction=None):
+        """Returns the only size that the network of a direction supports, or None.
+
+        Args:
+            direction: String. Defaults to the first direction.
+
+        Returns:
+            List `[height, width]` of the sources; None if the network supports other sizes too.
+        """
         size = self._shape_of_sources(direction)[1:3]
         return None if None in size else list(size)
 

@@ -66,9 +66,17 @@ class Tensor:
             raise BadRequest(f"`{self.name}` must have {self.dtype} values. Received: {given.dtype}")
         if np.dtype(self.dtype).kind in "iu" and np.any(lost := array != given):
             raise BadRequest(f"`{self.name}` must have {self.dtype} values. Received: {given[lost].flat[0]}")
+        self.check_values(array)
+        return array
+
+    def check_values(self, array):
+        """Checks the values of an array of this dtype and shape.
+
+        Raises:
+            BadRequest: If a value is not valid.
+        """
         if self.bounds is not None:
             self.check_within_bounds(array.min(), None if array.size == 1 else array.max())
-        return array
 
     def check_within_bounds(self, smallest, largest=None):
         """Raises a BadRequest if values are outside `bounds`; `largest` is None for a single value."""
@@ -82,20 +90,18 @@ class Tensor:
 class LabelMaps(Tensor):
     """An input of label maps: labels within `bounds` in the first channel, edges (0 or 1) in an optional second."""
 
-    def checked(self, values):
-        """See `Tensor.checked`."""
-        array = super().checked(values)
+    def check_values(self, array):
+        """See `Tensor.check_values`."""
         if (broken := array != np.rint(array)).any():
             raise BadRequest(
                 f"`{self.name}` must have labels, integers from {self.bounds[0]} to {self.bounds[1]}. Received: "
                 f"{array[broken].flat[0]}"
             )
-        if (largest := array[..., 1:].max(initial=0)) > 1:
-            raise BadRequest(
-                f"`{self.name}` must be 1 in its second channel at the edges between objects, and 0 elsewhere. "
-                f"Received: {largest}"
-            )
-        return array
+        axes = tuple(range(array.ndim - 1))
+        try:
+            pixels.check_label_extent(array.min(axes), array.max(axes), self.bounds[1] + 1, self.name)
+        except ValueError as error:
+            raise BadRequest(str(error)) from None
 
 
 @dataclasses.dataclass(frozen=True)

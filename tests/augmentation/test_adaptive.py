@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from scipy import ndimage
 
-from keras_genzoo import augmentation, backends, models
+from keras_genzoo import augmentation, backends, models, networks
 from keras_genzoo.augmentation import AdaptiveAugmentation
 from keras_genzoo.augmentation.adaptive import CHANGES
 from tests import support
@@ -187,6 +187,19 @@ class TestAsAWhole:
             augment.update(ops.convert_to_tensor(3.0 * signs[:, None].astype("float32")))
             found.append(float(augment.probability))
         np.testing.assert_allclose(found, [0, 0.08, 0.08, 0.16, 0.16, 0.08, 0.08, 0], atol=1e-6)
+
+    @pytest.mark.parametrize("packing", [1, 2])
+    def test_probability_counts_images_and_not_packs(self, packing):
+        gan = models.GAN(
+            (16, 16, 1),
+            4,
+            width=2,
+            discriminator=networks.DCGANDiscriminator((16, 16, 1), width=2, packing=packing),
+            augmentation=AdaptiveAugmentation(target=-2.0, interval=1, num_images=100),
+        )
+        gan.compile()
+        gan.train_on_batch(support.toy_images(8, (16, 16, 1)))
+        assert float(gan.augmentation.probability) == pytest.approx(0.08)
 
     def test_probability_stays_between_0_and_1(self):
         augment = AdaptiveAugmentation(interval=1, num_images=1)

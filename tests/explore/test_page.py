@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 SAMPLERS = ["dcgan_fashion_mnist", "cgan_mnist", "vae_mnist", "wae_mnist", "msg_gan_fashion_mnist_32"]
-TRANSLATORS = ["pix2pix_edges_to_emoji", "cyclegan_noto_twemoji", "spade_avatars_64"]
+TRANSLATORS = ["pix2pix_edges_to_emoji", "cyclegan_noto_twemoji", "spade_avatars_64", "esrgan_flowers_x4"]
 # Without what a browser does for itself in a network, and without a graphics card.
 OPTIONS = [
     "--no-sandbox",
@@ -315,6 +315,23 @@ def test_a_picture_of_ones_own_is_translated_in_both_directions(open_model, tmp_
     page.get_by_text("b → a").click()
     settled(page)
     assert_same(shown(page, ".picture", 3), model.translate(source, "b_to_a"))
+
+
+def test_a_picture_is_enlarged(open_model, tmp_path):
+    page, model = open_model("esrgan_flowers_x4"), load("esrgan_flowers_x4")
+    picture = (
+        np.random.default_rng(0).integers(0, 256, (4, 4, 3), "uint8").repeat(8, axis=0).repeat(8, axis=1)
+    )
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    before = shown(page, ".picture", 3)
+    page.set_input_files("input[type=file]", tmp_path / "picture.png")
+    for _ in range(50):
+        settled(page)
+        if (shown(page, ".picture", 3) != before).any():
+            break
+    source = shown(page, ".sketch", 3)
+    np.testing.assert_array_equal(source[0], picture)
+    assert_same(shown(page, ".picture", 3), model.upscale(source))
 
 
 def test_a_picture_is_translated_into_the_domain_chosen(open_model, animals):

@@ -59,6 +59,18 @@ class TestInstanceNormalization:
         expected = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
         np.testing.assert_allclose(ops.convert_to_numpy(ops.cast(output, "float32")), expected, atol=0.02)
 
+    @pytest.mark.parametrize("num", [1, 9])
+    def test_scale_and_offset_are_float32_in_half_precision(self, num):
+        layer = layers.InstanceNormalization(affine=True, dtype="mixed_float16")
+        layer.build((None, 2, 2, 1))
+        # In float16 the scale is 4096, and what is left of the images 0.
+        layer.set_weights([np.array([4097.0]), np.array([-4096.0])])
+        x = np.tile(np.float32([1, -1]).reshape(1, 1, 2, 1), (num, 2, 1, 1))
+        output = layer(x)
+        assert keras.backend.standardize_dtype(output.dtype) == "float16"
+        expected = 4097.0 * x / np.sqrt(1 + 1e-5) - 4096.0
+        np.testing.assert_allclose(ops.convert_to_numpy(output), expected, rtol=0.01)
+
     @pytest.mark.tensorflow  # JAX computes in float64 only where it is told to at its start
     @pytest.mark.parametrize("num", [2, 64])
     def test_float64_is_float64(self, num):

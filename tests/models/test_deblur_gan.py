@@ -97,6 +97,23 @@ class TestAlgorithm:
         assert logs["perceptual_loss"] == pytest.approx(difference, rel=1e-4)
         assert logs["generator_loss"] == pytest.approx(logs["adversarial_loss"] + 100 * difference, rel=1e-4)
 
+    def test_a_weight_raised_after_compile_is_refused_until_compiled_again(self):
+        data = support.toy_images(2, (32, 32, 3)), support.toy_images(2, (32, 32, 3), seed=1)
+        model = models.DeblurGAN(
+            (32, 32, 3),
+            generator=make_generator(3, 3),
+            discriminator=make_discriminator(3),
+            perceptual_weight=0.0,
+        )
+        model.compile()
+        model.perceptual_weight = 1.0
+        with pytest.raises(
+            ValueError, match=r"`perceptual_weight` was 0 .* is 1.0 now. Call `compile` again"
+        ):
+            model.evaluate(*data, verbose=0)
+        model.compile()
+        assert model.evaluate(*data, verbose=0, return_dict=True)["perceptual_loss"] > 0
+
     def test_features_move_the_generator(self):
         """Against a critic without weights nothing else does."""
         keras.utils.set_random_seed(0)

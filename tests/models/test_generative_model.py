@@ -59,6 +59,13 @@ class TestAverage:
         np.testing.assert_allclose(gan.sample(latents=latents), expected, atol=1e-6)
         assert np.abs(expected - ops.convert_to_numpy(gan.generator(latents, training=False))).max() > 1e-4
 
+    def test_a_network_is_its_average_in_inference(self):
+        gan = make_gan(average_decay=0.9)
+        assert gan.network_of("generator") is gan.sampling_network is gan.averaged_generator
+        assert gan.network_of("generator", training=True) is gan.generator
+        assert gan.network_of("discriminator") is gan.discriminator
+        assert make_gan().sampling_network.name == "generator"
+
     def test_a_preset_holds_the_average_and_training_goes_on_from_it(self, tmp_path):
         gan = self._trained_gan()
         gan.save_to_preset(tmp_path / "gan")

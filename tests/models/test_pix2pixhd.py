@@ -9,6 +9,7 @@ from toy_label_maps import NUM_LABELS, SHAPE, make_pix2pixhd
 
 from keras_genzoo import models, networks
 from tests import support
+from tests.support.toys import batched, kinds_of_data
 
 
 class TestContract(Contract):
@@ -94,6 +95,46 @@ def mean_of_neighbours(maps):
         for column in range(0, width, 2)
     ]
     return np.stack(means, axis=1).reshape(len(maps), height // 2, width // 2, -1)
+
+
+class TestEdges:
+    """The second channel of label maps is 0 or 1, whatever the data come in."""
+
+    message = "The second channel of `x` must be 1 at the edges between objects and 0 elsewhere. Received: {}"
+
+    def model(self):
+        return make_pix2pixhd(
+            has_edges=True,
+            generator=global_generator(channels=2, width=2),
+            discriminator=networks.MultiScalePatchGAN(NUM_LABELS, True, width=2, num_layers=1),
+        )
+
+    def batches(self, edge):
+        labels = np.random.default_rng(0).integers(0, NUM_LABELS, (8, *SHAPE[:2], 1))
+        maps = np.concatenate([labels, labels % 2], axis=-1).astype("int32")
+        maps[-1, -1, -1] = [NUM_LABELS - 1, edge]
+        return maps, support.toy_images(8, SHAPE)
+
+    @pytest.mark.parametrize("edge", [2, -1])
+    def test_others_are_refused_in_an_array(self, edge):
+        model, data = self.model(), self.batches(edge)
+        for method in (model.fit, model.evaluate):
+            with pytest.raises(ValueError, match=self.message.format(edge)):
+                method(*data, batch_size=4, verbose=0)
+        model.fit(*self.batches(1), batch_size=4, verbose=0)
+
+    @pytest.mark.parametrize("kind", kinds_of_data())
+    def test_others_are_refused_in_a_later_batch(self, kind):
+        model = self.model()
+        with pytest.raises(ValueError, match=self.message.format(2)):
+            model.evaluate(kinds_of_data()[kind](batched(self.batches(2))), verbose=0)
+
+    def test_labels_out_of_range_are_refused_as_labels(self):
+        maps, images = self.batches(1)
+        maps[-1, 0, 0, 0] = NUM_LABELS
+        batches = kinds_of_data()["tf.data"](batched((maps, images)))
+        with pytest.raises(ValueError, match=f"`x` must contain labels from 0 to {NUM_LABELS - 1}"):
+            self.model().evaluate(batches, verbose=0)
 
 
 class TestLocalEnhancer:

@@ -1,5 +1,7 @@
 """A tiny StarGAN v2, made by functions of a module so that a fresh process can make it too."""
 
+from functools import partial
+
 import keras
 
 from keras_genzoo import models
@@ -32,14 +34,19 @@ def make_stargan(**arguments):
 
 def make_exact_stargan(**arguments):
     """References are the images themselves, to be drawn in the next domain, and mirrored ones."""
-    # Where the same latents are given twice, the sign of what should be no difference would be random.
-    model = make_stargan(**{"diversity_weight": 0.0, **arguments})
+    model = make_stargan(**arguments)
     model.draw_references = _next_domains
+    model.styles_by_latents = partial(_styles_of_opposites, model)
     return model
 
 
 def make_with_half_life(**arguments):
     return make_stargan(**{"average_decay": None, "average_half_life": 100.0, **arguments})
+
+
+def _styles_of_opposites(model, latents, targets, training=True):
+    # Of the same latents twice, the sign of what should be no difference would be random.
+    return models.StarGANv2.styles_by_latents(model, [latents[0], -latents[1]], targets, training)
 
 
 def _next_domains(images, domains):

@@ -62,6 +62,9 @@ def make_models():
     stargan = kg.models.StarGANv2(
         (8, 8, 3), 2, latent_dim=4, width=2, max_width=4, hidden=4, domain_names=["cat", "dog"]
     )
+    upscaler = kg.models.ESRGAN(
+        (16, 16, 3), 4, generator=kg.networks.RRDBSuperResolver(3, 4, width=4, growth=2, num_blocks=1)
+    )
     models = {
         "gan": gan,
         "conditional": conditional,
@@ -70,6 +73,7 @@ def make_models():
         "painter": painter,
         "stargan": stargan,
         "edged": edged,
+        "upscaler": upscaler,
     }
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
@@ -191,6 +195,14 @@ class TestPictures:
         image = picture_of(server.post("/translate?model=pix2pix", png_of(source)))
         assert_within_a_level(image, models[0]["pix2pix"].translate(source, fit="pad"))
 
+    def test_a_picture_is_enlarged(self, models, server):
+        source = np.random.default_rng(0).integers(0, 256, (9, 7, 3), "uint8")
+        image = picture_of(server.post("/translate?model=upscaler", png_of(source)))
+        assert image.shape == (36, 28, 3)
+        assert_within_a_level(image, models[0]["upscaler"].upscale(source))
+        answer = server.predict("upscaler", instances=source[None].tolist())
+        assert_within_a_level(answer.json()["predictions"], models[0]["upscaler"].upscale(source[None]))
+
     @pytest.mark.parametrize(("domain", "number"), [("dog", 1), ("1", 1), (None, 0)])
     @pytest.mark.parametrize("seed", [7, None])
     def test_a_picture_is_translated_into_a_domain(self, models, server, domain, number, seed):
@@ -221,7 +233,7 @@ class TestPictures:
         [
             (
                 "/sample",
-                "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, stargan, edged.",
+                "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler.",
             ),
             ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
             ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
@@ -269,7 +281,7 @@ class TestPictures:
     def test_an_unknown_model_is_not_found(self, server):
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
-        names = "gan, conditional, vae, pix2pix, painter, stargan, edged"
+        names = "gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler"
         assert f"Models: {names}." in response.json()["error"]
 
 
@@ -357,11 +369,11 @@ class TestTensorFlowServing:
     @pytest.mark.parametrize(
         ("name", "maps", "message"),
         [
-            ("painter", np.full((1, 8, 8, 1), 3), "`images` must lie from 0 to 2. Received: 3"),
+            ("painter", np.full((1, 8, 8, 1), 3), "`images` must contain labels from 0 to 2. .* from 3 to 3"),
             (
                 "painter",
                 -np.eye(8)[None, ..., None],
-                "`images` must (lie from 0|hold uint8 values).* Received: -1",
+                "`images` must (contain labels from 0|have uint8 values).* -1",
             ),
             (
                 "painter",
@@ -380,8 +392,8 @@ class TestTensorFlowServing:
                 np.zeros((1, 7, 8, 2)),
                 "`images` must have a height and a width that are multiples of 2",
             ),
-            ("edged", np.full((1, 8, 8, 2), 2), "`images` must be 1 in its second channel at the edges"),
-            ("edged", np.full((1, 8, 8, 2), 3), "`images` must lie from 0 to 2. Received: 3"),
+            ("edged", np.full((1, 8, 8, 2), 2), "The second channel of `images` must be 1 at the edges"),
+            ("edged", np.full((1, 8, 8, 2), 3), "`images` must contain labels from 0 to 2. .* from 3 to 3"),
         ],
     )
     def test_bad_label_maps_are_told_what_to_do(self, server, signature, name, maps, message):

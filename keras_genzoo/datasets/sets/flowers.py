@@ -18,25 +18,21 @@ def _photographs(dataset, split, data_dir, image_size):
     return archives.folders_as_classes(dataset, _KINDS, split, data_dir, image_size)
 
 
-def _with_reduced(dataset, split, data_dir, image_size):
-    photographs, _ = _photographs(dataset, split, data_dir, image_size)
-    return reduced(photographs, dataset.scale), photographs
+def _reduced(dataset, photographs):
+    return reduced(photographs, dataset.scale)
 
 
-def _with_grey(dataset, split, data_dir, image_size):
-    photographs, _ = _photographs(dataset, split, data_dir, image_size)
-    return pictures.greyed(photographs), photographs
+def _grey(dataset, photographs):
+    return pictures.greyed(photographs)
 
 
-def _with_holes(dataset, split, data_dir, image_size):
-    photographs, _ = _photographs(dataset, split, data_dir, image_size)
+def _with_holes(dataset, photographs):
     holes = masks_of(len(photographs), photographs.shape[1:3])
-    return np.concatenate([np.where(holes > 0, np.uint8(128), photographs), holes], axis=-1), photographs
+    return np.concatenate([np.where(holes > 0, np.uint8(128), photographs), holes], axis=-1)
 
 
-def _with_blurred(dataset, split, data_dir, image_size):
-    photographs, _ = _photographs(dataset, split, data_dir, image_size)
-    return blurred_of(photographs), photographs
+def _blurred(dataset, photographs):
+    return blurred_of(photographs)
 
 
 _ARCHIVE = archives.Archive(
@@ -48,6 +44,7 @@ _ARCHIVE = archives.Archive(
 )
 
 _ABOUT = {
+    "make": _photographs,
     "modality": Images((128, 128, 3)),
     "splits": {"train": 3303, "test": 364},
     "archive": _ARCHIVE,
@@ -63,7 +60,6 @@ register(
         description="photographs of flowers, five kinds",
         condition=Labels(len(_KINDS)),
         class_names=_KINDS,
-        make=_photographs,
         **_ABOUT,
     )
 )
@@ -75,7 +71,7 @@ for _scale in (2, 4):
             description=f"photographs of flowers, reduced by {_scale} and original",
             source_modality=Images((128 // _scale, 128 // _scale, 3)),
             paired_splits=("train", "test"),
-            make=_with_reduced,
+            make_sources=_reduced,
             **_ABOUT,
         )
     )
@@ -86,7 +82,7 @@ register(
         description="photographs of flowers, in grey and in color",
         source_modality=Images((128, 128, 1)),
         paired_splits=("train", "test"),
-        make=_with_grey,
+        make_sources=_grey,
         **_ABOUT,
     )
 )
@@ -97,7 +93,7 @@ register(
         description="photographs of flowers, masked and original",
         source_modality=MaskedImages((128, 128, 4)),
         paired_splits=("train", "test"),
-        make=_with_holes,
+        make_sources=_with_holes,
         draw_sources=masked,
         **_ABOUT,
     )
@@ -109,7 +105,7 @@ register(
         description="photographs of flowers, blurred by camera shake and sharp",
         source_modality=Images((128, 128, 3)),
         paired_splits=("train", "test"),
-        make=_with_blurred,
+        make_sources=_blurred,
         draw_sources=blurred,
         **_ABOUT,
     )

@@ -43,7 +43,9 @@ async function openModel(name) {
   const model = await loadModel(name);
   document.title = `${name} – keras_genzoo`;
   await model.prepare();
-  const opened = model.latent ? await openLatentModel(model) : openTranslator(model);
+  // A translator may have latents too: those of its styles.
+  const samples = model.abilities.includes("sample");
+  const opened = samples ? await openLatentModel(model) : openTranslator(model);
   // Another model may have been selected in the meantime.
   if (main.dataset.model !== name) return;
   shown = opened;
