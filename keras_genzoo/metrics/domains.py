@@ -29,12 +29,12 @@ def _images_of_the_domains(subject):
 def _domain_translation(subject):
     """Of a model that translates between domains, `domain_sliced_wasserstein_{domain}`: the sliced Wasserstein
     distance, the mean over the levels, between the images of a domain and translations of as many images of others
-    into it, in styles of a seed; and `domain_sliced_wasserstein`, the mean over the domains. Beside them
-    `untranslated_sliced_wasserstein`, what those other images have as they are, and `style_spread`, the mean absolute
-    difference of translations by two seeds on the scale from 0 to 1."""
+    into it, in styles of a seed where it has styles; and `domain_sliced_wasserstein`, the mean over the domains. Beside
+    them `untranslated_sliced_wasserstein`, what those other images have as they are, and, where it has styles,
+    `style_spread`, the mean absolute difference of translations by two seeds on the scale from 0 to 1."""
     model, rng = subject.model, np.random.default_rng(subject.seed)
     num_domains = model.condition.num_classes
-    seeds = (subject.seed, (subject.seed + 1) % 2**32)
+    seeds = (subject.seed, (subject.seed + 1) % 2**32) if model.draws() else (None,)
     distances, untranslated, spreads, num_real = [], [], [], 0
     for domain in range(num_domains):
         of_domain = subject.all_labels == domain
@@ -43,17 +43,17 @@ def _domain_translation(subject):
             _scaled(subject.all_images[rng.permutation(np.flatnonzero(each))[:num]])
             for each in (of_domain, ~of_domain)
         )
-        made, again = (model.translate(others, domain=domain, seed=seed) for seed in seeds)
+        made, *again = (model.translate(others, domain=domain, seed=seed) for seed in seeds)
         num_real += len(own)
         distances.append(_distance(own, made, subject.seed))
         untranslated.append(_distance(own, others, subject.seed))
-        spreads.append(np.abs(made - again).mean(dtype="float64") / 2)
+        spreads += [np.abs(made - each).mean(dtype="float64") / 2 for each in again]
     constants = {"seed": subject.seed, "averaged_generator": bool(model.averages)}
     values = {f"domain_sliced_wasserstein_{domain}": value for domain, value in enumerate(distances)}
     values |= {
         "domain_sliced_wasserstein": np.mean(distances),
         "untranslated_sliced_wasserstein": np.mean(untranslated),
-        "style_spread": np.mean(spreads),
+        **({"style_spread": np.mean(spreads)} if spreads else {}),
     }
     return [subject.about_images(metric, value, num_real, **constants) for metric, value in values.items()]
 

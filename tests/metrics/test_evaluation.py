@@ -166,6 +166,9 @@ class Painter:
     image_shape = modality.shape
     default_measures = models.StarGANv2.default_measures
 
+    def draws(self):
+        return True
+
     def __init__(self, num_domains=3):
         self.condition = conditions.Labels(num_domains)
 

@@ -1,9 +1,11 @@
-"""A tiny StarGAN v2, made by functions of a module so that a fresh process can make it too."""
+"""A tiny StarGAN and a tiny StarGAN v2, made by functions of a module so that a fresh process can make them too."""
 
 import keras
 
 from keras_genzoo import models
 from keras_genzoo.networks import (
+    StarGANDiscriminator,
+    StarGANGenerator,
     StarGANv2Discriminator,
     StarGANv2Generator,
     StarGANv2Mapping,
@@ -40,6 +42,27 @@ def make_exact_stargan(**arguments):
 
 def make_with_half_life(**arguments):
     return make_stargan(**{"average_decay": None, "average_half_life": 100.0, **arguments})
+
+
+def make_first_stargan(**arguments):
+    """StarGAN of 2018: the networks of the paper, narrow, with two updates of the discriminator per step."""
+    keras.utils.set_random_seed(0)
+    networks = {
+        "generator": StarGANGenerator(NUM_DOMAINS, width=2, num_blocks=1),
+        "discriminator": StarGANDiscriminator(NUM_DOMAINS, SHAPE, width=2),
+    }
+    model = models.StarGAN(
+        SHAPE, NUM_DOMAINS, **{**networks, "discriminator_steps": 2, "seed": 1, **arguments}
+    )
+    model.compile()
+    return model
+
+
+def make_exact_first_stargan(**arguments):
+    """Into the next domain, with a penalty that draws no points."""
+    model = make_first_stargan(**{"penalty": "r1", **arguments})
+    model.draw_targets = lambda domains: (domains + 1) % NUM_DOMAINS
+    return model
 
 
 def _next_domains(images, domains):
