@@ -94,7 +94,9 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         domain: Annotated[
             str | None, Query(description="Name or number of the domain to translate into.")
         ] = None,
-        seed: Annotated[int | None, Query(description="Seed of the style, of a model with domains.")] = None,
+        seed: Annotated[
+            int | None, Query(description="Seed of the style, of a model that draws styles.")
+        ] = None,
         model: str | None = None,
     ):
         """A PNG of the translation of the picture in the body: PNG, JPEG, WebP, GIF, BMP or TIFF."""

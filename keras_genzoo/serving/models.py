@@ -230,16 +230,18 @@ class ServedModel:
             image: uint8 array `(height, width, channels)`, see `source_channels`.
             direction: String, or None for the first.
             domain: Name or number of a domain, a string, or None for the first; of a model with domains alone.
-            seed: Int, seed of the style, or None for that of the latent of zeros; of a model with domains alone.
+            seed: Int, seed of the style, or None for that of the latent of zeros; of a model whose network takes
+                latents alone.
 
         Returns:
             uint8 array `(height, width, channels)`.
 
         Raises:
-            BadRequest: If the direction or the domain is unknown, or there are no domains.
+            BadRequest: If the direction or the domain is unknown, or an argument is given that the network does not
+                take.
         """
         task = self.task(direction)
-        others = self._of_domain(task, domain, seed)
+        others = self._beside_images(task, domain, seed)
         height, width = image.shape[:2]
         multiple, scale = task["size_multiple"], task["scale"]
         margins = -height % multiple, -width % multiple
@@ -249,14 +251,23 @@ class ServedModel:
         (translated,) = await self._of_uint8[task["network"]](padded[None], *others)
         return translated[0, : scale * height, : scale * width]
 
-    def _of_domain(self, task, domain, seed):
-        """What the network of a task takes beside an image: a domain and a latent, or nothing."""
-        names = task.get("domains")
-        if names is None:
-            for argument, value in (("domain", domain), ("seed", seed)):
-                if value is not None:
-                    raise BadRequest(f"`{argument}` was given, but {self.name!r} has no domains.")
-            return []
+    def _beside_images(self, task, domain, seed):
+        """What the network of a task takes beside an image: a domain, a latent, both in this order, or nothing."""
+        taken = {each["name"] for each in self.description["networks"][task["network"]]["inputs"]}
+        for argument, value, name, what in (
+            ("domain", domain, "domains", "domains"),
+            ("seed", seed, "latents", "styles that are drawn"),
+        ):
+            if value is not None and name not in taken:
+                raise BadRequest(f"`{argument}` was given, but {self.name!r} has no {what}.")
+        others = []
+        if "domains" in taken:
+            others.append(np.full(1, self._number_of_domain(task["domains"], domain), "int32"))
+        if "latents" in taken:
+            others.append(self._latent_of(seed))
+        return others
+
+    def _number_of_domain(self, names, domain):
         known = {str(number): number for number in range(len(names))}
         known |= {name: number for number, name in enumerate(names)}
         if domain is not None and domain not in known:
@@ -264,12 +275,14 @@ class ServedModel:
                 f"`domain` must be one of {', '.join(names)}, or a number from 0 to {len(names) - 1}. Received: "
                 f"{domain!r}"
             )
+        return known.get(domain, 0)
+
+    def _latent_of(self, seed):
+        """The latent of a seed, or zeros: float32 `(1, dim)`."""
         if seed is None:
-            drawn = np.zeros((1, self.description["latent"]["dim"]), "float32")
-        else:
-            Tensor("seed", "int64", (), (0, 2**32 - 1)).check_within_bounds(seed)
-            drawn = latents.draw(self.description, np.full(1, seed, "uint32"), np.zeros(1, "uint32"))
-        return [np.full(1, known.get(domain, 0), "int32"), drawn]
+            return np.zeros((1, self.description["latent"]["dim"]), "float32")
+        Tensor("seed", "int64", (), (0, 2**32 - 1)).check_within_bounds(seed)
+        return latents.draw(self.description, np.full(1, seed, "uint32"), np.zeros(1, "uint32"))
 
     def task(self, direction=None):
         """Description of a translation, by default of the first direction.
