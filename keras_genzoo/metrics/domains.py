@@ -29,9 +29,9 @@ def _images_of_the_domains(subject):
 def _domain_translation(subject):
     """Of a model that translates between domains, `domain_sliced_wasserstein_{domain}`: the sliced Wasserstein
     distance, the mean over the levels, between the images of a domain and translations of as many images of others
-    into it, in styles of a seed where it has styles; and `domain_sliced_wasserstein`, the mean over the domains. Beside
-    them `untranslated_sliced_wasserstein`, what those other images have as they are, and, where it has styles,
-    `style_spread`, the mean absolute difference of translations by two seeds on the scale from 0 to 1."""
+    into it, in styles of a seed where it draws styles; and `domain_sliced_wasserstein`, the mean over the domains.
+    Beside them `untranslated_sliced_wasserstein`, what those other images have as they are, and of a model that draws
+    styles `style_spread`, the mean absolute difference of translations by two seeds on the scale from 0 to 1."""
     model, rng = subject.model, np.random.default_rng(subject.seed)
     num_domains = model.condition.num_classes
     seeds = (subject.seed, (subject.seed + 1) % 2**32) if model.draws() else (None,)

@@ -90,7 +90,7 @@ class Model {
     return Float32Array.from(output.data);
   }
 
-  /** The translation of an image, in one of the directions of `tasks`; with domains, into one of them, and with styles in one. */
+  /** The translation of an image, in one of the directions of `tasks`; with domains, into one of them, in a style if any. */
   async translate(direction, { data, height, width, channels }, { domain = 0, latent = null } = {}) {
     const inputs = { images: [data, [1, height, width, channels]] };
     if (this.tasks[direction].domains) {
