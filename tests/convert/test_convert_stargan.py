@@ -1,5 +1,7 @@
 """The converter against the authors' networks, stated here in PyTorch with their names of parameters."""
 
+import itertools
+
 import numpy as np
 import pytest
 from keras import ops
@@ -54,7 +56,7 @@ class Discriminator(nn.Module):
         super().__init__()
         widths = [3, *(WIDTH * 2**level for level in range(num_layers))]
         steps = []
-        for source, target in zip(widths, widths[1:], strict=False):
+        for source, target in itertools.pairwise(widths):
             steps += [nn.Conv2d(source, target, 4, stride=2, padding=1), nn.LeakyReLU(0.01)]
         self.main = nn.Sequential(*steps)
         self.conv1 = nn.Conv2d(widths[-1], 1, 3, padding=1, bias=False)
@@ -123,12 +125,8 @@ def test_preset(tool, tmp_path):
     torch.save(generator.state_dict(), tmp_path / "200000-G.ckpt")
     torch.save(discriminator.state_dict(), tmp_path / "200000-D.ckpt")
     files = ["--generator", str(tmp_path / "200000-G.ckpt")]
-    assert (
-        tool.main(
-            [str(tmp_path / "both"), *files, "--discriminator", str(tmp_path / "200000-D.ckpt")],
-        )
-        == 0
-    )
+    both = [*files, "--discriminator", str(tmp_path / "200000-D.ckpt")]
+    assert tool.main([str(tmp_path / "both"), *both]) == 0
     model = kg.models.load(tmp_path / "both")
     assert isinstance(model, kg.models.StarGAN) and model.image_shape == (32, 32, 3)
     images = support.toy_images(2, (32, 32, 3))

@@ -1,11 +1,11 @@
 """Converts networks trained with the authors' PyTorch code of StarGAN into a preset.
 
-Reads the files that github.com/yunjey/stargan writes (`200000-G.ckpt`, `200000-D.ckpt`), of one data set. The authors
-never put the generator into its mode of evaluation, so that its normalization is by the statistics of each image there
-too; the moving statistics in the file are left out. Needs PyTorch: pip install -e ".[torch]"
+Reads the files that github.com/yunjey/stargan writes (`200000-G.ckpt`, `200000-D.ckpt`) of a training on one data set.
+The authors use the generator in training mode when they test it too, where each image is normalized by its own
+statistics: the running statistics in the file are left out. Needs PyTorch: pip install -e ".[torch]"
 
-A generator of CelebA takes several attributes at once, `model.generator([images, vectors])`, and `model.translate` one
-of them.
+A generator of CelebA takes several attributes at once: `model.generator([images, vectors])`. `model.translate` sets
+one of them, and the others to 0.
 
 Usage:
     python tools/convert/stargan.py OUTPUT --generator 200000-G.ckpt --discriminator 200000-D.ckpt
