@@ -1,7 +1,7 @@
 """Converts networks trained with the authors' PyTorch code of StarGAN into a preset.
 
-Reads the files that github.com/yunjey/stargan writes (`200000-G.ckpt`, `200000-D.ckpt`) of a training on one data set.
-The authors use the generator in training mode when they test it too, where each image is normalized by its own
+Reads the files that github.com/yunjey/stargan writes (`200000-G.ckpt`, `200000-D.ckpt`) of a training on one data
+set. The authors use the generator in training mode when they test it too, where each image is normalized by its own
 statistics: the running statistics in the file are left out. Needs PyTorch: pip install -e ".[torch]"
 
 A generator of CelebA takes several attributes at once: `model.generator([images, vectors])`. `model.translate` sets
