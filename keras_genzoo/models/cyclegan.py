@@ -36,6 +36,9 @@ class CycleGAN(TranslationModel):
             there and back.
         identity_weight: Float, weight of the mean absolute difference between an image and its translation
             into its own domain, in units of `cycle_weight`; 0 leaves the translation out.
+        self_regularization_weight: Float, weight of the mean absolute difference between an image and its
+            translation; 0 leaves it out. With this term, `cycle_weight=0` and `identity_weight=0`, each direction is a
+            refiner of SimGAN (Shrivastava et al. 2017, arXiv:1612.07828, which has a sum over the pixels).
         history_size: Int, number of earlier translations kept for each discriminator (0 for none); see
             `keras_genzoo.layers.ImageHistory`.
         average_decay, average_half_life: As for `GenerativeModel`; the paper keeps no average.
@@ -75,6 +78,7 @@ class CycleGAN(TranslationModel):
         loss: Loss = "mean_squared_error",
         cycle_weight: NonNegative = 10.0,
         identity_weight: NonNegative = 0.5,
+        self_regularization_weight: NonNegative = 0.0,
         history_size: NonNegativeInt = 50,
         **kwargs,
     ):
@@ -155,7 +159,7 @@ class CycleGAN(TranslationModel):
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     def generator_loss(self, real_a, real_b, training=False):
-        """Adversarial, cycle and identity losses of both generators: in inference, of their averages if kept.
+        """The weighted losses of both generators: in inference, of their averages if kept.
 
         Returns:
             Tuple of the float32 scalar and a tuple `(logs, fake_a, fake_b)`: a dict of the logged losses, the
@@ -180,6 +184,10 @@ class CycleGAN(TranslationModel):
                 same_b, real_b
             )
             loss += self.cycle_weight * self.identity_weight * identity_loss
+        if self.self_regularization_weight:
+            loss += self.self_regularization_weight * (
+                mean_absolute_difference(fake_b, real_a) + mean_absolute_difference(fake_a, real_b)
+            )
         logs = {"generator_loss": loss, "cycle_loss": cycle_loss, "identity_loss": identity_loss}
         return loss, (logs, fake_a, fake_b)
 
