@@ -37,8 +37,8 @@ class CycleGAN(TranslationModel):
         identity_weight: Float, weight of the mean absolute difference between an image and its translation
             into its own domain, in units of `cycle_weight`; 0 leaves the translation out.
         self_regularization_weight: Float, weight of the mean absolute difference between an image and its
-            translation; 0 leaves it out. With this term, `cycle_weight=0` and `identity_weight=0`, each direction is a
-            refiner of SimGAN (Shrivastava et al. 2017, arXiv:1612.07828, which has a sum over the pixels).
+            translation; 0 leaves it out. With this term, `cycle_weight=0` and `identity_weight=0`, each direction is
+            a refiner of SimGAN (Shrivastava et al. 2017, arXiv:1612.07828, which has a sum over the pixels).
         history_size: Int, number of earlier translations kept for each discriminator (0 for none); see
             `keras_genzoo.layers.ImageHistory`.
         average_decay, average_half_life: As for `GenerativeModel`; the paper keeps no average.
