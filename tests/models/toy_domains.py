@@ -45,14 +45,14 @@ def make_with_half_life(**arguments):
 
 
 def make_first_stargan(**arguments):
-    """StarGAN of 2018: the networks of the paper, narrow, with two updates of the discriminator per step."""
+    """StarGAN of 2018: the networks of the paper, narrow and shallow; one update of the discriminator per step."""
     keras.utils.set_random_seed(0)
     networks = {
-        "generator": StarGANGenerator(NUM_DOMAINS, width=2, num_blocks=1),
-        "discriminator": StarGANDiscriminator(NUM_DOMAINS, SHAPE, width=2),
+        "generator": StarGANGenerator(NUM_DOMAINS, width=2, num_blocks=0),
+        "discriminator": StarGANDiscriminator(NUM_DOMAINS, SHAPE, width=2, num_layers=1),
     }
     model = models.StarGAN(
-        SHAPE, NUM_DOMAINS, **{**networks, "discriminator_steps": 2, "seed": 1, **arguments}
+        SHAPE, NUM_DOMAINS, **{**networks, "discriminator_steps": 1, "seed": 1, **arguments}
     )
     model.compile()
     return model
