@@ -26,6 +26,14 @@ def preset(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def preset_without_styles(tmp_path_factory):
+    model = models.StarGAN(SHAPE, 3, width=2, num_blocks=1, domain_names=["cat", "dog", "bird"])
+    path = tmp_path_factory.mktemp("preset") / "plain"
+    support.as_if_trained(model).save_to_preset(path)
+    return path
+
+
 @pytest.fixture
 def picture(tmp_path):
     path = tmp_path / "picture.png"
@@ -74,3 +82,15 @@ def test_unknown_domains_are_refused(preset, picture, tmp_path, capsys, name, do
     assert cli.main([*command, "--domain", domain]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_styles_takes_the_domain_alone(preset_without_styles, picture, tmp_path, capsys):
+    command = ["translate", str(preset_without_styles), str(picture), "--output", str(tmp_path / "out")]
+    assert cli.main([*command, "--domain", "dog", "--seed", "1"]) == 1
+    assert "it has no styles" in capsys.readouterr().err
+    assert cli.main([*command, "--domain", "dog", "--reference", str(picture)]) == 1
+    assert "has no styles" in capsys.readouterr().err
+    assert cli.main([*command, "--domain", "dog"]) == 0
+    expected = models.load(preset_without_styles).translate(pictures.read(picture, 3), domain=1)
+    found = pictures.read(tmp_path / "out" / "picture.png", 3)
+    np.testing.assert_allclose(found, 127.5 * (expected + 1), atol=0.51)

@@ -126,9 +126,12 @@ class TestDirections:
     @pytest.mark.parametrize(
         "arguments, message",
         [
-            (([[0.0], [1.0]], [True, True]), "`has_attribute` must be True for some codes .* true of 2 of 2"),
-            (([[0.0], [1.0]], [True]), "`has_attribute` must hold 2"),
-            (([[1.0], [1.0]], [True, False]), "have the same mean"),
+            (
+                ([[0.0], [1.0]], [True, True]),
+                "`has_attribute` must be True for some codes .* True for 2 of 2",
+            ),
+            (([[0.0], [1.0]], [True]), "`has_attribute` must have 2 values"),
+            (([[1.0], [1.0]], [True, False]), "must have different means"),
             (([[0.0], [1.0]], [True, False], [0, 1]), "within at least one group"),
         ],
     )
@@ -202,7 +205,7 @@ class TestEdits:
             (np.full((3, 2), np.nan), 0, 1.0, "`codes` must be finite"),
             (np.zeros((3, 2)), 2, 1.0, "`index` must be at least 0 and below 2"),
             (np.zeros((3, 2)), -1, 1.0, "`index` must be at least 0 and below 2"),
-            (np.zeros((3, 2)), 0, [1.0, 2.0], "`strength` must be a float, or hold 3"),
+            (np.zeros((3, 2)), 0, [1.0, 2.0], "`strength` must be a float, or have 3 values"),
             (np.zeros((3, 2)), 0, np.nan, "`strength` must be finite"),
         ],
     )

@@ -63,7 +63,8 @@ def main():
     )
     options = parser.parse_args()
     print(
-        "| side | channels | step, GFLOP per image | activations, MB per image (bfloat16) | level, EFLOP | level, hours |"
+        "| side | channels | step, GFLOP per image | activations, MB per image (bfloat16) "
+        "| level, EFLOP | level, hours |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
     total = 0

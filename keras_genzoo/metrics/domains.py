@@ -29,12 +29,13 @@ def _images_of_the_domains(subject):
 def _domain_translation(subject):
     """For a model that translates between domains: `domain_sliced_wasserstein_{domain}`, the sliced Wasserstein
     distance (mean over the levels) between the images of a domain and the same number of translations into it, with
-    random styles; and `domain_sliced_wasserstein`, the mean over the domains (lower is better). Also reported are
-    `untranslated_sliced_wasserstein`, the distance of the untranslated images, and `style_spread`, the mean absolute
-    difference between translations with two seeds, for values in [0, 1]."""
+    random styles if the model has styles; and `domain_sliced_wasserstein`, the mean over the domains (lower is
+    better). Also reported are `untranslated_sliced_wasserstein`, the distance of the untranslated images, and, for a
+    model with styles, `style_spread`, the mean absolute difference between translations with two seeds, for values in
+    [0, 1]."""
     model, rng = subject.model, np.random.default_rng(subject.seed)
     num_domains = model.condition.num_classes
-    seeds = (subject.seed, (subject.seed + 1) % 2**32)
+    seeds = (subject.seed, (subject.seed + 1) % 2**32) if model.draws() else (None,)
     distances, untranslated, spreads, num_real = [], [], [], 0
     for domain in range(num_domains):
         of_domain = subject.all_labels == domain
@@ -43,17 +44,17 @@ def _domain_translation(subject):
             _scaled(subject.all_images[rng.permutation(np.flatnonzero(each))[:num]])
             for each in (of_domain, ~of_domain)
         )
-        made, again = (model.translate(others, domain=domain, seed=seed) for seed in seeds)
+        made, *again = (model.translate(others, domain=domain, seed=seed) for seed in seeds)
         num_real += len(own)
         distances.append(_distance(own, made, subject.seed))
         untranslated.append(_distance(own, others, subject.seed))
-        spreads.append(np.abs(made - again).mean(dtype="float64") / 2)
+        spreads += [np.abs(made - each).mean(dtype="float64") / 2 for each in again]
     constants = {"seed": subject.seed, "averaged_generator": bool(model.averages)}
     values = {f"domain_sliced_wasserstein_{domain}": value for domain, value in enumerate(distances)}
     values |= {
         "domain_sliced_wasserstein": np.mean(distances),
         "untranslated_sliced_wasserstein": np.mean(untranslated),
-        "style_spread": np.mean(spreads),
+        **({"style_spread": np.mean(spreads)} if spreads else {}),
     }
     return [subject.about_images(metric, value, num_real, **constants) for metric, value in values.items()]
 

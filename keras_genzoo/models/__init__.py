@@ -24,6 +24,7 @@ from keras_genzoo.models.semi_supervised_gan import SemiSupervisedGAN
 from keras_genzoo.models.sngan import SNGAN
 from keras_genzoo.models.spade import SPADE
 from keras_genzoo.models.srgan import ESRGAN, SRGAN
+from keras_genzoo.models.stargan import StarGAN
 from keras_genzoo.models.stargan2 import StarGANv2
 from keras_genzoo.models.stylegan2 import StyleGAN2
 from keras_genzoo.models.super_resolution import SuperResolution
@@ -66,6 +67,7 @@ __all__ = [
     "Pix2PixHD",
     "ProgressiveGAN",
     "SemiSupervisedGAN",
+    "StarGAN",
     "StarGANv2",
     "StyleGAN2",
     "SuperResolution",

@@ -40,6 +40,9 @@ class CycleGAN(TranslationModel):
             translation to the other domain and back.
         identity_weight: Float of at least 0, weight of the mean absolute difference between an image and its
             translation to its own domain, relative to `cycle_weight`; 0 omits the translation.
+        self_regularization_weight: Float of at least 0, weight of the mean absolute difference between an
+            image and its translation; 0 omits it. With this term, `cycle_weight=0` and `identity_weight=0`, each
+            direction is trained like a refiner of SimGAN (which uses a sum over the pixels).
         history_size: Int of at least 0, number of earlier translations kept for each discriminator (0 for
             none); see `keras_genzoo.layers.ImageHistory`.
         average_decay, average_half_life: As for `GenerativeModel`. The paper does not use an average.
@@ -65,7 +68,9 @@ class CycleGAN(TranslationModel):
     ```
 
     Reference: Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial networks",
-    2017, arXiv:1703.10593, equations 1 to 3, sections 4 and 5.2 (identity), appendix 7.1.
+    2017, arXiv:1703.10593, equations 1 to 3, sections 4 and 5.2 (identity), appendix 7.1. Shrivastava et al.,
+    "Learning from simulated and unsupervised images through adversarial training", 2017, arXiv:1612.07828
+    (self-regularization).
     """
 
     players: ClassVar = {
@@ -89,6 +94,7 @@ class CycleGAN(TranslationModel):
         loss: Loss = "mean_squared_error",
         cycle_weight: NonNegative = 10.0,
         identity_weight: NonNegative = 0.5,
+        self_regularization_weight: NonNegative = 0.0,
         history_size: NonNegativeInt = 50,
         **kwargs,
     ):
@@ -169,8 +175,7 @@ class CycleGAN(TranslationModel):
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     def generator_loss(self, real_a, real_b, training=False):
-        """Computes the adversarial, cycle and identity losses of both generators; in inference those of their
-        averages.
+        """Computes the weighted losses of both generators; in inference those of their averages.
 
         Returns:
             Tuple of the loss, a float32 scalar, and a tuple `(logs, fake_a, fake_b)`: a dict of the logged
@@ -195,6 +200,10 @@ class CycleGAN(TranslationModel):
                 same_b, real_b
             )
             loss += self.cycle_weight * self.identity_weight * identity_loss
+        if self.self_regularization_weight:
+            loss += self.self_regularization_weight * (
+                mean_absolute_difference(fake_b, real_a) + mean_absolute_difference(fake_a, real_b)
+            )
         logs = {"generator_loss": loss, "cycle_loss": cycle_loss, "identity_loss": identity_loss}
         return loss, (logs, fake_a, fake_b)
 

@@ -1,32 +1,17 @@
 """StarGAN v2: translation between several domains, controlled by styles (Choi et al. 2020)."""
 
-import shlex
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_genzoo import backends, latent, losses, modalities, penalties, visualization
-from keras_genzoo.arguments import (
-    Check,
-    Network,
-    NonNegative,
-    OptionalPositiveInt,
-    PositiveInt,
-    Seed,
-    array,
-    checked,
-    optional,
-)
+from keras_genzoo import backends, latent, losses, modalities, penalties
+from keras_genzoo.arguments import Network, NonNegative, PositiveInt, array, checked
+from keras_genzoo.models.domain_translation_model import DomainTranslationModel
 from keras_genzoo.models.network_checks import argument_or_own, first_of
 from keras_genzoo.models.options import checked_options
-from keras_genzoo.models.translation_model import (
-    Task,
-    TranslationModel,
-    checked_styles,
-    mean_absolute_difference,
-)
+from keras_genzoo.models.translation_model import Task, checked_styles, mean_absolute_difference
 from keras_genzoo.networks import (
     StarGANv2Discriminator,
     StarGANv2Generator,
@@ -37,20 +22,13 @@ from keras_genzoo.networks.progressive import num_levels_of
 from keras_genzoo.optimizers import Adam
 
 
-def _names(argument, value):
-    if isinstance(value, list | tuple) and all(isinstance(name, str) and name for name in value):
-        if len({*value}) == len(value):
-            return tuple(value)
-    raise ValueError(f"`{argument}` must be a tuple of different strings. Received: {argument}={value!r}")
-
-
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class StarGANv2(TranslationModel):
+class StarGANv2(DomainTranslationModel):
     """Translation between several domains with one generator that is controlled by styles (StarGAN v2).
 
     The discriminator has one logit per domain. A style belongs to a domain. The mapping network computes it
-    from a latent, the style encoder from a
-    reference image. The model is trained on images with the index of their domain as label.
+    from a latent, the style encoder from a reference image. The model is trained on images with the index of
+    their domain as label.
 
     The target domains of a batch are a random permutation of its domains, and the images of the permutation
     are the references. The second reference is another image of the batch from the same domain, or the same
@@ -138,7 +116,6 @@ class StarGANv2(TranslationModel):
         "cycle_loss",
     )
     adversarial_log = "adversarial_loss"
-    trains_on = ("images",)
     image_networks = ("generator", "mapping", "encoder")
 
     @classmethod
@@ -166,7 +143,7 @@ class StarGANv2(TranslationModel):
         width=None,
         max_width=512,
         hidden=512,
-        domain_names: Annotated[tuple | None, Check(optional(_names))] = None,
+        domain_names=None,
         r1_weight: NonNegative = 1.0,
         style_weight: NonNegative = 1.0,
         diversity_weight: NonNegative = 2.0,
@@ -175,30 +152,23 @@ class StarGANv2(TranslationModel):
         average_decay=0.999,
         **kwargs,
     ):
-        image_shape = modalities.of_shape(image_shape).shape
         super().__init__(
             image_shape=image_shape,
-            source_channels=image_shape[-1],
             num_classes=num_classes,
+            domain_names=domain_names,
             average_decay=average_decay,
             **kwargs,
         )
-        if num_classes is None:
-            raise ValueError("`num_classes` must be the number of domains, at least 2. Received: None")
-        if domain_names is not None and len(domain_names) != num_classes:
-            raise ValueError(
-                f"`domain_names` must contain {num_classes} names, one per domain. Received: {domain_names}"
-            )
-        side, *_, channels = image_shape
-        num_levels = num_levels_of(image_shape)
+        side, *_, channels = self.image_shape
+        num_levels = num_levels_of(self.image_shape)
         widths = {"width": max(1, 2**14 // side) if width is None else width, "max_width": max_width}
         networks = {
             # Downsamplings to a side of 16, at least one.
             "generator": generator
             or StarGANv2Generator(channels, style_dim, num_downsamplings=max(1, num_levels - 3), **widths),
             "mapping": mapping or StarGANv2Mapping(num_classes, latent_dim, style_dim, hidden),
-            "encoder": encoder or StarGANv2StyleEncoder(num_classes, image_shape, style_dim, **widths),
-            "discriminator": discriminator or StarGANv2Discriminator(num_classes, image_shape, **widths),
+            "encoder": encoder or StarGANv2StyleEncoder(num_classes, self.image_shape, style_dim, **widths),
+            "discriminator": discriminator or StarGANv2Discriminator(num_classes, self.image_shape, **widths),
         }
         for name, network in networks.items():
             if len(network.inputs) != 2:
@@ -307,11 +277,6 @@ class StarGANv2(TranslationModel):
             judged.append(self.discriminator_loss(images, domains, translated[0], targets)[1])
             made.append(self.generator_loss(images, targets, translated)[1])
         return self.update_trackers(**_means(*judged), **_means(*made))
-
-    def unpack(self, data):
-        """Splits a batch into float32 images in [-1, 1] and their domains."""
-        images, domains, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self.modality.scale(images), ops.cast(domains, "int32")
 
     # Random values of a step.
 
@@ -435,12 +400,6 @@ class StarGANv2(TranslationModel):
 
     # Description of the model.
 
-    def default_measures(self):
-        return ("domain_translation",)
-
-    def expected_data(self):
-        return {"x": self.modality, "y": self.condition}
-
     @property
     def inference_networks(self):
         """As for `GenerativeModel`: all networks except the discriminator."""
@@ -450,21 +409,7 @@ class StarGANv2(TranslationModel):
     def chance_level(self):
         return self.adversarial_loss.chance_level()
 
-    @property
-    def preset_usage(self):
-        """As for `TranslationModel`."""
-        domain = self.domain_names[-1] if self.domain_names else self.num_classes - 1
-        return {
-            "python": f"images = model.translate(pictures, domain={domain!r}, seed=0)  # uint8 or float in [-1, 1]",
-            "shell": "genzoo translate {name} picture.png --output translated "
-            f"--domain {shlex.quote(str(domain))} --seed 0 --size {max(self.image_shape[:2])}",
-        }
-
     # Using a trained model.
-
-    def call(self, inputs, training=False):
-        images, domains = inputs if isinstance(inputs, list | tuple) else (inputs, None)
-        return self.images_from_images(self.modality.scale(images), domains=domains)
 
     def images_from_images(self, images, direction=None, styles=None, domains=None, latents=None):
         """As for `TranslationModel`.
@@ -477,10 +422,10 @@ class StarGANv2(TranslationModel):
             latents: Float tensor `(batch, latent_dim)`. Defaults to zeros.
         """
         if styles is None:
-            # Derived from the images, whose number may be unknown.
-            zeros = ops.zeros_like(images[:, 0, 0, 0])
-            domains = ops.cast(zeros, "int32") if domains is None else domains
-            latents = ops.repeat(zeros[:, None], self.latent_dim, axis=-1) if latents is None else latents
+            domains = self.first_domains(images) if domains is None else domains
+            if latents is None:
+                # Derived from the images, whose number may be unknown.
+                latents = ops.repeat(ops.zeros_like(images[:, 0, 0, :1]), self.latent_dim, axis=-1)
             styles = self.network_of("mapping")([latents, domains], training=False)
         images = self.network_of("generator")([images, styles], training=False)
         return ops.clip(ops.cast(images, "float32"), -1.0, 1.0)
@@ -489,7 +434,7 @@ class StarGANv2(TranslationModel):
         """As for `TranslationModel`: the given styles, or styles of the latents of a seed in a domain."""
         if styles is not None:
             if domain is not None:
-                self._domains(domain, num)
+                self.numbers_of_domains(domain, num)
             return [checked_styles(styles, num, self.style_dim)]
         latents = (
             np.zeros((num, self.latent_dim), "float32")
@@ -516,7 +461,7 @@ class StarGANv2(TranslationModel):
         latents = array("latents", latents, "float32")
         self.latent.check(latents)
         return self.in_batches(
-            self._styles_of_latents, [latents, self._domains(domain, len(latents))], batch_size
+            self._styles_of_latents, [latents, self.numbers_of_domains(domain, len(latents))], batch_size
         )
 
     @checked
@@ -537,7 +482,7 @@ class StarGANv2(TranslationModel):
         images = array("images", images)
         self.modality.check(modalities.Summary.of(images), "images")
         return self.in_batches(
-            self._styles_of_images, [images, self._domains(domain, len(images))], batch_size
+            self._styles_of_images, [images, self.numbers_of_domains(domain, len(images))], batch_size
         )
 
     def _styles_of_latents(self, latents, domains):
@@ -547,89 +492,17 @@ class StarGANv2(TranslationModel):
         images = self.modality.scale(images)
         return self.network_of("encoder")([images, domains], training=False)
 
-    def check_domain(self, domain):
-        """Checks a domain.
-
-        Args:
-            domain: As for `translate`, for one image.
-
-        Raises:
-            ValueError: If the model has no such domain.
-        """
-        self._domains(domain, 1)
-
-    def _domains(self, domain, num):
-        """Returns the indices of domains, int32 `(num,)`.
-
-        Args:
-            domain: Int or name, a sequence with one per image, or None for the first domain.
-            num: Int.
-        """
-        if isinstance(domain, str) or (
-            isinstance(domain, list | tuple) and any(isinstance(each, str) for each in domain)
-        ):
-            names = [domain] if isinstance(domain, str) else list(domain)
-            known = self.domain_names or ()
-            if unknown := [name for name in names if name not in known]:
-                of_names = f"one of {', '.join(known)}, or " if known else ""
-                raise ValueError(
-                    f"`domain` must be {of_names}a number from 0 to {self.num_classes - 1}. Received: "
-                    f"domain={unknown[0]!r}"
-                )
-            numbers = [known.index(name) for name in names]
-            domain = numbers[0] if isinstance(domain, str) else numbers
-        domains = array("domain", 0 if domain is None else domain)
-        if domains.ndim == 0:
-            domains = np.full(num, domains)
-        self.condition.check(modalities.Summary.of(domains), "domain")
-        if len(domains) != num:
-            raise ValueError(
-                f"`domain` must be one domain for all images, or a sequence of {num} domains. Received: "
-                f"{len(domains)}"
-            )
-        return domains.astype("int32")
-
-    @checked
-    def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
-        """As for `ZooModel`: a row per image, with the image and its translations to each domain; None
-        without examples.
-
-        Args:
-            examples: Pair of arrays, images and their domains, or None.
-            seed: Int, seed of the styles, one per row.
-            num: Int, number of rows. Defaults to all examples.
-        """
-        if examples is None:
-            return None
-        images = examples[0][:num]
-        columns = [images] + [
-            self.translate(images, domain=domain, seed=seed) for domain in range(self.num_classes)
-        ]
-        return visualization.columns_grid(columns, scale=max(1, 128 // self.image_shape[0]))
-
     # Exports.
 
-    def serving_description(self):
-        """As for `TranslationModel`; tasks also have `domains`, the list of domain names."""
-        description = super().serving_description()
-        names = self.domain_names or map(str, range(self.num_classes))
-        tasks = {name: {**task, "domains": list(names)} for name, task in description["tasks"].items()}
-        return {**description, "tasks": tasks}
-
     def inputs_of_signatures(self, direction):
-        """As for `TranslationModel`: domains and latents; signatures with the suffix `_styled` take styles."""
-        return {"": self._specs, "_styled": {"styles": keras.KerasTensor((None, self.style_dim), "float32")}}
+        """As for `DomainTranslationModel`; signatures with the suffix `_styled` take styles."""
+        styles = {"styles": keras.KerasTensor((None, self.style_dim), "float32")}
+        return {**super().inputs_of_signatures(direction), "_styled": styles}
 
     def inputs_of_networks(self, direction):
-        """As for `TranslationModel`."""
-        return self._specs
-
-    @property
-    def _specs(self):
-        return {
-            "domains": keras.KerasTensor((None,), "int32"),
-            "latents": keras.KerasTensor((None, self.latent_dim), "float32"),
-        }
+        """As for `DomainTranslationModel`, plus the latents."""
+        latents = {"latents": keras.KerasTensor((None, self.latent_dim), "float32")}
+        return {**super().inputs_of_networks(direction), **latents}
 
     def signatures(self):
         """As for `TranslationModel`; `encode_styles` computes the styles of reference images of a domain."""
@@ -643,7 +516,7 @@ class StarGANv2(TranslationModel):
         def encode_uint8(images, domains):
             return encode_float32(self.modality.scale(images), domains)
 
-        domains = {"domains": self._specs["domains"]}
+        domains = super().inputs_of_networks(None)
         shape = (None, *self.image_shape)
         return {
             **super().signatures(),
@@ -653,12 +526,6 @@ class StarGANv2(TranslationModel):
                 {"images": keras.KerasTensor(shape, "float32"), **domains},
             ),
         }
-
-    def checked_in_graph(self, **given):
-        """As for `TranslationModel`: checks the range of the domains."""
-        if "domains" in given:
-            given["domains"] = backends.checked_within(0, self.num_classes - 1, given["domains"], "domains")
-        return given
 
 
 def _channels(network):

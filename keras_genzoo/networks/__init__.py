@@ -25,6 +25,7 @@ from keras_genzoo.networks.progressive import (
 from keras_genzoo.networks.resnet import ResNetCritic, ResNetGenerator
 from keras_genzoo.networks.sngan import SNGANDiscriminator, SNGANGenerator
 from keras_genzoo.networks.spade import SPADEGenerator, StyleEncoder
+from keras_genzoo.networks.stargan import StarGANDiscriminator, StarGANGenerator
 from keras_genzoo.networks.stargan2 import (
     StarGANv2Discriminator,
     StarGANv2Generator,
@@ -87,6 +88,8 @@ __all__ = [
     "SPADEGenerator",
     "SRResNet",
     "SpectralUNetDiscriminator",
+    "StarGANDiscriminator",
+    "StarGANGenerator",
     "StarGANv2Discriminator",
     "StarGANv2Generator",
     "StarGANv2Mapping",

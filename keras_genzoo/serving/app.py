@@ -95,7 +95,7 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
             str | None, Query(description="Name or number of the domain to translate into.")
         ] = None,
         seed: Annotated[
-            int | None, Query(description="Random seed of the style, for models with domains.")
+            int | None, Query(description="Random seed of the style, for models that sample styles.")
         ] = None,
         model: str | None = None,
     ):

@@ -240,16 +240,16 @@ class ServedModel:
             image: uint8 array `(height, width, channels)`; see `source_channels`.
             direction: String, or None for the first.
             domain: String, name or number of a domain, or None for the first. Only for models with domains.
-            seed: Int, seed of the style, or None for the style of the zero latent. Only for models with domains.
+            seed: Int, seed of the style, or None for the style of the zero latent. For models with random styles.
 
         Returns:
             uint8 array `(height, width, channels)`.
 
         Raises:
-            BadRequest: If the direction or the domain is unknown, or the model has no domains.
+            BadRequest: If the direction or the domain is unknown, or the network does not take a given argument.
         """
         task = self.task(direction)
-        others = self._of_domain(task, domain, seed)
+        others = self._beside_images(task, domain, seed)
         height, width = image.shape[:2]
         multiple, scale = task["size_multiple"], task["scale"]
         margins = -height % multiple, -width % multiple
@@ -259,14 +259,23 @@ class ServedModel:
         (translated,) = await self._of_uint8[task["network"]](padded[None], *others)
         return translated[0, : scale * height, : scale * width]
 
-    def _of_domain(self, task, domain, seed):
-        """Returns the inputs of a task's network other than the image: a domain and a latent, or nothing."""
-        names = task.get("domains")
-        if names is None:
-            for argument, value in (("domain", domain), ("seed", seed)):
-                if value is not None:
-                    raise BadRequest(f"`{argument}` was given, but {self.name!r} has no domains.")
-            return []
+    def _beside_images(self, task, domain, seed):
+        """Returns the inputs of a task's network other than the image: a domain, then a latent, if it takes them."""
+        taken = {each["name"] for each in self.description["networks"][task["network"]]["inputs"]}
+        for argument, value, name, what in (
+            ("domain", domain, "domains", "domains"),
+            ("seed", seed, "latents", "random styles"),
+        ):
+            if value is not None and name not in taken:
+                raise BadRequest(f"`{argument}` was given, but {self.name!r} has no {what}.")
+        others = []
+        if "domains" in taken:
+            others.append(np.full(1, self._number_of_domain(task["domains"], domain), "int32"))
+        if "latents" in taken:
+            others.append(self._latent_of(seed))
+        return others
+
+    def _number_of_domain(self, names, domain):
         known = {str(number): number for number in range(len(names))}
         known |= {name: number for number, name in enumerate(names)}
         if domain is not None and domain not in known:
@@ -274,12 +283,14 @@ class ServedModel:
                 f"`domain` must be one of {', '.join(names)}, or a number from 0 to {len(names) - 1}. Received: "
                 f"{domain!r}"
             )
+        return known.get(domain, 0)
+
+    def _latent_of(self, seed):
+        """Returns the latent of a seed, or zeros without one, float32 `(1, dim)`."""
         if seed is None:
-            drawn = np.zeros((1, self.description["latent"]["dim"]), "float32")
-        else:
-            Tensor("seed", "int64", (), (0, 2**32 - 1)).check_within_bounds(seed)
-            drawn = latents.draw(self.description, np.full(1, seed, "uint32"), np.zeros(1, "uint32"))
-        return [np.full(1, known.get(domain, 0), "int32"), drawn]
+            return np.zeros((1, self.description["latent"]["dim"]), "float32")
+        Tensor("seed", "int64", (), (0, 2**32 - 1)).check_within_bounds(seed)
+        return latents.draw(self.description, np.full(1, seed, "uint32"), np.zeros(1, "uint32"))
 
     def task(self, direction=None):
         """Returns the description of a translation direction, by default the first.

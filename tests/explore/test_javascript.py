@@ -208,9 +208,9 @@ def test_painted_colors_become_the_nearest_labels(run_javascript):
     assert found == [distances.argmin(axis=-1).ravel().tolist(), 6, 4, 1]
 
 
-def test_a_domain_and_a_latent_reach_the_network(run_javascript):
-    model = models.StarGANv2((8, 8, 1), 3, latent_dim=4, width=2, max_width=4, hidden=4)
-    description = {
+def _described(model):
+    """What the page reads of a translator."""
+    return {
         **model.serving_description(),
         "networks": {
             "translate": {
@@ -223,6 +223,10 @@ def test_a_domain_and_a_latent_reach_the_network(run_javascript):
             }
         },
     }
+
+
+def test_a_domain_and_a_latent_reach_the_network(run_javascript):
+    model = models.StarGANv2((8, 8, 1), 3, latent_dim=4, width=2, max_width=4, hidden=4)
     first, second = run_javascript(
         'import { asked } from "./runtime.js"; import { loadModel } from "./model.js";',
         """
@@ -233,7 +237,7 @@ def test_a_domain_and_a_latent_reach_the_network(run_javascript):
         await model.translate("between_domains", image);
         return asked;
         """,
-        description,
+        _described(model),
     )
     np.testing.assert_allclose(
         first["latents"]["data"], np.asarray(model.latent.from_seed(1, 7))[0], atol=1e-6
@@ -242,3 +246,18 @@ def test_a_domain_and_a_latent_reach_the_network(run_javascript):
     assert first["images"] == {"type": "float32", "data": [1, 2, 3, 4], "dims": [1, 2, 2, 1]}
     assert second["latents"] == {"type": "float32", "data": [0, 0, 0, 0], "dims": [1, 4]}
     assert second["domains"]["data"] == [0]
+
+
+def test_a_domain_alone_reaches_the_network_of_a_model_without_styles(run_javascript):
+    (asked,) = run_javascript(
+        'import { asked } from "./runtime.js"; import { loadModel } from "./model.js";',
+        """
+        globalThis.fetch = async () => ({ ok: true, json: async () => given });
+        const model = await loadModel("animals");
+        const image = { data: [1, 2, 3, 4], height: 2, width: 2, channels: 1 };
+        await model.translate("between_domains", image, { domain: 2, latent: null });
+        return asked;
+        """,
+        _described(models.StarGAN((8, 8, 1), 3, width=2, num_blocks=0)),
+    )
+    assert {*asked} == {"images", "domains"} and asked["domains"]["data"] == [2]

@@ -166,12 +166,14 @@ class Painter:
     image_shape = modality.shape
     default_measures = models.StarGANv2.default_measures
 
-    def __init__(self, num_domains=3):
+    def __init__(self, num_domains=3, draws=True):
         self.condition = conditions.Labels(num_domains)
+        self.draws = lambda: draws
 
     def translate(self, images, domain, seed):
-        assert images.dtype == "float32"
-        return 0.3 * images * (np.arange(32) % (domain + 2) == 0)[:, None] + 0.1 * (seed - 7)
+        assert images.dtype == "float32" and (seed is not None) == self.draws()
+        offset = 0.1 * (seed - 7) if self.draws() else 0.0
+        return 0.3 * images * (np.arange(32) % (domain + 2) == 0)[:, None] + offset
 
 
 def gan(**arguments):
@@ -562,6 +564,15 @@ class TestDomains:
         }
         fewer = by_name(metrics.evaluate(model, "large", num_samples=9))
         assert fewer["style_spread"]["protocol"]["num_real"] == 9
+
+    def test_a_model_without_styles_has_no_spread_of_them(self):
+        ARRAYS["large"] = (pixels.to_uint8(self.images), self.labels)
+        with_styles, without = (
+            by_name(metrics.evaluate(Painter(draws=draws), "large", seed=7)) for draws in (True, False)
+        )
+        assert {*with_styles} - {*without} == {"style_spread"}
+        name = "domain_sliced_wasserstein"
+        assert without[name]["value"] == pytest.approx(with_styles[name]["value"])
 
     def test_a_split_without_a_domain_is_refused(self):
         ARRAYS["large"] = (pixels.to_uint8(self.images), 0 * self.labels)

@@ -71,9 +71,12 @@ class TestAlgorithm:
 
     rate = 0.01
 
-    @pytest.mark.parametrize("identity_weight", [0.5, 0.0])
-    def test_step_is_that_of_the_paper(self, identity_weight):
-        model = make_linear_cyclegan(self.rate, identity_weight=identity_weight)
+    @pytest.mark.parametrize(("identity_weight", "self_weight"), [(0.5, 0.0), (0.0, 2.0)])
+    def test_step_is_that_of_the_paper(self, identity_weight, self_weight):
+        """With self-regularization it is that of SimGAN too."""
+        model = make_linear_cyclegan(
+            self.rate, identity_weight=identity_weight, self_regularization_weight=self_weight
+        )
         generators = flat_weights(model.generator_a_to_b, model.generator_b_to_a)
         discriminators = flat_weights(model.discriminator_a, model.discriminator_b)
         rng = np.random.default_rng(3)
@@ -103,7 +106,8 @@ class TestAlgorithm:
                 (apply(discriminators, 1, fake_b) - 1) ** 2
             ).mean()
             identity = identity_weight * identity_loss(generators) if identity_weight else 0.0
-            return adversarial + 10 * (cycle_loss(generators) + identity)
+            own = self_weight * (difference(fake_b, real_a) + difference(fake_a, real_b))
+            return adversarial + 10 * (cycle_loss(generators) + identity) + own
 
         def discriminator_loss(discriminators):
             total = 0.0
@@ -210,6 +214,7 @@ class TestBadInput:
         [
             ({"cycle_weight": -1}, "`cycle_weight` must be at least 0"),
             ({"identity_weight": -1}, "`identity_weight` must be at least 0"),
+            ({"self_regularization_weight": -1}, "`self_regularization_weight` must be at least 0"),
             ({"history_size": -1}, "`history_size` must be at least 0"),
             ({"generator_b_to_a": make_generator(1, 3)}, "is 1, but the network"),
             ({"generator_a_to_b": make_generator(2, 1)}, "is 1, but the network"),

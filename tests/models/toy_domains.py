@@ -1,4 +1,4 @@
-"""A tiny StarGAN v2, made by functions of a module so that a fresh process can make it too."""
+"""A tiny StarGAN and a tiny StarGAN v2, made by functions of a module so that a fresh process can make them too."""
 
 from functools import partial
 
@@ -6,6 +6,8 @@ import keras
 
 from keras_genzoo import models
 from keras_genzoo.networks import (
+    StarGANDiscriminator,
+    StarGANGenerator,
     StarGANv2Discriminator,
     StarGANv2Generator,
     StarGANv2Mapping,
@@ -47,6 +49,27 @@ def make_with_half_life(**arguments):
 def _styles_of_opposites(model, latents, targets, training=True):
     # Of the same latents twice, the sign of what should be no difference would be random.
     return models.StarGANv2.styles_by_latents(model, [latents[0], -latents[1]], targets, training)
+
+
+def make_first_stargan(**arguments):
+    """StarGAN of 2018: the networks of the paper, narrow and shallow; one update of the discriminator per step."""
+    keras.utils.set_random_seed(0)
+    networks = {
+        "generator": StarGANGenerator(NUM_DOMAINS, width=2, num_blocks=0),
+        "discriminator": StarGANDiscriminator(NUM_DOMAINS, SHAPE, width=2, num_layers=1),
+    }
+    model = models.StarGAN(
+        SHAPE, NUM_DOMAINS, **{**networks, "discriminator_steps": 1, "seed": 1, **arguments}
+    )
+    model.compile()
+    return model
+
+
+def make_exact_first_stargan(**arguments):
+    """Into the next domain, with a penalty that draws no points."""
+    model = make_first_stargan(**{"penalty": "r1", **arguments})
+    model.draw_targets = lambda domains: (domains + 1) % NUM_DOMAINS
+    return model
 
 
 def _next_domains(images, domains):

@@ -65,6 +65,7 @@ def make_models():
     upscaler = kg.models.ESRGAN(
         (16, 16, 3), 4, generator=kg.networks.RRDBSuperResolver(3, 4, width=4, growth=2, num_blocks=1)
     )
+    domains = kg.models.StarGAN((8, 8, 3), 2, width=2, num_blocks=1, domain_names=["cat", "dog"])
     models = {
         "gan": gan,
         "conditional": conditional,
@@ -74,6 +75,7 @@ def make_models():
         "stargan": stargan,
         "edged": edged,
         "upscaler": upscaler,
+        "domains": domains,
     }
     models = {name: support.as_if_trained(model) for name, model in models.items()}
     # Images of different seeds are to differ by more than rounding.
@@ -214,6 +216,11 @@ class TestPictures:
         expected = models[0]["stargan"].translate(source, fit="pad", domain=number, seed=seed)
         assert_within_a_level(image, expected)
 
+    def test_a_picture_is_translated_by_the_domain_alone(self, models, server):
+        source = np.random.default_rng(0).integers(0, 256, (9, 7, 3), "uint8")
+        image = picture_of(server.post("/translate?model=domains&domain=dog", png_of(source)))
+        assert_within_a_level(image, models[0]["domains"].translate(source, fit="pad", domain=1))
+
     @pytest.mark.parametrize(
         ("query", "message"),
         [
@@ -221,7 +228,8 @@ class TestPictures:
             ("model=stargan&domain=2", "`domain` must be one of cat, dog, or a number from 0 to 1."),
             ("model=stargan&seed=-1", "`seed` must lie from 0 to 4294967295"),
             ("model=pix2pix&domain=1", "`domain` was given, but 'pix2pix' has no domains."),
-            ("model=pix2pix&seed=1", "`seed` was given, but 'pix2pix' has no domains."),
+            ("model=pix2pix&seed=1", "`seed` was given, but 'pix2pix' has no random styles."),
+            ("model=domains&seed=1", "`seed` was given, but 'domains' has no random styles."),
         ],
     )
     def test_bad_domains_are_told_what_to_do(self, server, query, message):
@@ -233,7 +241,8 @@ class TestPictures:
         [
             (
                 "/sample",
-                "`model` is missing: name one of gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler.",
+                "`model` is missing: name one of "
+                "gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler, domains.",
             ),
             ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
             ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
@@ -281,7 +290,7 @@ class TestPictures:
     def test_an_unknown_model_is_not_found(self, server):
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
-        names = "gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler"
+        names = "gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler, domains"
         assert f"Models: {names}." in response.json()["error"]
 
 

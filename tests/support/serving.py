@@ -54,12 +54,12 @@ def _expected(model, name, given):
         task = (
             name.removesuffix("_float32").removesuffix("_styled").removeprefix("translate").removeprefix("_")
         )
-        images, styles = given["images"], given.get("styles")
+        images, styles, domains = (given.get(each) for each in ("images", "styles", "domains"))
         if "latents" in given:
-            styles = model.styles_from_latents(given["latents"], given["domains"])
+            styles = model.styles_from_latents(given["latents"], domains)
         if not model.task(task or None).source.interpolates:
             images = images.astype("uint8")
-        return {"images": model.translate(images, task or None, styles=styles)}
+        return {"images": model.translate(images, task or None, styles=styles, domain=domains)}
     return _METHODS[name.removesuffix("_float32")](model, **given)
 
 

@@ -90,12 +90,12 @@ class Model {
     return Float32Array.from(output.data);
   }
 
-  /** The translation of an image, in one of the directions of `tasks`; with domains, into one of them in a style. */
+  /** The translation of an image in one of the directions of `tasks`: into a domain and in a style, if the model has them. */
   async translate(direction, { data, height, width, channels }, { domain = 0, latent = null } = {}) {
     const inputs = { images: [data, [1, height, width, channels]] };
     if (this.tasks[direction].domains) {
       inputs.domains = [Int32Array.of(domain), [1]];
-      inputs.latents = stacked([latent ?? new Float32Array(this.latent.dim)]);
+      if (this.latent) inputs.latents = stacked([latent ?? new Float32Array(this.latent.dim)]);
     }
     const [image] = this.#images(await this.#run(this.tasks[direction].network, inputs, 1));
     return image;

@@ -8,7 +8,7 @@ export function translateView(model) {
   const directions = Object.keys(model.tasks);
   let direction = directions[0];
   const { size, source_channels: channels, label_colors: labels, domains } = model.tasks[direction];
-  // For models with domains: the target domain, and the latent of the style.
+  // For models with domains: the target domain, and the latent of the style, if the model has styles.
   const wanted = { domain: 0, latent: null };
   const canvas = element("canvas", { class: "picture", role: "img", "aria-label": "The translation" });
   const timing = element("p", { class: "timing", "aria-live": "off" });
@@ -47,7 +47,7 @@ export function translateView(model) {
         translate();
       }).element
     : null;
-  const anotherStyle = domains
+  const anotherStyle = domains && model.latent
     ? button("Another style", () => {
         [wanted.latent] = model.draw(1, Math.floor(Math.random() * 2 ** 32));
         translate();
