@@ -27,8 +27,8 @@ class StarGAN(DomainTranslationModel):
 
     The discriminator minimizes `E[D(G(x, c))] - E[D(x)]` plus the penalty and `domain_weight` times the
     cross-entropy of the domains of real images. The generator minimizes `-E[D(G(x, c))]` plus `domain_weight`
-    times the cross-entropy of the target domains and `cycle_weight * E[|G(G(x, c), c') - x|]` (equations 5 and
-    6, 8).
+    times the cross-entropy of the target domains and `cycle_weight * E[|G(G(x, c), c') - x|]` (equations 5, 6
+    and 8).
 
     Args:
         image_shape: Tuple `(height, width, channels)`. The default generator needs sides that are multiples
