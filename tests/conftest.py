@@ -118,3 +118,13 @@ def pytest_terminal_summary(terminalreporter, config):
 def _seeded():
     """Every test starts from the same random state, whichever ran before it."""
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="class")
+def _eager(request):
+    """Tiny models spend their time in the compiler."""
+    if BACKEND == "tensorflow" and not request.config.getoption("--all"):
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+    yield
