@@ -307,11 +307,13 @@ class Compiled:
                 self._traced = self._trace(shapes, arrays, tensors)
                 self._shapes = shapes
             traced = self._traced
+        # Where TensorFlow runs functions eagerly, they get what they are called with.
+        arrays, tensors = tf.nest.map_structure(tf.convert_to_tensor, (list(arrays), tensors))
         try:
             outputs = traced(*arrays, *tensors.values())
         except tf.errors.InvalidArgumentError:
             # Traced for any size, layers cannot check a size. Here they can, and say what is wrong.
-            outputs = self.function(*map(tf.convert_to_tensor, arrays), **tensors)
+            outputs = self.function(*arrays, **tensors)
         return tf.nest.map_structure(lambda output: output.numpy(), outputs)
 
     def _trace(self, shapes, arrays, tensors):

@@ -535,7 +535,7 @@ class Contract(Asked):
         assert_same_answers(of_half_precision, before, atol=0.2)
         assert largest_difference(of_half_precision, before) > 1e-5
 
-    @of_each_base
+    @costly
     @pytest.mark.tensorflow
     def test_answers_where_tensorflow_runs_functions_eagerly(self):
         import tensorflow as tf
@@ -559,7 +559,7 @@ class Contract(Asked):
             for num, given in zip(nums, threads.map(partial(answers, model), nums), strict=True):
                 assert_same_answers(given, expected[num], atol=1e-6)
 
-    @of_each_base
+    @costly
     def test_answers_of_a_model_that_runs_eagerly(self):
         model = support.as_if_trained(self.family.make())
         expected = answers(model)
