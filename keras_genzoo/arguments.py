@@ -1,11 +1,12 @@
-"""Arguments as public functions take them: checked by their annotations, and of Python's own types.
+"""Checks of the arguments of public functions, driven by annotations.
 
 ```python
 @checked
 def sample(self, num: OptionalPositiveInt = None, batch_size: PositiveInt = 64):
+    ...
 ```
 
-When the body runs, `num` and `batch_size` hold checked values.
+Inside the function, `num` and `batch_size` are checked values of Python's own types.
 """
 
 import dataclasses
@@ -21,38 +22,45 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import numpy as np
 
-# Not at run time: the server and the reader of pictures check arguments without Keras.
+# Not at run time: the server and the image reader check arguments without importing Keras.
 if TYPE_CHECKING:
     import keras
 
 
 def number(argument, value, at_least=None, above=None, below=None):
-    """Returns a finite number of a range.
+    """Returns a finite number within bounds.
 
     Args:
         argument: Name of the argument, for the message.
-        value: Int, float or NumPy scalar. Booleans are no numbers.
+        value: Int, float or NumPy scalar. Booleans are not numbers.
         at_least, above, below: Bounds, or None: `value >= at_least`, `value > above`, `value < below`.
 
     Returns:
-        The value; a NumPy scalar as the Python number that it holds.
+        The value; a NumPy scalar as the corresponding Python number.
 
     Raises:
-        ValueError: If the value is not a number, not finite, or out of the range.
+        ValueError: If the value is not a number, not finite, or out of bounds.
 
     Example:
 
-    >>> number("l1_weight", np.float32(0.5), at_least=0)
-    0.5
+    ```python
+    import numpy as np
+    from keras_genzoo.arguments import number
+
+    number("l1_weight", np.float32(0.5), at_least=0)  # 0.5
+    ```
     """
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return _checked(argument, value, is_number, "a finite number", at_least, above, below)
 
 
 def integer(argument, value, at_least=None, below=None):
-    """Returns an integer of a range, as `number` does; 4.0 is none, nor is what 32 bits do not hold."""
+    """Returns an integer within bounds, as `number` does.
+
+    Floats such as 4.0 and integers of more than 32 bits are rejected.
+    """
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    # Said only to those whom it concerns.
+    # The message names this bound only where it matters.
     if is_integer and below is None and value >= _INT32_LIMIT:
         below = _INT32_LIMIT
     return _checked(argument, value, is_integer, "an integer", at_least, None, below)
@@ -61,7 +69,7 @@ def integer(argument, value, at_least=None, below=None):
 def probability(argument, value):
     """Returns a number from 0 to 1."""
     if number(argument, value, at_least=0) > 1:
-        raise ValueError(f"`{argument}` must lie from 0 to 1. Received: {argument}={value!r}")
+        raise ValueError(f"`{argument}` must be from 0 to 1. Received: {argument}={value!r}")
     return number(argument, value)
 
 
@@ -76,24 +84,25 @@ def seed(argument, value):
 
 
 def flag(argument, value):
-    """Returns a bool; 0, 1 and strings are none."""
+    """Returns a bool. 0, 1 and strings are rejected."""
     if isinstance(value, bool | np.bool_):
         return bool(value)
     raise ValueError(f"`{argument}` must be True or False. Received: {argument}={value!r}")
 
 
 def known_object(argument, value, base, classes, accepted):
-    """Returns an object of a class, made of its name or of a config where it is not one already.
+    """Returns an object of a base class, given the object, its config, or its name.
 
     Args:
-        argument: Name of the argument.
-        value: Object of `base`, returned unchanged; its config, a dict; or a name, for the class with its defaults.
-        base: Class.
-        classes: Dict of names to classes.
-        accepted: String, what is accepted beside the names.
+        argument: Name of the argument, for the message.
+        value: Object of `base`, returned unchanged; its config, a dict; or a name, which creates the class
+            with its default arguments.
+        base: Base class.
+        classes: Dict that maps names to classes.
+        accepted: String, other accepted values, for the message.
 
     Raises:
-        ValueError: If it is none of these.
+        ValueError: If the value is none of these.
     """
     if isinstance(value, base):
         return value
@@ -107,7 +116,7 @@ def known_object(argument, value, base, classes, accepted):
 
 
 def integers(argument, value, num=None):
-    """Returns a tuple of positive integers, `num` of them where that is given."""
+    """Returns a tuple of positive integers, `num` of them if given."""
     is_tuple = isinstance(value, list | tuple | np.ndarray) and num in (None, len(value))
     if not (
         is_tuple and all(isinstance(each, numbers.Integral) and 0 < each < _INT32_LIMIT for each in value)
@@ -120,7 +129,7 @@ def integers(argument, value, num=None):
 
 
 def interval(argument, value):
-    """Returns a pair of floats, the first less than the second."""
+    """Returns a pair of floats whose first is less than its second."""
     low, high = value if isinstance(value, list | tuple) and len(value) == 2 else (0, 0)
     if not number(argument, low) < number(argument, high):
         raise ValueError(f"`{argument}` must be a pair (low, high) of floats. Received: {argument}={value!r}")
@@ -128,26 +137,26 @@ def interval(argument, value):
 
 
 def integer_or_integers(argument, value):
-    """Returns a positive integer, or a tuple of them."""
+    """Returns a positive integer, or a tuple of positive integers."""
     is_one = not isinstance(value, list | tuple)
     return integer(argument, value, at_least=1) if is_one else integers(argument, value)
 
 
 def activation(argument, value):
-    """Returns what Keras knows as an activation, as it came."""
+    """Returns an activation that Keras accepts, unchanged."""
     try:
         import keras
 
         keras.activations.get(value)
     except (TypeError, ValueError):
         raise ValueError(
-            f"`{argument}` must be the name of an activation of Keras, or a function. Received: {argument}={value!r}"
+            f"`{argument}` must be the name of a Keras activation, or a function. Received: {argument}={value!r}"
         ) from None
     return value
 
 
 def one_of(*choices):
-    """The check that passes the strings of `choices`."""
+    """Creates a check that accepts only the strings in `choices`."""
 
     def check(argument, value):
         if isinstance(value, str) and value in choices:
@@ -159,7 +168,7 @@ def one_of(*choices):
 
 
 def path(argument, value):
-    """Returns a string or path, as it came."""
+    """Returns a string or path object, unchanged."""
     if isinstance(value, str | os.PathLike) and os.fspath(value):
         return value
     raise ValueError(
@@ -168,11 +177,11 @@ def path(argument, value):
 
 
 def name(argument, value):
-    """Returns a name that is safe as that of a file or folder, and in the configurations of servers."""
+    """Returns a name that is safe as a file or folder name and in server configurations."""
     if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", value):
         return value
     raise ValueError(
-        f"`{argument}` must hold letters, digits, '_', '-' and '.' alone, and begin with a letter, a digit or '_'. "
+        f"`{argument}` must contain only letters, digits, '_', '-' and '.', and start with a letter, a digit or '_'. "
         f"Received: {argument}={value!r}"
     )
 
@@ -184,7 +193,7 @@ def network(argument, value):
     if isinstance(value, keras.Model):
         return value
     raise ValueError(
-        f"`{argument}` must be a `keras.Model`, such as those of `keras_genzoo.networks`. Received: "
+        f"`{argument}` must be a `keras.Model`, such as one of `keras_genzoo.networks`. Received: "
         f"{argument}={value!r}"
     )
 
@@ -195,10 +204,10 @@ def array(argument, value, dtype=None):
     Args:
         argument: Name of the argument, for the message.
         value: Array, tensor, or nested sequence of numbers.
-        dtype: Data type to convert to, or None for the array's own.
+        dtype: Data type to convert to, or None to keep that of the array.
 
     Raises:
-        ValueError: If it holds anything but numbers, or has no regular shape.
+        ValueError: If the value contains anything but numbers, or has no regular shape.
     """
     try:
         found = value if isinstance(value, np.ndarray) else _array_of(value)
@@ -210,7 +219,7 @@ def array(argument, value, dtype=None):
 
 
 def _array_of(value):
-    # A tensor can come only from a program that has imported Keras.
+    # A tensor can only exist if Keras has been imported.
     if keras := sys.modules.get("keras"):
         if keras.ops.is_tensor(value):
             return keras.ops.convert_to_numpy(value)
@@ -218,19 +227,20 @@ def _array_of(value):
 
 
 def optional(function):
-    """The check that passes None, and other values to `function`."""
+    """Creates a check that accepts None and passes other values to `function`."""
     return lambda argument, value: None if value is None else function(argument, value)
 
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """How an annotated argument is checked and kept.
+    """How an annotated argument is checked and stored.
 
     Args:
-        function: Callable from the argument's name and value to the value that is used; it raises a ValueError that
-            names the argument where the value cannot be used.
-        attribute: String, name of a model's attribute that keeps it, or None for the argument's own.
-        kept: Bool, whether it is an option of a model (`keras_genzoo.models.options`).
+        function: Callable that takes the name and the value of the argument. It returns the value to use, or
+            raises a ValueError that names the argument.
+        attribute: String, name of the model attribute that stores the value. Defaults to the name of the
+            argument.
+        kept: Bool, whether the argument is an option of a model (`keras_genzoo.models.options`).
     """
 
     function: Callable[[str, Any], Any]
@@ -246,7 +256,7 @@ PositiveInts = Annotated[tuple, Check(integers)]
 # (height, width, channels).
 ImageShape = Annotated[tuple, Check(functools.partial(integers, num=3))]
 OptionalPositiveInts = Annotated[tuple | None, Check(optional(integers))]
-# Any that 64 bits hold, such as a seed of tf.data.
+# Any 64-bit integer, such as a seed of tf.data.
 Int64 = Annotated[int, Check(functools.partial(integer, at_least=-(2**63), below=2**63))]
 NumClasses = Annotated[int | None, Check(optional(functools.partial(integer, at_least=2)))]
 Seed = Annotated[int, Check(seed)]
@@ -256,10 +266,10 @@ Positive = Annotated[float, Check(functools.partial(number, above=0))]
 OptionalPositive = Annotated[float | None, Check(optional(functools.partial(number, above=0)))]
 NonNegative = Annotated[float, Check(functools.partial(number, at_least=0))]
 OptionalNonNegative = Annotated[float | None, Check(optional(functools.partial(number, at_least=0)))]
-# From 0 on, below 1.
+# In [0, 1).
 Share = Annotated[float, Check(functools.partial(number, at_least=0, below=1))]
 OptionalShare = Annotated[float | None, Check(optional(functools.partial(number, at_least=0, below=1)))]
-# From 0 to 1.
+# In [0, 1].
 Probability = Annotated[float, Check(probability)]
 OptionalProbability = Annotated[float | None, Check(optional(probability))]
 FloatRange = Annotated[tuple, Check(interval)]
@@ -270,12 +280,12 @@ Padding = Annotated[str, Check(one_of("same", "valid"))]
 Flag = Annotated[bool, Check(flag)]
 Path = Annotated[str | os.PathLike, Check(path)]
 OptionalPath = Annotated[str | os.PathLike | None, Check(optional(path))]
-# A network of one's own.
+# A custom network.
 Network = Annotated["keras.Model | None", Check(optional(network), kept=False)]
 
 
 def checked(function):
-    """Decorates a function whose annotated arguments are checked; see this module."""
+    """Decorates a function so that its annotated arguments are checked; see this module."""
     signature = inspect.signature(function)
     checks = checks_of(signature)
 
@@ -286,24 +296,24 @@ def checked(function):
         except TypeError:
             given = None
         if given is None:
-            # Python says what is missing or unknown.
+            # Python reports what is missing or unknown.
             return function(*args, **kwargs)
         _check(given, checks)
         return function(*given.args, **given.kwargs)
 
-    # Keras asks for the arguments of what stands in the class.
+    # Keras inspects the signature of the decorated function.
     checked_function.__signature__ = signature
     return checked_function
 
 
 def check_call(function, *args, **kwargs):
-    """Refuses arguments that a function which `checked` decorates would refuse, without calling it."""
+    """Checks the arguments of a function that is decorated with `checked`, without calling it."""
     signature = inspect.signature(function)
     _check(signature.bind(*args, **kwargs), checks_of(signature))
 
 
 def checks_of(signature):
-    """Dict of the `Check` of each annotated argument that has one."""
+    """Returns a dict with the `Check` of each annotated argument that has one."""
     found = {
         name: [entry for entry in get_args(parameter.annotation) if isinstance(entry, Check)]
         for name, parameter in signature.parameters.items()
@@ -312,7 +322,7 @@ def checks_of(signature):
 
 
 def _check(given, checks):
-    # A default is as the author wants it.
+    # Defaults are not checked.
     for name, check in checks.items():
         if name in given.arguments:
             given.arguments[name] = check.function(name, given.arguments[name])
@@ -333,7 +343,7 @@ def _checked(argument, value, is_of_kind, kind, at_least, above, below):
 
 
 def _plain(value):
-    """A NumPy scalar as the Python number that it holds, others as they are."""
+    """Converts a NumPy scalar to the corresponding Python number; returns other values unchanged."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -341,7 +351,7 @@ def _is_finite(value):
     try:
         return math.isfinite(value)
     except OverflowError:
-        # An integer that no float holds.
+        # An integer that is too large for a float.
         return False
 
 

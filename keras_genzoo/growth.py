@@ -1,4 +1,6 @@
-"""The schedule by which a progressive GAN grows: images seen to level, fade-in, batch size and learning rate."""
+"""The schedule of a progressive GAN: level, fade-in, batch size and learning rate by the number of images
+seen.
+"""
 
 from dataclasses import dataclass
 
@@ -10,16 +12,17 @@ from keras_genzoo import arguments
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of training in which the networks keep their form.
+    """A part of training during which the networks keep their structure.
 
     Attributes:
-        level: Int, number of doublings: images have the side `4 * 2**level`.
-        fading: Bool, whether the level's layers are being faded in.
-        first_image, num_images: Ints, images of training seen before the phase and in it. The last phase goes on
-            after its `num_images`.
-        first_step, num_steps: Ints, the same in batches.
-        batch_size: Int.
-        learning_rate: Float, or None for the optimizers' own.
+        level: Int, number of doublings. Images have the side `4 * 2**level`.
+        fading: Bool, whether the layers of the level are being faded in.
+        first_image: Int, number of training images seen before the phase.
+        num_images: Int, number of training images of the phase. The last phase continues after them.
+        first_step: Int, number of training steps before the phase.
+        num_steps: Int, number of training steps of the phase.
+        batch_size: Int, number of images per batch.
+        learning_rate: Float, or None to keep the learning rate of the optimizers.
     """
 
     level: int
@@ -32,13 +35,14 @@ class Phase:
     learning_rate: float | None
 
     def alpha(self, images_seen):
-        """Share of the level's own layers in its images, from 0 to 1.
+        """Computes the weight of the level's own layers in its images.
 
         Args:
-            images_seen: Int or tensor, images of training with those of the running step.
+            images_seen: Int or scalar tensor, number of training images seen, including those of the current
+                step.
 
         Returns:
-            Float32 scalar tensor while the level fades in, else None: its layers stand alone.
+            Float32 scalar tensor in [0, 1] while the level fades in, otherwise None.
         """
         if not self.fading:
             return None
@@ -48,27 +52,42 @@ class Phase:
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class GrowthSchedule:
-    """Stabilises 4x4 images, then fades in and stabilises each level in turn.
+    """Growth schedule of a progressive GAN.
+
+    Training starts with 4x4 images. Each further level is faded in and then stabilized, that is, trained
+    without blending.
 
     Args:
-        num_levels: Int, number of levels: the last has the side `4 * 2**(num_levels - 1)`.
-        fading_images: Int, or list of one a level (that of the first is not used), images over which a level is
-            faded in.
-        stabilizing_images: Int, or list of one a level, images seen at a level after that.
-        batch_size: Int, or list of one a level, images a batch (of all replicas).
-        learning_rate: Float, list of one a level, or None to leave the optimizers as they are.
-        steps_per_execution: Int. A phase has a multiple of these steps, so that `steps_per_execution` of `compile`
-            may be this or a divisor.
+        num_levels: Int from 1 to 31, number of levels. Images of the last level have the side `4 *
+            2**(num_levels - 1)`.
+        fading_images: Int, or list with one int per level. Number of images over which a level is faded in.
+            The value for the first level is not used.
+        stabilizing_images: Int, or list with one int per level. Number of images seen at a level after the
+            fade-in.
+        batch_size: Int, or list with one int per level. Number of images per batch (of all replicas).
+        learning_rate: Float, list with one float per level, or None to keep the learning rate of the
+            optimizers.
+        steps_per_execution: Int. The number of steps of each phase is a multiple of it. `compile` then
+            accepts this value, or a divisor of it, as `steps_per_execution`.
 
-    A phase takes as many images as whole batches hold, rounded up.
+    The number of images of a phase is rounded up to whole batches.
+
+    Raises:
+        ValueError: If an argument is not a positive number of its type, or a list does not have one value per
+            level.
 
     Example:
 
-    >>> schedule = GrowthSchedule(4, fading_images=1000, stabilizing_images=1000, batch_size=10)
-    >>> [(phase.level, phase.fading, phase.first_image) for phase in schedule.phases[:3]]
-    [(0, False, 0), (1, True, 1000), (1, False, 2000)]
+    ```python
+    import keras_genzoo as kg
 
-    Source: Karras et al. 2018, section 2 and appendix A.1, with the 800,000 images of both by default.
+    schedule = kg.growth.GrowthSchedule(4, fading_images=1000, stabilizing_images=1000, batch_size=10)
+    [(phase.level, phase.fading, phase.first_image) for phase in schedule.phases[:3]]
+    # [(0, False, 0), (1, True, 1000), (1, False, 2000)]
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, section 2 and appendix A.1.
     """
 
     def __init__(
@@ -87,11 +106,11 @@ class GrowthSchedule:
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.steps_per_execution = steps_per_execution
-        fading = self._a_level("fading_images", fading_images)
-        stabilizing = self._a_level("stabilizing_images", stabilizing_images)
-        batch_sizes = self._a_level("batch_size", batch_size)
+        fading = self._per_level("fading_images", fading_images)
+        stabilizing = self._per_level("stabilizing_images", stabilizing_images)
+        batch_sizes = self._per_level("batch_size", batch_size)
         rates = (
-            [None] * num_levels if learning_rate is None else self._a_level("learning_rate", learning_rate)
+            [None] * num_levels if learning_rate is None else self._per_level("learning_rate", learning_rate)
         )
         self.phases = []
         image = step = 0
@@ -108,7 +127,7 @@ class GrowthSchedule:
                 image += num_images
                 step += num_steps
 
-    def _a_level(self, argument, value):
+    def _per_level(self, argument, value):
         values = list(value) if isinstance(value, list | tuple) else [value] * self.num_levels
         if len(values) != self.num_levels:
             raise ValueError(
@@ -120,41 +139,51 @@ class GrowthSchedule:
 
     @property
     def num_images(self):
-        """Images of all phases."""
+        """Total number of images of all phases."""
         return self.phases[-1].first_image + self.phases[-1].num_images
 
     @property
     def num_steps(self):
-        """Batches of all phases."""
+        """Total number of steps of all phases."""
         return self.phases[-1].first_step + self.phases[-1].num_steps
 
     def phase_at(self, images_seen):
-        """The phase of the step that follows `images_seen` images of training; the last one has no end."""
+        """Returns the phase of the step that follows `images_seen` training images. The last phase has no
+        end.
+        """
         return max(
             (phase for phase in self.phases if phase.first_image <= images_seen),
             key=lambda phase: phase.first_image,
         )
 
     def batches(self, make_dataset, initial_step=None):
-        """The batches of all phases, each of its own size.
+        """Creates the dataset of all phases, with the batch size of each phase.
 
         Args:
-            make_dataset: Callable of the keywords `batch_size` and `initial_step` that returns an endless dataset
-                beginning with that batch, such as `functools.partial(keras_genzoo.datasets.load, "mnist")`.
-            initial_step: None for the batches of all phases, once; an integer for an endless dataset that begins
-                at this step of the schedule and stays in the last phase.
+            make_dataset: Callable with the keyword arguments `batch_size` and `initial_step`. It returns an
+                endless `tf.data.Dataset` that starts with that batch, such as
+                `functools.partial(keras_genzoo.datasets.load, "mnist")`.
+            initial_step: Int or None. None returns the batches of all phases, once. An int returns an endless
+                dataset that starts at this step of the schedule and stays in the last phase.
 
         Returns:
             `tf.data.Dataset`.
 
         Raises:
-            ValueError: If `make_dataset` gives other batches than it was asked for.
+            ValueError: If `make_dataset` returns batches of another size than requested.
 
         Example:
 
         ```python
-        load = functools.partial(keras_genzoo.datasets.load, "fashion_mnist_padded")
-        gan.fit(gan.schedule.batches(load))
+        import tensorflow as tf
+        import keras_genzoo as kg
+
+        def make_dataset(batch_size, initial_step=0):
+            images = tf.zeros((16, 8, 8, 1))
+            return tf.data.Dataset.from_tensor_slices(images).repeat().batch(batch_size, drop_remainder=True)
+
+        schedule = kg.growth.GrowthSchedule(2, fading_images=8, stabilizing_images=8, batch_size=[8, 4])
+        sizes = [len(images) for images in schedule.batches(make_dataset)]  # [8, 4, 4, 4, 4]
         ```
         """
         first = initial_step or 0
@@ -164,7 +193,7 @@ class GrowthSchedule:
             done = max(0, first - phase.first_step)
             if done >= phase.num_steps and not last:
                 continue
-            # Where this phase would stand, had its batch size been that of all: no phase sees the same order.
+            # The position as if all phases had this batch size, so that no phase repeats the order of another.
             begin = phase.first_image // phase.batch_size + done
             part = make_dataset(batch_size=phase.batch_size, initial_step=begin)
             _check_batch_size(part, phase.batch_size)
@@ -192,6 +221,6 @@ def _check_batch_size(dataset, batch_size):
     images, _, _ = keras.utils.unpack_x_y_sample_weight(dataset.element_spec)
     if images.shape[0] != batch_size:
         raise ValueError(
-            f"`make_dataset` must give batches of `batch_size` images, {batch_size} here, all of them whole (batch "
-            f"with `drop_remainder=True`). Received batches of the shape {tuple(images.shape)}."
+            f"`make_dataset` must return batches of exactly `batch_size` images, here {batch_size} (batch with "
+            f"`drop_remainder=True`). Received batches of shape {tuple(images.shape)}."
         )

@@ -1,4 +1,6 @@
-"""Latents that a seed determines, on every backend, in every batch size and in an export."""
+"""Latents that are a pure function of a seed: the same on every backend, for every batch size, and in an
+export.
+"""
 
 import dataclasses
 import math
@@ -14,11 +16,11 @@ from keras_genzoo.serving.latents import INVERSE_ERF
 
 
 class Directions(NamedTuple):
-    """Directions along which latents, or a model's codes, are moved (`keras_genzoo.editing`).
+    """Directions along which latents, or the codes of a model, are moved (`keras_genzoo.editing`).
 
     Attributes:
         vectors: Float32 array `(k, code_dim)` of unit vectors.
-        scales: Float32 array `(k,)`: how far a step of strength 1 goes.
+        scales: Float32 array `(k,)`, length of a move of strength 1.
     """
 
     vectors: np.ndarray
@@ -27,23 +29,31 @@ class Directions(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Normal:
-    """Standard normal latents.
+    """Distribution of standard normal latents.
 
-    What a model's `latent` is asked: a distribution of another kind answers the same.
+    It defines the interface of a model's `latent`; other distributions implement the same methods.
 
     Args:
         dim: Int, length of a latent.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    latents = kg.latent.Normal(dim=100).from_seed(16, seed=0)  # float32 (16, 100)
+    ```
     """
 
     dim: int
 
     @property
     def spec(self):
-        """`keras.KerasTensor` of a batch."""
+        """`keras.KerasTensor` of a batch of latents."""
         return keras.KerasTensor((None, self.dim), "float32", name="latents")
 
     def description(self):
-        """Dict for JSON, from which latents of a seed can be drawn elsewhere."""
+        """Returns a JSON-serializable dict from which another program can draw the latents of a seed."""
         return {"distribution": "normal", "dim": self.dim}
 
     def draw(self, num, noise):
@@ -59,30 +69,38 @@ class Normal:
         return keras.random.normal((num, self.dim), seed=noise)
 
     def from_seed(self, num, seed):
-        """The latents of a seed, a pure function of it, also of tensors and in an export: as `normal`."""
+        """Returns the latents of a seed, a pure function of it; see `normal`.
+
+        Args:
+            num: Int or scalar tensor, number of latents.
+            seed: Int or scalar integer tensor, from 0 to 2**32 - 1.
+
+        Returns:
+            Float32 tensor `(num, dim)`.
+        """
         return normal(num, self.dim, seed)
 
     def on_path(self, starts, ends, positions):
-        """Latents at positions on the ways from some latents to others.
+        """Interpolates between pairs of latents with `great_circle`.
 
         Args:
             starts, ends: Arrays `(num, dim)`.
             positions: Array `(num,)`, 0 at the start and 1 at the end.
 
         Returns:
-            NumPy array `(num, dim)`: those of `great_circle`, which are as long as latents usually are.
+            NumPy array `(num, dim)`.
         """
         return great_circle(starts, ends, positions)
 
     def between(self, start, end, num):
-        """Latents on the way from one to another, both included.
+        """Interpolates between two latents with `slerp`.
 
         Args:
             start, end: Arrays `(dim,)`.
-            num: Int.
+            num: Int, number of latents, both ends included.
 
         Returns:
-            NumPy array `(num, dim)`: those of `slerp`, which are as long as latents usually are.
+            NumPy array `(num, dim)`.
         """
         return slerp(start, end, num)
 
@@ -92,11 +110,11 @@ class Normal:
         return 0.0
 
     def nearest(self, latents):
-        """The latents of the distribution that are nearest to a tensor of any."""
+        """Projects a tensor onto the latents that the distribution can produce."""
         return latents
 
     def check(self, latents):
-        """Refuses an array that holds no latents.
+        """Checks an array of latents.
 
         Args:
             latents: Float32 NumPy array.
@@ -108,14 +126,27 @@ class Normal:
             raise ValueError(f"`latents` must have the shape (num, {self.dim}). Received: {latents.shape}")
         if not np.isfinite(latents).all():
             raise ValueError(
-                "`latents` must hold finite float32 values. Received NaN or infinite ones in "
+                "`latents` must contain finite float32 values. Received NaN or infinite values in "
                 f"{(~np.isfinite(latents)).any(axis=1).sum()} of {len(latents)} rows."
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class Uniform(Normal):
-    """Latents whose values are uniform in (low, high)."""
+    """Distribution of latents whose values are uniform in (low, high).
+
+    Args:
+        dim: Int, length of a latent.
+        low, high: Floats, bounds of the values.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    latents = kg.latent.Uniform(dim=100, low=0.0, high=1.0).from_seed(16, seed=0)  # float32 (16, 100)
+    ```
+    """
 
     low: float = -1.0
     high: float = 1.0
@@ -129,7 +160,7 @@ class Uniform(Normal):
         return keras.random.uniform((num, self.dim), self.low, self.high, seed=noise)
 
     def from_seed(self, num, seed):
-        """As `Normal.from_seed`: as `uniform`."""
+        """As `Normal.from_seed`; see `uniform`."""
         return self.low + (self.high - self.low) * uniform(num, self.dim, seed)
 
     @property
@@ -138,26 +169,37 @@ class Uniform(Normal):
         return (self.low + self.high) / 2
 
     def nearest(self, latents):
-        """As `Normal.nearest`: within the interval."""
+        """As `Normal.nearest`: clips to the interval."""
         return ops.clip(latents, self.low, self.high)
 
     def on_path(self, starts, ends, positions):
-        """As `Normal.on_path`, along straight lines, which do not leave the interval."""
+        """As `Normal.on_path`, along straight lines, which stay within the interval."""
         return starts + positions[:, None] * (ends - starts)
 
     def between(self, start, end, num):
-        """As `Normal.between`, along a straight line, which does not leave the interval."""
+        """As `Normal.between`, along a straight line, which stays within the interval."""
         return np.linspace(start, end, num)
 
 
 class TruncatedNormal(Uniform):
-    """Standard normal latents whose values are drawn again where they exceed a threshold.
+    """Distribution of truncated standard normal latents: values beyond a threshold are drawn again.
 
-    Training draws from all normal latents.
+    Training draws from the normal distribution without truncation.
 
     Args:
         dim: Int, length of a latent.
-        threshold: Float above 0.
+        threshold: Positive float, largest absolute value.
+
+    Raises:
+        ValueError: If `threshold` is not positive.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    latents = kg.latent.TruncatedNormal(dim=100, threshold=0.5).from_seed(16, seed=0)  # within [-0.5, 0.5]
+    ```
     """
 
     def __init__(self, dim, threshold):
@@ -166,7 +208,7 @@ class TruncatedNormal(Uniform):
 
     @property
     def mass(self):
-        """Share of the normal values that lie within the threshold, a float."""
+        """Probability that a normal value is within the threshold, a float."""
         return math.erf(self.high / math.sqrt(2.0))
 
     def description(self):
@@ -178,18 +220,24 @@ class TruncatedNormal(Uniform):
         return Normal(self.dim).draw(num, noise)
 
     def from_seed(self, num, seed):
-        """As `Normal.from_seed`: by the quantiles of uniform values, so that none has to be drawn again."""
+        """As `Normal.from_seed`: maps uniform values to quantiles, so that no value has to be drawn again."""
         return self.of_quantiles(2.0 * uniform(num, self.dim, seed) - 1.0)
 
     def of_quantiles(self, values):
-        """Latents of a float32 tensor of values in [-1, 1], of which 0 is the median."""
+        """Maps a float32 tensor of values in [-1, 1] to latents; 0 is mapped to the median."""
         return ops.clip(math.sqrt(2.0) * inverse_erf(values * self.mass), self.low, self.high)
 
 
 def inverse_erf(x):
-    """The inverse of the error function of a float32 tensor in (-1, 1), by the same steps on every backend.
+    """Inverse of the error function, with the same operations on every backend.
 
-    Source: Giles 2012, "Approximating the erfinv function", table 5 (single precision).
+    Args:
+        x: Float32 tensor of values in (-1, 1).
+
+    Returns:
+        Float32 tensor.
+
+    Reference: Giles, "Approximating the erfinv function", 2012, table 5 (single precision).
     """
     w = -ops.log((1.0 - x) * (1.0 + x))
     near, far = w - 2.5, ops.sqrt(ops.maximum(w, 5.0)) - 3.0
@@ -205,13 +253,23 @@ def _polynomial(x, coefficients):
 
 @dataclasses.dataclass(frozen=True)
 class CategoryAndUniform(Uniform):
-    """Latents that begin with a one-hot category, all as likely; the other values are uniform in (low, high).
+    """Distribution of latents that start with a one-hot category, followed by uniform values.
 
-    One uniform number chooses the category, the same on every backend. Ways between latents are straight lines, on
-    which two categories blend.
+    All categories are equally likely. One uniform number selects the category, the same on every backend.
+    Interpolation is linear and blends the two categories.
 
     Args:
-        num_categories: Int, how many values of a latent are the category.
+        dim: Int, length of a latent, including the one-hot category.
+        low, high: Floats, bounds of the uniform values.
+        num_categories: Int, length of the one-hot category.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    latents = kg.latent.CategoryAndUniform(dim=74, num_categories=10).from_seed(16, seed=0)  # float32 (16, 74)
+    ```
     """
 
     num_categories: int = 2
@@ -229,7 +287,7 @@ class CategoryAndUniform(Uniform):
         return self._of_uniform(keras.random.uniform((num, self._num_drawn), seed=noise))
 
     def from_seed(self, num, seed):
-        """As `Normal.from_seed`: of `uniform` the first values choose the categories."""
+        """As `Normal.from_seed`: the first values of `uniform` select the categories."""
         return self._of_uniform(uniform(num, self._num_drawn, seed))
 
     @property
@@ -243,11 +301,11 @@ class CategoryAndUniform(Uniform):
 
     @property
     def mean(self):
-        """As `Normal.mean`, of each value: an array `(dim,)`."""
+        """As `Normal.mean`, an array `(dim,)` with the mean of each value."""
         return self._of_each(1.0 / self.num_categories, (self.low + self.high) / 2)
 
     def nearest(self, latents):
-        """As `Normal.nearest`, blends of categories included: within the bounds of each value."""
+        """As `Normal.nearest`: clips each value to its bounds. Blends of categories are allowed."""
         return ops.clip(latents, self._of_each(0.0, self.low), self._of_each(1.0, self.high))
 
     def _of_each(self, of_category, of_others):
@@ -256,23 +314,30 @@ class CategoryAndUniform(Uniform):
 
 
 def check_seed(seed):
-    """Raises ValueError unless the seed is an integer from 0 to 2**32 - 1."""
+    """Checks a seed.
+
+    Args:
+        seed: Int from 0 to 2**32 - 1.
+
+    Raises:
+        ValueError: If `seed` is not such an int.
+    """
     arguments.seed("seed", seed)
 
 
 def fresh_seed():
-    """A seed that nobody gave; it follows from `keras.utils.set_random_seed`."""
-    # It makes pictures, not secrets.
+    """Returns a random seed, an int. It is determined by `keras.utils.set_random_seed`."""
+    # Not used for cryptography.
     return random.randint(1, 10**9)  # nosec B311
 
 
 def normal(num, latent_dim, seed):
     """Draws standard normal latents as a pure function of the seed.
 
-    Latent `i` depends on `seed` and `i` alone, so the first 16 of 64 latents are the 16 latents of the same
-    seed. The bits come from a counter-based generator in plain integer arithmetic (Threefry-2x32 with 20
-    rounds) and become normals by the Box-Muller transform, so that TensorFlow, JAX and an exported
-    SavedModel agree to rounding error.
+    Latent `i` depends only on `seed` and `i`. The first 16 of 64 latents are therefore the 16 latents of the
+    same seed. A counter-based generator in integer arithmetic (Threefry-2x32 with 20 rounds) produces random
+    bits, which the Box-Muller transform maps to normal values. TensorFlow, JAX and an exported SavedModel
+    agree up to rounding errors.
 
     Args:
         num: Int or scalar tensor, number of latents.
@@ -282,12 +347,18 @@ def normal(num, latent_dim, seed):
     Returns:
         Float32 tensor of shape `(num, latent_dim)`.
 
+    Raises:
+        ValueError: If `num`, `latent_dim` or `seed` is out of range.
+
     Example:
 
-    >>> normal(16, 100, seed=0).shape
-    (16, 100)
+    ```python
+    import keras_genzoo as kg
 
-    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    latents = kg.latent.normal(16, 100, seed=0)  # float32 (16, 100)
+    ```
+
+    Reference: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011.
     """
     first, second = _uniform_pairs(num, latent_dim, seed)
     radius = ops.sqrt(-2.0 * ops.log(first))
@@ -297,7 +368,9 @@ def normal(num, latent_dim, seed):
 
 
 def uniform(num, latent_dim, seed):
-    """Draws latents uniform in (0, 1) as a pure function of the seed, as `normal` does; the same on every backend.
+    """Draws latents uniform in (0, 1) as a pure function of the seed; see `normal`.
+
+    The values are the same on every backend.
 
     Args:
         num: Int or scalar tensor, number of latents.
@@ -306,13 +379,24 @@ def uniform(num, latent_dim, seed):
 
     Returns:
         Float32 tensor of shape `(num, latent_dim)`.
+
+    Raises:
+        ValueError: If `num`, `latent_dim` or `seed` is out of range.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    latents = kg.latent.uniform(16, 100, seed=0)  # float32 (16, 100)
+    ```
     """
     return ops.concatenate(_uniform_pairs(num, latent_dim, seed), axis=1)[:, :latent_dim]
 
 
 def _uniform_pairs(num, latent_dim, seed):
-    """Two independent tensors of uniform values `(num, half of latent_dim, rounded up)`."""
-    # Functions that run eagerly get arrays.
+    """Two independent tensors of uniform values, each `(num, latent_dim / 2)`, rounded up."""
+    # Functions that run eagerly receive arrays.
     if not (ops.is_tensor(seed) or isinstance(seed, np.ndarray)):
         check_seed(seed)
     if not (ops.is_tensor(num) or isinstance(num, np.ndarray)):
@@ -327,73 +411,109 @@ def _uniform_pairs(num, latent_dim, seed):
 
 
 def mixture(num, seed, weights, means, factors):
-    """Draws latents of a mixture of Gaussians as a pure function of the seed, as `normal` does.
+    """Draws latents of a mixture of Gaussians as a pure function of the seed; see `normal`.
 
-    The standard normal latent `i` of the seed is scaled and moved by a component, which bits of their own choose.
-    Multiples of 2**-23 as weights are summed without rounding, so that every backend chooses the same components.
+    Separate random bits select a component for latent `i`. The component scales and shifts the standard
+    normal latent `i` of the seed. If the weights are multiples of 2**-23, their sums are exact, and every
+    backend selects the same components.
 
     Args:
         num: Int or scalar tensor, number of latents.
         seed: Int or scalar integer tensor, from 0 to 2**32 - 1.
-        weights: Float32 tensor `(num_components,)`, at least 0, of sum 1.
+        weights: Float32 tensor `(num_components,)`, at least 0, with sum 1.
         means: Float32 tensor `(num_components, latent_dim)`.
-        factors: Float32 tensor `(num_components, latent_dim, latent_dim)`, the lower Cholesky factors of the
+        factors: Float32 tensor `(num_components, latent_dim, latent_dim)`, lower Cholesky factors of the
             covariances.
 
     Returns:
         Float32 tensor of shape `(num, latent_dim)`.
 
+    Raises:
+        ValueError: If `num` or `seed` is out of range.
+
     Example:
 
-    >>> mixture(16, 0, [0.25, 0.75], [[-1.0], [1.0]], [[[0.1]], [[0.1]]]).shape
-    (16, 1)
+    ```python
+    import keras_genzoo as kg
+
+    weights, means, factors = [0.25, 0.75], [[-1.0], [1.0]], [[[0.1]], [[0.1]]]
+    latents = kg.latent.mixture(16, 0, weights, means, factors)  # float32 (16, 1)
+    ```
     """
     weights, means, factors = (ops.convert_to_tensor(x, "float32") for x in (weights, means, factors))
     normals = normal(num, means.shape[1], seed)
     row = ops.cast(ops.arange(num, dtype="int32"), "uint32")
     bits, _ = threefry_2x32((ops.cast(seed, "uint32"), 1), (row, ops.zeros_like(row)))
-    # Without the last bound, which rounding may leave below 1.
+    # Without the last bound, which may be below 1 because of rounding.
     bounds = ops.cumsum(weights)[:-1]
     component = ops.sum(ops.cast(_uniform(bits)[:, None] > bounds[None], "int32"), axis=1)
-    # Not by a product of matrices, which some accelerators round to fewer bits.
+    # Not a matrix product, which some accelerators compute in lower precision.
     scaled = ops.sum(ops.take(factors, component, axis=0) * normals[:, None], axis=2)
     return ops.take(means, component, axis=0) + scaled
 
 
 def slerp(start, end, num):
-    """Interpolates between two latents along the great circle, so that all have a length typical of latents.
+    """Interpolates between two latents along the great circle.
+
+    Linear interpolation between normal latents gives latents that are shorter than those the model was
+    trained on. Spherical interpolation keeps their length typical.
 
     Args:
         start: Array `(latent_dim,)`.
         end: Array `(latent_dim,)`.
-        num: Int, number of latents, both ends included.
+        num: Int, at least 1. Number of latents, both ends included.
 
     Returns:
         NumPy array `(num, latent_dim)`.
 
-    Source: White 2016, "Sampling generative networks", section 2.1.
+    Raises:
+        ValueError: If `start` and `end` are not vectors of equal length, or `num` is less than 1.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_genzoo as kg
+
+    start, end = np.asarray(kg.latent.normal(2, 100, seed=0))
+    latents = kg.latent.slerp(start, end, num=8)  # (8, 100)
+    ```
+
+    Reference: White, "Sampling generative networks", 2016, arXiv:1609.04468, section 2.1.
     """
     start, end = arguments.array("start", start), arguments.array("end", end)
     for argument, given in (("start", start), ("end", end)):
         if given.ndim != 1 or not given.size:
             raise ValueError(
-                f"`{argument}` must be one latent, shape (latent_dim,). Received: shape {given.shape}"
+                f"`{argument}` must be one latent of shape (latent_dim,). Received: shape {given.shape}"
             )
     if start.shape != end.shape:
-        raise ValueError(f"`start` and `end` must be as long. Received: {len(start)} and {len(end)}")
+        raise ValueError(
+            f"`start` and `end` must have the same length. Received: {len(start)} and {len(end)}"
+        )
     arguments.integer("num", num, at_least=1)
     return great_circle(start[None], end[None], np.linspace(0.0, 1.0, num))
 
 
 def great_circle(starts, ends, positions):
-    """Points on the great circles between pairs of latents; see `slerp`.
+    """Interpolates between pairs of latents along great circles; see `slerp`.
 
     Args:
-        starts, ends: Arrays `(num, latent_dim)`, or of one row for all positions.
+        starts, ends: Arrays `(num, latent_dim)`, or `(1, latent_dim)` for all positions.
         positions: Array `(num,)`, 0 at the start and 1 at the end.
 
     Returns:
         NumPy array `(num, latent_dim)`.
+
+    Example:
+
+    ```python
+    import numpy as np
+    import keras_genzoo as kg
+
+    starts, ends = (np.asarray(kg.latent.normal(4, 100, seed=seed)) for seed in (0, 1))
+    latents = kg.latent.great_circle(starts, ends, np.full(4, 0.5))  # (4, 100)
+    ```
     """
     lengths = np.linalg.norm(starts, axis=1) * np.linalg.norm(ends, axis=1)
     angle = np.arccos(np.clip((starts * ends).sum(axis=1) / lengths, -1.0, 1.0))[:, None]
@@ -406,11 +526,11 @@ def great_circle(starts, ends, positions):
 
 
 def threefry_2x32(key, counter):
-    """The Threefry-2x32 block cipher with 20 rounds.
+    """Computes the Threefry-2x32 block cipher with 20 rounds.
 
     Args:
         key: Pair of uint32 scalars.
-        counter: Pair of uint32 tensors of one shape.
+        counter: Pair of uint32 tensors of equal shape.
 
     Returns:
         Pair of uint32 tensors of that shape.
@@ -435,6 +555,6 @@ def _uint32(value):
 
 
 def _uniform(bits):
-    """Maps 32 random bits to (0, 1): the upper 23, centred in their interval, exact in float32."""
+    """Maps 32 random bits to (0, 1): the upper 23 bits, centered in their interval, exact in float32."""
     upper = ops.cast(ops.right_shift(bits, _uint32(9)), "float32")
     return (upper + 0.5) * (1.0 / 2**23)

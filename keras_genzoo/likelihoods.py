@@ -1,7 +1,7 @@
-"""Likelihoods of images given a decoder's output, in nats.
+"""Likelihoods of images given the output of a decoder, in nats.
 
-A decoder puts out a logit for each value of an image: the mean of the value, on the scale from 0 to 1, is the
-logistic function of it. Images come in [-1, 1], as everywhere; densities are on the scale from 0 to 1.
+A decoder outputs one logit per value of an image. The sigmoid of the logit is the mean of the value on the
+scale from 0 to 1. Images are in [-1, 1]; densities are those of images scaled to [0, 1].
 """
 
 import math
@@ -13,17 +13,17 @@ from keras_genzoo import arguments
 
 
 class Likelihood:
-    """Base class: log p(x | z). Subclasses implement `log_prob`."""
+    """Base class for likelihoods `p(x | z)`. Subclasses implement `log_prob`."""
 
     def log_prob(self, images, logits):
-        """Log-likelihood of each image, summed over its values.
+        """Computes the log-likelihood of each image, summed over its values.
 
         Args:
             images: Float tensor `(..., height, width, channels)` in [-1, 1].
-            logits: Float tensor of the same shape.
+            logits: Float tensor of the same shape, output of the decoder.
 
         Returns:
-            Float32 tensor without the last three axes.
+            Float32 tensor of the shape of `images` without the last three axes, in nats.
         """
         raise NotImplementedError
 
@@ -37,11 +37,23 @@ class Likelihood:
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Bernoulli(Likelihood):
-    """`sum x log m + (1 - x) log(1 - m)`, on the scale from 0 to 1.
+    """Bernoulli likelihood: `sum x log m + (1 - x) log(1 - m)`.
 
-    A true likelihood of binary images; for grey ones the usual cross-entropy.
+    `x` is the image on the scale from 0 to 1 and `m` the sigmoid of the logits. This is a likelihood of
+    binary images. For other images it is the cross-entropy that is commonly used in its place.
 
-    Source: Kingma & Welling 2013, appendix C.1.
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    likelihood = kg.likelihoods.Bernoulli()
+    images = keras.ops.ones((2, 28, 28, 1))
+    likelihood.log_prob(images, keras.ops.zeros((2, 28, 28, 1)))  # 784 * log(1/2) = -543.4, shape (2,)
+    ```
+
+    Reference: Kingma & Welling, "Auto-encoding variational Bayes", 2013, arXiv:1312.6114, appendix C.1.
     """
 
     def log_prob(self, images, logits):
@@ -52,14 +64,29 @@ class Bernoulli(Likelihood):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Gaussian(Likelihood):
-    """`sum log N(x; m, stddev^2)`, on the scale from 0 to 1.
+    """Gaussian likelihood with a fixed standard deviation: `sum log N(x; m, stddev^2)`.
+
+    `x` is the image on the scale from 0 to 1 and `m` the sigmoid of the logits.
 
     Args:
-        stddev: Float. Defaults to 0.1. A large one invites collapse: at 1 the squared error of a grey image weighs
-            less than the divergence of its latents. Of the square root of 1/2 the logarithm is the negative summed
-            squared error, up to a constant.
+        stddev: Positive float, standard deviation on the scale from 0 to 1. With large values the
+            reconstruction error counts less than the divergence of the latents, and the posterior may
+            collapse. With `sqrt(1/2)` the loss is the summed squared error, up to a constant.
 
-    Source: Kingma & Welling 2013, appendix C.2, with a fixed variance.
+    Raises:
+        ValueError: If `stddev` is not a positive number.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    likelihood = kg.likelihoods.Gaussian(stddev=0.1)
+    likelihood.log_prob(keras.ops.zeros((2, 28, 28, 1)), keras.ops.zeros((2, 28, 28, 1)))  # shape (2,)
+    ```
+
+    Reference: Kingma & Welling, "Auto-encoding variational Bayes", 2013, arXiv:1312.6114, appendix C.2.
     """
 
     def __init__(self, stddev=0.1):
@@ -75,16 +102,39 @@ class Gaussian(Likelihood):
 
 
 def squared_error(images, logits):
-    """Squared error of each image on the scale from 0 to 1, summed over its values."""
+    """Computes the squared error of each image on the scale from 0 to 1, summed over its values.
+
+    Args:
+        images: Float tensor `(..., height, width, channels)` in [-1, 1].
+        logits: Float tensor of the same shape, output of a decoder.
+
+    Returns:
+        Float32 tensor of the shape of `images` without the last three axes.
+    """
     errors = 0.5 * (images + 1.0) - ops.sigmoid(ops.cast(logits, "float32"))
     return ops.sum(ops.square(errors), axis=(-3, -2, -1))
 
 
 def get(identifier):
-    """Returns the likelihood of `"bernoulli"` or `"gaussian"`, a likelihood object unchanged.
+    """Retrieves a likelihood.
+
+    Args:
+        identifier: Name of a likelihood (`"bernoulli"` or `"gaussian"`), its config as a dict, or a
+            `Likelihood`, which is returned unchanged.
+
+    Returns:
+        `Likelihood`.
 
     Raises:
-        ValueError: If the name is unknown.
+        ValueError: If `identifier` is none of these.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    kg.likelihoods.get("gaussian").stddev  # 0.1
+    ```
     """
     accepted = " or a `Likelihood`"
     return arguments.known_object("likelihood", identifier, Likelihood, _LIKELIHOODS, accepted)

@@ -1,7 +1,7 @@
-"""Adversarial losses, each a pair for the discriminator and the generator, on logits.
+"""Adversarial losses, each a pair of losses for the discriminator and the generator, computed from logits.
 
-`D` stands for the logits, real images are `x`, generated ones `G(z)`, `sigma` is the logistic function. All
-values are means over the batch, computed in float32.
+`D` denotes the discriminator's logits, `x` real images, `G(z)` generated images, and `sigma` the logistic
+function. All losses are means over the batch, computed in float32.
 """
 
 import functools
@@ -14,22 +14,45 @@ from keras_genzoo import arguments
 
 
 class AdversarialLoss:
-    """Base class: two scalars from the discriminator's logits.
+    """Base class for adversarial losses.
 
-    Subclasses implement `discriminator` and `generator`. `uses_targets` says whether the loss compares the
-    logits with targets, which label smoothing and label flipping can move.
+    Subclasses implement `discriminator` and `generator`, which map logits to scalars. An instance can be
+    passed to a model as `loss`.
+
+    Attributes:
+        uses_targets: Bool, whether the loss compares logits with targets. Such a loss supports label
+            smoothing and label flipping.
+        is_balanced_at_zero: Bool, whether a discriminator that cannot tell real images from generated ones
+            outputs the logit 0.
+
+    Example:
+
+    ```python
+    import keras
+    from keras import ops
+    import keras_genzoo as kg
+
+    @keras.saving.register_keras_serializable(package="my_package")
+    class SmoothHinge(kg.losses.AdversarialLoss):
+        def discriminator(self, real_logits, fake_logits):
+            return ops.mean(ops.softplus(1.0 - real_logits)) + ops.mean(ops.softplus(1.0 + fake_logits))
+
+        def generator(self, fake_logits):
+            return -ops.mean(fake_logits)
+
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, loss=SmoothHinge())
+    ```
     """
 
     uses_targets = False
-    # Whether a discriminator that cannot tell has the logit 0.
     is_balanced_at_zero = False
 
     def discriminator(self, real_logits, fake_logits):
-        """Loss that the discriminator minimises.
+        """Computes the loss that the discriminator minimizes.
 
         Args:
-            real_logits: Tensor of any shape, first axis the batch.
-            fake_logits: Tensor of any shape, first axis the batch.
+            real_logits: Float tensor of any shape whose first axis is the batch, logits of real images.
+            fake_logits: Float tensor of any shape whose first axis is the batch, logits of generated images.
 
         Returns:
             Scalar float32 tensor.
@@ -37,19 +60,28 @@ class AdversarialLoss:
         raise NotImplementedError
 
     def generator(self, fake_logits):
-        """Loss that the generator minimises, a scalar float32 tensor, given the logits of its images."""
+        """Computes the loss that the generator minimizes.
+
+        Args:
+            fake_logits: Float tensor of any shape whose first axis is the batch, logits of generated images.
+
+        Returns:
+            Scalar float32 tensor.
+        """
         raise NotImplementedError
 
     def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
-        """Loss of a discriminator that cannot tell real from generated: the least of equal logits for all.
+        """Computes the loss of a discriminator that cannot tell real images from generated ones.
 
-        Label flips do not move it: they take from one side what they give to the other.
+        This is the smallest loss that equal logits for all images can have. Label flipping does not change
+        it.
 
         Args:
-            real_targets, fake_targets: Pairs `(low, high)` that targets are uniform in, for a loss with targets.
+            real_targets, fake_targets: Pairs of floats `(low, high)`. Targets are drawn uniformly from this
+                interval. Only used by losses with targets.
 
         Returns:
-            Float, or None for a loss without bounds, whose size says nothing.
+            Float, or None if the loss is unbounded.
         """
         return None
 
@@ -62,15 +94,25 @@ class AdversarialLoss:
 
 
 class Minimax(AdversarialLoss):
-    """The zero-sum game: `min_G max_D E[log sigma(D(x))] + E[log(1 - sigma(D(G(z))))]`.
+    """Minimax loss of the original GAN.
 
-    The generator's gradient vanishes where the discriminator wins; see `NonSaturating`.
+    Both players optimize the same value:
 
-    Source: Goodfellow et al. 2014, equation 1.
+    `min_G max_D E[log sigma(D(x))] + E[log(1 - sigma(D(G(z))))]`
+
+    The generator's gradient vanishes when the discriminator is confident. Use `NonSaturating` to avoid this.
 
     Example:
 
-    >>> Minimax().generator(ops.zeros((2, 1)))  # log(1/2) = -0.693
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    loss = kg.losses.Minimax()
+    loss.generator(keras.ops.zeros((2, 1)))  # log(1/2) = -0.693
+    ```
+
+    Reference: Goodfellow et al., "Generative adversarial nets", 2014, arXiv:1406.2661, equation 1.
     """
 
     uses_targets = is_balanced_at_zero = True
@@ -82,7 +124,7 @@ class Minimax(AdversarialLoss):
         return -ops.mean(ops.softplus(_float32(fake_logits)))
 
     def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
-        # Linear in the targets: of each side the mean counts.
+        # The loss is linear in the targets, so only their means matter.
         share = (sum(real_targets) + sum(fake_targets)) / 4
         if not 0 < share < 1:
             return None
@@ -90,13 +132,22 @@ class Minimax(AdversarialLoss):
 
 
 class NonSaturating(Minimax):
-    """The discriminator of `Minimax` with the generator maximising `E[log sigma(D(G(z)))]`.
+    """Non-saturating loss: `Minimax` for the discriminator, a different loss for the generator.
 
-    Source: Goodfellow et al. 2014, section 3, last paragraph.
+    The generator minimizes `-E[log sigma(D(G(z)))]`, whose gradient does not vanish when the discriminator is
+    confident.
 
     Example:
 
-    >>> NonSaturating().generator(ops.zeros((2, 1)))  # log 2 = 0.693
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    loss = kg.losses.NonSaturating()
+    loss.generator(keras.ops.zeros((2, 1)))  # log 2 = 0.693
+    ```
+
+    Reference: Goodfellow et al., "Generative adversarial nets", 2014, arXiv:1406.2661, section 3.
     """
 
     def generator(self, fake_logits):
@@ -104,18 +155,32 @@ class NonSaturating(Minimax):
 
 
 class LeastSquares(AdversarialLoss):
-    """`c E[(D(x) - 1)^2] + c E[D(G(z))^2]` against `c E[(D(G(z)) - 1)^2]`.
+    """Least squares loss (LSGAN).
+
+    With `c` the coefficient, the discriminator minimizes `c E[(D(x) - 1)^2] + c E[D(G(z))^2]`, the generator
+    `c E[(D(G(z)) - 1)^2]`.
 
     Args:
-        coefficient: Float, c. Defaults to Mao et al.'s 1/2, which is the name `"least_squares"`. 1 is the name
-            `"mean_squared_error"`, the loss of Zhu et al. 2017: image translators weigh other terms against it,
-            so that the factor matters.
+        coefficient: Positive float, `c`. The default 1/2 is that of LSGAN and of the name `"least_squares"`.
+            The value 1 is that of CycleGAN and of the name `"mean_squared_error"`. It matters when the loss
+            is added to other terms.
 
-    Source: Mao et al. 2017, equation 9 (a = 0, b = c = 1); Zhu et al. 2017, section 4, "Training details".
+    Raises:
+        ValueError: If `coefficient` is not a positive number.
 
     Example:
 
-    >>> LeastSquares().generator(ops.zeros((2, 1)))  # 0.5
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    loss = kg.losses.LeastSquares()
+    loss.generator(keras.ops.zeros((2, 1)))  # 0.5
+    ```
+
+    Reference: Mao et al., "Least squares generative adversarial networks", 2017, arXiv:1611.04076, equation 9
+    with a = 0, b = c = 1. Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial
+    networks", 2017, arXiv:1703.10593, section 4.
     """
 
     uses_targets = True
@@ -130,7 +195,7 @@ class LeastSquares(AdversarialLoss):
         return self._squares(fake_logits, 1.0)
 
     def chance_level(self, real_targets=(1.0, 1.0), fake_targets=(0.0, 0.0)):
-        # At the mean of all targets: their variance, of both sides.
+        # The best constant is the mean of all targets, which leaves their variance as the loss.
         sides = (real_targets, fake_targets)
         mean = sum(low + high for low, high in sides) / 4
         squares = sum(low**2 + low * high + high**2 for low, high in sides) / 3
@@ -144,13 +209,22 @@ class LeastSquares(AdversarialLoss):
 
 
 class Hinge(AdversarialLoss):
-    """`E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]` against `-E[D(G(z))]`.
+    """Hinge loss.
 
-    Source: Lim & Ye 2017, equations 12 and 13; Miyato et al. 2018, equations 16 and 17.
+    The discriminator minimizes `E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))]`, the generator `-E[D(G(z))]`.
 
     Example:
 
-    >>> Hinge().discriminator(ops.ones((2, 1)), -ops.ones((2, 1)))  # 0.0
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    loss = kg.losses.Hinge()
+    loss.discriminator(keras.ops.ones((2, 1)), -keras.ops.ones((2, 1)))  # 0.0
+    ```
+
+    Reference: Lim & Ye, "Geometric GAN", 2017, arXiv:1705.02894, equations 12 and 13. Miyato et al.,
+    "Spectral normalization for generative adversarial networks", 2018, arXiv:1802.05957, equations 16 and 17.
     """
 
     is_balanced_at_zero = True
@@ -167,13 +241,23 @@ class Hinge(AdversarialLoss):
 
 
 class Wasserstein(AdversarialLoss):
-    """`E[D(G(z))] - E[D(x)]` against `-E[D(G(z))]`; the critic must be kept Lipschitz by other means.
+    """Wasserstein loss.
 
-    Source: Arjovsky et al. 2017, equation 2 and algorithm 1.
+    The critic minimizes `E[D(G(z))] - E[D(x)]`, the generator `-E[D(G(z))]`. The loss does not keep the
+    critic Lipschitz continuous. Combine it with weight clipping, a gradient penalty or spectral
+    normalization.
 
     Example:
 
-    >>> Wasserstein().discriminator(ops.ones((2, 1)), ops.zeros((2, 1)))  # -1.0
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    loss = kg.losses.Wasserstein()
+    loss.discriminator(keras.ops.ones((2, 1)), keras.ops.zeros((2, 1)))  # -1.0
+    ```
+
+    Reference: Arjovsky et al., "Wasserstein GAN", 2017, arXiv:1701.07875, equation 2 and algorithm 1.
     """
 
     def discriminator(self, real_logits, fake_logits):
@@ -184,10 +268,26 @@ class Wasserstein(AdversarialLoss):
 
 
 def get(identifier):
-    """Returns the loss of a name (`"non_saturating"`), a loss object unchanged.
+    """Retrieves an adversarial loss.
+
+    Args:
+        identifier: Name of a loss (`"minimax"`, `"non_saturating"`, `"least_squares"`,
+            `"mean_squared_error"`, `"hinge"` or `"wasserstein"`), its config as a dict, or an
+            `AdversarialLoss`, which is returned unchanged.
+
+    Returns:
+        `AdversarialLoss`.
 
     Raises:
-        ValueError: If the name is unknown.
+        ValueError: If `identifier` is none of these.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    kg.losses.get("mean_squared_error").coefficient  # 1.0
+    ```
     """
     accepted = " or an `AdversarialLoss`"
     return arguments.known_object("loss", identifier, AdversarialLoss, _LOSSES, accepted)

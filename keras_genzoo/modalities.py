@@ -1,9 +1,8 @@
-"""What a sample, or its source, is: images, label maps, or points.
+"""Modalities: what a sample, or the source of a translation, is: images, label maps, or points.
 
-A modality checks, scales, serves, shows and saves its samples.
-
-Rooms outside `keras_genzoo.models` ask a model's `modality`, not which class it is. One for sound, voxels or video
-answers the same questions.
+A modality checks, scales, exports, draws and saves its samples. Code outside of `keras_genzoo.models` uses a
+model's `modality` instead of its class. A modality for audio, voxels or video would implement the same
+methods.
 """
 
 import dataclasses
@@ -17,7 +16,7 @@ from keras_genzoo.images import pictures, pixels
 
 
 class Summary(NamedTuple):
-    """Shape, dtype and range of an array; the range is `(0, 0)` where there is no value."""
+    """Shape, dtype and range of an array. The range of an empty array is `(0, 0)`."""
 
     shape: tuple
     dtype: str
@@ -34,10 +33,13 @@ class Summary(NamedTuple):
 
 
 def of_shape(shape):
-    """The modality of samples of a shape: `Images` of `(height, width, channels)`, `Points` of `(num_features,)`.
+    """Returns the modality of samples of a shape.
+
+    Args:
+        shape: Tuple, `(height, width, channels)` for `Images` or `(num_features,)` for `Points`.
 
     Raises:
-        ValueError: If it is another.
+        ValueError: If the shape is neither of these.
     """
     sides = list(shape) if isinstance(shape, list | tuple) else []
     if len(sides) not in (1, 3) or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
@@ -49,10 +51,10 @@ def of_shape(shape):
 
 
 class _Drawn:
-    """A modality whose samples are drawn as a picture, by `show`."""
+    """A modality whose samples can be drawn as an image with `show`."""
 
     def save(self, samples, path, columns=None, scale=1, examples=None):
-        """Writes the picture of `show` as a file of a suffix in `keras_genzoo.pictures.WRITABLE`."""
+        """Writes the image of `show` to a file with a suffix in `keras_genzoo.pictures.WRITABLE`."""
         pictures.check_writable(path)
         pictures.write(self.show(samples, columns, scale, examples), path)
 
@@ -61,66 +63,64 @@ class _Drawn:
 class Images(_Drawn):
     """Images of a fixed size, uint8 in [0, 255] or float in [-1, 1].
 
-    Two are equal where images of one fit a model of the other: the range that is taken for a mistake does not count.
-
     Args:
         shape: Tuple `(height, width, channels)`.
-        may_be_bright: Bool. False takes float images without a negative value for images in [0, 1], and refuses
-            them.
+        may_be_bright: Bool. If False, float images without negative values are assumed to be in [0, 1] by
+            mistake, and are rejected. Not compared by `==`.
     """
 
     shape: tuple
     may_be_bright: bool = dataclasses.field(default=False, compare=False)
 
-    # What floats may reach.
+    # Range of float values.
     bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
     # Number of samples in a preview.
     num_shown = 100
-    # Whether what lies between two values means something, so that images may be scaled to other sizes.
+    # Whether values can be interpolated, so that images may be resized.
     interpolates = True
 
     def check(self, summary, argument, first=True):
-        """Refuses images that cannot be used.
+        """Checks a batch of images.
 
         Args:
             summary: `Summary`.
-            argument: String, what the message calls them.
-            first: Bool. A later batch of a dataset may well have no dark pixel.
+            argument: String, name of the argument in messages.
+            first: Bool. Later batches of a dataset may have no dark pixel.
 
         Raises:
-            ValueError: If they cannot be used.
+            ValueError: If the images cannot be used.
         """
         wanted = ", ".join(map(str, self.shape))
         if len(summary.shape) == 3:
             raise ValueError(
                 f"`{argument}` must have the shape (batch, {wanted}). Received: {summary.shape}. Add a channel "
-                "axis to grey images (`images[..., None]`), or batch the dataset (`dataset.batch(64, "
+                "axis to grayscale images (`images[..., None]`), or batch the dataset (`dataset.batch(64, "
                 "drop_remainder=True)`)."
             )
         if len(summary.shape) != 4 or summary.shape[1:] != self.shape:
             raise ValueError(
-                f"`{argument}` must have the shape (batch, {wanted}), which this model was made for. Received: "
-                f"{summary.shape}. Load the images at that size and number of channels, or make the model with "
+                f"`{argument}` must have the shape (batch, {wanted}), for which this model was created. Received: "
+                f"{summary.shape}. Load the images with that size and number of channels, or create the model with "
                 f"image_shape={tuple(summary.shape[1:])}."
             )
         _check_not_empty(summary, argument)
         pixels.check_extent(*summary[1:], argument, may_be_bright=self.may_be_bright or not first)
 
     def accepts_all(self, dtype):
-        """Whether every value of a data type can be used, so that none needs to be looked at."""
+        """Whether all values of a data type are valid, so that the values need not be checked."""
         return dtype == "uint8"
 
     def scale(self, images):
-        """Images as networks take them: a float32 tensor in [-1, 1]."""
+        """Scales images for networks: returns a float32 tensor in [-1, 1]."""
         return pixels.normalize(images)
 
     @property
     def described(self):
-        """What messages call them."""
+        """Description of the samples in messages."""
         return f"images of {self.shape[-1]} channels"
 
     def read(self, picture, size=None):
-        """A picture, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, channels)`.
+        """Reads an image file or `PIL.Image.Image` as uint8 array `(height, width, channels)`.
 
         Args:
             picture: String, path or `PIL.Image.Image`.
@@ -129,19 +129,23 @@ class Images(_Drawn):
         return pictures.read_any(picture, self.shape[-1], size)
 
     def serving_description(self):
-        """Dict for JSON: how pictures of them are read elsewhere, where they are not plain images."""
+        """Returns a JSON-serializable dict with what other programs must know to read such images; empty for
+        plain images.
+        """
         return {}
 
     def check_values(self, images, argument):
-        """Refuses an array, of any size, of values that are those of no image.
+        """Checks the values of an array of images of any size.
 
         Raises:
-            ValueError: If the data type is wrong, or a value lies outside the range.
+            ValueError: If the data type is wrong, or a value is out of range.
         """
         pixels.check_range(images, argument, may_be_bright=self.may_be_bright)
 
     def resize(self, images, size):
-        """Images in another size `(height, width)`, scaled bilinearly with antialiasing: float32 array in [-1, 1]."""
+        """Resizes images to `(height, width)`, bilinearly with antialiasing; returns a float32 array in [-1,
+        1].
+        """
         return ops.convert_to_numpy(
             ops.image.resize(
                 self.scale(images),
@@ -153,21 +157,21 @@ class Images(_Drawn):
         )
 
     def colored(self, images):
-        """Images as a picture shows them: uint8 array of 1 or 3 channels."""
+        """Converts images for display: returns a uint8 array with 1 or 3 channels."""
         return pixels.to_uint8(images)
 
     def serve(self, images):
-        """A tensor in [-1, 1] as an exported model returns samples: uint8 in [0, 255]."""
+        """Converts a tensor in [-1, 1] to what an exported model returns: uint8 in [0, 255]."""
         return pixels.rounded(images)
 
     def show(self, images, columns=None, scale=1, examples=None):
-        """A picture of images, a grid.
+        """Draws a grid of images.
 
         Args:
             images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-            columns: Int, images in a row. Defaults to the nearest square.
-            scale: Int, size of an image's pixel in the picture.
-            examples: Not shown.
+            columns: Int, number of images per row. Defaults to a grid that is about square.
+            scale: Int, factor by which each image is enlarged.
+            examples: Not used.
 
         Returns:
             uint8 NumPy array `(height, width, channels)`.
@@ -175,19 +179,21 @@ class Images(_Drawn):
         return visualization.image_grid(images, columns).repeat(scale, axis=0).repeat(scale, axis=1)
 
     def check_drawable(self):
-        """Refuses, before any work, what `show` cannot draw: images of other than 1 or 3 channels.
+        """Checks that `show` can draw the samples: images with 1 or 3 channels.
 
         Raises:
-            ValueError: If they have other channels.
+            ValueError: If the images have another number of channels.
         """
         if self.shape[-1] not in (1, 3):
-            raise ValueError(f"Images of 1 or 3 channels can be drawn. Received: images of {self.shape}")
+            raise ValueError(
+                f"Only images with 1 or 3 channels can be drawn. Received: images of shape {self.shape}"
+            )
 
     def default_measures(self, condition):
-        """Names of the measures of samples, where none are named.
+        """Returns the names of the default metrics of samples.
 
         Args:
-            condition: What the samples were asked to be, such as `keras_genzoo.conditions.Labels`, or None.
+            condition: Condition of the samples, such as `keras_genzoo.conditions.Labels`, or None.
 
         Returns:
             Tuple of strings.
@@ -201,8 +207,8 @@ class MaskedImages(Images):
     """Images with holes: sources of `keras_genzoo.models.InpaintingGAN`.
 
     Args:
-        shape: Tuple `(height, width, channels + 1)`; the last channel is the mask, at its greatest value (255, or 1)
-            in the holes and at its smallest elsewhere.
+        shape: Tuple `(height, width, channels + 1)`. The last channel is the mask: the largest value (255, or
+            1) in the holes and the smallest elsewhere.
         may_be_bright: As for `Images`.
     """
 
@@ -212,7 +218,7 @@ class MaskedImages(Images):
         return f"images of {self.shape[-1] - 1} channels, and masks"
 
     def read(self, picture, size=None):
-        """As `Images.read`: the picture with its transparent pixels as holes."""
+        """As `Images.read`; transparent pixels become holes."""
         return pictures.read_with_holes(picture, self.shape[-1] - 1, size)
 
     def serving_description(self):
@@ -220,23 +226,27 @@ class MaskedImages(Images):
         return {"has_holes": True}
 
     def colored(self, images):
-        """As `Images.colored`; holes are grey."""
+        """As `Images.colored`; holes are gray."""
         images = pixels.to_uint8(images)
         return np.where(images[..., -1:] > 127, np.uint8(128), images[..., :-1])
 
     def check_drawable(self):
-        """As `Images.check_drawable`, of the images without their masks."""
+        """As `Images.check_drawable`, for the images without the mask."""
         Images((*self.shape[:2], self.shape[-1] - 1)).check_drawable()
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelMaps:
-    """Maps that say of each pixel what is there: sources of `keras_genzoo.models.SPADE`.
+    """Label maps, which assign a label to each pixel: sources of `keras_genzoo.models.SPADE`.
 
     Args:
-        shape: Tuple `(height, width, channels)`: 1 channel of labels, or 2, the second 1 at the edges between objects
-            and 0 elsewhere (`keras_genzoo.datasets.instance_edges`).
-        num_labels: Int up to 256; labels lie from 0 to `num_labels - 1`.
+        shape: Tuple `(height, width, channels)`. With 1 channel, it contains the labels. With 2 channels, the
+            second is 1 at the edges between objects and 0 elsewhere (`keras_genzoo.datasets.instance_edges`).
+        num_labels: Int from 2 to 256. Labels are from 0 to `num_labels - 1`.
+
+    Raises:
+        ValueError: If the shape does not have 3 entries with 1 or 2 channels, or `num_labels` is out of
+            range.
     """
 
     shape: tuple
@@ -247,7 +257,7 @@ class LabelMaps:
     def __post_init__(self):
         if len(self.shape) != 3 or self.shape[-1] not in (1, 2):
             raise ValueError(
-                "`shape` of label maps must be (height, width, 1), or with edges (height, width, 2). Received: "
+                "`shape` of label maps must be (height, width, 1), or (height, width, 2) with edges. Received: "
                 f"shape={self.shape}"
             )
         if not (isinstance(self.num_labels, int | np.integer) and 2 <= self.num_labels <= 256):
@@ -264,7 +274,7 @@ class LabelMaps:
         wanted = ", ".join(map(str, self.shape))
         if len(summary.shape) != 4 or summary.shape[1:] != self.shape:
             raise ValueError(
-                f"`{argument}` must hold label maps{self._with_edges}, shape (batch, {wanted}). Received: "
+                f"`{argument}` must contain label maps{self._with_edges} of shape (batch, {wanted}). Received: "
                 f"{summary.shape}. {self._remedy(summary.shape)}"
             )
         _check_not_empty(summary, argument)
@@ -277,17 +287,17 @@ class LabelMaps:
     def _remedy(self, shape):
         size, channels = shape[1:3], shape[3:]
         if size != self.shape[:2] or len(channels) > 1:
-            return "Load them at that size, of each pixel the nearest label."
+            return "Resize them to that size with nearest-neighbor interpolation."
         if self._with_edges and channels in ((), (1,)):
             return (
-                "Add a channel of the edges between objects (`keras_genzoo.datasets.instance_edges`), or make the "
-                "model with `has_edges=False`."
+                "Add a channel with the edges between objects (`keras_genzoo.datasets.instance_edges`), or create "
+                "the model with `has_edges=False`."
             )
         if not channels:
             return "Add a channel axis (`label_maps[..., None]`)."
         if channels == (2,):
-            return "Give the labels alone, or make the model with `has_edges=True`."
-        return "Give labels as numbers, not as colors or one-hot vectors."
+            return "Pass the labels only, or create the model with `has_edges=True`."
+        return "Pass labels as integers, not as colors or one-hot vectors."
 
     def check_values(self, label_maps, argument):
         """As `Images.check_values`."""
@@ -296,20 +306,20 @@ class LabelMaps:
         self._check_extent(*Summary.of(label_maps)[1:], argument)
         if (largest := label_maps[..., 1:].max(initial=0)) > 1:
             raise ValueError(
-                f"`{argument}` must hold 1 in its second channel at the edges between objects, and 0 elsewhere. "
+                f"The second channel of `{argument}` must be 1 at the edges between objects and 0 elsewhere. "
                 f"Received: {largest}"
             )
 
     def _check_extent(self, dtype, smallest, largest, argument):
         if "int" not in dtype:
             raise ValueError(
-                f"`{argument}` must hold int labels from 0 to {self.num_labels - 1}. Received dtype {dtype}. Convert "
-                "with `.astype('uint8')`."
+                f"`{argument}` must contain int labels from 0 to {self.num_labels - 1}. Received dtype {dtype}. "
+                "Convert with `.astype('uint8')`."
             )
         if smallest < 0 or largest >= self.num_labels:
             raise ValueError(
-                f"`{argument}` must hold labels from 0 to {self.num_labels - 1}. Received labels from {smallest:g} "
-                f"to {largest:g}."
+                f"`{argument}` must contain labels from 0 to {self.num_labels - 1}. Received labels from "
+                f"{smallest:g} to {largest:g}."
             )
 
     def accepts_all(self, dtype):
@@ -317,7 +327,7 @@ class LabelMaps:
         return False
 
     def scale(self, label_maps):
-        """Label maps as networks take them: the labels as float32 numbers."""
+        """Converts label maps for networks: returns the labels as float32 numbers."""
         return ops.cast(label_maps, "float32")
 
     @property
@@ -326,29 +336,29 @@ class LabelMaps:
         return f"label maps{self._with_edges} of {self.num_labels} labels"
 
     def read(self, picture, size=None):
-        """A picture of labels, the path of a file or a `PIL.Image.Image`, as uint8 array `(height, width, 1)`.
+        """Reads an image of labels, a file or a `PIL.Image.Image`, as uint8 array `(height, width, 1)`.
 
         Args:
             picture: String, path or `PIL.Image.Image`; see `keras_genzoo.pictures.read_labels`.
-            size: As for `keras_genzoo.pictures.read`; of each pixel the nearest label is taken.
+            size: As for `keras_genzoo.pictures.read`, with nearest-neighbor interpolation.
 
         Raises:
-            ValueError: If the model takes edges too, or the picture's values are neither labels nor the colors of
-                `colored`.
+            ValueError: If the model also takes edges, or the values of the image are neither labels nor the
+                colors of `colored`.
         """
         self.check_readable()
         return pictures.read_labels(picture, visualization.label_colors(self.num_labels), size)
 
     def check_readable(self):
-        """Refuses to read pictures where label maps have more than a picture holds.
+        """Checks that label maps can be read from image files.
 
         Raises:
             ValueError: If they have edges.
         """
         if self.shape[-1] != 1:
             raise ValueError(
-                "The model takes label maps with edges, and a picture holds labels alone. Pass arrays of 2 channels, "
-                "labels and edges, to `translate`."
+                "The model takes label maps with edges, but an image file contains labels only. Pass arrays with 2 "
+                "channels, labels and edges, to `translate`."
             )
 
     def serving_description(self):
@@ -357,22 +367,22 @@ class LabelMaps:
         return {"label_colors": visualization.label_colors(self.num_labels).tolist(), **edges}
 
     def resize(self, label_maps, size):
-        """Label maps in another size `(height, width)`: of each pixel the label of the nearest one."""
+        """Resizes label maps to `(height, width)` with nearest-neighbor interpolation."""
         return pictures.nearest(label_maps, size)
 
     def colored(self, label_maps):
-        """Label maps in colors, uint8 `(num, height, width, 3)`; edges are black."""
+        """Converts label maps to colors, uint8 `(num, height, width, 3)`; edges are black."""
         label_maps = np.asarray(label_maps).astype(int)
         colors = visualization.label_colors(self.num_labels)[label_maps[..., 0]]
         return np.where(label_maps[..., 1:].any(axis=-1, keepdims=True), 0, colors).astype("uint8")
 
     def check_drawable(self):
-        """All can be drawn."""
+        """Does nothing: all label maps can be drawn."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Points(_Drawn):
-    """Vectors of any finite float values.
+    """Vectors of finite float values.
 
     Args:
         shape: Tuple `(num_features,)`.
@@ -387,34 +397,35 @@ class Points(_Drawn):
         """As `Images.check`."""
         if len(summary.shape) != 2 or summary.shape[1:] != self.shape:
             raise ValueError(
-                f"`{argument}` must hold points, shape (batch, {self.shape[0]}). Received: {summary.shape}"
+                f"`{argument}` must contain points of shape (batch, {self.shape[0]}). Received: {summary.shape}"
             )
         if "float" not in summary.dtype or not np.isfinite(summary[2:]).all():
             raise ValueError(
-                f"`{argument}` must hold finite float values. Received: dtype {summary.dtype}. Convert with "
+                f"`{argument}` must contain finite float values. Received: dtype {summary.dtype}. Convert with "
                 "`.astype('float32')`, and remove NaN."
             )
         _check_not_empty(summary, argument)
 
     def accepts_all(self, dtype):
-        """As `Images.accepts_all`: a float may be NaN."""
+        """As `Images.accepts_all`; a float may be NaN."""
         return False
 
     def scale(self, points):
-        """Points as networks take them: a float32 tensor."""
+        """Converts points for networks: returns a float32 tensor."""
         return ops.cast(points, "float32")
 
     def serve(self, points):
-        """Points as an exported model returns them: float32."""
+        """Converts points to what an exported model returns: float32."""
         return points
 
     def show(self, points, columns=None, scale=1, examples=None):
-        """A picture of points of the plane, a scatter plot.
+        """Draws a scatter plot of points in the plane.
 
         Args:
             points: Array `(num, 2)`.
             columns, scale: Not used.
-            examples: Array `(num_examples, 2)` of points to draw behind, such as the centres of modes, or None.
+            examples: Array `(num_examples, 2)` of points to draw in the background, such as the centers of
+                modes, or None.
 
         Returns:
             uint8 NumPy array `(height, width, 3)`.
@@ -422,10 +433,10 @@ class Points(_Drawn):
         return visualization.scatter(points, real=examples)
 
     def check_drawable(self):
-        """Refuses, before any work, what `show` cannot draw: points that are not of the plane.
+        """Checks that `show` can draw the samples: points in the plane.
 
         Raises:
-            ValueError: If the points are not of the plane.
+            ValueError: If the points are not in the plane.
             ImportError: If matplotlib is not installed.
         """
         visualization.check_plane(self.shape)

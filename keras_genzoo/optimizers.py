@@ -1,4 +1,4 @@
-"""Adam on the backend's fused kernel, and the learning rate of CycleGAN."""
+"""Adam with a fused kernel, and the learning rate schedule of CycleGAN."""
 
 from typing import Annotated
 
@@ -16,28 +16,44 @@ def _learning_rate(argument, value):
     return arguments.number(argument, value, at_least=0)
 
 
-# A number, or what gives one at each step.
+# A number, a schedule, or a callable.
 LearningRate = Annotated[float, Check(_learning_rate)]
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Adam(keras.optimizers.Adam):
-    """`keras.optimizers.Adam` with one fused operation a variable on TensorFlow.
+    """`keras.optimizers.Adam` with one fused operation per variable on TensorFlow.
 
-    The same state and the same result; faster where the networks are large and the batch is small. On other
-    backends, for sparse gradients and with `amsgrad=True` it is the stock optimizer.
+    The state and the results are those of `keras.optimizers.Adam`. It is faster for large networks with small
+    batches. On other backends, for sparse gradients and with `amsgrad=True` it runs the code of
+    `keras.optimizers.Adam`.
 
     Args:
-        learning_rate: Float or schedule. Defaults to 2e-4.
-        beta_1: Float. Defaults to 0.5.
-        beta_2: Float. Defaults to 0.999.
-        epsilon: Float. Defaults to 1e-8, PyTorch's and the papers'; Keras' own is 1e-7.
-        l2: Float, times each variable added to its gradient, as PyTorch's Adam does with its `weight_decay`. That of
-            Keras acts on the variable alone (AdamW).
+        learning_rate: Float of at least 0, or a `keras.optimizers.schedules.LearningRateSchedule`.
+        beta_1: Float in [0, 1), decay of the first moment.
+        beta_2: Float in [0, 1), decay of the second moment.
+        epsilon: Positive float. The default 1e-8 is that of PyTorch and of most papers; the default of Keras
+            is 1e-7.
+        l2: Float of at least 0. Weight of the L2 penalty, whose gradient is added to that of the loss, as
+            `weight_decay` does in PyTorch's Adam. The `weight_decay` of Keras is decoupled from the gradient
+            (AdamW).
         **kwargs: As for `keras.optimizers.Adam`.
 
-    Source: Kingma & Ba 2015, algorithm 1 in the form before section 2.1; the defaults are those of Radford et
-    al. 2015, section 4.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4)
+    gan.compile(generator_optimizer=kg.optimizers.Adam(learning_rate=1e-4, beta_1=0.5))
+    ```
+
+    Reference: Kingma & Ba, "Adam: A method for stochastic optimization", 2015, arXiv:1412.6980, algorithm 1.
+    The defaults are those of Radford et al., "Unsupervised representation learning with deep convolutional
+    generative adversarial networks", 2015, arXiv:1511.06434, section 4.
     """
 
     @arguments.checked
@@ -78,19 +94,30 @@ class Adam(keras.optimizers.Adam):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ConstantThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that stays for a time and then falls linearly to zero.
+    """A learning rate that is constant at first and then decays linearly to zero.
 
     Args:
-        initial_learning_rate: Float.
-        constant_steps: Int, steps at `initial_learning_rate`.
-        decay_steps: Int, steps after them in which it falls; at step `constant_steps + decay_steps` it is zero.
+        initial_learning_rate: Float, at least 0.
+        constant_steps: Int, at least 0. Number of steps with `initial_learning_rate`.
+        decay_steps: Int, at least 1. Number of steps of the decay. The learning rate is 0 from step
+            `constant_steps + decay_steps` on.
+
+    Raises:
+        ValueError: If an argument is out of its range.
 
     Example:
 
-    >>> schedule = ConstantThenLinearDecay(2e-4, constant_steps=100, decay_steps=100)
-    >>> float(schedule(150))  # half of 2e-4
+    ```python
+    import keras_genzoo as kg
 
-    Source: Zhu et al. 2017, appendix 7.1: 100 epochs and 100 more. The authors' code lowers it once an epoch.
+    schedule = kg.optimizers.ConstantThenLinearDecay(2e-4, constant_steps=100, decay_steps=100)
+    float(schedule(150))  # 1e-4
+    optimizer = kg.optimizers.Adam(schedule, beta_1=0.5)
+    ```
+
+    Reference: Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial networks",
+    2017, arXiv:1703.10593, appendix 7.1: 100 epochs each. The authors' code changes the learning rate once
+    per epoch.
     """
 
     def __init__(self, initial_learning_rate, constant_steps, decay_steps):
@@ -102,8 +129,8 @@ class ConstantThenLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.decay_steps = arguments.integer("decay_steps", decay_steps, at_least=1)
 
     def __call__(self, step):
-        fallen = (ops.cast(step, "float32") - self.constant_steps) / self.decay_steps
-        return self.initial_learning_rate * (1.0 - ops.clip(fallen, 0.0, 1.0))
+        decayed = (ops.cast(step, "float32") - self.constant_steps) / self.decay_steps
+        return self.initial_learning_rate * (1.0 - ops.clip(decayed, 0.0, 1.0))
 
     def get_config(self):
         return {

@@ -1,10 +1,10 @@
 """Penalties on the gradient of a critic or discriminator with respect to its input.
 
-`D` is the critic, `x` are real samples, `x~` generated ones. A gradient's norm is taken over all of a sample's
-values, in float32, whatever the precision of the networks.
+`D` denotes the critic, `x` real samples, and `x~` generated samples. Norms are taken over all values of a
+sample, in float32, also under mixed precision.
 
-Where a sample is a list of inputs, as one image at several sizes, each input's gradient has its norm, and the
-penalty is the mean over the inputs (Karnewar & Wang 2020, section 2).
+A sample may be a list of inputs, such as one image at several sizes. Then each input's gradient has its own
+norm, and the penalty is the mean over the inputs (Karnewar & Wang 2020, section 2).
 """
 
 import keras
@@ -14,15 +14,38 @@ from keras_genzoo import arguments, backends
 
 
 class GradientPenalty:
-    """Base class: a scalar that is added to the critic's loss.
+    """Base class for penalties on the gradient of a critic.
 
-    Subclasses implement `__call__`.
+    Subclasses implement `__call__`, which returns a scalar that is added to the critic's loss. An instance
+    can be passed to a model as `penalty`.
 
     Args:
-        weight: Float, at least 0; multiplies the penalty.
+        weight: Float, at least 0. Factor of the penalty.
+
+    Raises:
+        ValueError: If `weight` is not a number of at least 0.
+
+    Example:
+
+    ```python
+    import keras
+    from keras import ops
+    import keras_genzoo as kg
+
+    @keras.saving.register_keras_serializable(package="my_package")
+    class BothSides(kg.penalties.GradientPenalty):
+        def __init__(self, weight=10.0):
+            super().__init__(weight)
+
+        def __call__(self, critic, real, fake, seed):
+            penalties = kg.penalties.R1(self.weight), kg.penalties.R2(self.weight)
+            return sum(penalty(critic, real, fake, seed) for penalty in penalties)
+
+    gan = kg.models.WGANGP(image_shape=(8, 8, 1), width=4, penalty=BothSides())
+    ```
     """
 
-    # Norm below which a gradient is penalised for being too small.
+    # Gradients with a smaller norm than this are penalized.
     asked_norm = 0.0
 
     def __init__(self, weight):
@@ -30,17 +53,17 @@ class GradientPenalty:
 
     @property
     def is_zero_for_constants(self):
-        """Whether a critic that says the same of every sample pays nothing."""
+        """Whether the penalty of a critic that is constant is 0."""
         return self.weight == 0 or self.asked_norm == 0
 
     def __call__(self, critic, real, fake, seed):
         """Computes the weighted penalty.
 
         Args:
-            critic: Callable from samples to logits `(batch, ...)`.
-            real: Float tensor `(batch, ...)`, or a list of such tensors of one rank.
-            fake: Float tensor of the same shape, or a list alike.
-            seed: `keras.random.SeedGenerator` that the penalty's noise comes from.
+            critic: Callable that maps samples to logits `(batch, ...)`.
+            real: Float tensor `(batch, ...)`, real samples, or a list of such tensors of equal rank.
+            fake: Float tensor of the same shape, generated samples, or a list of the same structure.
+            seed: `keras.random.SeedGenerator`, source of the penalty's noise.
 
         Returns:
             Scalar float32 tensor.
@@ -57,22 +80,33 @@ class GradientPenalty:
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WassersteinGradientPenalty(GradientPenalty):
-    """`weight * E[(|grad D(x^)| - target)^2]` at points x^ between a real and a generated sample.
+    """Gradient penalty of WGAN-GP.
 
-    Each pair's point is uniform on the line between them.
+    The penalty is `weight * E[(|grad D(x^)| - target)^2]`. Each point `x^` is drawn uniformly from the line
+    between a real and a generated sample.
 
     Args:
-        weight: Float.
-        target: Float, the norm that is asked for.
-        one_sided: Bool. True penalises only norms above `target`.
+        weight: Float, at least 0. Factor of the penalty.
+        target: Float, at least 0. Norm that the gradient should have.
+        one_sided: Bool. If True, only norms above `target` are penalized.
+
+    Raises:
+        ValueError: If `weight` or `target` is not a number of at least 0.
 
     Example:
 
-    >>> penalty = WassersteinGradientPenalty()
-    >>> seed = keras.random.SeedGenerator(0)
-    >>> penalty(lambda x: ops.sum(3.0 * x, axis=1), ops.zeros((2, 1)), ops.ones((2, 1)), seed)  # 10 (3 - 1)^2
+    ```python
+    import keras
+    import keras_genzoo as kg
 
-    Source: Gulrajani et al. 2017, equation 3; section 4 on the two sides.
+    penalty = kg.penalties.WassersteinGradientPenalty(weight=10.0)
+    real, fake = keras.ops.zeros((2, 1)), keras.ops.ones((2, 1))
+    seed = keras.random.SeedGenerator(0)
+    penalty(lambda x: keras.ops.sum(3.0 * x, axis=1), real, fake, seed)  # 10 * (3 - 1)^2 = 40
+    ```
+
+    Reference: Gulrajani et al., "Improved training of Wasserstein GANs", 2017, arXiv:1704.00028, equation 3;
+    section 4 on one-sided and two-sided penalties.
     """
 
     def __init__(self, weight=10.0, target=1.0, one_sided=False):
@@ -86,7 +120,7 @@ class WassersteinGradientPenalty(GradientPenalty):
 
     def __call__(self, critic, real, fake, seed):
         real, fake = _float32(real), _float32(fake)
-        share = keras.random.uniform(_one_a_sample(real), seed=seed)
+        share = keras.random.uniform(_shape_per_sample(real), seed=seed)
         between = tree.map_structure(lambda real, fake: real + share * (fake - real), real, fake)
         excess = _gradient_norm(critic, between) - self.target
         if self.one_sided:
@@ -99,12 +133,28 @@ class WassersteinGradientPenalty(GradientPenalty):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class R1(GradientPenalty):
-    """`weight / 2 * E[|grad D(x)|^2]` on real samples.
+    """R1 penalty on real samples: `weight / 2 * E[|grad D(x)|^2]`.
 
     Args:
-        weight: Float, gamma of the paper.
+        weight: Float, at least 0. Gamma of the paper.
 
-    Source: Mescheder et al. 2018, equation 9.
+    Raises:
+        ValueError: If `weight` is not a number of at least 0.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    penalty = kg.penalties.R1(weight=10.0)
+    real = keras.ops.zeros((2, 1))
+    seed = keras.random.SeedGenerator(0)
+    penalty(lambda x: keras.ops.sum(3.0 * x, axis=1), real, None, seed)  # 10 / 2 * 3^2 = 45
+    ```
+
+    Reference: Mescheder et al., "Which training methods for GANs do actually converge?", 2018,
+    arXiv:1801.04406, equation 9.
     """
 
     def __init__(self, weight=10.0):
@@ -116,12 +166,28 @@ class R1(GradientPenalty):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class R2(GradientPenalty):
-    """`weight / 2 * E[|grad D(x~)|^2]` on generated samples.
+    """R2 penalty on generated samples: `weight / 2 * E[|grad D(x~)|^2]`.
 
     Args:
-        weight: Float, gamma of the paper.
+        weight: Float, at least 0. Gamma of the paper.
 
-    Source: Mescheder et al. 2018, equation 10.
+    Raises:
+        ValueError: If `weight` is not a number of at least 0.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    penalty = kg.penalties.R2(weight=10.0)
+    fake = keras.ops.ones((2, 1))
+    seed = keras.random.SeedGenerator(0)
+    penalty(lambda x: keras.ops.sum(3.0 * x, axis=1), None, fake, seed)  # 10 / 2 * 3^2 = 45
+    ```
+
+    Reference: Mescheder et al., "Which training methods for GANs do actually converge?", 2018,
+    arXiv:1801.04406, equation 10.
     """
 
     def __init__(self, weight=10.0):
@@ -133,18 +199,35 @@ class R2(GradientPenalty):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DRAGAN(GradientPenalty):
-    """`weight * E[(|grad D(x + d)| - target)^2]` around real samples.
+    """Gradient penalty of DRAGAN, around real samples.
 
-    The perturbation `d` is a share, uniform in [0, 1] and one a sample, of noise that is uniform in
-    `[0, scale * s]` for each value, `s` the standard deviation of all values of the batch (under `tf.distribute`
-    of the replica's): the form of the authors' program. The paper's equation has a Gaussian of a fixed size.
+    The penalty is `weight * E[(|grad D(x + d)| - target)^2]`. The perturbation is `d = u * n`. `u` is uniform
+    in [0, 1], one value per sample. `n` is uniform in `[0, scale * s]`, one value per element, with `s` the
+    standard deviation of all values of the batch (of the replica under `tf.distribute`). This follows the
+    authors' code; the paper's equation has Gaussian noise of a fixed size.
 
     Args:
-        weight: Float.
-        target: Float, the norm that is asked for.
-        scale: Float, largest perturbation in standard deviations of the data.
+        weight: Float, at least 0. Factor of the penalty.
+        target: Float, at least 0. Norm that the gradient should have.
+        scale: Float, at least 0. Largest perturbation, in standard deviations of the data.
 
-    Source: Kodali et al. 2017, section 2.3 and algorithm 1.
+    Raises:
+        ValueError: If `weight`, `target` or `scale` is not a number of at least 0.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    penalty = kg.penalties.DRAGAN(weight=10.0)
+    real = keras.ops.zeros((2, 1))
+    seed = keras.random.SeedGenerator(0)
+    penalty(lambda x: keras.ops.sum(3.0 * x, axis=1), real, None, seed)  # 10 * (3 - 1)^2 = 40
+    ```
+
+    Reference: Kodali et al., "On convergence and stability of GANs", 2017, arXiv:1705.07215, section 2.3 and
+    algorithm 1.
     """
 
     def __init__(self, weight=10.0, target=1.0, scale=0.5):
@@ -157,7 +240,7 @@ class DRAGAN(GradientPenalty):
         return self.target
 
     def __call__(self, critic, real, fake, seed):
-        share = keras.random.uniform(_one_a_sample(real), seed=seed)
+        share = keras.random.uniform(_shape_per_sample(real), seed=seed)
 
         def perturbed(real):
             noise = self.scale * ops.std(real) * keras.random.uniform(ops.shape(real), seed=seed)
@@ -171,10 +254,25 @@ class DRAGAN(GradientPenalty):
 
 
 def get(identifier):
-    """Returns the penalty of a name (`"r1"`) with its defaults or of a config, a penalty object or None unchanged.
+    """Retrieves a gradient penalty.
+
+    Args:
+        identifier: Name of a penalty (`"wasserstein"`, `"r1"`, `"r2"` or `"dragan"`, with its default
+            arguments), its config as a dict, a `GradientPenalty`, which is returned unchanged, or None.
+
+    Returns:
+        `GradientPenalty`, or None.
 
     Raises:
-        ValueError: If the name is unknown, or it is none of these.
+        ValueError: If `identifier` is none of these.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    kg.penalties.get("r1").weight  # 10.0
+    ```
     """
     if identifier is None:
         return None
@@ -186,12 +284,12 @@ _PENALTIES = {"wasserstein": WassersteinGradientPenalty, "r1": R1, "r2": R2, "dr
 
 
 def _gradient_norm(critic, samples):
-    # Zero has no slope of the root: the constant keeps the gradient finite there.
+    # The square root has no finite gradient at 0. The constant avoids this.
     return ops.sqrt(_squared_gradient_norm(critic, samples) + 1e-12)
 
 
 def _squared_gradient_norm(critic, samples):
-    """One a sample and input, `(inputs, batch)`."""
+    """Squared norm for each input and sample, `(inputs, batch)`."""
     _, gradients = backends.input_value_and_grad(critic, _float32(samples))
     return ops.stack(
         [
@@ -205,6 +303,6 @@ def _float32(samples):
     return tree.map_structure(lambda x: ops.cast(x, "float32"), samples)
 
 
-def _one_a_sample(samples):
+def _shape_per_sample(samples):
     first = tree.flatten(samples)[0]
     return (ops.shape(first)[0], *[1] * (len(first.shape) - 1))

@@ -58,7 +58,9 @@ def test_training_a_smaller_preset_further_says_what_is_missing(smaller):
     assert model.untrained_networks == {"discriminator"}
     model.compile()
     data = np.zeros((4, 28, 28, 1), "uint8"), np.zeros(4, "int32")
-    with pytest.warns(UserWarning, match=r"no weights of \['discriminator'\], which begin untrained"):
+    with pytest.warns(
+        UserWarning, match=r"no weights for \['discriminator'\], so these networks start untrained"
+    ):
         model.fit(*data, batch_size=4, verbose=0)
     assert not model.untrained_networks
 

@@ -198,10 +198,10 @@ def test_list_shows_every_released_preset_in_100_columns(capsys, monkeypatch):
     assert [line.split()[0] for line in first_lines] == kg.presets.names()
     assert max(map(len, lines)) <= 100
     row = next(line for line in first_lines if line.startswith("dcgan_fashion_mnist"))
-    assert row.split()[1:6] == ["GAN", "0.9M", "DCGAN", "that", "draws"]
+    assert row.split()[1:6] == ["GAN", "0.9M", "DCGAN", "trained", "on"]
     # The lines of a description begin below one another.
     indents = {len(line) - len(line.lstrip()) for line in lines if line.startswith(" ")}
-    assert indents == {row.index("DCGAN that")}
+    assert indents == {row.index("DCGAN trained")}
 
 
 def test_list_of_a_text_fits_a_narrower_terminal(capsys, monkeypatch):

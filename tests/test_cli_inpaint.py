@@ -43,4 +43,4 @@ def test_bad_input_is_refused(inpainter, tmp_path, capsys):
     assert cli.main([*words, "--mask", str(tmp_path / "none.png")]) == 1
     assert "There is no mask" in capsys.readouterr().err
     assert cli.main([*words, "--mask", str(tmp_path / "mask.png")]) == 1
-    assert "`masks` must be as large as `images`" in capsys.readouterr().err
+    assert "`masks` must have the size of `images`" in capsys.readouterr().err

@@ -155,14 +155,14 @@ class TestDirections:
         loaded = models.load(tmp_path / "gan")
         for mine, theirs in zip(gan.directions["wide"], loaded.directions["wide"], strict=True):
             np.testing.assert_array_equal(mine, theirs)
-        with pytest.raises(ValueError, match="`directions` must hold one direction for each name"):
+        with pytest.raises(ValueError, match="`directions` must have one direction per name"):
             models.GAN(image_shape=(16, 16, 1), directions={"wide": [[1.0, 0.0], [1.0]]})
 
     def test_a_preset_that_could_not_be_loaded_is_not_saved(self, tmp_path):
         gan = models.GAN(image_shape=(16, 16, 1), latent_dim=3, width=2)
         gan.directions["two"] = editing.Directions(np.eye(3)[:2], np.ones(2))
         with pytest.raises(
-            ValueError, match=r"one direction for each name: .* 'two': shapes \[\(2, 3\), \(2,\)\]"
+            ValueError, match=r"one direction per name: .* 'two': shapes \[\(2, 3\), \(2,\)\]"
         ):
             gan.save_to_preset(tmp_path / "gan")
 

@@ -251,14 +251,14 @@ def test_numbers_seeds_and_labels_out_of_range_are_refused_when_served(tmp_path)
     make_gan(num_classes=NUM_CLASSES).export(tmp_path / "gan")
     signatures = signatures_of(tmp_path / "gan")
     for num, seed, label, message in (
-        (2, -1, 0, "`seed` must lie from 0 to 4294967295"),
-        (2, 2**32, 0, "`seed` must lie from 0 to 4294967295"),
-        (2, 0, NUM_CLASSES, "`labels` must lie from 0 to 2"),
-        (2, 0, -1, "`labels` must lie from 0 to 2"),
-        (0, 0, 0, "`num` must lie from 1 to 1024. Received:.*0"),
-        (-3, 0, 0, "`num` must lie from 1 to 1024. Received:.*-3"),
-        (1025, 0, 0, "`num` must lie from 1 to 1024. Received:.*1025"),
-        (2**31 - 1, 0, 0, "`num` must lie from 1 to 1024. Received:.*2147483647"),
+        (2, -1, 0, "`seed` must be from 0 to 4294967295"),
+        (2, 2**32, 0, "`seed` must be from 0 to 4294967295"),
+        (2, 0, NUM_CLASSES, "`labels` must be from 0 to 2"),
+        (2, 0, -1, "`labels` must be from 0 to 2"),
+        (0, 0, 0, "`num` must be from 1 to 1024. Received:.*0"),
+        (-3, 0, 0, "`num` must be from 1 to 1024. Received:.*-3"),
+        (1025, 0, 0, "`num` must be from 1 to 1024. Received:.*1025"),
+        (2**31 - 1, 0, 0, "`num` must be from 1 to 1024. Received:.*2147483647"),
     ):
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             signatures["sample"](num=num, seed=seed, label=label)

@@ -210,7 +210,7 @@ def test_a_bundle_holds_the_networks_and_what_a_server_must_know(tmp_path):
             r"`signature` must be one of \['generate'\]",
         ),
         ({"filepath": "gan.onnx", "format": "onnx", "batch_size": 0}, "`batch_size` must be"),
-        ({"filepath": "gan", "dtype": "float16"}, "`dtype` is for a format of one network"),
+        ({"filepath": "gan", "dtype": "float16"}, "`dtype` is for formats with one network"),
     ],
 )
 def test_what_cannot_be_exported_is_refused_and_nothing_written(tmp_path, arguments, message):

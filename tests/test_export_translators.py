@@ -209,5 +209,5 @@ def test_noise_that_another_runtime_cannot_draw_is_refused(format, tmp_path):
 
 
 def test_a_direction_of_a_saved_model_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"a SavedModel holds all of \['a_to_b', 'b_to_a'\]"):
+    with pytest.raises(ValueError, match=r"a SavedModel contains all of \['a_to_b', 'b_to_a'\]"):
         make_cyclegan().export(tmp_path / "model", direction="a_to_b")

@@ -121,7 +121,7 @@ class TestBatches:
             return tf.data.Dataset.range(20).batch(batch_size)
 
         with pytest.raises(
-            ValueError, match="`make_dataset` must give batches of `batch_size` images, 8 here"
+            ValueError, match="`make_dataset` must return batches of exactly `batch_size` images, here 8"
         ):
             self._schedule().batches(load)
 

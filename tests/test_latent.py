@@ -207,7 +207,7 @@ class TestDistributions:
         distribution.check(first)
         with pytest.raises(ValueError, match=r"`latents` must have the shape \(num, 3\)"):
             distribution.check(first[:, :2])
-        with pytest.raises(ValueError, match="NaN or infinite ones in 1 of 4 rows"):
+        with pytest.raises(ValueError, match="NaN or infinite values in 1 of 4 rows"):
             distribution.check(np.where(np.arange(12).reshape(4, 3) == 4, np.nan, first))
 
     def test_the_way_between_uniform_latents_stays_in_their_interval(self):

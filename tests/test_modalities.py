@@ -70,18 +70,18 @@ class TestLabelMaps:
             (
                 MAPS,
                 (5, 2, 3),
-                r"hold label maps, shape \(batch, 2, 3, 1\). Received: \(5, 2, 3\). Add a channel axis",
+                r"contain label maps of shape \(batch, 2, 3, 1\). Received: \(5, 2, 3\). Add a channel axis",
             ),
-            (MAPS, (5, 4, 6, 1), r"Received: \(5, 4, 6, 1\). Load them at that size"),
-            (MAPS, (2, 3), r"Received: \(2, 3\). Load them"),
-            (MAPS, (5, 2, 3, 2), "make the model with `has_edges=True`"),
+            (MAPS, (5, 4, 6, 1), r"Received: \(5, 4, 6, 1\). Resize them to that size"),
+            (MAPS, (2, 3), r"Received: \(2, 3\). Resize them"),
+            (MAPS, (5, 2, 3, 2), "create the model with `has_edges=True`"),
             (MAPS, (5, 2, 3, 4), "not as colors or one-hot"),
             (
                 EDGED,
                 (5, 2, 3),
-                r"label maps with edges, shape \(batch, 2, 3, 2\).*channel of the edges.*instance_edges",
+                r"label maps with edges of shape \(batch, 2, 3, 2\).*channel with the edges.*instance_edges",
             ),
-            (EDGED, (5, 2, 3, 1), "Add a channel of the edges.*has_edges=False"),
+            (EDGED, (5, 2, 3, 1), "Add a channel with the edges.*has_edges=False"),
             (EDGED, (5, 2, 3, 3), "not as colors or one-hot"),
             (MAPS, (0, 2, 3, 1), "`x` is empty"),
         ],
@@ -93,11 +93,11 @@ class TestLabelMaps:
     @pytest.mark.parametrize(
         ("maps", "values", "message"),
         [
-            (MAPS, np.float32([0, 1]), "`x` must hold int labels from 0 to 3. Received dtype float32"),
-            (MAPS, np.array([True, False]), "`x` must hold int labels from 0 to 3. Received dtype bool"),
-            (MAPS, np.int64([-1, 1]), "`x` must hold labels from 0 to 3. Received labels from -1 to 1"),
-            (MAPS, np.uint8([0, 4]), "`x` must hold labels from 0 to 3. Received labels from 0 to 4"),
-            (EDGED, np.uint8([3, 2]), "`x` must hold 1 in its second channel at the edges .* Received: 2"),
+            (MAPS, np.float32([0, 1]), "`x` must contain int labels from 0 to 3. Received dtype float32"),
+            (MAPS, np.array([True, False]), "`x` must contain int labels from 0 to 3. Received dtype bool"),
+            (MAPS, np.int64([-1, 1]), "`x` must contain labels from 0 to 3. Received labels from -1 to 1"),
+            (MAPS, np.uint8([0, 4]), "`x` must contain labels from 0 to 3. Received labels from 0 to 4"),
+            (EDGED, np.uint8([3, 2]), "The second channel of `x` must be 1 at the edges .* Received: 2"),
         ],
     )
     def test_values_are_refused_by_what_they_are(self, maps, values, message):
@@ -109,7 +109,9 @@ class TestLabelMaps:
         EDGED.check_values(np.uint8([[[[3, 1], [0, 0]]]]), "x")
 
     def test_with_edges_are_not_read_from_a_picture(self):
-        with pytest.raises(ValueError, match="takes label maps with edges, and a picture holds labels alone"):
+        with pytest.raises(
+            ValueError, match="takes label maps with edges, but an image file contains labels only"
+        ):
             EDGED.read("labels.png")
 
     def test_say_what_they_are(self):
@@ -150,7 +152,7 @@ class TestPoints:
             Points((3,)).check_drawable()
         IMAGES.check_drawable()
         with pytest.raises(
-            ValueError, match=r"1 or 3 channels can be drawn. Received: images of \(4, 4, 2\)"
+            ValueError, match=r"1 or 3 channels can be drawn. Received: images of shape \(4, 4, 2\)"
         ):
             Images((4, 4, 2)).check_drawable()
 

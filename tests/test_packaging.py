@@ -169,7 +169,7 @@ def test_an_index_can_show_what_is_released(built):
 
 
 def test_readme_without_a_checkout_keeps_its_words():
-    text = "# Title\n\n![Samples](checkpoints/a.png)\n\nSee [the guide](docs/guide.md#top) and [Keras](https://keras.io).\n"
+    text = "# Title\n\n![Samples](checkpoints/a.png)\n\nSee [the guide](docs/index.md#top) and [Keras](https://keras.io).\n"
     expected = "# Title\n\nSee the guide and [Keras](https://keras.io).\n"
     assert build_package.for_index(text) == expected
 

@@ -1,4 +1,4 @@
-"""Augmentations of what a discriminator sees, so that it does not learn a small data set by heart."""
+"""Augmentations of the images that a discriminator sees, which prevent it from overfitting a small data set."""
 
 from keras_genzoo import arguments
 from keras_genzoo.augmentation.adaptive import AdaptiveAugmentation
@@ -9,10 +9,25 @@ __all__ = ["AdaptiveAugmentation", "Augmentation", "DiffAugment", "get"]
 
 
 def get(identifier):
-    """Returns the augmentation of a name (`"diff_augment"`) or of a config, an object or None unchanged.
+    """Retrieves an augmentation.
+
+    Args:
+        identifier: Name of an augmentation (`"adaptive"` or `"diff_augment"`, with its default arguments),
+            its config as a dict, an `Augmentation`, which is returned unchanged, or None.
+
+    Returns:
+        `Augmentation`, or None.
 
     Raises:
-        ValueError: If the name is unknown, or it is none of these.
+        ValueError: If `identifier` is none of these.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    kg.augmentation.get("diff_augment").policy  # "color,translation,cutout"
+    ```
     """
     if identifier is None:
         return None

@@ -9,7 +9,7 @@ from keras_genzoo import backends
 from keras_genzoo.arguments import Finite, PositiveInt, checked
 from keras_genzoo.augmentation.augmentation import Augmentation
 
-# The changes, in their order. Each is made to an image with the probability p.
+# The transformations in their order. Each is applied to an image with probability p.
 CHANGES = (
     "flip",
     "turn",
@@ -29,33 +29,43 @@ CHANGES = (
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class AdaptiveAugmentation(Augmentation):
-    """Each image is changed by each part of a pipeline with a probability p, which follows the discriminator.
+    """Adaptive discriminator augmentation: applies transformations with a probability that adapts.
 
-    Where the discriminator is sure of real images, `r = E[sign(D(x))]` above `target`, it begins to know the data by
-    heart, and p rises; below, p falls. p begins at 0, where no image is changed, and is saved with the model, as
-    `augmentation.probability`.
+    The probability `p` follows `r = E[sign(D(x))]`, the mean sign of the logits of real images. If `r` is
+    above `target`, the discriminator overfits and `p` is increased; otherwise it is decreased. `p` starts at
+    0, where images are not changed. It is saved with the model as `augmentation.probability`.
 
-    The pipeline is the paper's "bgc". Positions: mirroring, quarter turns, shifts by whole pixels (up to an eighth of
-    the sides), scale, rotation, stretch along a side, a further rotation, shift by fractions of a pixel. Colours:
-    brightness, contrast, luma flip, hue, saturation. All changes of positions are one affine map, and what it brings
-    in from outside is the reflected image. Pixels are interpolated bilinearly, so that mirroring, quarter turns and
-    whole shifts are exact; the authors enlarge the images twofold with a sym6 wavelet before, and shrink them after.
+    The transformations are those of the paper's "bgc" pipeline. Geometry: horizontal flip, quarter turns,
+    shift by whole pixels (up to an eighth of the sides), isotropic scaling, rotation, anisotropic scaling, a
+    second rotation, and shift by fractions of a pixel. Color: brightness, contrast, luma flip, hue, and
+    saturation. The geometric transformations are combined into one affine map. Pixels outside the image are
+    filled by reflection. Interpolation is bilinear, so that flips, quarter turns and shifts by whole pixels
+    are exact; the authors resample with a sym6 wavelet at twice the size.
 
     Args:
-        target: Float, r to keep to.
-        interval: Int, updates of the discriminator from one change of p to the next.
-        num_images: Int, real images in which p goes from 0 to 1 where it only rises. Fine-tuning has 100,000.
+        target: Float, target value of `r`.
+        interval: Positive int, number of discriminator updates between two changes of `p`.
+        num_images: Positive int, number of real images over which `p` can rise from 0 to 1. Use 100,000 for
+            fine-tuning.
 
     Call arguments:
         images, seed: As for `Augmentation`; square images with 1 or 3 channels.
 
+    Raises:
+        ValueError: If an argument is out of its range, or, when the layer is built, if images are not square
+            or have neither 1 nor 3 channels.
+
     Example:
 
     ```python
-    gan = keras_genzoo.models.StyleGAN2(image_shape=(64, 64, 3), augmentation=AdaptiveAugmentation(target=0.6))
+    import keras_genzoo as kg
+
+    augmentation = kg.augmentation.AdaptiveAugmentation(target=0.6)
+    gan = kg.models.GAN(image_shape=(16, 16, 3), width=4, augmentation=augmentation)
     ```
 
-    Source: Karras et al. 2020, "Training GANs with limited data", section 3 and appendix B.
+    Reference: Karras et al., "Training generative adversarial networks with limited data", 2020,
+    arXiv:2006.06676, section 3 and appendix B.
     """
 
     is_adaptive = True
@@ -77,10 +87,10 @@ class AdaptiveAugmentation(Augmentation):
         _, height, width, channels = input_shape
         if height != width or channels not in (1, 3):
             raise ValueError(
-                "`augmentation` turns images and changes their hue, which takes square ones of 1 or 3 channels. "
-                f"Received: {tuple(input_shape[1:])}. Use `DiffAugment`."
+                "`augmentation` rotates images and changes their hue, which needs square images with 1 or 3 "
+                f"channels. Received: {tuple(input_shape[1:])}. Use `DiffAugment`."
             )
-        # Under `tf.distribute` the signs are those of all replicas.
+        # Under `tf.distribute` these are means over all replicas.
         self.probability = self._number("probability")
         self.sum_of_signs = self._number("sum_of_signs")
         self.num_updates = self._number("num_updates")
@@ -105,7 +115,9 @@ class AdaptiveAugmentation(Augmentation):
         self.num_updates.assign((1.0 - is_due) * num_updates)
 
     def draw(self, num, seed):
-        """As for `Augmentation`: values uniform in [0, 1), what decides on each change first, and normal ones."""
+        """As for `Augmentation`: uniform values in [0, 1) that select the transformations, further uniform
+        values, and normal values.
+        """
         return (
             keras.random.uniform((len(CHANGES), num), seed=seed),
             keras.random.uniform((8, num), seed=seed),
@@ -116,7 +128,7 @@ class AdaptiveAugmentation(Augmentation):
         """As for `Augmentation`."""
         decisions, uniform, normal = drawn
         p = ops.convert_to_tensor(self.probability)
-        # Two rotations, so that there is one with probability p.
+        # There are two rotations; with this probability each, at least one is applied with probability p.
         of_rotation = 1.0 - ops.sqrt(1.0 - p)
         is_made = {
             change: ops.cast(decision < (of_rotation if "rotation" in change else p), "float32")
@@ -150,7 +162,7 @@ class AdaptiveAugmentation(Augmentation):
                 _shift(fraction * fraction_right, fraction * fraction_down),
             ],
         )
-        return _recoloured(
+        return _recolored(
             images,
             brightness=0.2 * is_made["brightness"] * brightness,
             contrast=power(0.5 * contrast, "contrast"),
@@ -169,7 +181,7 @@ class AdaptiveAugmentation(Augmentation):
 
 
 def _mapped(images, maps):
-    """Images each of whose pixels comes from where the product of affine maps leads, from the centre."""
+    """Resamples images by a product of affine maps about the center."""
     num, side, channels = ops.shape(images)[0], images.shape[1], images.shape[3]
     product = maps[0]
     for affine in maps[1:]:
@@ -178,8 +190,8 @@ def _mapped(images, maps):
     x, y = ops.meshgrid(offsets, offsets)
     positions = ops.reshape(ops.stack([x, y, ops.ones_like(x)]), (3, -1))
     x, y, _ = ops.unstack(ops.reshape(ops.matmul(product, positions), (-1, 3, side, side)), axis=1)
-    (left, right, x), (above, below, y) = (_neighbours(each + (side - 1) / 2, side) for each in (x, y))
-    # One gather of the pixels of the whole batch for each of four neighbours.
+    (left, right, x), (above, below, y) = (_neighbors(each + (side - 1) / 2, side) for each in (x, y))
+    # One gather for the whole batch for each of the four neighbors.
     pixels = ops.reshape(images, (-1, channels))
     first = ops.reshape(ops.arange(num), (-1, 1, 1)) * (side * side)
 
@@ -191,8 +203,8 @@ def _mapped(images, maps):
     )
 
 
-def _neighbours(position, side):
-    """The pixels before and behind a position of a side, reflected at its ends, and the share of the second."""
+def _neighbors(position, side):
+    """Indices of the two pixels around a position, reflected at the borders, and the weight of the second."""
     period = max(2 * (side - 1), 1)
     position = ops.mod(position, period)
     position = ops.clip(ops.minimum(position, period - position), 0.0, side - 1)
@@ -218,25 +230,27 @@ def _shift(x, y):
 
 
 def _matrix(rows):
-    """Matrices `(num, 3, 3)` of rows of entries `(num,)`."""
+    """Stacks rows of entries `(num,)` into matrices `(num, 3, 3)`."""
     return ops.stack([ops.stack(row, axis=-1) for row in rows], axis=-2)
 
 
-def _recoloured(images, brightness, contrast, luma_flip, hue, saturation):
-    """Images with changed colours, each number a tensor `(num,)`; of one channel the mean of the colours is kept."""
+def _recolored(images, brightness, contrast, luma_flip, hue, saturation):
+    """Changes the colors of images. Each parameter is a tensor `(num,)`; images of one channel keep hue and
+    saturation.
+    """
     brightness, contrast, luma_flip, cosine, sine, saturation = (
         each[:, None, None, None]
         for each in (brightness, contrast, luma_flip, ops.cos(hue), ops.sin(hue), saturation)
     )
     images = contrast * (images + brightness)
-    # Grey, the mean of the channels, is the axis about which hue turns and from which saturation is measured.
-    grey = ops.mean(images, axis=3, keepdims=True)
-    colour = images - grey
-    # As differences, which are exactly 0 where nothing changes.
-    images = images - 2.0 * luma_flip * grey
+    # The mean of the channels is the gray axis: hue rotates about it, saturation scales the distance from it.
+    gray = ops.mean(images, axis=3, keepdims=True)
+    color = images - gray
+    # Written as differences, which are exactly 0 where nothing changes.
+    images = images - 2.0 * luma_flip * gray
     if images.shape[3] == 1:
         return images
-    # Rodrigues' formula, about an axis to which the colour is orthogonal.
-    red, green, blue = ops.unstack(colour, axis=3)
+    # Rodrigues' rotation formula; the color is orthogonal to the axis.
+    red, green, blue = ops.unstack(color, axis=3)
     product = ops.stack([blue - green, red - blue, green - red], axis=3) / math.sqrt(3.0)
-    return images + (saturation * cosine - 1.0) * colour + saturation * sine * product
+    return images + (saturation * cosine - 1.0) * color + saturation * sine * product

@@ -1,28 +1,46 @@
-"""The base of augmentations."""
+"""The base class of augmentations."""
 
 import keras
 from keras import ops, tree
 
 
 class Augmentation(keras.layers.Layer):
-    """Base class: random changes of the images that a discriminator sees, real and generated ones alike.
+    """Base class for random changes of the images that a discriminator sees, real and generated ones alike.
 
-    Gradients pass through it to the generator. What is drawn does not depend on the size of an image, so that one
-    image at several sizes is changed in the same way at each. It is a layer: weights that it makes in `build` are
-    saved with the model, and are those of its `tf.distribute` strategy.
+    Gradients pass through the augmentation to the generator. The random values do not depend on the image
+    size, so that one image at several sizes is changed in the same way at each size. An augmentation is a
+    layer: weights created in `build` are saved with the model.
 
-    Subclasses implement `draw` and `augment`, and `update` where they adapt.
+    Subclasses implement `draw` and `augment`, and `update` if they adapt during training.
 
     Call arguments:
-        images: Float tensor `(batch, height, width, channels)` in [-1, 1], or a list of such tensors: the same images
-            at several sizes.
-        seed: `keras.random.SeedGenerator` that the draws come from.
+        images: Float tensor `(batch, height, width, channels)` in [-1, 1], or a list of such tensors: the
+            same images at several sizes.
+        seed: `keras.random.SeedGenerator`, source of the random values.
 
     Returns:
-        Float32 images of the same shape, or a list of them. Values may leave [-1, 1].
+        Float32 images of the same shape, or a list of them. Values may be outside of [-1, 1].
+
+    Example:
+
+    ```python
+    import keras
+    from keras import ops
+    import keras_genzoo as kg
+
+    @keras.saving.register_keras_serializable(package="my_package")
+    class Flip(kg.augmentation.Augmentation):
+        def draw(self, num, seed):
+            return keras.random.uniform((num, 1, 1, 1), seed=seed) < 0.5
+
+        def augment(self, images, drawn):
+            return ops.where(drawn, ops.flip(images, axis=2), images)
+
+    gan = kg.models.GAN(image_shape=(8, 8, 1), width=4, augmentation=Flip())
+    ```
     """
 
-    # Whether `update` must be called for it to work, which takes a discriminator with logits.
+    # Whether the augmentation relies on `update`, which needs a discriminator with logits.
     is_adaptive = False
 
     def __init__(self, **kwargs):
@@ -33,14 +51,14 @@ class Augmentation(keras.layers.Layer):
         return tree.map_structure(lambda images: self.augment(images, drawn), images)
 
     def draw(self, num, seed):
-        """Draws the changes of a batch.
+        """Draws the random values for a batch.
 
         Args:
             num: Int or scalar tensor, number of images.
             seed: `keras.random.SeedGenerator`.
 
         Returns:
-            Whatever `augment` takes.
+            The second argument of `augment`.
         """
         raise NotImplementedError
 
@@ -49,7 +67,7 @@ class Augmentation(keras.layers.Layer):
 
         Args:
             images: Float32 tensor `(batch, height, width, channels)`.
-            drawn: What `draw` has returned.
+            drawn: Random values returned by `draw`.
 
         Returns:
             Tensor of the same shape.
@@ -57,7 +75,7 @@ class Augmentation(keras.layers.Layer):
         raise NotImplementedError
 
     def update(self, real_logits):
-        """Called in each update of the discriminator; does nothing where nothing adapts.
+        """Called once per update of the discriminator; the default implementation does nothing.
 
         Args:
             real_logits: Float tensor, the discriminator's logits of augmented real images.

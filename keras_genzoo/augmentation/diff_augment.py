@@ -1,4 +1,4 @@
-"""DiffAugment: changes of colour, shifts and cut-out squares (Zhao et al. 2020)."""
+"""DiffAugment: random color, translation and cutout (Zhao et al. 2020)."""
 
 import keras
 from keras import ops
@@ -8,27 +8,36 @@ from keras_genzoo.augmentation.augmentation import Augmentation
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DiffAugment(Augmentation):
-    """Every image is changed by all parts of a policy, in this order:
+    """Differentiable augmentation: applies all parts of a policy to every image.
 
-    - `"color"`: a brightness uniform in [-0.5, 0.5] is added; saturation, the distance of a pixel's channels from
-      their mean, is multiplied by a factor in [0, 2]; contrast, the distance from the image's mean, by one in
-      [0.5, 1.5].
-    - `"translation"`: a shift by whole pixels, up to an eighth of the sides; zeros come in.
-    - `"cutout"`: a rectangle of half the sides, centred anywhere in the image, becomes zero.
+    The parts are applied in this order:
+
+    - `"color"`: adds a brightness uniform in [-0.5, 0.5]; multiplies the saturation, the difference of a
+      pixel's channels from their mean, by a factor in [0, 2]; multiplies the contrast, the difference from
+      the image's mean, by a factor in [0.5, 1.5].
+    - `"translation"`: shifts the image by whole pixels, up to an eighth of each side; fills with zeros.
+    - `"cutout"`: sets a rectangle of half the height and half the width, at a random position, to zero.
 
     Args:
-        policy: String, the parts with commas between them.
+        policy: String, parts of the policy separated by commas.
 
     Call arguments:
         images, seed: As for `Augmentation`.
 
+    Raises:
+        ValueError: If `policy` is empty or contains an unknown part.
+
     Example:
 
     ```python
-    gan = keras_genzoo.models.GAN(image_shape=(64, 64, 3), augmentation=DiffAugment("color,translation"))
+    import keras_genzoo as kg
+
+    augmentation = kg.augmentation.DiffAugment("color,translation")
+    gan = kg.models.GAN(image_shape=(16, 16, 3), width=4, augmentation=augmentation)
     ```
 
-    Source: Zhao et al. 2020, section 3.2; the numbers are those of the authors' program.
+    Reference: Zhao et al., "Differentiable augmentation for data-efficient GAN training", 2020,
+    arXiv:2006.10738, section 3.2; constants as in the authors' code.
     """
 
     def __init__(self, policy="color,translation,cutout", **kwargs):
@@ -68,7 +77,7 @@ def _shifted(images, vertical, horizontal):
     rows, row_exists = _shifted_indices(height, vertical)
     columns, column_exists = _shifted_indices(width, horizontal)
     num = ops.shape(images)[0]
-    # One gather of the pixels of the whole batch.
+    # One gather for the whole batch.
     first = ops.reshape(ops.arange(num), (num, 1, 1)) * (height * width)
     index = first + rows[:, :, None] * width + columns[:, None, :]
     shifted = ops.take(ops.reshape(images, (-1, channels)), index, axis=0)
@@ -77,7 +86,7 @@ def _shifted(images, vertical, horizontal):
 
 
 def _shifted_indices(size, share):
-    """Where the pixels of a side come from, int32 `(num, size)`, and whether that is in the image."""
+    """Source index of each pixel along a side, int32 `(num, size)`, and whether it is inside the image."""
     largest = int(size / 8 + 0.5)
     source = ops.arange(size) + _integers(share, 2 * largest + 1) - largest
     inside = ops.clip(source, 0, size - 1)
@@ -92,22 +101,22 @@ def _cut_out(images, vertical, horizontal):
 
 
 def _cut(size, share):
-    """Which pixels of a side are in the rectangle, bool `(num, size)`."""
+    """Mask of the pixels of a side that are in the rectangle, bool `(num, size)`."""
     length = int(size / 2 + 0.5)
-    # A rectangle of even length has no pixel at its centre.
+    # A rectangle of even length has no center pixel.
     start = _integers(share, size + 1 - length % 2) - length // 2
     pixels = ops.arange(size)
     return ops.logical_and(pixels >= start, pixels < start + length)
 
 
 def _integers(share, num):
-    """Integers from 0 to `num - 1` from values in [0, 1), int32 `(num, 1)`."""
+    """Maps values in [0, 1) to integers from 0 to `num - 1`, int32 `(num, 1)`."""
     numbers = ops.cast(share[:, 0, 0], "float32") * num
-    # Rounding may have led to `num` itself.
+    # Rounding may give `num` itself.
     return ops.minimum(ops.cast(numbers, "int32"), num - 1)
 
 
-# Part -> (function of images and of values in [0, 1), which of those that are drawn).
+# Part -> (function of images and random values in [0, 1), slice of the random values).
 _PARTS = {
     "color": (_changed_color, slice(0, 3)),
     "translation": (_shifted, slice(3, 5)),

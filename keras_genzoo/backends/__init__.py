@@ -1,18 +1,18 @@
-"""The only code that knows which Keras backend runs.
+"""The only code that depends on the Keras backend.
 
 A family writes one imperative `train_step`; the functions here adapt it to the backend:
 
-- `train_step`, `test_step`: decorators that give the step the form its trainer calls.
-- `value_and_grad`, `input_value_and_grad`, `vjp`: differentiation of a closure that reads (and may update)
+- `train_step`, `test_step`: decorators that give a step the form that the backend's trainer calls.
+- `value_and_grad`, `input_value_and_grad`, `vjp`: differentiation of a function that reads, and may update,
   Keras variables.
-- `apply_gradients`: an optimizer's update, loss scaling included.
-- `batch_normalization`, `instance_normalization`, `fused_adam`: the fused kernel where the backend has one.
-- `graph_function`, `checked_within`: what an exported signature is made of.
-- `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `LOST_WORKER`, `SeedGenerator`: data
-  parallel training.
-- `TrainedModel`, `state_kept`: a model that is used while it trains, and after an error.
+- `apply_gradients`: the update of an optimizer, including loss scaling.
+- `batch_normalization`, `instance_normalization`, `fused_adam`: fused kernels, if the backend has them.
+- `graph_function`, `checked_within`: building blocks of exported signatures.
+- `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `LOST_WORKER`, `SeedGenerator`:
+  data parallel training.
+- `TrainedModel`, `state_kept`: use of a model while it is trained, and after an error.
 - `Compiled`: a function of tensors, compiled for inference on arrays.
-- `JointOptimizer`: several optimizers seen as one.
+- `JointOptimizer`: several optimizers behind one interface.
 """
 
 import keras
@@ -23,7 +23,7 @@ elif keras.backend.backend() == "jax":
     from keras_genzoo.backends import jax_backend as _backend
 else:
     raise ImportError(
-        f"keras_genzoo runs on the TensorFlow and JAX backends of Keras, not on {keras.backend.backend()!r}. "
+        f"keras_genzoo supports the TensorFlow and JAX backends of Keras, not {keras.backend.backend()!r}. "
         "Set the environment variable KERAS_BACKEND to `tensorflow` or `jax` before Python starts."
     )
 
@@ -49,11 +49,11 @@ Compiled = _backend.Compiled
 
 
 class SeedGenerator(keras.random.SeedGenerator):
-    """`keras.random.SeedGenerator` whose seeds differ between replicas.
+    """`keras.random.SeedGenerator` with different seeds for each replica.
 
-    The stock generator hands the same seed to every replica of a `tf.distribute` strategy, so that all
-    replicas draw the same noise. Here the replica's id is folded in; replica 0 draws what a single device
-    would draw.
+    `keras.random.SeedGenerator` returns the same seed on every replica of a `tf.distribute` strategy, so that
+    all replicas draw the same noise. Here the replica id is folded into the seed. Replica 0 draws what a
+    single device would draw.
     """
 
     def next(self, ordered=True):
@@ -61,16 +61,16 @@ class SeedGenerator(keras.random.SeedGenerator):
 
 
 class JointOptimizer:
-    """Several optimizers behind the one attribute `model.optimizer` that Keras' trainers and callbacks look at.
+    """Several optimizers behind the attribute `model.optimizer`, which trainers and callbacks of Keras use.
 
-    It has what they ask of a `keras.optimizers.MultiOptimizer`: the list of the optimizers, whose names are those
-    of the players, their variables (the JAX trainer passes them through the compiled step) and the number of steps.
-    Updates are made by the optimizers themselves.
+    It provides what they expect of a `keras.optimizers.MultiOptimizer`: the list of optimizers, whose names
+    are those of the players, their variables (which the JAX trainer passes through the compiled step), and
+    the number of steps. It does not apply updates.
 
     Args:
-        optimizers: Dict of player -> built `keras.optimizers.Optimizer`. The first player's takes one update per
-            training step.
-        steps: Variable that counts the training steps, where the first player takes more updates; else None.
+        optimizers: Dict that maps players to built `keras.optimizers.Optimizer`s. The first player is updated
+            once per training step.
+        steps: Variable that counts the training steps if the first player has more updates, otherwise None.
     """
 
     built = True
@@ -94,7 +94,7 @@ class JointOptimizer:
 
     @property
     def learning_rate(self):
-        """That of the only optimizer. Several have one each: `model.generator_optimizer.learning_rate`."""
+        """Learning rate of a single optimizer. With several, use `model.generator_optimizer.learning_rate`."""
         return self._only_one("read").learning_rate
 
     @learning_rate.setter
@@ -104,7 +104,7 @@ class JointOptimizer:
     def _only_one(self, action):
         if len(self._by_player) > 1:
             raise AttributeError(
-                f"`model.optimizer.learning_rate` cannot be {action}: each player has an optimizer of its own. Use "
+                f"`model.optimizer.learning_rate` cannot be {action}: each player has its own optimizer. Use "
                 f"{' and '.join(f'`model.{player}_optimizer.learning_rate`' for player in self._by_player)}."
             )
         return self.optimizers[0]

@@ -1,8 +1,8 @@
 """JAX: the same imperative step, run inside `keras.StatelessScope`.
 
-A Keras variable read inside a scope gives the scope's value, an assignment stays in the scope. Scopes do not
-look into each other, so that a nested one starts from a copy of the outer one's values, and what it changed
-is assigned in the outer one afterwards.
+A Keras variable that is read inside a scope has the value of the scope, and an assignment is stored in the
+scope. Scopes do not inherit from each other. A nested scope therefore starts with a copy of the values of the
+outer one, and its updates are assigned in the outer scope afterwards.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ def train_step(step):
     @functools.wraps(step)
     def adapted_step(self, state, data=None):
         if keras_private.current_stateless_scope():
-            # `super().train_step(data)` of a subclass, whose own step runs already.
+            # Called as `super().train_step(data)` from the step of a subclass.
             return step(self, state)
         variables = (
             self.trainable_variables,
@@ -96,8 +96,8 @@ def apply_gradients(optimizer, gradients, variables):
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer.apply(gradients, variables)
         return
-    # Its `apply` assigns in the branches of a condition, which JAX cannot trace. The stateless form wants all the
-    # variables that it was built on, of which a growing network trains some.
+    # Its `apply` assigns variables in conditional branches, which JAX cannot trace. The stateless form needs all
+    # variables that it was built on; a growing network only trains some of them.
     given = {id(variable): gradient for variable, gradient in zip(variables, gradients, strict=True)}
     variables = keras_private.trained_variables(optimizer)
     gradients = [
@@ -115,7 +115,9 @@ def _values(variables):
 
 
 class _RecordingScope(keras.StatelessScope):
-    """A scope that starts from the enclosing scope's values and lists the variables assigned in it."""
+    """A scope that starts with the values of the enclosing scope and records the variables that are assigned
+    in it.
+    """
 
     def __init__(self, variables, values):
         super().__init__()
@@ -133,7 +135,7 @@ class _RecordingScope(keras.StatelessScope):
 
 
 def _as_pure_function(function, variables):
-    """Returns `function` as a function of the variables' values, and what assigns the updates it made."""
+    """Returns `function` as a function of the variables' values, and a function that assigns its updates."""
     updated = []
 
     def pure(values, *args):
@@ -167,12 +169,12 @@ def instance_normalization(x, epsilon):
 
 
 def fused_adam(variable, momentum, velocity, gradient, **constants):
-    """See `tensorflow_backend.fused_adam`: the compiler fuses the stock optimizer's step."""
+    """See `tensorflow_backend.fused_adam`; on JAX the compiler fuses the step of Keras' optimizer."""
     return False
 
 
 def num_replicas():
-    """Number of replicas that take a training step together: JAX sees one global batch."""
+    """Number of replicas of a training step; JAX uses one global batch."""
     return 1
 
 
@@ -192,7 +194,7 @@ LOST_WORKER = ()
 
 
 def graph_function(function):
-    """See `tensorflow_backend.graph_function`: exports are written by a process with TensorFlow."""
+    """See `tensorflow_backend.graph_function`; exports are written by a process with TensorFlow."""
     return function
 
 
@@ -201,14 +203,15 @@ TrainedModel = keras_private.ReadBetweenSteps
 
 @contextlib.contextmanager
 def state_kept(model):
-    """Inside, an error that ends `fit` or `evaluate` leaves a model with the values of the last step.
+    """Context manager in which an error in `fit` or `evaluate` leaves a model with the values of the last
+    step.
 
-    Keras takes the values out of the variables while it trains, and puts them back at its end alone.
+    Keras takes the values out of the variables during training, and only puts them back at the end.
     """
     try:
         yield
     except Exception:
-        # Of a step that failed itself the values are gone.
+        # If the step itself failed, the values are lost.
         with contextlib.suppress(RuntimeError, ValueError):
             model.jax_state_sync()
         raise
@@ -226,7 +229,8 @@ def fold_in_replica(seed):
 class Compiled:
     """See `tensorflow_backend.Compiled`.
 
-    Arrays are filled up to a few numbers of rows, each of which is compiled once: the powers of two, and `largest`.
+    Arrays are padded to a few numbers of rows, each of which is compiled once: the powers of two, and
+    `largest`.
     """
 
     def __init__(self, function, model):
@@ -243,7 +247,7 @@ class Compiled:
             rows = max(num, min(rows, largest))
         filled = [_filled_up(array, rows) for array in arrays]
         with self.model.between_steps():
-            # Started here, it keeps the values until it has read them: a step that begins meanwhile waits for it.
+            # Dispatched here, so that a step that starts meanwhile waits until the values have been read.
             outputs, updates = self._jitted(_values(self.variables), filled, tensors)
             for index, value in updates.items():
                 self.variables[index].assign(value)
@@ -262,6 +266,6 @@ class Compiled:
 
 
 def _filled_up(array, rows):
-    """The array with its last row repeated: a row of zeros may not be an image."""
+    """Pads an array by repeating its last row: a row of zeros may be invalid."""
     missing = rows - len(array)
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array

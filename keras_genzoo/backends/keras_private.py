@@ -1,7 +1,8 @@
-"""The only file that uses what Keras keeps private.
+"""The only file that uses private parts of Keras.
 
-Each docstring says what Keras 3.15 does and what is assumed of it; `tests/backends/test_keras_private.py` holds one
-test for each, which names the assumption where another version of Keras does otherwise.
+Each docstring describes what Keras 3.15 does and what is assumed about it.
+`tests/backends/test_keras_private.py` has a test for each, which names the assumption if another version of
+Keras behaves differently.
 """
 
 import contextlib
@@ -13,10 +14,11 @@ from keras.src.backend.common import global_state, stateless_scope
 
 
 class BuiltByConstructor:
-    """Mixin of models whose constructor and `compile` build everything: `fit` need not look for what is unbuilt.
+    """Mixin for models whose constructor and `compile` build everything, so that `fit` need not build
+    anything.
 
-    On TensorFlow `fit` and `evaluate` call `_maybe_symbolic_build` first, which under a strategy takes a batch away,
-    and fails on that of several workers. It is assumed to do nothing but build.
+    On TensorFlow, `fit` and `evaluate` first call `_maybe_symbolic_build`, which takes a batch from the data
+    under a strategy, and fails for a strategy with several workers. It is assumed that it only builds.
     """
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -24,29 +26,34 @@ class BuiltByConstructor:
 
 
 class ReadBetweenSteps:
-    """Mixin of models whose weights other threads read while the JAX trainer has them.
+    """Mixin for models whose weights other threads read while the JAX trainer holds them.
 
-    The JAX trainer takes the values out of the variables by `_get_jax_state`, hands them through steps that end those
-    of the step before, and puts the last ones back by `jax_state_sync`. Of this it is assumed:
+    The JAX trainer takes the values out of the variables with `_get_jax_state`, passes them through steps
+    that invalidate the previous values, and puts the last values back with `jax_state_sync`. Assumptions:
 
-    - `_jax_state` is a dict of the values to put back, which it does where `_jax_state_synced` is False.
-    - Where that is True before a step, the trainer takes the values out again: a callback may have put them back.
-    - Every step of `fit`, `evaluate`, `predict` and the like goes through what `_make_function` is given.
+    - `_jax_state` is a dict of the values to put back, which happens if `_jax_state_synced` is False.
+    - If it is True before a step, the trainer takes the values out again, because a callback may have put
+      them back.
+    - Every step of `fit`, `evaluate`, `predict` and similar methods uses the function passed to
+      `_make_function`.
 
-    The trainer reads and sets `_jax_state_synced` while other threads run: `_values_are_out` alone is trusted.
+    The trainer reads and sets `_jax_state_synced` while other threads run, so that only `_values_are_out` is
+    reliable.
     """
 
     _values_are_out = False
 
     @contextlib.contextmanager
     def between_steps(self):
-        """Context in which variables have the values of the last step, and no other begins; in any thread."""
+        """Context manager in which variables have the values of the last step, and no step starts; in any
+        thread.
+        """
         with self._step_lock():
             self.jax_state_sync()
             yield
 
     def _step_lock(self):
-        # Past the tracking of Keras, which may ask before its constructor has run.
+        # Bypasses the attribute tracking of Keras, which may call this before its constructor has run.
         return vars(self).setdefault("_lock_of_steps", threading.RLock())
 
     def jax_state_sync(self):
@@ -72,12 +79,12 @@ class ReadBetweenSteps:
             with self._step_lock():
                 taken = list(self._jax_state)
                 if not self._values_are_out:
-                    # Put back by another thread after the trainer took them out.
+                    # Another thread has put the values back after the trainer took them out.
                     state = self._take_values_out(
                         {**dict.fromkeys(taken, True), "purge_model_variables": True}
                     )
                 outputs, state = step_function(state, data)
-                # Past the tracking of Keras, which takes longer than all else here. The trainer sets the same.
+                # Bypasses the attribute tracking of Keras, which is slow. The trainer sets the same attribute.
                 vars(self)["_jax_state"] = dict(zip(taken, state, strict=True))
                 return outputs, state
 
@@ -88,19 +95,22 @@ _STATE_GROUPS = ("trainable_variables", "non_trainable_variables", "optimizer_va
 
 
 def build_for_training(model, x, y):
-    """Builds loss, metrics and optimizer of a compiled model, given a symbolic batch.
+    """Builds loss, metrics and optimizer of a compiled model from a symbolic batch.
 
-    `Trainer._symbolic_build` is assumed to build what is not yet built, and to need no more than shapes and dtypes.
+    It is assumed that `Trainer._symbolic_build` builds what is not yet built, and only needs shapes and
+    dtypes.
     """
     model._symbolic_build(data_batch=(x, y))
 
 
 @contextlib.contextmanager
 def variables_without_memory(notice):
-    """Inside, variables have a shape and no value; `notice` is called with each, and may raise.
+    """Context manager in which variables have a shape but no value; `notice` is called with each variable,
+    and may raise.
 
-    A `keras.StatelessScope` gives no value to variables that are made in it, and appends them to the global list
-    `uninitialized_variables`, whose values the end of a later scope would make: it is assumed to be that list.
+    A `keras.StatelessScope` does not initialize variables that are created in it, and appends them to the
+    global list `uninitialized_variables`, which are initialized at the end of a later scope. It is assumed
+    that this is the list.
     """
     before = global_state.get_global_attribute("uninitialized_variables")
 
@@ -117,87 +127,89 @@ def variables_without_memory(notice):
 
 
 def layers_of(layer):
-    """List of a layer or model itself and of all layers in it, at any depth.
+    """Returns a list of a layer or model and all layers in it, at any depth.
 
-    `Layer._flatten_layers` is assumed to name each layer once, however often it is used; `Model.layers` has those of
-    the first level alone.
+    It is assumed that `Layer._flatten_layers` returns each layer once, however often it is used.
+    `Model.layers` only has the layers of the first level.
     """
     return layer._flatten_layers()
 
 
 def outputs_of(layer):
-    """List of the symbolic tensors that the calls of a layer in functional networks gave.
+    """Returns a list of the symbolic outputs of a layer for its calls in functional networks.
 
-    Each call is assumed to leave a node in `_inbound_nodes`; `Layer.output` is of layers that were called once.
+    It is assumed that each call adds a node to `_inbound_nodes`. `Layer.output` is only defined for layers
+    that were called once.
     """
     return [output for node in layer._inbound_nodes for output in node.output_tensors]
 
 
 def remove_layer(model, layer):
-    """Makes a model forget a layer that is to be replaced; nothing where it is None.
+    """Removes a layer that will be replaced from a model; does nothing if the layer is None.
 
-    A layer that is replaced as an attribute stays in the list of its owner's layers: it would still be counted and
-    saved. `_tracker.untrack` is assumed to take it out.
+    A layer that is replaced as an attribute stays in the list of layers: it would still be counted and saved.
+    It is assumed that `_tracker.untrack` removes it.
     """
     model._tracker.untrack(layer)
 
 
 def seed_states(model):
-    """List of the variables that hold the states of a model's seed generators.
+    """Returns a list of the state variables of a model's seed generators.
 
-    `SeedGenerator` names its state `seed_generator_state`, which is assumed to be the name of no other variable.
+    `SeedGenerator` names its state `seed_generator_state`. It is assumed that no other variable has this
+    name.
     """
     return [variable for variable in model.non_trainable_variables if variable.name == "seed_generator_state"]
 
 
 def drop_loss_tracker(model):
-    """Takes the mean of `loss` out of the metrics of a compiled model whose step logs losses of its own.
+    """Removes the mean of `loss` from the metrics of a compiled model whose step logs its own losses.
 
-    `Trainer.compile` makes `_loss_tracker`, and `metrics` leaves out one that is None. The step of Keras, which alone
-    needs it, is assumed not to be used.
+    `Trainer.compile` creates `_loss_tracker`, and `metrics` skips it if it is None. It is assumed that only
+    the step of Keras, which is not used, needs it.
     """
     model._loss_tracker = None
 
 
 def is_evaluation_of_fit(keywords):
-    """Whether `fit` itself has called `evaluate` with these keywords, on its validation data.
+    """Whether `fit` has called `evaluate` with these keyword arguments, on its validation data.
 
-    `fit` passes `_use_cached_eval_dataset=True`, which a user is assumed never to pass.
+    `fit` passes `_use_cached_eval_dataset=True`. It is assumed that users never pass it.
     """
     return keywords.get("_use_cached_eval_dataset", False)
 
 
 def without_autocast():
-    """Context in which variables have their own dtype under mixed precision too.
+    """Context manager in which variables have their own dtype, also under mixed precision.
 
-    `Layer.__call__` opens an `AutocastScope` of the compute dtype, in which `variable.value` is cast. An inner scope
-    of None is assumed to suspend that.
+    `Layer.__call__` opens an `AutocastScope` of the compute dtype, in which `variable.value` is cast. It is
+    assumed that an inner scope of None suspends it.
     """
     return backend.AutocastScope(None)
 
 
 def current_stateless_scope():
-    """The innermost `keras.StatelessScope` that is open in this thread, or None.
+    """Returns the innermost open `keras.StatelessScope` of this thread, or None.
 
-    Keras reads a variable in that scope alone, by `id(variable)` in its `state_mapping`, and hands each assignment to
-    its `add_update`. Whoever nests scopes assumes both.
+    Keras only reads a variable in this scope, by `id(variable)` in its `state_mapping`, and passes each
+    assignment to its `add_update`. Nested scopes rely on both.
     """
     return stateless_scope.get_stateless_scope()
 
 
 def trained_variables(optimizer):
-    """List of the variables that an optimizer was built on, in the order of its `stateless_apply`.
+    """Returns a list of the variables that an optimizer was built on, in the order of its `stateless_apply`.
 
-    `Optimizer.build` keeps them as `_trainable_variables`, a `LossScaleOptimizer` too.
+    `Optimizer.build` stores them as `_trainable_variables`, also in a `LossScaleOptimizer`.
     """
     return optimizer._trainable_variables
 
 
 def adam_moments(optimizer, variable):
-    """The pair of variables, momentum and velocity, that a built Adam keeps of a trained variable.
+    """Returns the momentum and velocity variables of a built Adam for a trained variable.
 
-    `_momentums` and `_velocities` have the order of the variables. `_get_variable_index` is assumed to take what
-    `update_step` is given, which is a `tf.Variable` on TensorFlow.
+    `_momentums` and `_velocities` have the order of the variables. It is assumed that `_get_variable_index`
+    accepts what `update_step` receives, which is a `tf.Variable` on TensorFlow.
     """
     index = optimizer._get_variable_index(variable)
     return optimizer._momentums[index], optimizer._velocities[index]
@@ -205,12 +217,14 @@ def adam_moments(optimizer, variable):
 
 @contextlib.contextmanager
 def without_sum_over_replicas(optimizer):
-    """Inside, an optimizer on TensorFlow does not add up the gradients of all replicas before it applies them.
+    """Context manager in which an optimizer on TensorFlow does not sum the gradients of all replicas before
+    applying them.
 
-    `_backend_update_step` calls `self._all_reduce_sum_gradients` with the pairs of gradient and variable, and applies
-    the pairs that it returns: an attribute of the object is assumed to be found in the place of the method.
+    `_backend_update_step` calls `self._all_reduce_sum_gradients` with pairs of gradients and variables, and
+    applies the pairs that it returns. It is assumed that an attribute of the object takes precedence over the
+    method.
     """
-    # That of a `LossScaleOptimizer` is applied by the optimizer inside.
+    # The inner optimizer of a `LossScaleOptimizer` applies the gradients.
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
     try:
@@ -220,9 +234,9 @@ def without_sum_over_replicas(optimizer):
 
 
 def is_multi_worker(strategy):
-    """Whether processes of several workers train together under a `tf.distribute` strategy.
+    """Whether several worker processes train together under a `tf.distribute` strategy.
 
-    The trainer then takes the mean of what a step logs along its first axis, which a scalar does not have; it asks
+    The trainer then averages the logs of a step along their first axis, which a scalar does not have. It uses
     `_collective_all_reduce_multi_worker`.
     """
     from keras.src.backend.tensorflow import trainer

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_genzoo.backends import keras_private
 
-# Images of a batch up to which they are normalised faster one by one, measured on two CPU cores.
+# Largest batch for which normalizing images one by one is faster, measured on two CPU cores.
 _FEW_IMAGES = 8
 
 
@@ -35,10 +35,11 @@ def value_and_grad(function, variables, has_aux=False):
     Args:
         function: Callable without arguments that returns a scalar, or a pair `(scalar, aux)`.
         variables: List of `keras.Variable`s.
-        has_aux: Whether `function` returns a pair.
+        has_aux: Bool, whether `function` returns a pair.
 
     Returns:
-        Tuple `(output of function, list of gradients)`; a gradient is `None` where a variable has no part.
+        Tuple `(output of function, list of gradients)`. A gradient is None if the value does not depend on
+        the variable.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         values = _watch(tape, variables)
@@ -49,17 +50,17 @@ def value_and_grad(function, variables, has_aux=False):
 def input_value_and_grad(function, inputs, has_aux=False):
     """Evaluates `function(inputs)` and the gradient of the sum of its value with respect to the inputs.
 
-    The gradient is itself differentiable, as a gradient penalty needs.
+    The gradient is differentiable, as required by gradient penalties.
 
     Args:
-        function: Callable of `inputs` that returns a tensor, or a pair `(tensor, aux)`.
+        function: Callable that maps `inputs` to a tensor, or a pair `(tensor, aux)`.
         inputs: Tensor, or list of tensors.
-        has_aux: Whether `function` returns a pair.
+        has_aux: Bool, whether `function` returns a pair.
 
     Returns:
-        Tuple `(output of function, gradient)`, the gradient shaped like `inputs`.
+        Tuple `(output of function, gradient)`. The gradient has the structure of `inputs`.
     """
-    # Tensors of their own: where `function` also closes over `inputs`, they are constants, as on JAX.
+    # New tensors: if `function` also closes over `inputs`, these are constants, as on JAX.
     inputs = tf.nest.map_structure(tf.identity, inputs)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(inputs)
@@ -75,8 +76,8 @@ def vjp(function, variables):
         variables: List of `keras.Variable`s.
 
     Returns:
-        Tuple `(output, pullback)`; `pullback(output_gradient)` gives the list of gradients with respect to
-        the variables and may be called once.
+        Tuple `(output, pullback)`. `pullback(output_gradient)` returns the list of gradients with respect to
+        the variables. It can be called once.
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         values = _watch(tape, variables)
@@ -89,18 +90,18 @@ def vjp(function, variables):
 
 
 def apply_gradients(optimizer, gradients, variables):
-    """Updates variables by an optimizer that was built on them.
+    """Updates variables with an optimizer that was built on them.
 
     Args:
-        optimizer: `keras.optimizers.Optimizer`, `LossScaleOptimizer` too.
+        optimizer: `keras.optimizers.Optimizer`, including `LossScaleOptimizer`.
         gradients: List of tensors.
         variables: List of `keras.Variable`s.
     """
     if num_replicas() == 1 and not tf.executing_eagerly():
-        # Keras' sum over replicas passes all gradients through one IdentityN. Grappler (TensorFlow 2.21) takes it
-        # for an order of every gradient before every update, drops the orders of reads before updates that seem
-        # to follow, and removes the IdentityN afterwards: a gradient that does not depend on the weights, such as
-        # that of a Wasserstein critic's last layer, then updates a weight that the step has still to read.
+        # The sum over replicas in Keras passes all gradients through one IdentityN. Grappler (TensorFlow 2.21) infers
+        # from it that every gradient precedes every update, removes control dependencies of updates on reads as
+        # redundant, and then removes the IdentityN. A gradient that does not depend on the weights, such as that of
+        # the last layer of a Wasserstein critic, may then update a weight before the step has read it.
         with keras_private.without_sum_over_replicas(optimizer):
             optimizer.apply(gradients, variables)
     else:
@@ -115,7 +116,7 @@ def _watch(tape, variables):
 
 
 def batch_normalization(x, gamma, beta, epsilon):
-    """Normalises a channels-last image batch by its own statistics, in the fused kernel.
+    """Normalizes a channels-last batch of images by its own statistics, with the fused kernel.
 
     Args:
         x: Tensor of shape `(batch, height, width, channels)`.
@@ -124,29 +125,29 @@ def batch_normalization(x, gamma, beta, epsilon):
         epsilon: Float added to the variance.
 
     Returns:
-        Tuple `(output, mean, variance)`, the variance biased (divided by the number of values).
+        Tuple `(output, mean, variance)`, with the biased variance (divided by the number of values).
     """
     output, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         x, gamma, beta, epsilon=epsilon, is_training=True
     )
-    # The kernel reports the unbiased variance.
+    # The kernel returns the unbiased variance.
     count = tf.cast(tf.size(x) // tf.shape(x)[-1], variance.dtype)
     return output, mean, variance * ((count - 1.0) / count)
 
 
 def instance_normalization(x, epsilon):
-    """Normalises each channel of each image of a channels-last batch by its own statistics.
+    """Normalizes each channel of each image of a channels-last batch by its own statistics.
 
     Args:
         x: Tensor of shape `(batch, height, width, channels)`.
         epsilon: Float added to the variance.
 
     Returns:
-        Tensor of the shape and dtype of `x`. The statistics are float64 where `x` is, else float32.
+        Tensor of the shape and dtype of `x`. The statistics are float64 if `x` is, otherwise float32.
     """
     batch, channels = x.shape[0], x.shape[-1]
     if batch is not None and batch <= _FEW_IMAGES and x.dtype != tf.float64:
-        # The kernel of batch normalisation, an image at a time, does in one pass what takes several otherwise.
+        # The batch normalization kernel, applied to one image at a time, needs one pass instead of several.
         one, zero = tf.ones((channels,)), tf.zeros((channels,))
         return tf.concat(
             [batch_normalization(image, one, zero, epsilon)[0] for image in tf.split(x, batch)], axis=0
@@ -157,16 +158,16 @@ def instance_normalization(x, epsilon):
 
 
 def fused_adam(variable, momentum, velocity, gradient, *, step, learning_rate, beta_1, beta_2, epsilon):
-    """Updates a variable and its moments by one step of Adam, in the fused kernel.
+    """Updates a variable and its moments by one step of Adam, with the fused kernel.
 
     Args:
-        variable: `tf.Variable`, as Keras hands it to an optimizer's `update_step`.
+        variable: `tf.Variable`, as Keras passes it to `update_step` of an optimizer.
         momentum, velocity: `keras.Variable`s.
         gradient: Tensor.
-        step, learning_rate, beta_1, beta_2, epsilon: Scalars, the step counted from 1.
+        step, learning_rate, beta_1, beta_2, epsilon: Scalars; steps are counted from 1.
 
     Returns:
-        Bool: whether the kernel took the step. It does not for sparse gradients.
+        Bool, whether the kernel was used. Sparse gradients are not supported.
     """
     if isinstance(gradient, tf.IndexedSlices):
         return False
@@ -188,27 +189,29 @@ def fused_adam(variable, momentum, velocity, gradient, *, step, learning_rate, b
 
 
 def num_replicas():
-    """Number of replicas that take the training step which is running."""
+    """Number of replicas of the training step that is running."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def num_replicas_of(model):
-    """Number of replicas that `model` will train on."""
+    """Number of replicas on which `model` is trained."""
     return model.distribute_strategy.num_replicas_in_sync
 
 
 def strategy_scope(model):
-    """Context in which variables of `model` must be created."""
+    """Context manager in which variables of `model` must be created."""
     return model.distribute_strategy.scope()
 
 
 def gather_from_workers(model, numbers):
-    """The lists of natural numbers that the workers of a model's strategy give, one per worker, in their order."""
+    """Gathers a list of non-negative integers from each worker of a model's strategy, in the order of the
+    workers.
+    """
     strategy = model.distribute_strategy
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return [numbers]
     own = tf.constant([len(numbers), *numbers], "int64")
-    # Of equal length for all; what fills it up is cut off by the number in front.
+    # Padded to equal length; the first number is the length without padding.
     own = tf.pad(own, [[0, _MOST_GATHERED + 1 - len(own)]])
 
     @tf.function
@@ -223,10 +226,10 @@ def gather_from_workers(model, numbers):
     return [row[1 : 1 + row[0]].tolist() for row in first_replicas]
 
 
-# The errors of a step whose other workers are gone.
+# Errors of a step if other workers have been lost.
 LOST_WORKER = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
 
-# The longest list that `gather_from_workers` takes.
+# Longest list that `gather_from_workers` supports.
 _MOST_GATHERED = 16
 
 
@@ -234,36 +237,41 @@ def fold_in_replica(seed):
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return seed
-    # Multiples of an odd constant never collide modulo 2**32.
+    # Multiples of an odd constant do not collide modulo 2**32.
     offset = tf.cast(context.replica_id_in_sync_group, seed.dtype) * tf.constant(0x9E3779B9, seed.dtype)
     return seed + tf.stack([offset, tf.zeros_like(offset)])
 
 
 def graph_function(function):
-    """The function as one graph, which an export holds once however many signatures call it."""
+    """Compiles a function to a graph, which an export stores once for all signatures that call it."""
     return tf.function(function, autograph=False)
 
 
 class TrainedModel:
-    """Mixin of models that other threads use while one trains."""
+    """Mixin for models that other threads use during training."""
 
     def between_steps(self):
-        """Context in which the variables have values, also while another thread trains: here they always do."""
+        """Context manager in which variables have values, also while another thread trains; on TensorFlow
+        they always do.
+        """
         return contextlib.nullcontext()
 
 
 def state_kept(model):
-    """Context in which an error leaves a model with the values of the last step: here it always does."""
+    """Context manager in which an error leaves a model with the values of the last step; on TensorFlow it
+    always does.
+    """
     return contextlib.nullcontext()
 
 
 def checked_within(lowest, highest, values, name):
-    """Integer values, which an exported graph refuses to go on with unless they lie from `lowest` to `highest`.
+    """Returns integer values after an in-graph check that they are from `lowest` to `highest`.
 
-    Nothing reads them before the check: TensorFlow orders a lookup and an assertion beside it by chance.
+    The values cannot be read before the check: TensorFlow does not order a lookup and an independent
+    assertion.
     """
     in_range = tf.reduce_all((values >= lowest) & (values <= highest))
-    message = f"`{name}` must lie from {lowest} to {highest}. Received:"
+    message = f"`{name}` must be from {lowest} to {highest}. Received:"
     with tf.control_dependencies([tf.debugging.Assert(in_range, [message, values])]):
         return tf.identity(values)
 
@@ -271,33 +279,38 @@ def checked_within(lowest, highest, values, name):
 class Compiled:
     """A function of tensors, compiled once and called with NumPy arrays, from any number of threads.
 
-    Variables are read when it is called, so that their values may change. Everything else that the function reads
-    is fixed when it is traced: the one who holds it makes another where that changes.
+    Variables are read in each call, so that their values may change. Everything else that the function reads
+    is fixed when it is traced. If it changes, create another instance.
 
-    The number of rows of the arrays never leads to a new trace. Another height or width leads to one, for all
-    sizes.
+    The number of rows of the arrays never causes a new trace. Another height or width causes one new trace,
+    for all sizes.
 
     Args:
-        function: Callable `(*tensors, **scalars)` that returns a tensor, or a tuple of them, of as many rows as
-            the tensors have.
+        function: Callable with arguments `(*tensors, **scalars)` that returns a tensor, or a tuple of
+            tensors, with the number of rows of its inputs.
         model: `TrainedModel`, whose variables the function may read.
     """
 
     def __init__(self, function, model):
         self.function = function
-        # Number of times that the function was traced.
+        # Number of traces of the function.
         self.num_traces = 0
         self._shapes = None
         self._traced = None
         self._lock = threading.Lock()
 
     def __call__(self, arrays, tensors, largest=None):
-        """Returns the NumPy arrays of the function of arrays.
+        """Applies the function to NumPy arrays.
 
         Args:
-            arrays: List of NumPy arrays with the same number of rows; always of the same types and ranks.
-            tensors: Dict of NumPy arrays that are the same for all rows, passed by name; always the same names.
-            largest: Int, the largest number of rows to come, or None.
+            arrays: List of NumPy arrays with the same number of rows, with the same dtypes and ranks in each
+                call.
+            tensors: Dict of NumPy arrays that apply to all rows, passed by name, with the same names in each
+                call.
+            largest: Int, largest number of rows of later calls, or None.
+
+        Returns:
+            NumPy array, or tuple of NumPy arrays.
         """
         shapes = [array.shape[1:] for array in arrays]
         with self._lock:
@@ -307,12 +320,12 @@ class Compiled:
                 self._traced = self._trace(shapes, arrays, tensors)
                 self._shapes = shapes
             traced = self._traced
-        # Where TensorFlow runs functions eagerly, they get what they are called with.
+        # A function that TensorFlow runs eagerly gets the values as they are passed.
         arrays, tensors = tf.nest.map_structure(tf.convert_to_tensor, (list(arrays), tensors))
         try:
             outputs = traced(*arrays, *tensors.values())
         except tf.errors.InvalidArgumentError:
-            # Traced for any size, layers cannot check a size. Here they can, and say what is wrong.
+            # A function traced for any size cannot check sizes. Called eagerly, layers raise a helpful error.
             outputs = self.function(*arrays, **tensors)
         return tf.nest.map_structure(lambda output: output.numpy(), outputs)
 
@@ -336,5 +349,5 @@ class Compiled:
 
 
 def _common(shape, other):
-    """The shape that both have, None where they differ."""
+    """Returns the common shape, with None for sides that differ."""
     return tuple(side if side == another else None for side, another in zip(shape, other, strict=True))

@@ -1,4 +1,4 @@
-"""Layers that Keras lacks, or has in a form that GANs cannot use."""
+"""Layers that Keras does not have, or that differ from those of Keras for use in GANs."""
 
 from keras_genzoo.layers.activation import LeakyReLU
 from keras_genzoo.layers.attention import SelfAttention

@@ -1,4 +1,4 @@
-"""An activation for networks under a gradient penalty."""
+"""An activation for networks with a gradient penalty."""
 
 import keras
 from keras import ops
@@ -8,15 +8,30 @@ from keras_genzoo.arguments import NonNegative, Positive, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class LeakyReLU(keras.layers.Layer):
-    """Leaky ReLU for networks under a gradient penalty.
+    """Leaky ReLU for networks with a gradient penalty.
 
-    The same values and gradients as `keras.layers.LeakyReLU`, written as a product with a constant slope, so
-    that the backend knows its second derivative to be zero; the stock layer's is a tensor of zeros that is
-    carried through the whole network. Without a penalty the stock layer is faster.
+    Values and gradients are those of `keras.layers.LeakyReLU`. It is computed as a product with a constant
+    slope, so that the backend knows that the second derivative is zero. With `keras.layers.LeakyReLU`, the
+    second derivative is a tensor of zeros that is propagated through the network. Without a gradient penalty,
+    `keras.layers.LeakyReLU` is faster.
 
     Args:
-        negative_slope: Float, slope for negative values; 0 makes it a ReLU.
-        gain: Float, factor of the result. StyleGAN2 has sqrt(2), which keeps the variance of a layer's inputs.
+        negative_slope: Float of at least 0, slope for negative values. With 0 the layer is a ReLU.
+        gain: Positive float, factor of the output. StyleGAN2 uses sqrt(2), which preserves the variance of
+            the input of a layer.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.LeakyReLU(negative_slope=0.2)
+    layer(keras.ops.array([-1.0, 1.0]))  # [-0.2, 1.0]
+    ```
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""Attention of a map to itself."""
+"""Self-attention for feature maps."""
 
 import keras
 from keras import ops
@@ -9,22 +9,39 @@ from keras_genzoo.layers.spectral import SpectralConv2D
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SelfAttention(keras.layers.Layer):
-    """Adds to each pixel of a map what it attends to: `x + gamma * o(softmax(theta(x) phi(x)') g(x))`.
+    """Self-attention for feature maps: `x + gamma * o(softmax(theta(x) phi(x)') g(x))`.
 
-    All four projections are 1x1 convolutions with spectral normalisation and without bias: `theta` and `phi` to an
-    eighth of the channels, `g` to half of them, `o` back to all. `phi` and `g` are max-pooled by 2. The weights of
-    the attention are float32 under mixed precision too. `gamma` is a learnt scalar that starts from 0.
+    The projections are 1x1 convolutions with spectral normalization and without bias. `theta` and `phi` have
+    an eighth of the channels, `g` half of them, and `o` all. `phi` and `g` are max-pooled by 2. The attention
+    weights are computed in float32, also under mixed precision. `gamma` is a trained scalar with initial
+    value 0.
 
     Args:
-        epsilon: Float, as for `SpectralConv2D`.
+        epsilon: Positive float, as for `SpectralConv2D`.
 
     Call arguments:
-        inputs: Float tensor `(batch, height, width, channels)`, both sides at least 2 and the channels at least 8.
+        inputs: Float tensor `(batch, height, width, channels)` with sides of at least 2 and at least 8
+            channels.
 
     Returns:
         Tensor of the same shape.
 
-    Source: Zhang et al. 2019 (SAGAN), section 3; pooling, and the half of the channels, as in the authors' code.
+    Raises:
+        ValueError: If `epsilon` is not positive, or, when the layer is built, if the input has fewer than 8
+            channels or a side of 1.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.SelfAttention()
+    outputs = layer(keras.ops.ones((2, 8, 8, 16)))  # (2, 8, 8, 16)
+    ```
+
+    Reference: Zhang et al., "Self-attention generative adversarial networks", 2019, arXiv:1805.08318, section
+    3; pooling and the channels of `g` as in the authors' code.
     """
 
     @checked
@@ -36,7 +53,7 @@ class SelfAttention(keras.layers.Layer):
         _, height, width, channels = input_shape
         if channels < 8 or 1 in (height, width):
             raise ValueError(
-                "Self-attention needs at least 8 channels and sides of at least 2. Received: a map of the shape "
+                "Self-attention needs at least 8 channels and sides of at least 2. Received: a map of shape "
                 f"{tuple(input_shape[1:])}"
             )
         filters = {"theta": channels // 8, "phi": channels // 8, "g": channels // 2, "o": channels}

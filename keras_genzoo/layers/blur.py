@@ -1,4 +1,4 @@
-"""Halving and doubling without aliases."""
+"""Antialiased downsampling and upsampling."""
 
 import keras
 import numpy as np
@@ -11,9 +11,9 @@ _TAPS = np.array([1.0, 2.0, 1.0], "float32") / 4.0
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BlurPool2D(ReflectionPadding2D):
-    """Smooths maps by the filter [1, 2, 1] along both sides, mirrored at the edges, and keeps every second pixel.
+    """Antialiased downsampling: blurs maps with the filter [1, 2, 1], and keeps every second pixel.
 
-    The pixels kept are 0, 2, 4, ...: a side of `n` becomes `(n + 1) // 2`.
+    Borders are padded by reflection. The pixels 0, 2, 4, ... are kept: a side of `n` becomes `(n + 1) // 2`.
 
     Args:
         **kwargs: `name` and other arguments of `keras.layers.Layer`.
@@ -24,7 +24,21 @@ class BlurPool2D(ReflectionPadding2D):
     Returns:
         Tensor `(batch, (height + 1) // 2, (width + 1) // 2, channels)`.
 
-    Source: Zhang 2019 (Making convolutional networks shift-invariant again), the filter "Triangle-3".
+    Raises:
+        ValueError: If a side of the input is less than 2.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.BlurPool2D()
+    outputs = layer(keras.ops.ones((2, 8, 8, 3)))  # (2, 4, 4, 3)
+    ```
+
+    Reference: Zhang, "Making convolutional networks shift-invariant again", 2019, arXiv:1904.11486, the
+    filter "Triangle-3".
     """
 
     def __init__(self, **kwargs):
@@ -45,10 +59,11 @@ class BlurPool2D(ReflectionPadding2D):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BilinearUpSampling2D(keras.layers.UpSampling2D):
-    """Doubles the sides of maps by bilinear interpolation, those of unknown size too.
+    """Doubles the sides of maps with bilinear interpolation, also for maps of unknown size.
 
-    `keras.layers.UpSampling2D` refuses maps whose size is not known when a function is traced, as in an exported
-    network. Of these the pixels are repeated and smoothed by [1, 2, 1], which gives the same and takes longer.
+    `keras.layers.UpSampling2D` does not support maps whose size is unknown when a function is traced, as in
+    an exported network. For these, pixels are repeated and smoothed with [1, 2, 1], which gives the same
+    result but takes longer.
 
     Args:
         **kwargs: `name` and other arguments of `keras.layers.Layer`.
@@ -58,6 +73,16 @@ class BilinearUpSampling2D(keras.layers.UpSampling2D):
 
     Returns:
         Tensor `(batch, 2 * height, 2 * width, channels)`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.BilinearUpSampling2D()
+    outputs = layer(keras.ops.ones((2, 4, 4, 3)))  # (2, 8, 8, 3)
+    ```
     """
 
     def __init__(self, **kwargs):
@@ -67,7 +92,7 @@ class BilinearUpSampling2D(keras.layers.UpSampling2D):
         if None not in inputs.shape[1:3]:
             return super().call(inputs)
         batch, height, width, channels = ops.shape(inputs)
-        # `ops.repeat` would hide the channels from LiteRT.
+        # LiteRT would not know the number of channels after `ops.repeat`.
         wide = ops.reshape(ops.concatenate([inputs, inputs], axis=3), (batch, height, 2 * width, channels))
         doubled = ops.reshape(ops.concatenate([wide, wide], axis=2), (batch, 2 * height, 2 * width, channels))
         return _smoothed(ops.pad(doubled, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect"), strides=1)

@@ -1,4 +1,4 @@
-"""Batch normalisation whose scale and offset depend on a condition."""
+"""Batch normalization whose scale and offset depend on a condition."""
 
 import keras
 from keras import ops
@@ -9,7 +9,7 @@ from keras_genzoo.layers.spectral import SpectralDense
 
 
 class _ConditionalBatchNormalization(BatchNormalization):
-    """Batch normalisation of the first of two inputs, scaled and moved as the second says.
+    """Batch normalization of the first of two inputs, with a scale and an offset computed from the second.
 
     Subclasses implement `build_condition` and `scale_and_offset`.
     """
@@ -20,7 +20,7 @@ class _ConditionalBatchNormalization(BatchNormalization):
     def build(self, input_shape):
         shape, of_condition = input_shape
         super().build(shape)
-        # Keras' own is of one input.
+        # The input spec of Keras is for one input.
         self.input_spec = None
         self.build_condition(shape[-1], of_condition)
 
@@ -53,20 +53,34 @@ _OF_SCALE_AND_OFFSET = {
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ConditionalBatchNormalization(_ConditionalBatchNormalization):
-    """Batch normalisation with a scale and an offset for each class.
+    """Batch normalization with a scale and an offset per class.
 
     Args:
-        num_classes: Int.
+        num_classes: Positive int.
         momentum, **kwargs: As for `BatchNormalization`.
-        epsilon: Float added to the variance. Defaults to the 2e-5 of Miyato & Koyama's code.
+        epsilon: Positive float added to the variance. The default 2e-5 is that of Miyato & Koyama's code.
 
     Call arguments:
         inputs: List of a float tensor `(batch, ..., channels)` and int labels `(batch,)`.
 
     Returns:
-        Tensor of the shape of the first.
+        Tensor of the shape of the first input.
 
-    Source: Dumoulin et al. 2017, equation 5; Miyato & Koyama 2018, figure 14.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.ConditionalBatchNormalization(num_classes=10)
+    outputs = layer([keras.ops.ones((2, 8, 8, 16)), keras.ops.array([3, 7])])  # (2, 8, 8, 16)
+    ```
+
+    Reference: Dumoulin et al., "A learned representation for artistic style", 2017, arXiv:1610.07629,
+    equation 5. Miyato & Koyama, "cGANs with projection discriminator", 2018, arXiv:1802.05637, figure 14.
     """
 
     @checked
@@ -91,21 +105,35 @@ class ConditionalBatchNormalization(_ConditionalBatchNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ModulatedBatchNormalization(_ConditionalBatchNormalization):
-    """Batch normalisation with a scale `1 + W c` and an offset `V c` by a vector `c`.
+    """Batch normalization with a scale `1 + W c` and an offset `V c` computed from a vector `c`.
 
     Args:
-        spectral_epsilon: Float, `epsilon` of the spectral normalisation of W and V.
+        spectral_epsilon: Positive float, `epsilon` of the spectral normalization of W and V.
         kernel_initializer: Keras initializer of W and V.
-        spectral: Bool. False leaves W and V as they are.
+        spectral: Bool, whether W and V have spectral normalization.
         momentum, epsilon, **kwargs: As for `BatchNormalization`.
 
     Call arguments:
         inputs: List of a float tensor `(batch, ..., channels)` and a float tensor `(batch, condition_dim)`.
 
     Returns:
-        Tensor of the shape of the first.
+        Tensor of the shape of the first input.
 
-    Source: Brock et al. 2019 (BigGAN), appendix B.1.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.ModulatedBatchNormalization()
+    outputs = layer([keras.ops.ones((2, 8, 8, 16)), keras.ops.ones((2, 20))])  # (2, 8, 8, 16)
+    ```
+
+    Reference: Brock et al., "Large scale GAN training for high fidelity natural image synthesis", 2019,
+    arXiv:1809.11096, appendix B.1.
     """
 
     @checked

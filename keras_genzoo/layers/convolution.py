@@ -1,4 +1,4 @@
-"""Convolutions that enlarge maps, computed in the way that is fastest."""
+"""Convolutions that upsample feature maps, computed in the fastest way."""
 
 import keras
 from keras import ops
@@ -8,14 +8,24 @@ from keras_genzoo.arguments import PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose`, as one matrix product on small maps.
+    """`keras.layers.Conv2DTranspose`, computed as a matrix product for small maps.
 
-    Same weights, same result. Where a 4x4 kernel of stride 2 with padding "same" meets few images of few pixels,
-    a library's convolution is a multiple slower than the product of all pixels with all of the kernel, whose
-    parts are then added where they overlap.
+    Weights and results are those of `keras.layers.Conv2DTranspose`. For a 4x4 kernel with stride 2 and
+    padding "same" and few images with few pixels, the convolution of the backend is several times slower than
+    a product of all pixels with the whole kernel whose overlapping parts are then added.
 
     Args:
         filters, kernel_size, strides, padding, **kwargs: As for `keras.layers.Conv2DTranspose`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.Conv2DTranspose(8, 4, strides=2, padding="same")
+    outputs = layer(keras.ops.ones((2, 4, 4, 16)))  # (2, 8, 8, 8)
+    ```
     """
 
     def call(self, inputs):
@@ -31,19 +41,31 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ResizeConv2D(keras.layers.Conv2D):
-    """Nearest-neighbour upsampling, each pixel to 2x2, and a 3x3 convolution with padding "same".
+    """Nearest-neighbor upsampling by 2, followed by a 3x3 convolution with padding "same".
 
-    Both together are one transposed convolution with a kernel of 4 and stride 2, of 16/36 the work, and are
-    computed so. Unlike one whose 4x4 kernel is free, it gives a map of one colour no pattern.
+    Both are computed as one transposed convolution with a kernel of size 4 and stride 2, which needs 16/36 of
+    the operations. Unlike a transposed convolution with a free 4x4 kernel, it does not create checkerboard
+    artifacts.
 
     Args:
-        filters: Int, channels of the result.
-        **kwargs: As for `keras.layers.Conv2D`, without strides, dilation and groups.
+        filters: Positive int, number of output channels.
+        **kwargs: As for `keras.layers.Conv2D`, except kernel size, padding, data format, strides, dilation
+            and groups.
 
     Raises:
-        ValueError: If an argument is given that is fixed.
+        ValueError: If `filters` is not a positive int, or a fixed argument is given.
 
-    Source: Odena et al. 2016 (Deconvolution and checkerboard artifacts).
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.ResizeConv2D(8)
+    outputs = layer(keras.ops.ones((2, 4, 4, 16)))  # (2, 8, 8, 8)
+    ```
+
+    Reference: Odena et al., "Deconvolution and checkerboard artifacts", 2016.
     """
 
     _FIXED = frozenset({"kernel_size", "padding", "data_format", "strides", "dilation_rate", "groups"})
@@ -51,7 +73,7 @@ class ResizeConv2D(keras.layers.Conv2D):
     @checked
     def __init__(self, filters: PositiveInt, **kwargs):
         if given := sorted(kwargs.keys() & self._FIXED):
-            raise ValueError(f"{given} cannot be given: the layer is upsampling and a plain 3x3 convolution.")
+            raise ValueError(f"{given} cannot be set: the layer is an upsampling and a 3x3 convolution.")
         super().__init__(filters, 3, padding="same", data_format="channels_last", **kwargs)
 
     def call(self, inputs):
@@ -69,24 +91,28 @@ class ResizeConv2D(keras.layers.Conv2D):
 
 
 def enlarged(inputs, kernel):
-    """Nearest-neighbour upsampling and a convolution with a kernel `(3, 3, channels, filters)`, as one."""
+    """Computes nearest-neighbor upsampling and a convolution with a kernel `(3, 3, channels, filters)` as one
+    operation.
+    """
     return _doubled(inputs, kernel_behind_upsampling(kernel))
 
 
-# Pixels of a batch up to which a matrix product is faster than a library's transposed convolution, measured on
+# Largest number of pixels of a batch for which a matrix product is faster than a transposed convolution, measured on
 # two CPU cores.
 _FEW_PIXELS = 256
 
 
 def _doubled(inputs, kernel):
-    """Transposed convolution of stride 2 with a kernel `(4, 4, filters, channels)` and padding "same"."""
+    """Computes a transposed convolution with stride 2, a kernel `(4, 4, filters, channels)` and padding
+    "same".
+    """
     batch, height, width, channels = inputs.shape
     if None in (batch, height, width) or batch * height * width > _FEW_PIXELS:
         return ops.conv_transpose(inputs, kernel, strides=2, padding="same", data_format="channels_last")
-    # The product of all pixels with all of the kernel, whose parts are then added where they overlap: pixel i
-    # adds its product with row k of the kernel to row 2 i + k - 1 of the result.
+    # The product of all pixels with the whole kernel; overlapping parts are then added: pixel i adds its product with
+    # row k of the kernel to row 2 i + k - 1 of the result.
     filters = kernel.shape[2]
-    # Turning the kernel round would cost more than the product.
+    # Transposing the kernel would take longer than the product.
     kernel = ops.reshape(kernel, (-1, channels))
     parts = ops.einsum("kc,pc->pk", kernel, ops.reshape(inputs, (-1, channels)))
     parts = ops.reshape(parts, (batch, height, width, 4, 4, filters))
@@ -96,9 +122,10 @@ def _doubled(inputs, kernel):
 
 
 def kernel_behind_upsampling(kernel):
-    """The kernel of the transposed convolution that upsampling and a convolution are together.
+    """Computes the kernel of the transposed convolution that is equal to upsampling and a convolution.
 
-    A pixel reaches 4 along a side: the first and last by one weight, those between by the sum of two.
+    A pixel contributes to 4 pixels along a side: to the first and last by one weight, to the others by the
+    sum of two.
 
     Args:
         kernel: Tensor `(3, 3, channels, filters)`.
@@ -107,7 +134,7 @@ def kernel_behind_upsampling(kernel):
         Tensor `(4, 4, filters, channels)`.
     """
     for axis in (0, 1):
-        kernel = ops.flip(kernel, axis=axis)  # one axis at a time: OpenVINO turns round no more
+        kernel = ops.flip(kernel, axis=axis)  # one axis at a time, as OpenVINO requires
         padding = [(0, 0)] * 4
         padding[axis] = (1, 0)
         late = ops.pad(kernel, padding)
@@ -117,7 +144,7 @@ def kernel_behind_upsampling(kernel):
 
 
 def _overlapped(parts, axis):
-    """Adds the four rows (axis + 1) of each of n pixels (axis) into 2 n rows, two a pixel."""
+    """Adds the four rows (axis + 1) of each of n pixels (axis) to 2 n rows, two per pixel."""
     first, second, third, fourth = ops.unstack(parts, axis=axis + 1)
     num = parts.shape[axis]
 

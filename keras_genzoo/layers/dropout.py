@@ -1,4 +1,4 @@
-"""Dropout and noise that differ between replicas; masks of dropout follow given seeds in sampling."""
+"""Dropout and noise that differ between replicas; dropout masks in inference can be seeded."""
 
 import contextlib
 import threading
@@ -12,15 +12,29 @@ from keras_genzoo.arguments import Flag, NonNegative, OptionalSeed, Share, check
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Dropout(keras.layers.Layer):
-    """`keras.layers.Dropout` whose masks differ between the replicas of a `tf.distribute` strategy.
+    """`keras.layers.Dropout` with different masks for the replicas of a `tf.distribute` strategy.
 
     Args:
         rate: Float in [0, 1), probability that a value is set to zero.
-        seed: Int or None.
-        sampling: Bool, whether values are set to zero outside of training too: the noise of pix2pix (Isola et
-            al. 2017, section 3.2).
+        seed: Int from 0 to 2**32 - 1, or None.
+        sampling: Bool, whether dropout is also applied in inference, as the noise of pix2pix (Isola et al.
+            2017, section 3.2).
 
-    Source: Srivastava et al. 2014, section 4.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.Dropout(0.5, seed=0)
+    outputs = layer(keras.ops.ones((2, 4)), training=True)  # values are 0 or 2
+    ```
+
+    Reference: Srivastava et al., "Dropout: A simple way to prevent neural networks from overfitting", 2014,
+    section 4.
     """
 
     @checked
@@ -47,11 +61,24 @@ class Dropout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class GaussianNoise(keras.layers.Layer):
-    """`keras.layers.GaussianNoise` whose noise differs between the replicas of a `tf.distribute` strategy.
+    """`keras.layers.GaussianNoise` with different noise for the replicas of a `tf.distribute` strategy.
 
     Args:
-        stddev: Float, standard deviation of the noise that is added in training.
-        seed: Int or None.
+        stddev: Float of at least 0, standard deviation of the noise that is added in training.
+        seed: Int from 0 to 2**32 - 1, or None.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.GaussianNoise(0.1, seed=0)
+    outputs = layer(keras.ops.ones((2, 4)), training=True)
+    ```
     """
 
     @checked
@@ -76,11 +103,27 @@ class GaussianNoise(keras.layers.Layer):
 
 @contextlib.contextmanager
 def sampling_seeds(layers, seeds):
-    """Inside, in this thread, `Dropout` layers draw from the given seeds and leave their own seed state unchanged.
+    """Context manager in which `Dropout` layers use given seeds in inference.
+
+    The layers do not change their own seed state.
+
+    It only affects the current thread.
 
     Args:
         layers: List of `Dropout` layers.
         seeds: uint32 tensor `(len(layers), 2)`.
+
+    Example:
+
+    ```python
+    import keras
+    import numpy as np
+    import keras_genzoo as kg
+
+    layer = kg.layers.Dropout(0.5, sampling=True)
+    with kg.layers.sampling_seeds([layer], np.uint32([[1, 2]])):
+        outputs = layer(keras.ops.ones((2, 4)))  # the same values each time
+    ```
     """
     before = _sampling_seeds()
     pairs = zip(layers, ops.unstack(seeds, num=len(layers)), strict=True)
@@ -101,7 +144,7 @@ def _sampling_seeds():
 
 
 class _GivenSeeds(keras.random.SeedGenerator):
-    """Seeds that follow from a tensor, without a variable: the first is the tensor itself."""
+    """Seeds computed from a tensor, without a variable: the first is the tensor itself."""
 
     def __init__(self, seed, dtype):
         self.seed = seed
@@ -109,6 +152,6 @@ class _GivenSeeds(keras.random.SeedGenerator):
 
     def next(self, ordered=True):
         seed = ops.cast(self.seed, self.dtype)
-        # For a layer that is called again. Multiples of an odd constant never collide modulo 2**32.
+        # For the next call of the layer. Multiples of an odd constant do not collide modulo 2**32.
         self.seed = self.seed + ops.convert_to_tensor([0, 0x9E3779B9], dtype="uint32")
         return seed

@@ -1,4 +1,4 @@
-"""Layers with equalised learning rate, of Karras et al. 2018, section 4.1."""
+"""Layers with equalized learning rate (Karras et al. 2018, section 4.1)."""
 
 import math
 
@@ -8,15 +8,15 @@ from keras import initializers, ops
 from keras_genzoo.layers.convolution import kernel_behind_upsampling
 from keras_genzoo.layers.resampling import smoothed
 
-# He's gain for a layer that ReLU follows.
+# He's gain for a layer followed by ReLU.
 _HE_GAIN = math.sqrt(2.0)
 
 
 class _Equalized(keras.layers.Layer):
-    """Weights drawn with variance 1 and multiplied by He's constant at run time.
+    """A layer whose weights have initial variance 1 and are multiplied by He's constant at run time.
 
     Args:
-        units: Int, channels of the result.
+        units: Int, number of output channels.
         gain: Float. The weights are multiplied by `gain / sqrt(number of inputs of a unit)`.
     """
 
@@ -25,7 +25,7 @@ class _Equalized(keras.layers.Layer):
         self.units = units
         self.gain = gain
 
-    # Factor of the learning rate: weights are drawn that much larger, and made that much smaller at run time.
+    # Factor of the learning rate: initial weights are divided by it, and multiplied by it at run time.
     rate = 1.0
 
     def _add_weights(self, kernel_shape, bias_shape=None, bias=0.0, use_bias=True):
@@ -39,7 +39,7 @@ class _Equalized(keras.layers.Layer):
             )
 
     def scaled_kernel(self):
-        """The weights that the layer computes with."""
+        """Returns the effective weights of the layer."""
         return self.kernel * (self.rate * self.gain / math.sqrt(math.prod(self.kernel.shape[:-1])))
 
     def get_config(self):
@@ -48,19 +48,31 @@ class _Equalized(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EqualizedDense(_Equalized):
-    """A dense layer with equalised learning rate.
+    """A dense layer with equalized learning rate.
 
-    The weights are drawn with variance 1 and multiplied by `gain / sqrt(inputs)` at run time, so that Adam moves
-    all weights of a network by the same share of their range.
+    The weights have initial variance 1 and are multiplied by `gain / sqrt(inputs)` at run time. Adam then
+    changes all weights of a network at the same relative rate.
 
     Args:
-        units: Int.
-        gain: Float. Defaults to sqrt(2), He's; 1 suits a layer that no ReLU follows.
-        rate: Float, factor of the learning rate of this layer: with Adam, weights are drawn with variance
-            `1 / rate**2` and multiplied by `rate` at run time, the bias too. StyleGAN's mapping has 0.01.
-        bias: Float, first value of the bias at run time.
+        units: Int, number of output channels.
+        gain: Float. The default sqrt(2) is for layers followed by ReLU; use 1 otherwise.
+        rate: Float, factor of the learning rate of this layer: initial weights and biases are divided by
+            `rate`, and multiplied by it at run time. The mapping network of StyleGAN uses 0.01.
+        bias: Float, initial effective bias.
 
-    Source: Karras et al. 2018, section 4.1; Karras et al. 2019, appendix C, on the mapping's learning rate.
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.EqualizedDense(8, gain=1.0)
+    outputs = layer(keras.ops.ones((2, 4)))  # (2, 8)
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, section 4.1. Karras et al., "A style-based generator architecture for generative
+    adversarial networks", 2019, arXiv:1812.04948, appendix C, on the learning rate of the mapping network.
     """
 
     def __init__(self, units, gain=_HE_GAIN, rate=1.0, bias=0.0, **kwargs):
@@ -83,13 +95,15 @@ class EqualizedDense(_Equalized):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EqualizedProjection(_Equalized):
-    """Latents to maps, with equalised learning rate: a convolution as large as the map that meets one pixel.
+    """Projects latents to feature maps, with equalized learning rate.
+
+    It is a transposed convolution of a single pixel, with a kernel of the size of the map.
 
     Args:
-        units: Int, channels of the map.
+        units: Int, number of output channels.
         side: Int, height and width of the map.
         gain: Float. Defaults to sqrt(2).
-        pixel_bias: Bool, whether each pixel of the map has a bias of its own.
+        pixel_bias: Bool, whether each pixel of the map has its own bias.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -97,7 +111,18 @@ class EqualizedProjection(_Equalized):
     Returns:
         Tensor `(batch, side, side, units)`.
 
-    Source: Karras et al. 2018, table 2, the generator's "Conv 4x4".
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.EqualizedProjection(16)
+    outputs = layer(keras.ops.ones((2, 8)))  # (2, 4, 4, 16)
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, table 2, "Conv 4x4" of the generator.
     """
 
     def __init__(self, units, side=4, gain=_HE_GAIN, pixel_bias=False, **kwargs):
@@ -121,19 +146,37 @@ class EqualizedProjection(_Equalized):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EqualizedConv2D(_Equalized):
-    """A convolution of stride 1 and padding "same" with equalised learning rate; see `EqualizedDense`.
+    """A convolution with stride 1 and padding "same" and equalized learning rate; see `EqualizedDense`.
 
     Args:
-        units: Int, channels of the result.
+        units: Int, number of output channels.
         kernel_size: Int.
         gain: Float. Defaults to sqrt(2).
-        upsampling: Bool, whether the images are enlarged before, each pixel to 2x2. Both together are one transposed
-            convolution with a kernel of 4, of 16/36 the work; needs a kernel of 3.
-        downsampling: Bool, whether the images are smoothed by [1, 3, 3, 1] and halved; needs a kernel of 3 or 1.
-        use_bias: Bool.
-        bias_gain: Float, factor of the bias. A gain of both is that of a leaky ReLU behind them, and costs nothing.
+        upsampling: Bool, whether maps are upsampled by 2 with nearest neighbors before the convolution. Both
+            are computed as one transposed convolution with 16/36 of the operations. It needs a kernel size of
+            3.
+        downsampling: Bool, whether maps are smoothed with [1, 3, 3, 1] and downsampled by 2. It needs a
+            kernel size of 3 or 1.
+        use_bias: Bool, whether the layer has a bias.
+        bias_gain: Float, factor of the bias. If `gain` and `bias_gain` include the gain of a following leaky
+            ReLU, that gain needs no further operation.
 
-    Source: Karras et al. 2018, section 4.1; Karras et al. 2019, appendix C, on the smoothing.
+    Raises:
+        ValueError: If `kernel_size` does not support upsampling or downsampling, or both are given.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.EqualizedConv2D(8, 3, downsampling=True)
+    outputs = layer(keras.ops.ones((2, 8, 8, 4)))  # (2, 4, 4, 8)
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, section 4.1. Karras et al., "A style-based generator architecture for generative
+    adversarial networks", 2019, arXiv:1812.04948, appendix C, on the smoothing.
     """
 
     def __init__(
@@ -176,7 +219,7 @@ class EqualizedConv2D(_Equalized):
         if self.downsampling and self.kernel_size == 3:
             return ops.conv(smoothed(x, (2, 2)), kernel, strides=2, data_format="channels_last")
         if self.downsampling:
-            # A kernel of 1 sees every second pixel: no others are smoothed.
+            # A kernel of size 1 only needs every second pixel.
             x = smoothed(x, (1, 1), strides=2)
         return ops.conv(x, kernel, padding="same", data_format="channels_last")
 

@@ -1,4 +1,4 @@
-"""Convolutions that learn where to look."""
+"""Gated convolutions."""
 
 import keras
 from keras import ops
@@ -8,17 +8,31 @@ from keras_genzoo.arguments import PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class GatedConv2D(keras.layers.Conv2D):
-    """A convolution half of whose channels are the gates of the others.
+    """A gated convolution: half of its channels are gates for the other half.
 
-    `activation(first half) * sigmoid(second half)`: of `filters` channels half are returned.
+    The output is `activation(first half) * sigmoid(second half)`, with `filters / 2` channels.
 
     Args:
-        filters: Int, channels of the convolution; even.
+        filters: Positive even int, number of channels of the convolution.
         kernel_size, **kwargs: As for `keras.layers.Conv2D`, for channels-last images.
-        padding: Defaults to `"same"`.
-        activation: Defaults to ELU.
+        padding: String. Defaults to `"same"`.
+        activation: Keras activation. Defaults to ELU.
 
-    Source: Yu et al. 2019, equation 2.
+    Raises:
+        ValueError: If `filters` is not a positive even int.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.GatedConv2D(8, 3)
+    outputs = layer(keras.ops.ones((2, 8, 8, 3)))  # (2, 8, 8, 4)
+    ```
+
+    Reference: Yu et al., "Free-form image inpainting with gated convolution", 2019, arXiv:1806.03589,
+    equation 2.
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""A pool of earlier generated images for the discriminator."""
+"""A buffer of earlier generated images for the discriminator."""
 
 import keras
 from keras import ops
@@ -9,25 +9,42 @@ from keras_genzoo.arguments import OptionalSeed, PositiveInt, Probability, check
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ImageHistory(keras.layers.Layer):
-    """A pool of earlier generated images, mixed into the batch that the discriminator sees.
+    """A buffer of earlier generated images that replace images of the batch for the discriminator.
 
-    Until the pool is full every image is stored and returned as it is. From then on each image is, with
-    probability `replacement`, exchanged for one drawn from the pool, whose place it takes. The pool is
-    ordinary layer state: it is saved with the weights, and works in a compiled step. Under `tf.distribute`
-    each replica has its own.
+    Until the buffer is full, images are stored and returned unchanged. After that, each image is replaced
+    with probability `replacement` by a random image of the buffer, and stored in its place. The buffer is
+    layer state: it is saved with the weights, and works in compiled steps. Under `tf.distribute`, each
+    replica has its own buffer.
 
     Args:
-        size: Int, number of images in the pool, at least the batch size.
-        replacement: Float in [0, 1], probability of the exchange.
-        seed: Int or None, seed of the draws.
+        size: Positive int, number of images in the buffer, at least the batch size.
+        replacement: Float from 0 to 1, probability of a replacement.
+        seed: Int from 0 to 2**32 - 1, or None.
 
     Call arguments:
         images: Float tensor `(batch, height, width, channels)`.
 
     Returns:
-        Tensor of the same shape; no gradient passes.
+        Tensor of the same shape, without gradient.
 
-    Source: Shrivastava et al. 2017, section 2.3; with the constants 50 and 0.5 Zhu et al. 2017, section 4.
+    Raises:
+        ValueError: If an argument is out of its range, or, when the layer is called, if the batch is larger
+            than `size`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    history = kg.layers.ImageHistory(size=4, seed=0)
+    for step in range(3):
+        images = history(step * keras.ops.ones((2, 8, 8, 1)))  # from the third batch on, some images are replaced
+    ```
+
+    Reference: Shrivastava et al., "Learning from simulated and unsupervised images through adversarial
+    training", 2017, arXiv:1612.07828, section 2.3. Zhu et al., "Unpaired image-to-image translation using
+    cycle-consistent adversarial networks", 2017, arXiv:1703.10593, section 4, for the constants 50 and 0.5.
     """
 
     @checked
@@ -53,13 +70,13 @@ class ImageHistory(keras.layers.Layer):
         batch = images.shape[0] if images.shape[0] is not None else ops.shape(images)[0]
         if isinstance(batch, int) and batch > self.size:
             raise ValueError(
-                f"The history of generated images holds {self.size}, fewer than the batch of {batch}. "
-                "Raise `history_size` to the batch size or more."
+                f"The history of generated images has size {self.size}, less than the batch size {batch}. "
+                "Increase `history_size` to at least the batch size."
             )
         stored = self.stored.value
         index = ops.arange(batch)
         filling = index < self.size - stored
-        # The stored places in random order: each image of the batch meets a place of its own.
+        # The stored images in random order: each image of the batch is paired with a different one.
         chance = keras.random.uniform((self.size,), seed=self.seed_generator)
         order = ops.argsort(ops.where(ops.arange(self.size) < stored, chance, 2.0))
         met = ops.take(order, ops.maximum(index - (self.size - stored), 0))

@@ -1,4 +1,4 @@
-"""Label maps as networks take them."""
+"""One-hot encoding of label maps."""
 
 import keras
 from keras import ops
@@ -8,17 +8,30 @@ from keras_genzoo.arguments import PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class LabelMapEncoding(keras.layers.Layer):
-    """The labels of a map as one-hot vectors, followed by its other channels.
+    """Encodes the labels of a label map as one-hot vectors, followed by its other channels.
 
     Args:
-        num_labels: Int, number of labels.
+        num_labels: Positive int, number of labels.
 
     Call arguments:
-        label_maps: Tensor `(batch, height, width, channels)` of numbers: the first channel holds labels from 0 to
-            `num_labels - 1`, the others, such as the edges between objects, stay as they are.
+        label_maps: Tensor `(batch, height, width, channels)`. The first channel contains labels from 0 to
+            `num_labels - 1`. Other channels, such as the edges between objects, are not changed.
 
     Returns:
         Tensor `(batch, height, width, num_labels + channels - 1)` in the compute dtype.
+
+    Raises:
+        ValueError: If `num_labels` is not a positive int.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.LabelMapEncoding(num_labels=5)
+    outputs = layer(keras.ops.zeros((2, 8, 8, 1)))  # (2, 8, 8, 5)
+    ```
     """
 
     @checked

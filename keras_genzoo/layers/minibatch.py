@@ -1,4 +1,4 @@
-"""Layers by which a discriminator judges several samples of a batch together."""
+"""Layers with which a discriminator compares the samples of a batch."""
 
 import math
 
@@ -10,18 +10,33 @@ from keras_genzoo.arguments import Positive, PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Pack(keras.layers.Layer):
-    """Joins each `num` samples of a batch along their last axis, for a discriminator that sees them together.
+    """Concatenates groups of `num` samples along the last axis, so that a discriminator judges them together.
 
     Args:
-        num: Int, samples a pack.
+        num: Positive int, number of samples per pack.
 
     Call arguments:
-        samples: Tensor `(batch, ..., channels)`, the batch a multiple of `num`.
+        samples: Tensor `(batch, ..., channels)`, with a batch that is a multiple of `num`.
 
     Returns:
         Tensor `(batch / num, ..., num * channels)`.
 
-    Source: Lin et al. 2018 (PacGAN), section 2.
+    Raises:
+        ValueError: If `num` is not a positive int, or, when the layer is called, if the batch is not a
+            multiple of `num`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.Pack(2)
+    outputs = layer(keras.ops.ones((4, 8, 8, 3)))  # (2, 8, 8, 6)
+    ```
+
+    Reference: Lin et al., "PacGAN: The power of two samples in generative adversarial networks", 2018,
+    arXiv:1712.04086, section 2.
     """
 
     @checked
@@ -33,8 +48,8 @@ class Pack(keras.layers.Layer):
         batch, (*shape, channels) = samples.shape[0], samples.shape[1:]
         if batch is not None and batch % self.num:
             raise ValueError(
-                f"The batch must be a multiple of the {self.num} samples of a pack. Received: {batch} samples "
-                "(of each replica). Change the batch size, and drop the last partial batch."
+                f"The batch size (per replica) must be a multiple of the pack size {self.num}. Received: {batch} "
+                "samples. Change the batch size, and drop the last partial batch."
             )
         packs = ops.moveaxis(ops.reshape(samples, (-1, self.num, *shape, channels)), 1, -2)
         return ops.reshape(packs, (-1, *shape, self.num * channels))
@@ -50,12 +65,13 @@ class Pack(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MinibatchStandardDeviation(keras.layers.Layer):
-    """Adds a channel that says how much the images of a group differ.
+    """Adds a channel with the standard deviation over a group of images.
 
-    The standard deviation of each value over `group_size` images in a row, averaged over all values of the group.
+    The standard deviation of each value over `group_size` consecutive images is averaged over all values of
+    the group.
 
     Args:
-        group_size: Int; the batch must be a multiple of it.
+        group_size: Positive int. The batch size must be a multiple of it.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
@@ -63,7 +79,22 @@ class MinibatchStandardDeviation(keras.layers.Layer):
     Returns:
         Tensor `(batch, height, width, channels + 1)`.
 
-    Source: Karras et al. 2018, section 3; groups, and 1e-8 under the root, as in the authors' code.
+    Raises:
+        ValueError: If `group_size` is not a positive int, or, when the layer is called, if the batch size is
+            not a multiple of it.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.MinibatchStandardDeviation(group_size=4)
+    outputs = layer(keras.ops.ones((8, 4, 4, 16)))  # (8, 4, 4, 17)
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, section 3; groups, and 1e-8 inside the square root, as in the authors' code.
     """
 
     @checked
@@ -75,8 +106,8 @@ class MinibatchStandardDeviation(keras.layers.Layer):
         batch, height, width, channels = inputs.shape
         if batch is not None and batch % self.group_size:
             raise ValueError(
-                f"A batch must be a multiple of the {self.group_size} images of a group (`group_size`). Received: "
-                f"{batch} images (of each replica). Change either."
+                f"The batch size (per replica) must be a multiple of `group_size`, {self.group_size}. Received: "
+                f"{batch} images. Change either."
             )
         groups = ops.reshape(ops.cast(inputs, "float32"), (-1, self.group_size, height, width, channels))
         deviation = ops.sqrt(ops.var(groups, axis=1) + 1e-8)
@@ -94,17 +125,16 @@ class MinibatchStandardDeviation(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MinibatchDiscrimination(keras.layers.Layer):
-    """Adds features that say how near the other samples of the batch are.
+    """Adds features that measure the similarity to the other samples of the batch (minibatch discrimination).
 
-    A matrix of `kernel_dim` values per kernel is made of each sample. For each kernel `exp(-distance)` to the others,
-    by the L1 distance, is summed, without the sample itself. A learnt offset is added that begins at -1.
-    The weights of each value have a direction and a learnt length. The authors choose the first lengths by a batch of
-    data; here they are all `gain`.
+    Each sample is mapped to `kernel_dim` values `M_i` per kernel. The feature of a kernel is `sum_{j != i}
+    exp(-|M_i - M_j|_1)` plus a trained bias with initial value -1. The weights of each value have a direction
+    and a trained length. The authors initialize lengths from a batch of data; here they are `gain`.
 
     Args:
-        num_kernels: Int, number of features that are added.
-        kernel_dim: Int.
-        gain: Float, first length of the weights of a value.
+        num_kernels: Positive int, number of features to add.
+        kernel_dim: Positive int, number of values per kernel.
+        gain: Positive float, initial length of the weights of a value.
 
     Call arguments:
         inputs: Float tensor `(batch, features)`.
@@ -112,7 +142,21 @@ class MinibatchDiscrimination(keras.layers.Layer):
     Returns:
         Tensor `(batch, features + num_kernels)`.
 
-    Source: Salimans et al. 2016, section 3.2; lengths and offset as in the authors' code.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.MinibatchDiscrimination(num_kernels=10)
+    outputs = layer(keras.ops.ones((4, 16)))  # (4, 26)
+    ```
+
+    Reference: Salimans et al., "Improved techniques for training GANs", 2016, arXiv:1606.03498, section 3.2;
+    lengths and bias as in the authors' code.
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""Noise that a generator learns to use."""
+"""Noise for generators."""
 
 import keras
 from keras import ops
@@ -8,10 +8,10 @@ from keras_genzoo import backends
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class NoiseInjection(keras.layers.Layer):
-    """Adds noise to a map, the same to all of its channels, by a learnt strength that begins at 0.
+    """Adds noise to a map, equal for all channels, with a trained strength whose initial value is 0.
 
-    In training the noise is drawn for each image. In inference it is one map, drawn when the layer is built and saved
-    with the weights: a latent then determines its image, on every backend and in an export.
+    In training, noise is drawn per image. In inference it is a single map, drawn when the layer is built and
+    saved with the weights. A latent then determines its image, on every backend and in exports.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
@@ -19,7 +19,18 @@ class NoiseInjection(keras.layers.Layer):
     Returns:
         Tensor of the same shape.
 
-    Source: Karras et al. 2019, section 2, with one strength in the place of one per channel.
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.NoiseInjection()
+    outputs = layer(keras.ops.ones((2, 8, 8, 4)), training=True)  # (2, 8, 8, 4)
+    ```
+
+    Reference: Karras et al., "A style-based generator architecture for generative adversarial networks",
+    2019, arXiv:1812.04948, section 2, with one strength instead of one per channel.
     """
 
     def __init__(self, **kwargs):

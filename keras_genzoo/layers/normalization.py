@@ -1,4 +1,4 @@
-"""Normalisation over the batch, over one image, and over the channels of one pixel."""
+"""Normalization over the batch, over an image, and over the channels of a pixel."""
 
 import keras
 from keras import ops
@@ -10,18 +10,33 @@ from keras_genzoo.backends import keras_private
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` on the fused kernel, with the field's usual constants.
+    """`keras.layers.BatchNormalization` with the fused kernel, and constants that are common for GANs.
 
-    Same weights, same result; faster on TensorFlow for channels-last images. Under `tf.distribute` each
-    replica normalises by its own batch unless `synchronized=True` (TensorFlow only).
+    Weights and results are those of `keras.layers.BatchNormalization`. It is faster on TensorFlow for
+    channels-last images. Under `tf.distribute`, each replica normalizes its own batch unless
+    `synchronized=True` (TensorFlow only).
 
     Args:
-        momentum: Float, weight of the old value in the moving statistics. Defaults to 0.9, which is
-            PyTorch's 0.1.
-        epsilon: Float added to the variance. Defaults to 1e-5.
+        momentum: Float from 0 to 1, weight of the old value in the moving statistics. The default 0.9
+            corresponds to 0.1 in PyTorch.
+        epsilon: Positive float added to the variance. Defaults to 1e-5.
         **kwargs: As for `keras.layers.BatchNormalization`.
 
-    Source: Ioffe & Szegedy 2015, algorithm 1.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.BatchNormalization()
+    outputs = layer(keras.ops.ones((2, 8, 8, 4)), training=True)  # (2, 8, 8, 4)
+    ```
+
+    Reference: Ioffe & Szegedy, "Batch normalization: Accelerating deep network training by reducing internal
+    covariate shift", 2015, arXiv:1502.03167, algorithm 1.
     """
 
     @checked
@@ -31,11 +46,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         is_image = len(inputs.shape) == 4 and self.axis in (3, -1)
         plain = is_image and mask is None and not self.synchronized
-        # The fused kernel does not know float64.
+        # The fused kernel does not support float64.
         if not (plain and training and self.trainable and self.compute_dtype != "float64"):
             return super().call(inputs, training=training, mask=mask)
         inputs = ops.cast(inputs, self.compute_dtype)
-        # The statistics are float32 under mixed precision too: read past the autocast.
+        # The statistics are float32 also under mixed precision, so autocast is disabled.
         with keras_private.without_autocast():
             ones = ops.ones_like(self.moving_mean.value)
             gamma = self.gamma.value if self.scale else ones
@@ -48,13 +63,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class InstanceNormalization(keras.layers.Layer):
-    """Normalises each channel of each image by its own mean and variance.
+    """Normalizes each channel of each image by its mean and variance.
 
-    The statistics are float32 under mixed precision too, and float64 in float64.
+    The statistics are computed in float32 also under mixed precision, and in float64 for float64 inputs.
 
     Args:
-        epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
-        affine: Bool, whether a learnt scale and offset for each channel follow.
+        epsilon: Positive float added to the variance. The default 1e-5 is that of PyTorch.
+        affine: Bool, whether a trained scale and offset per channel are applied.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
@@ -62,7 +77,21 @@ class InstanceNormalization(keras.layers.Layer):
     Returns:
         Tensor of the same shape.
 
-    Source: Ulyanov et al. 2016, equation 4.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.InstanceNormalization()
+    outputs = layer(keras.ops.ones((2, 8, 8, 4)))  # (2, 8, 8, 4)
+    ```
+
+    Reference: Ulyanov et al., "Instance normalization: The missing ingredient for fast stylization", 2016,
+    arXiv:1607.08022, equation 4.
     """
 
     @checked
@@ -89,26 +118,44 @@ class InstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class AdaptiveInstanceNormalization(keras.layers.Layer):
-    """Instance normalisation, then a scale and an offset for each channel that a dense layer makes of a style.
+    """Instance normalization with a scale and an offset computed from a style (AdaIN).
 
-    Computed in float32 under mixed precision too, and in float64 in float64: `(1 + scale) * normalized + offset`.
+    A dense layer computes the scale and the offset per channel.
+
+    The output is `(1 + scale) * normalized + offset`, computed in float32 also under mixed precision, and in
+    float64 for float64 inputs.
 
     Args:
-        epsilon: Float added to the variance. Defaults to 1e-5, as in PyTorch.
-        kernel_initializer: Initializer of the dense layer's kernel.
+        epsilon: Positive float added to the variance. The default 1e-5 is that of PyTorch.
+        kernel_initializer: Keras initializer of the kernel of the dense layer.
 
     Call arguments:
         inputs: List of a float tensor `(batch, height, width, channels)` and styles `(batch, style_dim)`.
 
     Returns:
-        Tensor of the shape of the first.
+        Tensor of the shape of the first input.
 
-    Source: Huang & Belongie 2017 (arXiv:1703.06868), equation 8, with the scale about 1 of Choi et al. 2020.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.AdaptiveInstanceNormalization()
+    outputs = layer([keras.ops.ones((2, 8, 8, 4)), keras.ops.ones((2, 16))])  # (2, 8, 8, 4)
+    ```
+
+    Reference: Huang & Belongie, "Arbitrary style transfer in real-time with adaptive instance normalization",
+    2017, arXiv:1703.06868, equation 8, with a scale around 1 as in Choi et al., "StarGAN v2: Diverse image
+    synthesis for multiple domains", 2020, arXiv:1912.01865.
     """
 
     @checked
     def __init__(self, epsilon: Positive = 1e-5, kernel_initializer="he_normal", **kwargs):
-        # Keras would round the styles to half precision.
+        # Autocast would round the styles to half precision.
         super().__init__(autocast=False, **kwargs)
         self.epsilon = epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -143,15 +190,32 @@ class AdaptiveInstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class PixelNormalization(keras.layers.Layer):
-    """Divides each pixel's vector of channels by its root mean square, in float32.
+    """Divides the channels of each pixel by their root mean square, computed in float32.
 
     Args:
-        epsilon: Float added to the mean square. Defaults to 1e-8.
+        epsilon: Positive float added to the mean square. Defaults to 1e-8.
 
     Call arguments:
         inputs: Float tensor `(..., channels)`.
 
-    Source: Karras et al. 2018, section 4.2.
+    Returns:
+        Tensor of the same shape.
+
+    Raises:
+        ValueError: If `epsilon` is not positive.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.PixelNormalization()
+    layer(keras.ops.array([[3.0, 4.0]]))  # [[0.849, 1.131]]
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, section 4.2.
     """
 
     @checked

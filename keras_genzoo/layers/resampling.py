@@ -1,7 +1,7 @@
-"""Resampling by the smooth filter [1, 3, 3, 1], as StyleGAN2 does it.
+"""Resampling with the smooth filter [1, 3, 3, 1], as in StyleGAN2.
 
-Smoothing is a depthwise convolution of 4x4: on a CPU it takes a third of the time of a 3x3 convolution of 32
-channels, while one 6x6 kernel of both together takes three times as long as the two.
+The filter is a 4x4 depthwise convolution. On a CPU it takes a third of the time of a 3x3 convolution with 32
+channels, while a single 6x6 kernel for both takes three times as long as the two.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ _FILTER = np.outer(_TAPS, _TAPS)
 
 
 def smoothed(images, padding, strides=1, gain=1.0):
-    """Images filtered by [1, 3, 3, 1] along both sides.
+    """Filters images with [1, 3, 3, 1] along both sides.
 
     Args:
         images: Float tensor `(batch, height, width, channels)`.
-        padding: Pair of ints, zeros put before and behind along each side. A side of `n` becomes
-            `n + sum(padding) - 3`.
-        strides: Int, 2 for every second pixel alone.
-        gain: Float, the sum of the filter.
+        padding: Pair of ints, number of zeros before and after each side. A side of `n` becomes `n +
+            sum(padding) - 3`.
+        strides: Int; 2 returns every second pixel only.
+        gain: Float, sum of the filter.
 
     Returns:
         Tensor of the dtype of `images`.
@@ -33,10 +33,10 @@ def smoothed(images, padding, strides=1, gain=1.0):
 
 
 def enlarged(images):
-    """Images of twice the side: zeros between the pixels, filtered by [1, 3, 3, 1].
+    """Upsamples images by 2: inserts zeros between the pixels, and filters with [1, 3, 3, 1].
 
     Args:
-        images: Float tensor `(batch, height, width, channels)` of few channels.
+        images: Float tensor `(batch, height, width, channels)` with few channels.
 
     Returns:
         Tensor `(batch, 2 height, 2 width, channels)`.

@@ -1,4 +1,4 @@
-"""Padding and cropping of maps, and pixels as channels."""
+"""Padding, cropping, and rearranging of pixels and channels."""
 
 import keras
 from keras import ops
@@ -8,16 +8,29 @@ from keras_genzoo.arguments import PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ReflectionPadding2D(keras.layers.Layer):
-    """Mirrors images at their edges, the edge itself not repeated.
+    """Pads images by reflection, without repeating the border pixels.
 
     Args:
-        padding: Int, pixels added at each side; less than the images' sides, or a ValueError is raised.
+        padding: Int, number of pixels added on each side, less than the sides of the images.
 
     Call arguments:
         inputs: Tensor `(batch, height, width, channels)`.
 
     Returns:
         Tensor `(batch, height + 2 * padding, width + 2 * padding, channels)`.
+
+    Raises:
+        ValueError: When the layer is called, if a side of the images is not greater than `padding`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.ReflectionPadding2D(3)
+    outputs = layer(keras.ops.ones((2, 8, 8, 3)))  # (2, 14, 14, 3)
+    ```
     """
 
     def __init__(self, padding, **kwargs):
@@ -28,8 +41,8 @@ class ReflectionPadding2D(keras.layers.Layer):
         sides = inputs.shape[1:3]
         if any(side is not None and side <= self.padding for side in sides):
             raise ValueError(
-                f"A map of {sides[0]}x{sides[1]} cannot be padded by {self.padding} mirrored pixels. Give the "
-                "network larger images."
+                f"A map of {sides[0]}x{sides[1]} cannot be padded by {self.padding} reflected pixels. Use larger "
+                "images."
             )
         added = (self.padding, self.padding)
         return ops.pad(inputs, ((0, 0), added, added, (0, 0)), mode="reflect")
@@ -48,12 +61,23 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Cropping2D(keras.layers.Cropping2D):
-    """`keras.layers.Cropping2D` whose gradient is computed by all cores of a CPU.
+    """`keras.layers.Cropping2D` with a gradient that uses all cores of a CPU.
 
-    The stock layer's slice with bounds is sent back by TensorFlow on one core, and took eight times as long.
+    TensorFlow computes the gradient of the slice in `keras.layers.Cropping2D` on one core, which took eight
+    times as long.
 
     Args:
-        cropping, **kwargs: As for `keras.layers.Cropping2D`; channels last.
+        cropping, **kwargs: As for `keras.layers.Cropping2D`, for channels-last images.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.Cropping2D(((1, 0), (1, 0)))
+    outputs = layer(keras.ops.ones((2, 9, 9, 3)))  # (2, 8, 8, 3)
+    ```
     """
 
     def call(self, inputs):
@@ -68,13 +92,13 @@ class Cropping2D(keras.layers.Cropping2D):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class PixelShuffle(keras.layers.Layer):
-    """Makes of the channels of each pixel a square of pixels.
+    """Rearranges the channels of each pixel to a square of pixels.
 
-    Channel `(row * factor + column) * filters + filter` becomes `filter` of the pixel at `row` and `column` of the
-    square. (PyTorch's layer of this name has the filter as the slowest index.)
+    Channel `(row * factor + column) * filters + filter` becomes channel `filter` of the pixel at `row` and
+    `column` of the square. (In PyTorch's `PixelShuffle`, the filter is the slowest index.)
 
     Args:
-        factor: Int, side of the square.
+        factor: Positive int, side of the square.
 
     Call arguments:
         inputs: Tensor `(batch, height, width, factor**2 * filters)`.
@@ -82,7 +106,21 @@ class PixelShuffle(keras.layers.Layer):
     Returns:
         Tensor `(batch, factor * height, factor * width, filters)`.
 
-    Source: Shi et al. 2016, equation 4.
+    Raises:
+        ValueError: If `factor` is not a positive int.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.PixelShuffle(2)
+    outputs = layer(keras.ops.ones((2, 4, 4, 12)))  # (2, 8, 8, 3)
+    ```
+
+    Reference: Shi et al., "Real-time single image and video super-resolution using an efficient sub-pixel
+    convolutional neural network", 2016, arXiv:1609.05158, equation 4.
     """
 
     @checked
@@ -99,16 +137,29 @@ class PixelShuffle(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class PixelUnshuffle(keras.layers.Layer):
-    """Makes of each square of pixels the channels of one pixel: the inverse of `PixelShuffle`.
+    """Rearranges squares of pixels to the channels of one pixel; the inverse of `PixelShuffle`.
 
     Args:
-        factor: Int, side of the square, which the height and the width must be multiples of.
+        factor: Positive int, side of the square. Height and width must be multiples of it.
 
     Call arguments:
         inputs: Tensor `(batch, height, width, channels)`.
 
     Returns:
         Tensor `(batch, height / factor, width / factor, factor**2 * channels)`.
+
+    Raises:
+        ValueError: If `factor` is not a positive int.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.PixelUnshuffle(2)
+    outputs = layer(keras.ops.ones((2, 8, 8, 3)))  # (2, 4, 4, 12)
+    ```
     """
 
     @checked

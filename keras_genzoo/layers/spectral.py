@@ -1,7 +1,7 @@
-"""Layers whose kernel is divided by its largest singular value.
+"""Layers with spectral normalization: the kernel is divided by its largest singular value.
 
-The kernel itself is never touched: optimizers, averages and saved files hold what is trained, and the quotient is
-computed in each call.
+The stored kernel is not modified: optimizers, averages and saved files use the trained kernel, and the
+normalized kernel is computed in each call.
 """
 
 import keras
@@ -13,9 +13,9 @@ from keras_genzoo.layers.convolution import ResizeConv2D, enlarged
 
 
 class _Spectral:
-    """What the layers below share: `normalized_kernel`.
+    """Base class of the layers below, with `normalized_kernel`.
 
-    Subclasses say where the kernel is (`_matrix`, inputs times outputs).
+    Subclasses define the kernel as a matrix of inputs times outputs (`_matrix`).
     """
 
     @checked
@@ -25,7 +25,7 @@ class _Spectral:
 
     def build(self, input_shape=None):
         super().build(input_shape)
-        # All replicas have the same kernel and the same `u`, and make the same of them.
+        # All replicas have the same kernel and the same `u`, and compute the same update.
         self.u = self.add_weight(
             name="u",
             shape=(self._num_outputs,),
@@ -36,16 +36,17 @@ class _Spectral:
         )
 
     def normalized_kernel(self, training=False):
-        """The kernel over its largest singular value, as the power method estimates it from `u`.
+        """Divides the kernel by its largest singular value, estimated from `u` by one step of the power
+        method.
 
         Args:
-            training: Bool, whether the iteration's result is stored, for the next to go on from.
+            training: Bool, whether the result of the iteration is stored as the start of the next.
 
         Returns:
-            Tensor of the kernel's shape, in the compute dtype. The gradient takes both singular vectors for
-            constants.
+            Tensor of the kernel's shape, in the compute dtype. Both singular vectors are constants for the
+            gradient.
         """
-        # Float32 under mixed precision too.
+        # In float32, also under mixed precision.
         with keras_private.without_autocast():
             matrix = self._matrix()
             constant = ops.stop_gradient(matrix)
@@ -74,7 +75,7 @@ class _Spectral:
             outputs += ops.cast(self.bias, outputs.dtype)
         return self.activation(outputs)
 
-    # Those of Keras' layers know kernel and bias alone.
+    # Keras' dense and convolution layers only save kernel and bias.
 
     def save_own_variables(self, store):
         keras.layers.Layer.save_own_variables(self, store)
@@ -88,20 +89,34 @@ class _Spectral:
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SpectralDense(_Spectral, keras.layers.Dense):
-    """`keras.layers.Dense` whose kernel is divided by its largest singular value.
+    """`keras.layers.Dense` with spectral normalization.
 
-    Unlike `keras.layers.SpectralNormalization`, which overwrites the kernel at every training call, the gradient
-    passes through the singular value, and the kernel is what the optimizer has made of it.
+    `keras.layers.SpectralNormalization` overwrites the kernel in every call with `training=True`. Here the
+    gradient passes through the singular value, and the stored kernel is only changed by the optimizer.
 
-    The singular value is estimated by one step of the power method in each call, which a call with `training=True`
-    stores: `u`, the vector on the side of the outputs.
+    The singular value is estimated by one step of the power method in each call. A call with `training=True`
+    stores the vector `u` on the side of the outputs.
 
     Args:
-        units: Int.
-        epsilon: Float added to the norms of the power method.
+        units: Positive int, number of output channels.
+        epsilon: Positive float added to the norms of the power method.
         **kwargs: As for `keras.layers.Dense`.
 
-    Source: Miyato et al. 2018, algorithm 1.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.SpectralDense(8)
+    outputs = layer(keras.ops.ones((2, 4)), training=True)  # (2, 8)
+    ```
+
+    Reference: Miyato et al., "Spectral normalization for generative adversarial networks", 2018,
+    arXiv:1802.05957, algorithm 1.
     """
 
     def call(self, inputs, training=False):
@@ -110,16 +125,31 @@ class SpectralDense(_Spectral, keras.layers.Dense):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SpectralConv2D(_Spectral, keras.layers.Conv2D):
-    """`keras.layers.Conv2D`, for channels-last images, whose kernel is divided by its largest singular value.
+    """`keras.layers.Conv2D` with spectral normalization, for channels-last images.
 
-    The kernel counts as the matrix of `height * width * channels` rows and `filters` columns. See `SpectralDense`.
+    The kernel is treated as a matrix with `height * width * channels` rows and `filters` columns. See
+    `SpectralDense`.
 
     Args:
         filters, kernel_size: As for `keras.layers.Conv2D`.
-        epsilon: Float added to the norms of the power method.
+        epsilon: Positive float added to the norms of the power method.
         **kwargs: As for `keras.layers.Conv2D`.
 
-    Source: Miyato et al. 2018, section 3.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.SpectralConv2D(8, 3, padding="same")
+    outputs = layer(keras.ops.ones((2, 8, 8, 3)), training=True)  # (2, 8, 8, 8)
+    ```
+
+    Reference: Miyato et al., "Spectral normalization for generative adversarial networks", 2018,
+    arXiv:1802.05957, section 3.
     """
 
     def call(self, inputs, training=False):
@@ -128,13 +158,24 @@ class SpectralConv2D(_Spectral, keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SpectralResizeConv2D(_Spectral, ResizeConv2D):
-    """`ResizeConv2D` whose kernel, that of the 3x3 convolution, is divided by its largest singular value.
-
-    See `SpectralDense`.
+    """`ResizeConv2D` with spectral normalization of its 3x3 kernel; see `SpectralDense`.
 
     Args:
         filters, **kwargs: As for `ResizeConv2D`.
-        epsilon: Float added to the norms of the power method.
+        epsilon: Positive float added to the norms of the power method.
+
+    Raises:
+        ValueError: If an argument is out of its range, or a fixed argument is given.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.SpectralResizeConv2D(8)
+    outputs = layer(keras.ops.ones((2, 4, 4, 16)), training=True)  # (2, 8, 8, 8)
+    ```
     """
 
     def call(self, inputs, training=False):
@@ -143,14 +184,27 @@ class SpectralResizeConv2D(_Spectral, ResizeConv2D):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SpectralEmbedding(_Spectral, keras.layers.Embedding):
-    """`keras.layers.Embedding` whose table is divided by its largest singular value; see `SpectralDense`.
+    """`keras.layers.Embedding` with spectral normalization of its table; see `SpectralDense`.
 
     Args:
         input_dim, output_dim: As for `keras.layers.Embedding`.
-        epsilon: Float added to the norms of the power method.
+        epsilon: Positive float added to the norms of the power method.
         **kwargs: As for `keras.layers.Embedding`.
 
-    Source: Miyato & Koyama 2018, section 4: the projection discriminator's embedding.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.SpectralEmbedding(10, 16)
+    outputs = layer(keras.ops.array([3, 7]), training=True)  # (2, 16)
+    ```
+
+    Reference: Miyato & Koyama, "cGANs with projection discriminator", 2018, arXiv:1802.05637, section 4.
     """
 
     def call(self, inputs, training=False):

@@ -1,4 +1,4 @@
-"""The convolution of StyleGAN2, whose channels a style scales."""
+"""The modulated convolution of StyleGAN2."""
 
 import math
 
@@ -12,32 +12,47 @@ from keras_genzoo.layers.resampling import smoothed
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StyledConv2D(keras.layers.Layer):
-    """A convolution whose weights a style scales, per image, and the noise, bias and activation that follow.
+    """A modulated convolution, with noise, bias and activation (StyleGAN2).
 
-    A dense layer makes of the style a scale `s_i` for each input channel. The weights of an image are `w'_ijk = s_i
-    w_ijk`, divided by their norm for each output channel (demodulation). Computed as the convolution of the scaled
-    images with the shared weights, whose result is then divided by the norms: the same, and one convolution for all
-    images.
+    A dense layer maps the style to a scale `s_i` per input channel. The weights for an image are `w'_ijk =
+    s_i w_ijk`, divided by their norm per output channel (demodulation). This is computed as a convolution of
+    the scaled inputs with shared weights, divided by the norms, which is one convolution for all images.
 
     Args:
-        units: Int, channels of the result.
-        kernel_size: Int, 3 or 1.
-        upsampling: Bool, whether the side is doubled, by zeros between the pixels and the filter [1, 3, 3, 1].
-        noise: Bool, whether noise is added, the same for all channels, by a trained strength that begins at 0.
-        to_images: Bool, True for the linear layer that makes images: no demodulation, noise, or activation. The
-            scales are then divided by the root of the number of inputs.
+        units: Positive int, number of output channels.
+        kernel_size: Positive int, 3 or 1.
+        upsampling: Bool, whether maps are upsampled by 2, with zeros between the pixels and the filter [1, 3,
+            3, 1].
+        noise: Bool, whether noise is added, equal for all channels, with a trained strength whose initial
+            value is 0.
+        to_images: Bool. True is for the linear layer that outputs images, without demodulation, noise and
+            activation. The scales are then divided by the square root of the number of inputs.
 
     Call arguments:
         inputs: Float tensor `(batch, height, width, channels)`.
         styles: Float tensor `(batch, style_dim)`.
-        noise: Float tensor `(batch, side, side, 1)` of the result's side, or None for the layer's own, which is
-            drawn once and saved.
+        noise: Float tensor `(batch, side, side, 1)` with the side of the output, or None for the noise of the
+            layer, which is drawn once and saved.
 
     Returns:
         Tensor `(batch, side, side, units)`.
 
-    Source: Karras et al. 2020 (Analyzing and improving the image quality of StyleGAN), section 2.2, equations 1 and
-    3; the constant 1e-8, and the bias of 1 in the dense layer, as in the authors' program.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.StyledConv2D(8, upsampling=True)
+    outputs = layer(keras.ops.ones((2, 4, 4, 16)), keras.ops.ones((2, 32)))  # (2, 8, 8, 8)
+    ```
+
+    Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958,
+    section 2.2, equations 1 and 3; the constant 1e-8, and the bias of 1 in the dense layer, as in the
+    authors' code.
     """
 
     @checked
@@ -82,7 +97,7 @@ class StyledConv2D(keras.layers.Layer):
         if self.to_images:
             scales = scales * (1.0 / math.sqrt(inputs.shape[-1]))
             return self._convolved(inputs * scales[:, None, None]) + self.bias
-        # The gain of the activation, taken before it, where it costs nothing.
+        # The gain of the activation is applied before it, where it needs no further operation.
         gain = math.sqrt(2.0)
         norms = ops.cast(gain * ops.rsqrt(self._squared_norms(scales) + 1e-8), inputs.dtype)
         x = self._convolved(inputs * scales[:, None, None]) * norms[:, None, None]
@@ -92,7 +107,7 @@ class StyledConv2D(keras.layers.Layer):
         return ops.leaky_relu(x + gain * self.bias, 0.2)
 
     def _squared_norms(self, scales):
-        """Sums of the squares of each image's weights, float32 `(batch, units)`."""
+        """Sums of the squared weights for each image, float32 `(batch, units)`."""
         squares = ops.sum(ops.square(ops.cast(self.kernel, "float32")), axis=(0, 1))
         return ops.matmul(ops.square(ops.cast(scales, "float32")), squares)
 

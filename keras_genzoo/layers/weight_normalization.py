@@ -1,4 +1,4 @@
-"""Dense layers whose weights are a direction and a length."""
+"""Dense layers with weight normalization."""
 
 import keras
 from keras import ops
@@ -8,15 +8,29 @@ from keras_genzoo.arguments import Positive, PositiveInt, checked
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WeightNormalizedDense(keras.layers.Layer):
-    """A dense layer whose weights of each unit have a direction and a learnt length.
+    """A dense layer with weight normalization: each unit has a direction and a trained length.
 
-    The authors choose the first lengths by a batch of data; here they are all `gain`.
+    The authors initialize the lengths from a batch of data; here they are `gain`.
 
     Args:
-        units: Int.
-        gain: Float, first length of the weights of a unit.
+        units: Positive int, number of output channels.
+        gain: Positive float, initial length of the weights of a unit.
 
-    Source: Salimans & Kingma 2016, equation 2.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    layer = kg.layers.WeightNormalizedDense(8)
+    outputs = layer(keras.ops.ones((2, 4)))  # (2, 8)
+    ```
+
+    Reference: Salimans & Kingma, "Weight normalization: A simple reparameterization to accelerate training of
+    deep neural networks", 2016, arXiv:1602.07868, equation 2.
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""The families: subclassed Keras models that train with `fit`, load presets by name, and export."""
+"""Model families: subclassed Keras models that train with `fit`, load presets by name, and export."""
 
 from keras_genzoo.models.acgan import ACGAN
 from keras_genzoo.models.autoencoder import Autoencoder

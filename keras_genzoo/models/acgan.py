@@ -1,4 +1,4 @@
-"""Auxiliary classifier GANs: a discriminator that also reads the class of what it sees."""
+"""Auxiliary classifier GANs, whose discriminator also predicts the class of an image."""
 
 from typing import ClassVar
 
@@ -21,40 +21,51 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ACGAN(AdversarialModel):
-    """A generator of classes against a discriminator that tells real from generated images and reads their class.
+    """A class-conditional generator, and a discriminator that also classifies images (ACGAN).
 
-    The discriminator does not know the class that an image should have. It maximizes `L_S + L_C`, the
-    log-likelihoods of the source and of the class (equations 2 and 3), the generator `L_C - L_S`; its part of
-    `-L_S` is that of the non-saturating loss. Generated images have the classes of the real ones of the batch.
+    The discriminator is not given the class of an image. It maximizes `L_S + L_C`, the log-likelihoods of the
+    source and of the class (equations 2 and 3). The generator maximizes `L_C - L_S`, with the non-saturating
+    loss in place of `-L_S`. Generated images have the classes of the real images of the batch.
 
-    With many classes in one model the images of a class become alike: the paper trains 100 models of 10 classes of
-    ImageNet each.
+    With many classes, the images of a class become similar. The paper trains 100 models with 10 ImageNet
+    classes each.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 100.
-        num_classes: Int, needed.
-        generator: `keras.Model` from a list of latents and labels to images in [-1, 1]. Defaults to
+        image_shape: Tuple `(height, width, channels)`. Defaults to the output shape of `generator`. The
+            default networks need a square image with a side of 4 * 2^k or 7 * 2^k.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 100.
+        num_classes: Int of at least 2. Required.
+        generator: `keras.Model` that maps a list of latents and labels to images in [-1, 1]. Defaults to
             `DCGANGenerator`.
-        discriminator: `keras.Model` from images to a list of logits `(batch, 1)` and class logits
+        discriminator: `keras.Model` that maps images to a list of logits `(batch, 1)` and class logits
             `(batch, num_classes)`. Defaults to `DCGANAuxiliaryDiscriminator`.
-        width: Int, base width of the default networks.
-        real_class_weight, fake_class_weight: Floats, weights of the cross-entropy of the classes of real and of
-            generated images in the discriminator's loss.
-        generator_class_weight: Float, weight of the cross-entropy of the classes in the generator's loss. Gulrajani
-            et al. 2017 have 1, 0 and 0.1 for the three.
+        width: Positive int, base width of the default networks.
+        real_class_weight, fake_class_weight: Floats of at least 0, weights of the classification losses of
+            real and generated images in the loss of the discriminator.
+        generator_class_weight: Float of at least 0, weight of the classification loss in the loss of the
+            generator. Gulrajani et al. 2017 use 1, 0 and 0.1 for the three weights.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If `num_classes` is missing, an argument is out of its range, or the networks do not match
+            the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.ACGAN(image_shape=(28, 28, 1), num_classes=10)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    labels = np.arange(8) % 4
+    gan = kg.models.ACGAN(image_shape=(8, 8, 1), num_classes=4, width=4)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("mnist"), epochs=20)
-    threes = gan.sample(16, seed=0, labels=3)
+    gan.fit(images, labels, batch_size=8, epochs=1)
+    threes = gan.sample(4, seed=0, labels=3)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Odena et al. 2017, "Conditional image synthesis with auxiliary classifier GANs" (arXiv:1610.09585).
+    Reference: Odena et al., "Conditional image synthesis with auxiliary classifier GANs", 2017,
+    arXiv:1610.09585.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -86,7 +97,7 @@ class ACGAN(AdversarialModel):
         image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 100)
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
         if num_classes is None:
-            raise ValueError("`num_classes` is needed: the number of labels in the data.")
+            raise ValueError("`num_classes` is required: pass the number of classes in the data.")
         generator = generator or DCGANGenerator(image_shape, latent_dim, width, num_classes)
         discriminator = discriminator or DCGANAuxiliaryDiscriminator(image_shape, num_classes, width)
         check_label_inputs(num_classes, generator)
@@ -124,10 +135,10 @@ class ACGAN(AdversarialModel):
         return self.update_trackers(**logs, **generator_logs)
 
     def discriminator_loss(self, images, fakes, labels, training=False):
-        """`-(L_S + L_C)`, the terms of the class weighted.
+        """Computes `-(L_S + L_C)` with weighted class terms.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged values.
+            Tuple of the loss, a float32 scalar, and a dict of the logged values.
         """
         real_logits, real_classes = self._read(images, training)
         fake_logits, fake_classes = self._read(ops.stop_gradient(fakes), training)
@@ -146,7 +157,7 @@ class ACGAN(AdversarialModel):
         }
 
     def generator_loss(self, fakes, labels, training=False):
-        """`L_S - L_C`, the term of the class weighted: see `discriminator_loss`."""
+        """Computes `L_S - L_C` with a weighted class term; returns as `discriminator_loss`."""
         logits, classes = self._read(fakes, training)
         adversarial_loss, class_loss = self.source_loss.generator(logits), cross_entropy(labels, classes)
         loss = adversarial_loss + self.generator_class_weight * class_loss
@@ -159,16 +170,18 @@ class ACGAN(AdversarialModel):
     def _read(self, images, training):
         return self.discriminator(self.seen(images, training), training=training)
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        """As for `ZooModel`. Samples are generated by an average, which is more stable."""
         return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
 
 
 def cross_entropy(labels, logits):
-    """The mean cross-entropy of int labels `(batch,)` and class logits `(batch, num_classes)`, float32 scalar."""
+    """Computes the mean cross-entropy of int labels `(batch,)` and class logits `(batch, num_classes)`, a
+    float32 scalar.
+    """
     losses_of_images = keras.losses.sparse_categorical_crossentropy(
         labels, ops.cast(logits, "float32"), from_logits=True
     )
@@ -180,6 +193,6 @@ def _check_discriminator(network, num_classes):
     shapes = [tuple(output.shape[1:]) for output in network.outputs]
     if shapes != [(1,), (num_classes,)]:
         raise ValueError(
-            f"`discriminator` must give a list of logits (batch, 1) and class logits (batch, {num_classes}), such as "
-            f"those of `DCGANAuxiliaryDiscriminator`. Received: {network.name!r} with outputs of the shapes {shapes}"
+            f"`discriminator` must return a list of logits (batch, 1) and class logits (batch, {num_classes}), as "
+            f"`DCGANAuxiliaryDiscriminator` does. Received: {network.name!r} with outputs of shapes {shapes}"
         )

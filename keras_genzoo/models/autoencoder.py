@@ -1,4 +1,4 @@
-"""The plain autoencoder, and what variational and Wasserstein autoencoders share with it."""
+"""The autoencoder, and what variational and Wasserstein autoencoders share with it."""
 
 import warnings
 from typing import ClassVar
@@ -28,40 +28,50 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Autoencoder(LatentModel):
-    """An encoder and a decoder that are trained to reconstruct images.
+    """An encoder and a decoder, trained to reconstruct images.
 
-    The loss is the squared error of an image, summed over its values on the scale from 0 to 1. Nothing gives
-    the latents a distribution: `fit_prior` finds theirs after training, and `sample` then draws from it. Without
-    it `sample` decodes standard normal latents, which is what `VAE`, `WAEMMD` and `WAEGAN` are trained for.
+    The loss is the squared error of an image on the scale from 0 to 1, summed over its values, and averaged
+    over the batch. The latents have no prescribed distribution. After training, `fit_prior` fits one, from
+    which `sample` then draws. Without it, `sample` decodes standard normal latents, for which `VAE`, `WAEMMD`
+    and `WAEGAN` are trained.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `encoder` takes.
-        latent_dim: Int, length of a latent. Defaults to that of `decoder` or `encoder`, or 20.
-        encoder: `keras.Model` from images in [-1, 1] to latents. Defaults to `ConvEncoder`.
-        decoder: `keras.Model` from latents to logits of images. Defaults to `ConvDecoder`.
-        num_components: Int or None. Components of the fitted prior, which `fit_prior` sets; to be given where
-            `load_weights` is to read a model with one.
-        seed: Int or None, seed of the training noise.
+        image_shape: Tuple `(height, width, channels)`. Defaults to the input shape of `encoder`. The default
+            networks need a square image with a side of 4 * 2^k or 7 * 2^k.
+        latent_dim: Positive int, length of a latent. Defaults to that of `decoder` or `encoder`, or 20.
+        encoder: `keras.Model` that maps images in [-1, 1] to latents. Defaults to `ConvEncoder`.
+        decoder: `keras.Model` that maps latents to logits of images. Defaults to `ConvDecoder`.
+        num_components: Positive int, or None. Number of components of the fitted prior, set by `fit_prior`.
+            Only pass it to call `load_weights` with the weights of a model with a fitted prior.
+        seed: Int from 0 to 2**32 - 1, or None. Seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Call arguments:
         images: Images, uint8 or float in [-1, 1].
 
     Returns:
-        Their reconstructions, float32 in [-1, 1].
+        Reconstructions, float32 in [-1, 1].
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` or an average is given, or the networks
+            do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.Autoencoder(image_shape=(28, 28, 1), latent_dim=8)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    model = kg.models.Autoencoder(image_shape=(8, 8, 1), latent_dim=4)
     model.compile()
-    model.fit(keras_genzoo.datasets.load("mnist"), epochs=20)
-    latents = model.encode(images)
-    model.fit_prior(images, num_components=50)
-    pictures = model.sample(16, seed=0)
+    model.fit(images, batch_size=8, epochs=1)
+    latents = model.encode(images)  # float32 (8, 4)
+    reconstructions = model.decode(latents)  # float32 (8, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Hinton & Salakhutdinov 2006, without the pretraining.
+    Reference: Hinton & Salakhutdinov, "Reducing the dimensionality of data with neural networks", 2006,
+    without the pretraining.
     """
 
     abilities = LatentModel.abilities | {"encode", "decode", "reconstruct"}
@@ -71,7 +81,7 @@ class Autoencoder(LatentModel):
     loss_names = ("loss",)
     image_network = "decoder"
     image_signature = "decode"
-    # Whether the default encoder gives a mean and a log variance.
+    # Whether the encoder outputs a mean and a log variance.
     stochastic_encoder = False
 
     @checked
@@ -96,21 +106,25 @@ class Autoencoder(LatentModel):
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, **kwargs)
         if len(image_shape) != 3:
             raise ValueError(
-                "`image_shape` must be (height, width, channels): the losses are of images. Received: "
+                "`image_shape` must be (height, width, channels): autoencoders only support images. Received: "
                 f"image_shape={tuple(image_shape)}"
             )
         for option in ("average_decay", "average_half_life"):
             if getattr(self, option) is not None:
-                raise ValueError(f"`{option}` would average the decoder alone, which fits no encoder.")
+                raise ValueError(
+                    f"`{option}` is not supported: an average of the decoder would not match the encoder."
+                )
         if self.num_classes is not None:
-            raise ValueError(f"`num_classes`: an autoencoder takes no labels. Received: {self.num_classes}")
+            raise ValueError(
+                f"`num_classes` is not supported: an autoencoder takes no labels. Received: {self.num_classes}"
+            )
         encoder = encoder or ConvEncoder(image_shape, latent_dim, stochastic=self.stochastic_encoder)
         decoder = decoder or ConvDecoder(latent_dim, image_shape)
         argument_or_own("image_shape", image_shape, decoder, lambda: decoder.output_shape[1:])
         outputs = [(None, latent_dim)] * 2 if self.stochastic_encoder else [(None, latent_dim)]
         if [output.shape for output in encoder.outputs] != outputs:
             raise ValueError(
-                f"`encoder` must have the output{'s' * self.stochastic_encoder} {outputs}"
+                f"`encoder` must have output{'s' * self.stochastic_encoder} of shape {outputs}"
                 f"{' (mean and log variance)' * self.stochastic_encoder}. Received: "
                 f"{[output.shape for output in encoder.outputs]}"
             )
@@ -133,17 +147,17 @@ class Autoencoder(LatentModel):
         return self.update_trackers(**self.autoencoder_loss(images, False)[1])
 
     def autoencoder_loss(self, images, training=False):
-        """Mean squared error of the images' reconstructions, each summed over the image.
+        """Computes the squared error of the reconstructions, summed over each image.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged losses.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses.
         """
         logits = self.decoder(self.encoded(images, training), training=training)
         loss = ops.mean(likelihoods.squared_error(images, logits))
         return loss, {"loss": loss}
 
     def encoded(self, images, training=False):
-        """What the encoder gives, in float32: a network of one's own may put out half precision."""
+        """Returns the output of the encoder in float32: a custom network may output half precision."""
         outputs = self.encoder(images, training=training)
         return keras.tree.map_structure(lambda output: ops.cast(output, "float32"), outputs)
 
@@ -151,32 +165,39 @@ class Autoencoder(LatentModel):
 
     @checked
     def fit_prior(self, images, num_components: PositiveInt = 50, seed: Seed = 0):
-        """Fits a density to the latents of images, which `sample` draws from afterwards.
+        """Fits a density to the latents of images, from which `sample` then draws.
 
-        A mixture of Gaussians with full covariances, fitted by scikit-learn. It is part of the model: presets,
-        `.keras` files and exports hold it. Training the model further drops it, as it makes other latents.
+        The density is a mixture of Gaussians with full covariances, fitted by scikit-learn. It is part of the
+        model: presets, `.keras` files and exports contain it. Further training removes it, because it changes
+        the latents.
 
         Args:
-            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1]: the training images.
-            num_components: Int, number of Gaussians. More fit closer, up to where the density of held-out
-                latents falls.
-            seed: Int, seed of the fit.
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], usually the training
+                images.
+            num_components: Positive int, number of Gaussians. With too many, the density of held-out latents
+                decreases.
+            seed: Int from 0 to 2**32 - 1, seed of the fit.
 
         Raises:
             ImportError: If scikit-learn is not installed.
-            ValueError: If the images have the wrong shape or range, or are fewer than the components.
+            ValueError: If the images have the wrong shape or range, or there are fewer images than
+                components.
 
         Example:
 
         ```python
-        vae = keras_genzoo.models.VAE.from_preset("my_vae")
-        images, _ = keras_genzoo.datasets.arrays("mnist")
-        vae.fit_prior(images, num_components=50)
-        pictures = vae.sample(16, seed=0)
-        unfitted = vae.sample(16, seed=0, prior="standard")
+        import numpy as np
+        import keras_genzoo as kg
+
+        images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+        vae = kg.models.VAE(image_shape=(8, 8, 1), latent_dim=4)
+        vae.fit_prior(images, num_components=2)
+        samples = vae.sample(4, seed=0)
+        samples_of_standard_prior = vae.sample(4, seed=0, prior="standard")
         ```
 
-        Source: Ghosh et al. 2020, "From variational to deterministic autoencoders" (arXiv:1903.12436), section 4.
+        Reference: Ghosh et al., "From variational to deterministic autoencoders", 2020, arXiv:1903.12436,
+        section 4.
         """
         prior = self._make_prior(num_components)
         prior.fit(self.encode(images), seed)
@@ -194,7 +215,7 @@ class Autoencoder(LatentModel):
         super().training_begins()
         if self.prior is not None:
             warnings.warn(
-                "`fit` drops the fitted prior, which is that of the latents before. Call `fit_prior` again after "
+                "`fit` removes the fitted prior, because training changes the latents. Call `fit_prior` again after "
                 "training.",
                 stacklevel=3,
             )
@@ -210,13 +231,13 @@ class Autoencoder(LatentModel):
         return {**super().preset_networks, **prior}
 
     def latents_from_seed(self, num, seed, prior=None):
-        """The latents that `sample` draws from a prior, by default the fitted one where there is one."""
+        """Draws the latents of `sample` from a prior, by default the fitted one if there is one."""
         if (prior or self.priors[0]) == "fitted":
             return self.prior.draw(num, seed)
         return super().latents_from_seed(num, seed)
 
     def mean_code(self):
-        """As for `LatentModel`: of the fitted prior, where there is one."""
+        """As for `LatentModel`; the mean of the fitted prior if there is one."""
         if self.prior is None:
             return super().mean_code()
         weights, means = (
@@ -237,38 +258,42 @@ class Autoencoder(LatentModel):
         truncation: OptionalNonNegative = None,
         prior=None,
     ):
-        """Draws images.
+        """Generates images.
 
         Args:
             num, seed, latents, labels, batch_size, truncation: As for `LatentModel.sample`.
-            prior: `"fitted"`, the density that `fit_prior` has found, or `"standard"`, a standard normal.
-                Defaults to the fitted one where there is one.
+            prior: `"fitted"`, the density fitted by `fit_prior`, or `"standard"`, a standard normal. Defaults
+                to the fitted one if there is one.
 
         Returns:
             Float32 NumPy array `(num, height, width, channels)` in [-1, 1].
 
         Raises:
-            ValueError: If the arguments do not fit one another or the model.
+            ValueError: If the number of images is not given, both `latents` and `prior` are given, no prior
+                has been fitted, or the arguments are out of range or do not match each other or the model.
 
         Example:
 
         ```python
-        images = vae.sample(16, seed=0)
+        import keras_genzoo as kg
+
+        vae = kg.models.VAE(image_shape=(8, 8, 1), latent_dim=4)
+        images = vae.sample(4, seed=0)  # float32 (4, 8, 8, 1) in [-1, 1]
         ```
         """
         if prior is not None and latents is not None:
-            raise ValueError("Give either `latents` or `prior`, which draws latents, not both.")
+            raise ValueError("Pass either `latents` or `prior`, which draws latents, not both.")
         if prior is not None and str(prior) not in self.known_priors:
             raise ValueError(f"`prior` must be one of {list(self.known_priors)}. Received: prior={prior!r}")
         if prior not in (None, *self.priors):
             raise ValueError(
-                "`prior` 'fitted' needs a fitted prior, and this model has none. Call `fit_prior(images)` with the "
+                "`prior='fitted'` needs a fitted prior, but this model has none. Call `fit_prior(images)` with the "
                 "training images first."
             )
         if prior is not None:
             latents = self.latents_to_sample(num, seed, None, prior=prior)
         if prior == "standard" and truncation is not None:
-            # `mean_code` is the fitted prior's; the mean of this one is 0.
+            # `mean_code` is that of the fitted prior; the mean of this prior is 0.
             latents, truncation = truncation * latents, None
         return super().sample(num, seed, latents, labels, batch_size, truncation)
 
@@ -276,24 +301,24 @@ class Autoencoder(LatentModel):
         return self.images_from_latents(self._latents_of_any(images))
 
     def latents_of(self, images):
-        """Latents of a tensor of images, float32."""
+        """Computes latents of a tensor of images, float32."""
         return self.encoded(images)
 
     def _latents_of_any(self, images):
-        """As `latents_of`, of uint8 images too."""
+        """As `latents_of`, also for uint8 images."""
         return self.latents_of(pixels.normalize(images))
 
     def images_from_latents(self, latents, labels=None):
-        """Images in [-1, 1] of a tensor of latents, float32: twice the logistic function of the logits, less 1."""
+        """Decodes a tensor of latents to float32 images in [-1, 1]: `2 * sigmoid(logits) - 1`."""
         return ops.tanh(0.5 * ops.cast(self.decoder(latents, training=False), "float32"))
 
     @checked
     def encode(self, images, batch_size: PositiveInt = 64):
-        """Computes the latents of images, of a stochastic encoder the means.
+        """Computes the latents of images. For a stochastic encoder, these are the means.
 
         Args:
             images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-            batch_size: Int, images encoded at once.
+            batch_size: Positive int, number of images encoded at once.
 
         Returns:
             Float32 NumPy array `(num, latent_dim)`.
@@ -305,7 +330,18 @@ class Autoencoder(LatentModel):
 
     @checked
     def decode(self, latents, batch_size: PositiveInt = 64):
-        """Computes the images of latents: as `sample(latents=latents)`."""
+        """Decodes latents to images; the same as `sample(latents=latents)`.
+
+        Args:
+            latents: Float array `(num, latent_dim)`.
+            batch_size: Positive int, number of latents decoded at once.
+
+        Returns:
+            Float32 NumPy array `(num, height, width, channels)` in [-1, 1].
+
+        Raises:
+            ValueError: If the latents have the wrong shape, or are not finite.
+        """
         return self.sample(latents=array("latents", latents, "float32"), batch_size=batch_size)
 
     @checked
@@ -314,7 +350,7 @@ class Autoencoder(LatentModel):
 
         Args:
             images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-            batch_size: Int, images at once.
+            batch_size: Positive int, number of images at once.
 
         Returns:
             Float32 NumPy array of the same shape in [-1, 1].

@@ -1,10 +1,10 @@
-"""Several updates of a discriminator or critic from one batch."""
+"""Several updates of a discriminator or critic with one batch."""
 
 from keras import ops
 
 
 def batch_parts(images, labels, num, split):
-    """Pairs of images and labels, one for each of `num` updates: parts of the batch, or each time all of it."""
+    """Returns pairs of images and labels for `num` updates: parts of the batch if `split`, or the whole."""
     if not split:
         return [(images, labels)] * num
     label_parts = [None] * num if labels is None else ops.split(labels, num)
@@ -12,16 +12,16 @@ def batch_parts(images, labels, num, split):
 
 
 def check_parts(num_images, parts, steps_argument):
-    """Refuses a batch that cannot be split into `parts` equal ones.
+    """Checks that a batch can be split into `parts` equal parts.
 
     Args:
         num_images: Int, size of the batch of all replicas.
         parts: Int, updates per step times replicas.
-        steps_argument: Name of the argument that is the number of updates, for the message.
+        steps_argument: Name of the argument with the number of updates, for the message.
     """
     if num_images % parts:
         raise ValueError(
-            f"With `split_batches` a batch must be a multiple of the {parts} parts it is split into "
-            f"(`{steps_argument}` on each replica). Received a batch of {num_images} images. Change the batch size, "
-            "or drop the last partial batch (`drop_remainder=True`)."
+            f"With `split_batches` the batch size must be a multiple of {parts}, the number of parts "
+            f"(`{steps_argument}` per replica). Received a batch of {num_images} images. Change the batch size, or "
+            "drop the last partial batch (`drop_remainder=True`)."
         )

@@ -1,4 +1,4 @@
-"""BEGAN: an autoencoder as the discriminator, kept in balance with the generator by a controlled weight."""
+"""BEGAN: the discriminator is an autoencoder, balanced with the generator by an adaptive weight."""
 
 from typing import ClassVar
 
@@ -22,40 +22,52 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BEGAN(AdversarialModel):
-    """A generator against an autoencoder, with a balance between the two that is controlled during training.
+    """A generator, and an autoencoder as discriminator, kept in balance during training (BEGAN).
 
-    `L(v)` is the mean absolute reconstruction error of an image. The autoencoder minimizes
-    `L(x) - k L(G(z))`, the generator `L(G(z))`, and after each step k moves by
-    `balance_rate * (diversity_ratio * L(x) - L(G(z)))` within [0, 1] (section 3.4), so that `L(G(z))` stays at
-    `diversity_ratio * L(x)`. Both updates of a step use the same generated images.
+    `L(v)` is the mean absolute reconstruction error of an image. The autoencoder minimizes `L(x) - k L(G(z))`,
+    the generator `L(G(z))`. After each step, `balance_rate * (diversity_ratio * L(x) - L(G(z)))` is added to
+    `k`, which is clipped to [0, 1] (section 3.4). This keeps `L(G(z))` near `diversity_ratio * L(x)`. Both
+    updates of a step use the same generated images.
 
-    The logs hold k as `balance`, and as `convergence` the measure `L(x) + |diversity_ratio * L(x) - L(G(z))|`
-    (section 3.4.1), which falls as the training converges. k is a weight of the model that no optimizer moves:
-    `.keras` files and backups hold it, presets do not. Under `tf.distribute` it moves by the mean over the
-    replicas.
+    The logs contain `k` as `balance`, and `convergence`, the measure `L(x) + |diversity_ratio * L(x) -
+    L(G(z))|` (section 3.4.1), which decreases as training converges. `k` is a weight of the model without
+    optimizer. `.keras` files and backups contain it, presets do not. Under `tf.distribute`, its changes are
+    averaged over the replicas.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent, which is uniform in [-1, 1]. Defaults to what `generator` takes, or 64.
-        generator: `keras.Model` from latents to images. Defaults to `BEGANDecoder`.
-        encoder: `keras.Model` from images to codes. Defaults to `BEGANEncoder`, its codes as long as a latent.
-        decoder: `keras.Model` from codes to images. Defaults to `BEGANDecoder`.
-        width: Int, n of the paper, channels of the default networks.
-        diversity_ratio: Float, gamma of the paper: lower values give clearer images of less variety.
-        balance_rate: Float, lambda_k of the paper.
+        image_shape: Tuple `(height, width, channels)`. Defaults to the output shape of `generator`. The
+            default networks need a square image with a side of 4 * 2^k or 7 * 2^k.
+        latent_dim: Positive int, length of a latent, which is uniform in [-1, 1]. Defaults to the input of
+            `generator`, or 64.
+        generator: `keras.Model` that maps latents to images. Defaults to `BEGANDecoder`.
+        encoder: `keras.Model` that maps images to codes. Defaults to `BEGANEncoder` with codes of length
+            `latent_dim`.
+        decoder: `keras.Model` that maps codes to images. Defaults to `BEGANDecoder`.
+        width: Positive int, number of channels of the default networks, n of the paper.
+        diversity_ratio: Positive float, gamma of the paper. Lower values give sharper images with less
+            diversity.
+        balance_rate: Float of at least 0, lambda_k of the paper.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is given, or the networks do not match
+            the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.BEGAN(image_shape=(32, 32, 1), width=32)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), dtype="uint8")
+    gan = kg.models.BEGAN(image_shape=(16, 16, 1), width=4)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("fashion_mnist_padded", batch_size=16), epochs=20)
-    images = gan.sample(16, seed=0)
+    gan.fit(images, batch_size=8, epochs=1)
+    samples = gan.sample(4, seed=0)  # float32 (4, 16, 16, 1) in [-1, 1]
     ```
 
-    Source: Berthelot et al. 2017, "BEGAN: Boundary equilibrium generative adversarial networks"
-    (arXiv:1703.10717).
+    Reference: Berthelot et al., "BEGAN: Boundary equilibrium generative adversarial networks", 2017,
+    arXiv:1703.10717.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("encoder", "decoder")}
@@ -93,7 +105,7 @@ class BEGAN(AdversarialModel):
     def default_optimizers(self):
         """Adam with learning rate 8e-5 and beta_1 0.5 for both.
 
-        The authors halve the learning rate every 100,000 steps down to 2e-5.
+        The authors halve the learning rate every 100,000 steps, down to 2e-5.
         """
         return {player: Adam(learning_rate=8e-5, beta_1=0.5) for player in self.players}
 
@@ -121,29 +133,31 @@ class BEGAN(AdversarialModel):
         return self._logs(discriminator_loss, real_error, self.reconstruction_error(fakes))
 
     def reconstruction_error(self, images, training=False):
-        """`L`, the mean absolute difference of images and their reconstructions, float32 scalar."""
+        """Computes `L`, the mean absolute difference between images and their reconstructions, a float32
+        scalar.
+        """
         images = self.seen(images, training)
         reconstructions = self.decoder(self.encoder(images, training=training), training=training)
         return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(reconstructions, "float32")))
 
     def discriminator_loss(self, images, fakes, training=False):
-        """`L(x) - k L(G(z))`.
+        """Computes `L(x) - k L(G(z))`.
 
         Returns:
-            Tuple of the float32 scalar and `L(x)`.
+            Tuple of the loss and `L(x)`, float32 scalars.
         """
         real_error = self.reconstruction_error(images, training)
         fake_error = self.reconstruction_error(ops.stop_gradient(fakes), training)
         return real_error - self.balance * fake_error, real_error
 
     def update_balance(self, real_error, fake_error):
-        """Moves k towards the balance of `L(G(z)) = diversity_ratio * L(x)`."""
+        """Updates `k` so that `L(G(z))` approaches `diversity_ratio * L(x)`."""
         self.balance.assign_add(self.balance_rate * (self.diversity_ratio * real_error - fake_error))
-        # After the mean over the replicas.
+        # Clipped after averaging over the replicas.
         self.balance.assign(ops.clip(self.balance, 0.0, 1.0))
 
     def convergence(self, real_error, fake_error):
-        """The convergence measure M of the errors of real and of generated images."""
+        """Computes the convergence measure M from the errors of real and of generated images."""
         return real_error + ops.abs(self.diversity_ratio * real_error - fake_error)
 
     def _logs(self, discriminator_loss, real_error, generator_loss):
@@ -156,14 +170,14 @@ class BEGAN(AdversarialModel):
 
     @property
     def latent(self):
-        """Uniform in [-1, 1]."""
+        """Uniform latents in [-1, 1]."""
         return latent.Uniform(self.latent_dim)
 
     def images_from_latents(self, latents, labels=None):
-        """As for `LatentModel`; the generator itself is not bounded."""
+        """As for `LatentModel`, clipped to [-1, 1]: the output of the generator is not bounded."""
         return ops.clip(super().images_from_latents(latents, labels), -1.0, 1.0)
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -173,16 +187,16 @@ class BEGAN(AdversarialModel):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BEGANEncoder(ConfigurableNetwork):
-    """Images to codes by 3x3 convolutions with ELU.
+    """Encoder of BEGAN: 3x3 convolutions with ELU that map images to codes.
 
-    A convolution to `width` channels; at each scale i = 1, 2, ... two convolutions to `i * width`, and between
-    scales one of stride 2; a dense layer at the end, on maps of 8x8 (7x7 where the size asks for it). With
-    64x64x3 and width 64 it has 3,448,256 parameters.
+    The first convolution has `width` channels. Scale i = 1, 2, ... has two convolutions with `i * width`
+    channels, and a convolution with stride 2 between scales. A dense layer follows at 8x8 (7x7 for sides of
+    7 * 2^k). For 64x64x3 and width 64 it has 3,448,256 parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 8, 14, 16, 28, 32, 56, 64, ...
-        latent_dim: Int, length of a code.
-        width: Int, n of the paper.
+        latent_dim: Positive int, length of a code.
+        width: Positive int, n of the paper.
 
     Call arguments:
         images: Float images in [-1, 1].
@@ -190,7 +204,11 @@ class BEGANEncoder(ConfigurableNetwork):
     Returns:
         Float32 codes `(batch, latent_dim)`.
 
-    Source: Berthelot et al. 2017, section 3.5 and figure 1.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Reference: Berthelot et al., "BEGAN: Boundary equilibrium generative adversarial networks", 2017,
+    arXiv:1703.10717, section 3.5 and figure 1.
     """
 
     @checked
@@ -210,11 +228,12 @@ class BEGANEncoder(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BEGANDecoder(ConfigurableNetwork):
-    """Latents or codes to images by 3x3 convolutions with ELU and nearest-neighbour upsampling.
+    """Decoder and generator of BEGAN: 3x3 convolutions with ELU and nearest-neighbor upsampling.
 
-    A dense layer makes a map of 8x8 (7x7 where the size asks for it); two convolutions follow at each scale, all
-    of `width` channels, and a last one makes the image, whose values are not bounded. The paper's later variant
-    with skip connections is not built. With 64x64x3 and width 64 it has 563,395 parameters.
+    A dense layer produces a map of 8x8 (7x7 for sides of 7 * 2^k). Each scale has two convolutions with
+    `width` channels. The last convolution outputs the image, whose values are not bounded. The skip
+    connections of the paper's later variant are not implemented. For 64x64x3 and width 64 it has 563,395
+    parameters.
 
     Args:
         image_shape, latent_dim, width: As for `BEGANEncoder`.
@@ -223,9 +242,13 @@ class BEGANDecoder(ConfigurableNetwork):
         latents: Float `(batch, latent_dim)`.
 
     Returns:
-        Float32 images, about in [-1, 1].
+        Float32 images, approximately in [-1, 1].
 
-    Source: Berthelot et al. 2017, section 3.5 and figure 1.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Reference: Berthelot et al., "BEGAN: Boundary equilibrium generative adversarial networks", 2017,
+    arXiv:1703.10717, section 3.5 and figure 1.
     """
 
     @checked
@@ -246,7 +269,7 @@ class BEGANDecoder(ConfigurableNetwork):
 
 
 def _side_and_scales(image_shape):
-    """The side of the smallest map, 8 or 7, and the number of scales from it to the image."""
+    """Side of the smallest map, 8 or 7, and the number of scales up to the image."""
     side, doublings = side_and_doublings(image_shape)
     return (8, doublings) if side == 4 else (7, doublings + 1)
 

@@ -1,4 +1,4 @@
-"""BigGAN and BigGAN-deep: hierarchical latents, orthogonal regularisation, truncated sampling."""
+"""BigGAN and BigGAN-deep: hierarchical latents, orthogonal regularization, truncated sampling."""
 
 import math
 
@@ -23,48 +23,60 @@ from keras_genzoo.networks import BigGANDiscriminator, BigGANGenerator
 from keras_genzoo.networks.sngan import side_and_depth
 from keras_genzoo.optimizers import Adam
 
-# What each block has of a latent.
+# Length of the part of a latent for each block.
 _PART = 20
-# The side of the map that attends to itself.
+# Side of the map with self-attention.
 _ATTENTION_SIDE = 64
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGAN(SNGAN):
-    """A large class-conditional GAN whose samples are drawn from truncated latents.
+    """A large class-conditional GAN that samples from truncated latents (BigGAN).
 
-    `BigGANDeepGenerator` and `BigGANDeepDiscriminator` as networks make it BigGAN-deep.
+    For BigGAN-deep, pass `BigGANDeepGenerator` and `BigGANDeepDiscriminator`.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 20 for the first map and each
-            block of the default one.
-        generator: `keras.Model` as for `SNGAN`. Defaults to `BigGANGenerator`, with attention at a side of 64 where
-            images are larger.
-        discriminator: `keras.Model` as for `SNGAN`. Defaults to `BigGANDiscriminator`, with the same attention.
-        width: Int, width of the default networks.
-        num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
-        orthogonal_weight: Float, weight in the generator's loss of `sum |W' W * (1 - I)|^2`, over the kernels W of
-            the generator as matrices of one column per output, but for the labels' embedding: their columns shall be
-            orthogonal, of any length.
-        truncation: Float, or None. Samples are drawn from normal latents whose values are drawn again where they
-            exceed it; less than 1 gives less variety and usually better images. Training draws from all. May be set
-            at any time; see `accumulate_statistics`.
+        image_shape: Tuple `(height, width, channels)`. Defaults to the output shape of `generator`. The
+            default networks need a square image with a side of 4 * 2^k or 7 * 2^k, k from 1 to 7.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 20 for the
+            first map and for each block of the default generator.
+        generator: `keras.Model` as for `SNGAN`. Defaults to `BigGANGenerator`, with self-attention at a side
+            of 64 if images are larger.
+        discriminator: `keras.Model` as for `SNGAN`. Defaults to `BigGANDiscriminator`, with the same
+            self-attention.
+        width: Positive int, base width of the default networks.
+        num_classes: Int of at least 2, or None for an unconditional model, which ignores labels in the data.
+        orthogonal_weight: Float of at least 0, weight of orthogonal regularization in the loss of the
+            generator: `sum |W' W * (1 - I)|^2` over the kernels W of the generator except the label
+            embedding, as matrices with one column per output. It makes the columns orthogonal without
+            constraining their norms.
+        truncation: Positive float, or None. Samples are generated from normal latents whose values are drawn
+            again if they exceed this threshold. Values below 1 give less diverse and usually better images.
+            Training does not truncate. It can be changed at any time; see `accumulate_statistics`.
         discriminator_steps, split_batches, generator_batches: As for `SNGAN`.
         loss, augmentation, average_decay, average_half_life, seed, **kwargs: As for `SNGAN`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.BigGAN(image_shape=(32, 32, 3), width=16, num_classes=7, average_decay=0.9999)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 3), dtype="uint8")
+    labels = np.arange(8) % 4
+    gan = kg.models.BigGAN(image_shape=(8, 8, 3), width=2, num_classes=4, discriminator_steps=1)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("dcss_tiles", batch_size=64), epochs=100)
+    gan.fit(images, labels, batch_size=8, epochs=1)
     gan.truncation = 0.5
-    gan.accumulate_statistics()
-    images = gan.sample(16, seed=0, labels=3)
+    gan.accumulate_statistics(num_batches=2, batch_size=4)
+    samples = gan.sample(4, seed=0, labels=3)  # float32 (4, 8, 8, 3) in [-1, 1]
     ```
 
-    Source: Brock et al. 2019, sections 3 and 3.1, equation 3.
+    Reference: Brock et al., "Large scale GAN training for high fidelity natural image synthesis", 2019,
+    arXiv:1809.11096, sections 3 and 3.1, equation 3.
     """
 
     @checked_options
@@ -114,7 +126,7 @@ class BigGAN(SNGAN):
         }
 
     def regularization(self):
-        """Orthogonal regularisation of the generator, float32 scalar."""
+        """Computes the orthogonal regularization of the generator, a float32 scalar."""
         if not self.orthogonal_weight:
             return 0.0
         return self.orthogonal_weight * sum(
@@ -132,7 +144,9 @@ class BigGAN(SNGAN):
         return latent.TruncatedNormal(self.latent_dim, self.truncation)
 
     def truncated(self, latents, truncation):
-        """As for `LatentModel`, by quantiles: what values drawn again beyond the threshold would give."""
+        """As for `LatentModel`, with quantiles: the values that drawing again beyond the threshold would
+        give.
+        """
         if truncation == 0:
             return np.zeros_like(latents)
         drawn = getattr(self.latent, "mass", 1.0)
@@ -149,18 +163,22 @@ class BigGAN(SNGAN):
     def accumulate_statistics(
         self, num_batches: PositiveInt = 16, batch_size: PositiveInt = 64, seed: OptionalSeed = None
     ):
-        """Makes the statistics of the sampling network's batch normalisation those of its own samples.
+        """Recomputes the batch normalization statistics of the sampling network from its own samples.
 
-        The moving statistics become the means of those of `num_batches` batches of images, drawn as `sample` draws,
-        with random labels. To be called after training, and where `truncation` has been changed: truncated latents
-        have other statistics than those of training. Nothing else of the model changes.
+        The moving statistics become the means over `num_batches` batches, drawn as `sample` draws them, with
+        random labels. Call it after training, and after changing `truncation`: truncated latents have other
+        statistics than those of training. Nothing else in the model changes.
 
         Args:
-            num_batches: Int.
-            batch_size: Int.
-            seed: Int from 0 to 2**32 - 1, or None for a fresh one.
+            num_batches: Positive int, number of batches.
+            batch_size: Positive int, number of images per batch.
+            seed: Int from 0 to 2**32 - 1. Defaults to a random seed.
 
-        Source: Brock et al. 2019, section 4.1: "standing statistics".
+        Raises:
+            ValueError: If an argument is out of its range.
+
+        Reference: Brock et al., "Large scale GAN training for high fidelity natural image synthesis", 2019,
+        arXiv:1809.11096, section 4.1, "standing statistics".
         """
         seed = latent.fresh_seed() if seed is None else seed
         layers = keras_private.layers_of(self.sampling_network)
@@ -168,7 +186,7 @@ class BigGAN(SNGAN):
         own = {
             id(weight) for layer in normalizations for weight in (layer.moving_mean, layer.moving_variance)
         }
-        # Power iterations go on in training calls.
+        # Calls in training mode also update the vectors of the power iteration.
         others = [weight for weight in self.sampling_network.non_trainable_variables if id(weight) not in own]
         values = [ops.convert_to_numpy(weight.value) for weight in others]
         momenta = [layer.momentum for layer in normalizations]
@@ -180,7 +198,7 @@ class BigGAN(SNGAN):
         try:
             for number in range(num_batches):
                 for layer in normalizations:
-                    # The mean of all batches so far.
+                    # Mean over all batches so far.
                     layer.momentum, layer.trainable = number / (number + 1), True
                 batch = slice(number * batch_size, (number + 1) * batch_size)
                 inputs = join(latents[batch], None if labels is None else labels[batch])
@@ -193,7 +211,9 @@ class BigGAN(SNGAN):
 
 
 def orthogonality_error(kernel):
-    """`|W' W * (1 - I)|^2`, W the kernel as a matrix of one column per output; float32 scalar."""
+    """Computes `|W' W * (1 - I)|^2` for the kernel W as a matrix with one column per output, a float32
+    scalar.
+    """
     matrix = ops.cast(ops.reshape(kernel, (-1, kernel.shape[-1])), "float32")
     products = ops.matmul(ops.transpose(matrix), matrix)
     return ops.sum(ops.square(products * (1.0 - ops.eye(kernel.shape[-1]))))

@@ -1,4 +1,4 @@
-"""A small image classifier: what the zoo's cards measure samples of digits and clothes with."""
+"""A small image classifier, used by the metrics of samples of MNIST and Fashion-MNIST."""
 
 from typing import ClassVar
 
@@ -14,23 +14,26 @@ from keras_genzoo.models.zoo_model import ZooModel
 
 
 class PredictsFeatures:
-    """A model that reads images by its `reading_network`, from images in [-1, 1] to features and logits."""
+    """Mixin of models with a `reading_network` that maps images in [-1, 1] to features and logits."""
 
     def features_and_logits(self, images):
-        """Features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors."""
+        """Computes features and logits of a tensor of images, uint8 or float in [-1, 1]: two float32 tensors."""
         outputs = self.reading_network(pixels.normalize(images), training=False)
         return tuple(ops.cast(output, "float32") for output in outputs)
 
     @checked
     def predict_features(self, images, batch_size: PositiveInt = 500):
-        """Computes features and logits.
+        """Computes features and logits of images.
 
         Args:
-            images: NumPy array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-            batch_size: Int.
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
+            batch_size: Positive int, number of images at once.
 
         Returns:
             Tuple of float32 NumPy arrays `(num, feature_dim)` and `(num, num_classes)`.
+
+        Raises:
+            ValueError: If the images have the wrong shape or range.
         """
         images = array("images", images)
         if images.shape[1:] != self.image_shape or not len(images):
@@ -42,7 +45,7 @@ class PredictsFeatures:
         return self.in_batches(self.features_and_logits, [pixels.as_input(images)], batch_size)
 
     def signatures_of_reading(self):
-        """Those of `ZooModel.signatures` that go from images to logits and features."""
+        """Returns the signatures of `ZooModel.signatures` from images to logits and features."""
 
         def classify(images):
             features, logits = self.features_and_logits(images)
@@ -54,7 +57,7 @@ class PredictsFeatures:
         }
 
     def exported_reader(self, batch_size=None):
-        """The network of `ZooModel.exported_networks` that reads images."""
+        """Returns the network of `ZooModel.exported_networks` from images to logits and features."""
         images = keras.Input(self.image_shape, batch_size=batch_size, name="images")
         features, logits = self.reading_network(images, training=False)
         return keras.Model(images, {"logits": logits, "features": features})
@@ -62,29 +65,39 @@ class PredictsFeatures:
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Classifier(PredictsFeatures, ZooModel):
-    """A convolutional classifier whose last hidden layer gives the features of the zoo's measures.
+    """A convolutional classifier whose last hidden layer provides the features for metrics of samples.
 
-    Three 3x3 convolutions with ReLU (the first two followed by 2x2 max pooling), a dense layer of features
-    with ReLU, dropout 0.5, and a dense layer of logits.
+    It has three 3x3 convolutions with ReLU (the first two followed by 2x2 max pooling), a dense layer with
+    ReLU (the features), dropout 0.5, and a dense layer (the logits).
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        num_classes: Int.
-        filters: Sequence of three ints, channels of the convolutions.
-        feature_dim: Int, length of the features.
+        num_classes: Positive int.
+        filters: Sequence of three positive ints, channels of the convolutions.
+        feature_dim: Positive int, length of the features.
         **kwargs: As for `keras.Model`.
 
     Call arguments:
-        images: uint8 in [0, 255] or float in [-1, 1], `(batch, height, width, channels)`.
+        images: `(batch, height, width, channels)`, uint8 in [0, 255] or float in [-1, 1].
 
     Returns:
         Float32 logits `(batch, num_classes)`.
 
+    Raises:
+        ValueError: If an argument is out of its range or has the wrong form.
+
     Example:
 
     ```python
-    classifier = keras_genzoo.models.Classifier.from_preset("classifier_mnist")
-    features, logits = classifier.predict_features(images)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    labels = np.arange(8) % 4
+    classifier = kg.models.Classifier(image_shape=(8, 8, 1), num_classes=4)
+    classifier.compile()
+    classifier.fit(images, labels, batch_size=8, epochs=1)
+    features, logits = classifier.predict_features(images)  # (8, 128) and (8, 4)
     ```
     """
 
@@ -122,7 +135,7 @@ class Classifier(PredictsFeatures, ZooModel):
 
     @property
     def networks(self):
-        """Dict of the one network, which gives features and logits."""
+        """Dict of the network, which outputs features and logits."""
         return {"network": self.network}
 
     def default_measures(self):
@@ -132,7 +145,14 @@ class Classifier(PredictsFeatures, ZooModel):
         return self.network(pixels.normalize(images), training=training)[1]
 
     def compile(self, optimizer=None, loss=None, metrics=("accuracy",), **kwargs):
-        """As `keras.Model.compile`; by default Adam (1e-3), cross-entropy on logits, and accuracy."""
+        """Configures the model for training, as `keras.Model.compile`.
+
+        Args:
+            optimizer: `keras.optimizers.Optimizer`. Defaults to Adam with learning rate 1e-3.
+            loss: Loss as for `keras.Model.compile`. Defaults to cross-entropy on logits.
+            metrics: List of metrics as for `keras.Model.compile`.
+            **kwargs: As for `keras.Model.compile`.
+        """
         with backends.strategy_scope(self):
             super().compile(
                 optimizer=optimizer or keras.optimizers.Adam(1e-3),
@@ -140,18 +160,18 @@ class Classifier(PredictsFeatures, ZooModel):
                 metrics=list(metrics),
                 **kwargs,
             )
-            # Now, since `fit` does not: an optimizer has a state to resume into, and metrics work under a strategy.
+            # Built here, because `fit` does not: a resumed run needs the optimizer's state, a strategy the metrics.
             keras_private.build_for_training(
                 self, keras.KerasTensor((None, *self.image_shape)), keras.KerasTensor((None,), "int32")
             )
 
     def compile_from_config(self, config):
-        # Keras compiles no model with a `compile` of its own.
+        # Keras does not compile models that override `compile`.
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     @property
     def optimizers(self):
-        """Dict of the one optimizer of a compiled model."""
+        """Dict of the optimizer of a compiled model."""
         return {"optimizer": self.optimizer}
 
     @property
@@ -159,7 +179,7 @@ class Classifier(PredictsFeatures, ZooModel):
         return self.network
 
     def signatures(self):
-        """As `ZooModel.signatures`: from images to logits and features."""
+        """As `ZooModel.signatures`: logits and features from images."""
         return self.signatures_of_reading()
 
     def exported_networks(self, batch_size=None):

@@ -1,4 +1,4 @@
-"""CUT: a translator whose patches keep what tells them apart, trained on two sets of images without pairs."""
+"""CUT: a one-way translator with a patchwise contrastive loss, trained on two unpaired sets of images."""
 
 from typing import Annotated, ClassVar
 
@@ -17,57 +17,74 @@ from keras_genzoo.optimizers import Adam
 def _names(argument, value):
     if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
         return tuple(value)
-    raise ValueError(f"`{argument}` must be a list of names of layers. Received: {argument}={value!r}")
+    raise ValueError(f"`{argument}` must be a list of layer names. Received: {argument}={value!r}")
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class CUT(TranslationModel):
-    """A generator from one domain to another, a discriminator of the other, and a projector of patches.
+    """A generator, a discriminator and a projector of patches, trained without pairs (CUT).
 
-    The way back of CycleGAN is replaced by a contrastive loss, PatchNCE: the features that the generator's first half
-    has of a patch of the translation are to be nearer to those of the same patch of the source than to those of
-    the source's other patches. One generator and one discriminator are trained instead of two.
+    CUT replaces the backward translation of CycleGAN by a contrastive loss, PatchNCE. The encoder features of
+    a patch of the translation should be closer to those of the same patch of the source than to those of
+    other patches of the source. It needs one generator and one discriminator instead of two. The generator
+    and the projector minimize the adversarial loss plus `nce_weight` times PatchNCE (equation 5); the
+    discriminator half of its adversarial loss.
 
-    With `image_shape` alone these are the paper's networks: a ResNet of 9 blocks and a PatchGAN, both with blurs in
-    the place of strides, and a projector of two dense layers for each of five maps.
+    With `image_shape` only, the networks are those of the paper: a ResNet with 9 blocks and a PatchGAN, both
+    antialiased, and a projector with two dense layers for each of five feature maps.
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images of both domains.
-        generator: `keras.Model` from images to images in [-1, 1]. Defaults to an antialiased `ResNetTranslator`.
-        discriminator: `keras.Model` from images to logits of patches. Defaults to an antialiased
-            `PatchGANDiscriminator` with instance normalisation.
-        projector: `keras.Model` from a list of features `(batch, patches, channels)`, one for each of
+        image_shape: Tuple `(height, width, channels)` of the images of both domains. The default networks
+            need sides that are multiples of 4 and of at least 24.
+        generator: `keras.Model` that maps images to images in [-1, 1]. Defaults to an antialiased
+            `ResNetTranslator`.
+        discriminator: `keras.Model` that maps images to logits of patches. Defaults to an antialiased
+            `PatchGANDiscriminator` with instance normalization.
+        projector: `keras.Model` that maps a list of features `(batch, patches, channels)`, one per layer in
             `feature_layers`, to a list of vectors `(batch, patches, size)`. Defaults to `PatchProjector`.
-        width: Int, base width of the default networks.
-        num_blocks: Int, residual blocks of the default generator.
-        feature_layers: List of the names of the generator's layers whose outputs are compared. Defaults to those that
-            the generator names (`ResNetTranslator.feature_layers`).
-        num_patches: Int, patches drawn from each map, the same of all images of a batch; all where a map has fewer.
-        temperature: Float, divisor of the cosines between patches.
-        loss: `"mean_squared_error"`, another name of `keras_genzoo.losses.get`, or a
-            `keras_genzoo.losses.AdversarialLoss`. The discriminator's is halved.
-        nce_weight: Float, weight of PatchNCE.
-        identity_nce: Bool, whether PatchNCE is the mean of that of the sources and that of images of the target
-            domain, which the generator should leave as they are.
-        flip_equivariance: Bool, whether the generator gets half of the batches mirrored, and the features of its
-            translations are mirrored back.
-        average_decay, average_half_life: As for `GenerativeModel`; the paper keeps no average.
-        seed: Int or None, seed of the patches and the flips.
+        width: Positive int, base width of the default networks.
+        num_blocks: Int of at least 0, number of residual blocks of the default generator.
+        feature_layers: List of names of the generator's layers whose outputs are compared. Defaults to the
+            generator's `feature_layers` (`ResNetTranslator.feature_layers`).
+        num_patches: Positive int, number of patches drawn from each feature map, the same for all images of a
+            batch. Smaller maps use all patches.
+        temperature: Positive float, divisor of the cosine similarities.
+        loss: `"mean_squared_error"`, another name for `keras_genzoo.losses.get`, or a
+            `keras_genzoo.losses.AdversarialLoss`.
+        nce_weight: Float of at least 0, weight of PatchNCE.
+        identity_nce: Bool, whether PatchNCE is averaged with that of target images, which the generator
+            should not change.
+        flip_equivariance: Bool. If True, the generator gets horizontally flipped images in half of the steps,
+            and the features of their translations are flipped back.
+        average_decay, average_half_life: As for `GenerativeModel`. The paper does not use an average.
+        seed: Int from 0 to 2**32 - 1, or None. Seed of patches and flips.
         **kwargs: `name` and other arguments of `keras.Model`.
 
-    `CONFIGS` holds the authors' settings, as arguments, for `"cut"` (the defaults) and the lighter `"fastcut"`.
+    `CONFIGS` contains the authors' configurations as arguments: `"cut"` (the defaults) and the faster
+    `"fastcut"`.
+
+    Raises:
+        ValueError: If an argument is out of its range, the networks do not match the other arguments, or
+            `feature_layers` does not name layers of the generator.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.CUT(image_shape=(128, 128, 3), **keras_genzoo.models.CUT.CONFIGS["fastcut"])
+    import numpy as np
+    import keras_genzoo as kg
+
+    rng = np.random.default_rng(0)
+    summer = rng.integers(0, 256, (2, 24, 24, 3), dtype="uint8")
+    winter = rng.integers(0, 256, (2, 24, 24, 3), dtype="uint8")
+    model = kg.models.CUT((24, 24, 3), width=4, num_blocks=1, **kg.models.CUT.CONFIGS["fastcut"])
     model.compile()
-    model.fit(keras_genzoo.datasets.unpaired_folders("summer", "winter", 128, augment=True), epochs=200)
-    winter = model.translate(summer)
+    model.fit(summer, winter, batch_size=2, epochs=1)
+    translations = model.translate(summer)  # float32 (2, 24, 24, 3) in [-1, 1]
     ```
 
-    Source: Park et al. 2020, "Contrastive learning for unpaired image-to-image translation" (arXiv:2007.15651),
-    equations 1, 2, 3 and 5; means in the place of sums, and other details, follow the authors' PyTorch code.
+    Reference: Park et al., "Contrastive learning for unpaired image-to-image translation", 2020,
+    arXiv:2007.15651, equations 1, 2, 3 and 5; means instead of sums, and other details, follow the authors'
+    PyTorch code.
     """
 
     players: ClassVar = {
@@ -120,7 +137,7 @@ class CUT(TranslationModel):
         taken = [features.shape[-1] for features in projector.inputs] if projector.built else channels_of_maps
         if taken != channels_of_maps:
             raise ValueError(
-                f"`projector` must take features of {channels_of_maps} channels, those of the layers "
+                f"`projector` must take features with {channels_of_maps} channels, those of the layers "
                 f"{', '.join(self.feature_layers)}. Received: {projector.name!r}, which takes {taken}"
             )
         self.set_networks(generator=generator, discriminator=discriminator, projector=projector)
@@ -132,15 +149,16 @@ class CUT(TranslationModel):
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for each.
 
-        The authors keep the learning rate for 200 epochs and lower it linearly to zero over 200 more (FastCUT: 150
-        and 50): pass optimizers with `keras_genzoo.optimizers.ConstantThenLinearDecay` for that.
+        The authors keep this learning rate for 200 epochs and decay it linearly to zero over 200 more
+        (FastCUT: 150 and 50). For that, pass optimizers with
+        `keras_genzoo.optimizers.ConstantThenLinearDecay`.
         """
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
 
     @backends.train_step
     def train_step(self, data):
         sources, targets = self.unpack(data)
-        # The discriminator goes first. PatchNCE does not depend on it, and is computed with the translations.
+        # The discriminator is updated first. PatchNCE does not depend on it, and is computed with the translations.
         translated, pullback = self.vjp(
             lambda: self.translated(self.generator, sources, targets, True), "generator", "projector"
         )
@@ -167,16 +185,16 @@ class CUT(TranslationModel):
         return self.update_trackers(**logs, discriminator_loss=self.discriminator_loss(targets, fakes, False))
 
     def translated(self, generator, sources, targets, training=False):
-        """Translations, and how well their patches are told apart.
+        """Translates images, and computes PatchNCE.
 
         Args:
-            generator: The network that translates: in inference, its average if kept.
+            generator: The network that translates; in inference, its average if there is one.
             sources, targets: Float tensors `(batch, height, width, channels)` of images in [-1, 1].
             training: Bool.
 
         Returns:
-            List of the translations of the sources (of the mirrored ones, where a flip was drawn), and the PatchNCE
-            of the sources and of the targets, float32 scalars; that of the targets is 0 without `identity_nce`.
+            List of the translations of the sources (flipped if a flip was drawn), and PatchNCE of the sources
+            and of the targets, float32 scalars. The latter is 0 without `identity_nce`.
         """
         images = ops.concatenate([sources, targets]) if self.identity_nce else sources
         flip = self.flip_drawn() if training and self.flip_equivariance else lambda maps: maps
@@ -194,10 +212,11 @@ class CUT(TranslationModel):
         return [fakes, *map(ops.mean, ops.split(losses, 2))]
 
     def generator_loss(self, fakes, nce_loss, identity_nce_loss, training=False):
-        """Adversarial loss of the generator, and `nce_weight` times PatchNCE (equation 5, one weight for both).
+        """Computes the adversarial loss of the generator plus `nce_weight` times PatchNCE (equation 5, one
+        weight for both terms).
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged losses, those of PatchNCE without their weight.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses, PatchNCE without its weight.
         """
         share = 0.5 if self.identity_nce else 0.0
         adversarial = self.adversarial_loss.generator(self.discriminator(fakes, training=training))
@@ -206,7 +225,9 @@ class CUT(TranslationModel):
         return loss, logs
 
     def discriminator_loss(self, targets, fakes, training=False):
-        """Half the adversarial loss of the discriminator, float32 scalar. Real images and translations pass apart."""
+        """Computes half the adversarial loss of the discriminator, a float32 scalar, with separate real and
+        generated batches.
+        """
         fake_logits = self.discriminator(ops.stop_gradient(fakes), training=training)
         return 0.5 * self.adversarial_loss.discriminator(
             self.discriminator(targets, training=training), fake_logits
@@ -218,10 +239,11 @@ class CUT(TranslationModel):
         return None if level is None else 0.5 * level
 
     def nce_losses(self, queries, keys, training=False):
-        """PatchNCE of each image, the mean over the layers (equation 3).
+        """Computes PatchNCE of each image, averaged over the layers (equation 3).
 
         Args:
-            queries, keys: Lists of maps `(batch, height, width, channels)` of the translations and of their sources.
+            queries, keys: Lists of feature maps `(batch, height, width, channels)` of the translations and of
+                their sources.
             training: Bool.
 
         Returns:
@@ -236,7 +258,7 @@ class CUT(TranslationModel):
         return sum(losses) / len(losses)
 
     def flip_drawn(self):
-        """A function that mirrors all the maps that it is given, or none, each with probability 1/2."""
+        """Returns a function that flips maps horizontally with probability 1/2, all or none of them."""
         is_flipped = keras.random.uniform((), seed=self.noise) < 0.5
         return lambda maps: ops.where(is_flipped, ops.flip(maps, axis=2), maps)
 
@@ -246,17 +268,19 @@ class CUT(TranslationModel):
 
 
 def patch_nce(queries, keys, temperature):
-    """How hard it is to tell the patch that belongs to a query from the others of its image.
+    """Computes PatchNCE: the cross-entropy of classifying which key belongs to a query among the keys of its
+    image.
 
     Args:
-        queries, keys: Float tensors `(batch, patches, size)`, vectors of any length; those of one place belong
-            together. No gradient goes to the keys.
-        temperature: Float, divisor of the cosines between queries and keys.
+        queries, keys: Float tensors `(batch, patches, size)`, vectors of any length. A query belongs to the
+            key at the same position. No gradient flows to the keys.
+        temperature: Float, divisor of the cosine similarities between queries and keys.
 
     Returns:
-        Float32 tensor `(batch,)`, the mean over the patches of the cross entropy, log(patches) where all are equal.
+        Float32 tensor `(batch,)`, the mean over the patches; `log(patches)` if all similarities are equal.
 
-    Source: Park et al. 2020, equation 2, with the negatives of the image itself alone.
+    Reference: Park et al., "Contrastive learning for unpaired image-to-image translation", 2020,
+    arXiv:2007.15651, equation 2, with negatives from the same image only.
     """
     queries, keys = _unit(queries), ops.stop_gradient(_unit(keys))
     logits = ops.einsum("bqc,bkc->bqk", queries, keys) / temperature
@@ -267,7 +291,7 @@ def patch_nce(queries, keys, temperature):
 def _unit(vectors):
     vectors = ops.cast(vectors, "float32")
     squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
-    # The gradient of a vector of zeros is zero.
+    # The gradient at a zero vector is zero.
     return vectors * ops.rsqrt(ops.maximum(squares, _SMALLEST_LENGTH**2))
 
 
@@ -275,7 +299,7 @@ _SMALLEST_LENGTH = 1e-7
 
 
 def _listed(outputs):
-    """A list of tensors: a network of one output gives the tensor itself."""
+    """Returns a list of tensors; a network with one output returns the tensor itself."""
     return keras.tree.flatten(outputs)
 
 
@@ -285,12 +309,12 @@ def _patches(maps, positions):
 
 
 def _feature_layers_of(generator, names):
-    """The names given, or the generator's own."""
+    """Returns the given names, or the generator's own."""
     names = names or getattr(generator, "feature_layers", None)
     known = [layer.name for layer in generator.layers]
     if not names or not {*names} <= {*known}:
         raise ValueError(
-            f"`feature_layers` must name layers of the generator {generator.name!r}: those of a network that names "
-            f"none itself must be given. It has {', '.join(known)}. Received: feature_layers={names!r}"
+            f"`feature_layers` must name layers of the generator {generator.name!r}. It is required for networks "
+            f"without `feature_layers`. The layers are {', '.join(known)}. Received: feature_layers={names!r}"
         )
     return tuple(names)

@@ -1,4 +1,4 @@
-"""CycleGAN: two translators that undo each other, trained on two sets of images without pairs."""
+"""CycleGAN: two translators that invert each other, trained on two unpaired sets of images."""
 
 from typing import ClassVar
 
@@ -16,42 +16,56 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class CycleGAN(TranslationModel):
-    """Generators from domain A to B and back, and a discriminator of each domain.
+    """Generators between two domains, and a discriminator for each, trained without pairs (CycleGAN).
 
-    With `image_shape` alone these are the paper's networks: ResNets of 9 blocks for sides of 256 and more, of
-    6 below, and 70x70 PatchGANs, all with instance normalisation.
+    With `image_shape` only, the networks are those of the paper: ResNets with 9 blocks for sides of 256 and
+    more, otherwise 6, and 70x70 PatchGANs, all with instance normalization. Both generators minimize their
+    adversarial losses plus `cycle_weight * (E[|F(G(a)) - a|] + E[|G(F(b)) - b|])` plus `cycle_weight *
+    identity_weight * (E[|G(b) - b|] + E[|F(a) - a|])`; the discriminators half of their adversarial losses
+    (appendix 7.1).
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images of both domains.
-        generator_a_to_b, generator_b_to_a: `keras.Model`s from images to images in [-1, 1]. Default to
+        image_shape: Tuple `(height, width, channels)` of the images of both domains. The default networks
+            need sides that are multiples of 4 and of at least 24.
+        generator_a_to_b, generator_b_to_a: `keras.Model`s that map images to images in [-1, 1]. Default to
             `ResNetTranslator`.
-        discriminator_a, discriminator_b: `keras.Model`s from images to logits of patches. Default to
-            `PatchGANDiscriminator` with instance normalisation.
-        width: Int, base width of the default networks.
-        num_blocks: Int, residual blocks of the default generators. Defaults to 9 for images whose smaller side
-            is at least 256, and to 6.
-        loss: `"mean_squared_error"`, another name of `keras_genzoo.losses.get`, or a
-            `keras_genzoo.losses.AdversarialLoss`. The discriminators' is halved (appendix 7.1).
-        cycle_weight: Float, weight of the mean absolute difference between an image and its translation
-            there and back.
-        identity_weight: Float, weight of the mean absolute difference between an image and its translation
-            into its own domain, in units of `cycle_weight`; 0 leaves the translation out.
-        history_size: Int, number of earlier translations kept for each discriminator (0 for none); see
-            `keras_genzoo.layers.ImageHistory`.
-        average_decay, average_half_life: As for `GenerativeModel`; the paper keeps no average.
-        seed: Int or None, seed of the histories' draws.
+        discriminator_a, discriminator_b: `keras.Model`s that map images to logits of patches. Default to
+            `PatchGANDiscriminator` with instance normalization.
+        width: Positive int, base width of the default networks.
+        num_blocks: Int, number of residual blocks of the default generators. Defaults to 9 if the smaller
+            side is at least 256, otherwise 6.
+        loss: `"mean_squared_error"`, another name for `keras_genzoo.losses.get`, or a
+            `keras_genzoo.losses.AdversarialLoss`.
+        cycle_weight: Float of at least 0, weight of the mean absolute difference between an image and its
+            translation to the other domain and back.
+        identity_weight: Float of at least 0, weight of the mean absolute difference between an image and its
+            translation to its own domain, relative to `cycle_weight`; 0 omits the translation.
+        history_size: Int of at least 0, number of earlier translations kept for each discriminator (0 for
+            none); see `keras_genzoo.layers.ImageHistory`.
+        average_decay, average_half_life: As for `GenerativeModel`. The paper does not use an average.
+        seed: Int from 0 to 2**32 - 1, or None. Seed of the histories.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.CycleGAN(image_shape=(128, 128, 3))
+    import numpy as np
+    import keras_genzoo as kg
+
+    rng = np.random.default_rng(0)
+    summer = rng.integers(0, 256, (2, 24, 24, 3), dtype="uint8")
+    winter = rng.integers(0, 256, (2, 24, 24, 3), dtype="uint8")
+    model = kg.models.CycleGAN(image_shape=(24, 24, 3), width=4, num_blocks=1)
     model.compile()
-    model.fit(keras_genzoo.datasets.unpaired_folders("summer", "winter", 128, augment=True), epochs=200)
-    winter = model.translate(summer, direction="a_to_b")
+    model.fit(summer, winter, batch_size=2, epochs=1)
+    translations = model.translate(summer, direction="a_to_b")  # float32 (2, 24, 24, 3) in [-1, 1]
     ```
 
-    Source: Zhu et al. 2017, equations 1 to 3, sections 4 and 5.2 (identity), appendix 7.1.
+    Reference: Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial networks",
+    2017, arXiv:1703.10593, equations 1 to 3, sections 4 and 5.2 (identity), appendix 7.1.
     """
 
     players: ClassVar = {
@@ -101,7 +115,7 @@ class CycleGAN(TranslationModel):
                 argument_or_own(
                     "image_shape[-1]", channels, network, lambda network=network: network.output_shape[-1]
                 )
-        # Both networks of a kind in one pass of a joined batch, where no image's statistics touch another's.
+        # Without batch normalization, two batches can be joined and passed through a network at once.
         self._joins_batches = not any(map(has_batch_normalization, networks.values()))
         self.history_a = self._make_history("history_a", 1)
         self.history_b = self._make_history("history_b", 2)
@@ -126,10 +140,10 @@ class CycleGAN(TranslationModel):
             check_history(self.history_size, -(-num // backends.num_replicas_of(self)))
 
     def default_optimizers(self):
-        """Adam with learning rate 2e-4 and beta_1 0.5, one for both generators and one for both discriminators.
+        """Adam with learning rate 2e-4 and beta_1 0.5, for both generators and for both discriminators.
 
-        The paper trains 100 epochs so and lowers the learning rate linearly to zero over 100 more: pass
-        optimizers with `keras_genzoo.optimizers.ConstantThenLinearDecay` for that.
+        The paper keeps this learning rate for 100 epochs and decays it linearly to zero over 100 more. For
+        that, pass optimizers with `keras_genzoo.optimizers.ConstantThenLinearDecay`.
         """
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
 
@@ -155,11 +169,12 @@ class CycleGAN(TranslationModel):
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     def generator_loss(self, real_a, real_b, training=False):
-        """Adversarial, cycle and identity losses of both generators: in inference, of their averages if kept.
+        """Computes the adversarial, cycle and identity losses of both generators; in inference those of their
+        averages.
 
         Returns:
-            Tuple of the float32 scalar and a tuple `(logs, fake_a, fake_b)`: a dict of the logged losses, the
-            cycle and the identity loss without their weights, and the translations.
+            Tuple of the loss, a float32 scalar, and a tuple `(logs, fake_a, fake_b)`: a dict of the logged
+            losses, with the cycle and identity losses without weights, and the translations.
         """
         if training:
             a_to_b, b_to_a = self.generator_a_to_b, self.generator_b_to_a
@@ -184,7 +199,7 @@ class CycleGAN(TranslationModel):
         return loss, (logs, fake_a, fake_b)
 
     def discriminator_loss(self, real_a, real_b, fake_a, fake_b, training=False):
-        """Half the adversarial losses of both discriminators, float32 scalar."""
+        """Computes half the adversarial losses of both discriminators, a float32 scalar."""
         loss = 0.0
         for network, real, fake in (
             (self.discriminator_a, real_a, fake_a),
@@ -196,11 +211,11 @@ class CycleGAN(TranslationModel):
 
     @property
     def chance_level(self):
-        # Half of the loss in each of two domains.
+        # Half of the loss for each of the two domains.
         return self.adversarial_loss.chance_level()
 
     def _translated(self, generator, sources, targets, training):
-        """Translations of the sources, and of images that are in the target domain already (or None)."""
+        """Translations of the sources, and of images that are already in the target domain (or None)."""
         if not self.identity_weight:
             return generator(sources, training=training), None
         return self._of_both(generator, sources, targets, training)

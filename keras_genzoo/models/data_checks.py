@@ -1,8 +1,8 @@
-"""Checks of the data that `fit` and `evaluate` are given: arrays as a whole, datasets batch by batch.
+"""Checks of the data for `fit` and `evaluate`: arrays as a whole, datasets batch by batch.
 
-What is checked of an array is its `keras_genzoo.modalities.Summary`: shape, dtype and range. TensorFlow
-computes that of a `tf.data` batch, which takes some microseconds per step, and NumPy that of a batch of a `PyDataset`
-or a generator. The same function then accepts the summary or says what is wrong.
+Checks use the `keras_genzoo.modalities.Summary` of an array: shape, dtype and range. TensorFlow computes the
+summary of a `tf.data` batch, which takes a few microseconds per step. NumPy computes that of a batch of a
+`PyDataset` or generator. The same function then checks the summary.
 """
 
 import contextlib
@@ -16,23 +16,23 @@ from keras_genzoo.modalities import Summary
 
 
 class CheckedData:
-    """Data of which no step sees a batch that was not checked.
+    """Data whose batches are checked before each step.
 
-    Arrays are checked at once, and so is the first batch of a `tf.data.Dataset`. Of it, of a `PyDataset` and of a
-    generator `x` becomes one that checks the batches as they come.
+    Arrays and the first batch of a `tf.data.Dataset` are checked in the constructor. For a `tf.data.Dataset`,
+    `PyDataset` or generator, the attribute `x` checks the batches as they are produced.
 
     Args:
-        model: `ZooModel`, whose `check_batch` and `check_batch_size` decide.
+        model: `ZooModel`, whose `check_batch` and `check_batch_size` are used.
         x, y: As for `keras.Model.fit`.
-        batch_size: Int, number of images per batch where `x` is an array.
+        batch_size: Int, number of images per batch if `x` is an array.
         training: Bool, whether the batches are for `fit`.
-        share: Float, share of the arrays, from their start, that the batches are made of.
+        share: Float, fraction of the arrays, from their start, that is used.
 
     Attributes:
-        x: What Keras is to be given in the place of `x`.
+        x: The data to pass to Keras instead of `x`.
 
     Raises:
-        ValueError: If something is wrong with what is checked at once.
+        ValueError: If the data that is checked in the constructor is invalid.
     """
 
     def __init__(self, model, x, y=None, batch_size=None, training=True, share=1.0):
@@ -41,7 +41,7 @@ class CheckedData:
         self.x = x
         self._refusal = None
         if x is None:
-            raise ValueError("`x` is missing: give images, or a dataset of batches of images.")
+            raise ValueError("`x` is missing: pass images, or a dataset of batches of images.")
         if isinstance(x, list | tuple):
             raise ValueError(
                 f"`x` must be an array or a dataset. Received: a {type(x).__name__} of {len(x)}. Stack images "
@@ -63,7 +63,7 @@ class CheckedData:
 
     @contextlib.contextmanager
     def reporting(self):
-        """Inside, a refused batch raises its own ValueError, in whatever the data pipeline has wrapped it."""
+        """Context manager in which an invalid batch raises its own ValueError, not that of the data pipeline."""
         try:
             yield
         except Exception as error:
@@ -88,8 +88,8 @@ class CheckedData:
         batch = next(iter(dataset.take(1)), None)
         if batch is None:
             raise ValueError(
-                "`x` is empty: the dataset has no batch. With `drop_remainder=True` a set smaller than the batch "
-                "size gives none."
+                "`x` is empty: the dataset has no batch. With `drop_remainder=True`, data smaller than the batch "
+                "size has none."
             )
         num = self._check(batch, first=True)
         coming = self.model.coming_batch_sizes(dataset)
@@ -107,7 +107,7 @@ class CheckedData:
         for batch in generator:
             self._check(batch, first)
             first = False
-            # Keras takes tuples alone from a generator.
+            # Keras only accepts tuples from a generator.
             yield batch if isinstance(batch, tuple) else (batch,)
 
     def _is_allowed(self, num):
@@ -118,7 +118,7 @@ class CheckedData:
         return True
 
     def _refusal_of(self, message):
-        """The refusal that an assertion of `_checked_tf_dataset` stands for; None for another error."""
+        """Returns the error that an assertion of `_checked_tf_dataset` represents; None for other errors."""
         found = re.findall(_REPORT.replace("*", r"([^\]]*)"), message)
         if not found:
             return None
@@ -134,17 +134,17 @@ class CheckedData:
         return None
 
 
-# What TensorFlow prints of the arguments of a failed assertion, each in brackets.
+# TensorFlow prints the arguments of a failed assertion, each in brackets.
 _REPORT = r"\[keras_genzoo\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]\s+\[*\]"
 
 
 def check_batch_sizes(model, num, batch_size, training):
-    """Refuses a number of images whose batches, the partial last one included, the model cannot use.
+    """Checks that the model can use all batches of a number of images, including the last partial one.
 
     Args:
         model: `ZooModel`.
         num: Int, number of images.
-        batch_size: Int, or None for Keras' 32.
+        batch_size: Int, or None for the default of Keras, 32.
         training: Bool, whether the batches are for `fit`.
     """
     size = 32 if batch_size is None else arguments.integer("batch_size", batch_size, at_least=1)
@@ -157,7 +157,7 @@ def is_tf_dataset(x):
 
 
 def has_fixed_batches(x):
-    """Whether all batches have the size of the first: that of a `tf.data.Dataset` may be unknown."""
+    """Whether all batches have the size of the first. A `tf.data.Dataset` may not know its batch size."""
     if not is_tf_dataset(x):
         return True
     images, _, _ = keras.utils.unpack_x_y_sample_weight(x.element_spec)
@@ -165,12 +165,12 @@ def has_fixed_batches(x):
 
 
 def _checked_tf_dataset(dataset, allowed, expected):
-    """The dataset, with an assertion on every batch that `CheckedData._refusal_of` can read.
+    """Returns the dataset with an assertion on every batch that `CheckedData._refusal_of` can parse.
 
     Args:
         dataset: `tf.data.Dataset`.
-        allowed: List of bools: whether a batch may have 1, 2, ... images. Larger ones are not judged.
-        expected: Dict from `"x"` and `"y"` to a modality or a condition.
+        allowed: List of bools: whether a batch may have 1, 2, ... images. Larger batches are not checked.
+        expected: Dict that maps `"x"` and `"y"` to a modality or a condition.
     """
     import tensorflow as tf
 
@@ -193,7 +193,7 @@ def _checked_tf_dataset(dataset, allowed, expected):
                 valid.append(tf.reduce_all(shape[1:] == tf.constant(expected[name].shape, tf.int32)))
             if not expected[name].accepts_all(tensor.dtype.name):
                 low, high = expected[name].bounds
-                # NaN is neither.
+                # Both comparisons are False for NaN.
                 valid.append((tf.cast(smallest, tf.float64) >= low) & (tf.cast(largest, tf.float64) <= high))
         valid += [tf.shape(part)[0] == tf.shape(batch[0])[0] for part in batch[1:2] if "y" in expected]
         valid.append(allowed[tf.minimum(tf.shape(batch[0])[0], len(allowed) - 1)])
@@ -206,7 +206,7 @@ def _checked_tf_dataset(dataset, allowed, expected):
 
 
 class _CheckedPyDataset(keras.utils.PyDataset):
-    """A `PyDataset` that hands each batch to `check` first."""
+    """A `PyDataset` that passes each batch to `check` first."""
 
     def __init__(self, dataset, check):
         super().__init__(dataset.workers, dataset.use_multiprocessing, dataset.max_queue_size)

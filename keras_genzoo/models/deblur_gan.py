@@ -1,4 +1,4 @@
-"""DeblurGAN: sharp images from blurred ones, by features and a critic."""
+"""DeblurGAN: deblurring of images with a perceptual loss and a critic."""
 
 import keras
 from keras import ops
@@ -15,42 +15,57 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DeblurGAN(PairedGAN):
-    """A generator that sharpens images, and a critic of patches, which sees no blurred ones.
+    """A generator that sharpens images, and a critic of sharp images (DeblurGAN).
 
-    The generator adds to a blurred image what it lacks. It learns to match the features of the sharp image and to
-    lower the Wasserstein distance that the critic estimates. A critic's value of an image is the mean over its
-    patches.
+    The generator predicts the difference between the sharp and the blurred image. It minimizes `-E[D(G(x))]`
+    plus the weighted perceptual loss and the weighted mean absolute difference of pixels. The critic
+    minimizes `E[D(G(x))] - E[D(y)]` plus the gradient penalty. The critic's value of an image is the mean
+    over its patches.
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images, of sides that are multiples of the generator's
-            `size_multiple`.
-        generator: `keras.Model` from blurred to sharp images in [-1, 1]. Defaults to the paper's
-            `keras_genzoo.networks.ResNetTranslator`: one convolution per block, dropout of 0.5, residual.
-        discriminator: `keras.Model` from images to values of patches, without batch normalization. Defaults to
-            `keras_genzoo.networks.PatchGANDiscriminator` with instance normalization.
-        width: Int, base width of the default networks.
-        perceptual_weight: Float, weight of the difference of features (`keras_genzoo.models.perceptual`), for images
-            of 1 or 3 channels. The paper's features are those of VGG19, its difference is squared, and its weight
-            is 100.
-        l1_weight: Float, weight of the mean absolute difference of pixels; 0 in the paper.
-        discriminator_steps: Int, updates of the critic per step, all on the images of the step.
+        image_shape: Tuple `(height, width, channels)` of the images. Sides must be multiples of the
+            generator's `size_multiple`.
+        generator: `keras.Model` that maps blurred to sharp images in [-1, 1]. Defaults to the paper's
+            `keras_genzoo.networks.ResNetTranslator`: residual, with one convolution per block and dropout
+            0.5.
+        discriminator: `keras.Model` that maps images to values of patches, without batch normalization.
+            Defaults to `keras_genzoo.networks.PatchGANDiscriminator` with instance normalization.
+        width: Positive int, base width of the default networks.
+        perceptual_weight: Float of at least 0, weight of the perceptual loss
+            (`keras_genzoo.models.perceptual`), for images with 1 or 3 channels. The paper uses the squared
+            difference of VGG19 features with the weight 100.
+        l1_weight: Float of at least 0, weight of the mean absolute difference of pixels; 0 in the paper.
+        discriminator_steps: Positive int, number of critic updates per step, all with the same images.
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
-        average_decay, average_half_life, seed: As for `GenerativeModel`; the paper keeps no average.
+        average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, the networks do not match the other arguments, or the
+            critic has batch normalization.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.DeblurGAN((128, 128, 3), width=16)
+    import numpy as np
+    import keras_genzoo as kg
+
+    sharp = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3), dtype="uint8")
+    blurred = ((sharp.astype("int32") + np.roll(sharp, 1, axis=2)) // 2).astype("uint8")
+    generator = kg.networks.ResNetTranslator(3, width=4, num_blocks=1, block_convolutions=1, residual=True)
+    model = kg.models.DeblurGAN(
+        (24, 24, 3), generator=generator, width=4, perceptual_weight=0.0, l1_weight=1.0, discriminator_steps=1
+    )
     model.compile()
-    model.fit(keras_genzoo.datasets.load("flowers_blurred", batch_size=8, augment=True), epochs=20)
-    sharp = model.deblur("photograph.jpg")  # float32 (height, width, 3)
+    model.fit(blurred, sharp, batch_size=2, epochs=1)
+    deblurred = model.deblur(blurred)  # float32 (2, 24, 24, 3) in [-1, 1]
     ```
 
-    Source: Kupyn et al. 2018, "DeblurGAN: Blind motion deblurring using conditional adversarial networks"
-    (arXiv:1711.07064), section 3. The networks and the order of updates follow the authors' code, whose
-    penalty takes norms per pixel; here it is that of Gulrajani et al. 2017, which the paper names.
+    Reference: Kupyn et al., "DeblurGAN: Blind motion deblurring using conditional adversarial networks",
+    2018, arXiv:1711.07064, section 3. The networks and the order of updates follow the authors' code, whose
+    penalty takes norms per pixel. Here it is that of Gulrajani et al., "Improved training of Wasserstein
+    GANs", 2017, arXiv:1704.00028, which the paper refers to.
     """
 
     abilities = frozenset({"translate", "deblur"})
@@ -62,12 +77,12 @@ class DeblurGAN(PairedGAN):
         "l1_loss",
     )
     adversarial_log = "adversarial_loss"
-    # The critic's loss is no distance from chance.
+    # The loss of a critic has no chance level.
     chance_level = None
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`: plain pictures, of which blurred ones are made."""
+        """As for `ZooModel`: sharp images, from which blurred ones are computed."""
         return {
             "model": {"width": 16},
             "data": {"sources": "blurred", "batch_size": 4, "augment": True},
@@ -124,19 +139,20 @@ class DeblurGAN(PairedGAN):
         }
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """`E[D(G(x))] - E[D(y)]` and the penalty, float32 scalar."""
+        """Computes `E[D(G(x))] - E[D(y)]` plus the penalty, a float32 scalar."""
         fakes = ops.stop_gradient(ops.cast(fakes, targets.dtype))
-        # Without batch normalization one pass over both is the same, and faster.
+        # Without batch normalization, one pass over both batches gives the same result and is faster.
         values = self._values(ops.concatenate([targets, fakes]), training)
         real_values, fake_values = ops.split(values, 2)
         penalty = self.penalty(lambda images: self._values(images, training), targets, fakes, self.noise)
         return _ADVERSARIAL.discriminator(real_values, fake_values) + penalty
 
     def generator_loss(self, sources, targets, fakes, training=False):
-        """The weighted sum of the losses against the critic, of features and of pixels.
+        """Computes the weighted sum of the adversarial, perceptual and pixel losses.
 
         Returns:
-            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses: the sum, and the terms
+            without weights.
         """
         adversarial_loss = _ADVERSARIAL.generator(self._values(fakes, training))
         perceptual_loss = self.perceptual_difference(targets, fakes)
@@ -157,14 +173,14 @@ class DeblurGAN(PairedGAN):
 
     @checked
     def deblur(self, images, batch_size: PositiveInt = 8):
-        """Sharpens images, or pictures, of any size.
+        """Sharpens images or image files of any size.
 
         Args:
-            images: As for `translate`: images, a picture or a list of pictures.
-            batch_size: Int, images sharpened at once.
+            images: As for `translate`: images, an image file, or a list of files.
+            batch_size: Positive int, number of images sharpened at once.
 
         Returns:
-            Float32 NumPy array in [-1, 1] of the shape of `images`; of a list of pictures a list.
+            Float32 NumPy array of the shape of `images` in [-1, 1]; a list of files returns a list.
 
         Raises:
             ValueError: As for `translate`.
@@ -173,8 +189,13 @@ class DeblurGAN(PairedGAN):
         Example:
 
         ```python
-        model = keras_genzoo.models.load("my_preset")
-        keras_genzoo.pictures.write(model.deblur("photograph.jpg"), "sharp.png")
+        import numpy as np
+        import keras_genzoo as kg
+
+        image = np.random.default_rng(0).integers(0, 256, (30, 26, 3), dtype="uint8")
+        generator = kg.networks.ResNetTranslator(3, width=4, num_blocks=1, block_convolutions=1, residual=True)
+        model = kg.models.DeblurGAN((24, 24, 3), generator=generator, width=4)
+        deblurred = model.deblur(image)  # float32 (30, 26, 3) in [-1, 1]
         ```
         """
         return self.translate(images, fit="pad", batch_size=batch_size)

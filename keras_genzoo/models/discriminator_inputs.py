@@ -1,4 +1,4 @@
-"""Tricks against an overconfident discriminator: noise on the images that it sees, and targets other than 1 and 0."""
+"""Regularization of the discriminator: noise on its images, label smoothing and label flipping."""
 
 import dataclasses
 
@@ -8,12 +8,12 @@ from keras import ops
 
 @dataclasses.dataclass(frozen=True)
 class Targets:
-    """Targets of real and generated images that are drawn per image.
+    """Targets for real and generated images, drawn per image.
 
     Args:
-        real, fake: Pairs `(low, high)` from which a target is drawn uniformly (label smoothing; Salimans et al. 2016,
-            section 3.4).
-        flip_probability: Float in [0, 1), share of images whose target is that of the other side.
+        real, fake: Pairs `(low, high)` from which a target is drawn uniformly (label smoothing; Salimans et
+            al. 2016, section 3.4).
+        flip_probability: Float in [0, 1), fraction of images whose target is swapped.
     """
 
     real: tuple = (1.0, 1.0)
@@ -46,11 +46,11 @@ class Targets:
 
 
 def with_noise(images, stddev, noise):
-    """Images with Gaussian noise of a standard deviation (instance noise; Sonderby et al. 2017, section 3.2)."""
+    """Adds Gaussian noise to images (instance noise; Sønderby et al. 2017, section 3.2)."""
     return images + keras.random.normal(ops.shape(images), stddev=stddev, seed=noise)
 
 
 def uniform(shape, bounds, noise):
-    """Values uniform between two bounds, or the one number where both are the same."""
+    """Draws values uniformly between two bounds; returns the float if both bounds are equal."""
     low, high = bounds
     return keras.random.uniform(shape, low, high, seed=noise) if low < high else low

@@ -1,4 +1,6 @@
-"""Energy-based GANs: the discriminator is an autoencoder, and its reconstruction error the energy of an image."""
+"""Energy-based GANs: the discriminator is an autoencoder whose reconstruction error is the energy of an
+image.
+"""
 
 from typing import ClassVar
 
@@ -23,39 +25,48 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EBGAN(AdversarialModel):
-    """A generator against an autoencoder that reconstructs real images well and generated ones badly.
+    """A generator and an autoencoder as the discriminator, which assigns energies to images (EBGAN).
 
-    The energy of an image is the Euclidean norm of its reconstruction error (equation 13). The autoencoder
-    lowers the energy of real images, and raises that of generated ones up to a margin (equation 1); the
-    generator lowers the energy of its images (equation 2). The pull-away term makes the encoder's codes of a
-    batch of generated images orthogonal, so that the images differ (equation 14, EBGAN-PT); under
-    `tf.distribute` each replica compares the images of its own batch.
+    The energy `D` of an image is the Euclidean norm of its reconstruction error (equation 13). The
+    autoencoder minimizes `E[D(x)] + E[max(0, m - D(G(z)))]` (equation 1). The generator minimizes
+    `E[D(G(z))]` (equation 2) plus the weighted pull-away term, which makes the codes of a batch of generated
+    images orthogonal and the images diverse (equation 14, EBGAN-PT). Under `tf.distribute` the pull-away term
+    is computed for the batch of each replica.
 
-    At the equilibrium of the paper's theorem 1 `discriminator_loss` is the margin.
+    At the equilibrium of the paper's theorem 1, `discriminator_loss` is the margin.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 100.
-        generator: `keras.Model` from latents to images in [-1, 1]. Defaults to `DCGANGenerator`.
-        encoder: `keras.Model` from images to codes of any shape. Defaults to `EBGANEncoder`.
-        decoder: `keras.Model` from codes to images. Defaults to `EBGANDecoder`.
-        width: Int, base width of the default networks.
-        margin: Float, m of the paper: the energy to which the discriminator pushes generated images. It should
-            be above the energy of real images (`real_energy` in the logs). The paper has 10 for 28x28 digits, 20
-            to 80 for larger images.
-        pull_away_weight: Float, weight of the pull-away term; 0 leaves it out (plain EBGAN).
+        image_shape: Tuple `(height, width, channels)`. Defaults to the output shape of `generator`. The
+            default networks need a square image with a side of 4 * 2^k or 7 * 2^k that is a multiple of 4.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 100.
+        generator: `keras.Model` that maps latents to images in [-1, 1]. Defaults to `DCGANGenerator`.
+        encoder: `keras.Model` that maps images to codes of any shape. Defaults to `EBGANEncoder`.
+        decoder: `keras.Model` that maps codes to images. Defaults to `EBGANDecoder`.
+        width: Positive int, base width of the default networks.
+        margin: Positive float, m of the paper: energy that the discriminator assigns to generated images. It
+            should be above the energy of real images (`real_energy` in the logs). The paper uses 10 for 28x28
+            digits, and 20 to 80 for larger images.
+        pull_away_weight: Float of at least 0, weight of the pull-away term; 0 omits it (plain EBGAN).
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is given, or the networks do not match
+            the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.EBGAN(image_shape=(28, 28, 1))
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), dtype="uint8")
+    gan = kg.models.EBGAN(image_shape=(16, 16, 1), width=4)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("fashion_mnist"), epochs=20)
-    images = gan.sample(16, seed=0)
+    gan.fit(images, batch_size=8, epochs=1)
+    samples = gan.sample(4, seed=0)  # float32 (4, 16, 16, 1) in [-1, 1]
     ```
 
-    Source: Zhao et al. 2016, "Energy-based generative adversarial network" (arXiv:1609.03126).
+    Reference: Zhao et al., "Energy-based generative adversarial network", 2016, arXiv:1609.03126.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("encoder", "decoder")}
@@ -115,10 +126,10 @@ class EBGAN(AdversarialModel):
         return self.update_trackers(**logs, **generator_logs)
 
     def discriminator_loss(self, images, fakes, training=False):
-        """`E[D(x)] + E[max(0, m - D(G(z)))]` with the energy D (equation 1).
+        """Computes `E[D(x)] + E[max(0, m - D(G(z)))]` with the energy D (equation 1).
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged values.
+            Tuple of the loss, a float32 scalar, and a dict of the logged values.
         """
         real_energy = ops.mean(self.energy_and_codes(images, training)[0])
         fake_energies, _ = self.energy_and_codes(ops.stop_gradient(fakes), training)
@@ -126,38 +137,42 @@ class EBGAN(AdversarialModel):
         return loss, {"discriminator_loss": loss, "real_energy": real_energy}
 
     def generator_loss(self, fakes, training=False):
-        """`E[D(G(z))]` (equation 2) and the weighted pull-away term: see `discriminator_loss`."""
+        """Computes `E[D(G(z))]` (equation 2) plus the weighted pull-away term; returns as
+        `discriminator_loss`.
+        """
         energies, codes = self.energy_and_codes(fakes, training)
         term = pull_away(codes)
         loss = ops.mean(energies) + self.pull_away_weight * term
         return loss, {"generator_loss": loss, "pull_away": term}
 
     def energy_and_codes(self, images, training=False):
-        """Energies of images, float32 `(batch,)`, and the encoder's codes that gave them."""
+        """Computes the energies of images, float32 `(batch,)`, and their codes."""
         images = self.seen(images, training)
         codes = self.encoder(images, training=training)
         errors = ops.cast(self.decoder(codes, training=training), "float32") - ops.cast(images, "float32")
-        # With a constant that keeps the root's gradient finite.
+        # The constant keeps the gradient of the square root finite.
         return ops.sqrt(ops.sum(ops.square(_flat(errors)), axis=1) + 1e-8), codes
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        """As for `ZooModel`. Samples are generated by an average, which is more stable."""
         return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
 
     def check_batch_size(self, num, training):
         super().check_batch_size(num, training)
         if self.pull_away_weight and num < 2 * backends.num_replicas_of(self):
             raise ValueError(
-                "The pull-away term needs at least 2 images of a batch on each replica. Received a batch of "
+                "The pull-away term needs at least 2 images per batch and replica. Received a batch of "
                 f"{num}. Change the batch size, or drop the last partial batch (`drop_remainder=True`)."
             )
 
 
 def pull_away(codes):
-    """The mean squared cosine between the codes of two different images of a batch, from 0 (all orthogonal) to 1.
+    """Computes the pull-away term: the mean squared cosine between the codes of two images of a batch.
+
+    The term is `1 / (N (N - 1)) sum_{i != j} cos^2(s_i, s_j)`. It is between 0 (all codes orthogonal) and 1.
 
     Args:
         codes: Float tensor `(batch, ...)`, batch at least 2.
@@ -165,36 +180,41 @@ def pull_away(codes):
     Returns:
         Float32 scalar tensor.
 
-    Source: Zhao et al. 2016, equation 14.
+    Reference: Zhao et al., "Energy-based generative adversarial network", 2016, arXiv:1609.03126, equation
+    14.
     """
     codes = _flat(ops.cast(codes, "float32"))
     codes = codes / ops.sqrt(ops.sum(ops.square(codes), axis=1, keepdims=True) + 1e-12)
     squares = ops.square(ops.matmul(codes, ops.transpose(codes)))
     num = ops.shape(codes)[0]
-    # Without the diagonal, the cosine of each code with itself.
+    # The diagonal, the cosine of each code with itself, is excluded.
     return ops.sum(squares * (1.0 - ops.eye(num))) / ops.cast(ops.maximum(num * (num - 1), 1), "float32")
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EBGANEncoder(ConfigurableNetwork):
-    """Images to maps of codes by 4x4 convolutions of stride 2.
+    """Encoder of EBGAN: 4x4 convolutions with stride 2 that map images to maps of codes.
 
-    The channels double from `width`. Batch normalization follows all convolutions but the first, leaky ReLU of
-    slope 0.2 each. With 64x64x3 the codes are 8x8x256.
+    The first convolution has `width` channels; each further one doubles them. All but the first are followed
+    by batch normalization, and all by leaky ReLU with slope 0.2. For 64x64x3 the codes are 8x8x256.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, the sides multiples of 8, or of 4: then there are two
-            convolutions instead of three.
-        width: Int, channels after the first convolution.
+        image_shape: Tuple `(height, width, channels)`. Sides must be multiples of 4. There are three
+            convolutions for multiples of 8, otherwise two.
+        width: Positive int, channels of the first convolution.
         synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1].
 
     Returns:
-        Codes `(batch, height / 8, width / 8, channels)`, or of a fourth of the sides.
+        Codes `(batch, height / 8, width / 8, channels)`, or with a quarter of the sides.
 
-    Source: Zhao et al. 2016, appendix, "(64)4c2s-(128)4c2s-(256)4c2s"; initialization as in `DCGANDiscriminator`.
+    Raises:
+        ValueError: If an argument is out of its range, or the sides are not multiples of 4.
+
+    Reference: Zhao et al., "Energy-based generative adversarial network", 2016, arXiv:1609.03126, appendix,
+    "(64)4c2s-(128)4c2s-(256)4c2s"; initialization as in `DCGANDiscriminator`.
     """
 
     @checked
@@ -212,20 +232,24 @@ class EBGANEncoder(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class EBGANDecoder(ConfigurableNetwork):
-    """The mirror of `EBGANEncoder`: codes to images by 4x4 transposed convolutions of stride 2.
+    """Decoder of EBGAN: 4x4 transposed convolutions with stride 2, the mirror image of `EBGANEncoder`.
 
-    Batch normalization and leaky ReLU follow all but the last, tanh the last.
+    All but the last are followed by batch normalization and leaky ReLU, the last by tanh.
 
     Args:
         image_shape, width, synchronized: As for `EBGANEncoder`.
 
     Call arguments:
-        codes: Float, of the shape that `EBGANEncoder` returns.
+        codes: Float tensor of the shape that `EBGANEncoder` returns.
 
     Returns:
         Float32 images in [-1, 1].
 
-    Source: as for `EBGANEncoder`, "(128)4c2s-(64)4c2s-(3)4c2s".
+    Raises:
+        ValueError: If an argument is out of its range, or the sides are not multiples of 4.
+
+    Reference: Zhao et al., "Energy-based generative adversarial network", 2016, arXiv:1609.03126, appendix,
+    "(128)4c2s-(64)4c2s-(3)4c2s".
     """
 
     @checked

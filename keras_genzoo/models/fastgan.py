@@ -1,4 +1,4 @@
-"""FastGAN, for few images (Liu et al. 2021)."""
+"""FastGAN, for small data sets (Liu et al. 2021)."""
 
 from typing import ClassVar
 
@@ -19,43 +19,54 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class FastGAN(AdversarialModel):
-    """A generator of small cost, and a discriminator that must also be able to reconstruct real images.
+    """A fast generator, and a discriminator that is regularized by reconstructing real images (FastGAN).
 
-    Three decoders make small images of the discriminator's maps of a real image: of its two last maps, and of a
-    quarter of an earlier one, which must become that quarter of the image. So the discriminator learns what real
-    images are like, and not by heart which they are; the images are augmented on top. The generator makes each image
-    at two sizes, and the discriminator judges both.
+    Three decoders reconstruct small images from feature maps of the discriminator for real images: from its
+    two last maps, and a quarter of the image from the same quarter of an earlier map. This self-supervision,
+    and augmentation, keep the discriminator from overfitting. The generator outputs each image at two sizes,
+    and the discriminator judges both.
 
-    `discriminator_loss` in the logs is the adversarial part alone.
+    The discriminator minimizes a hinge loss with random margins plus the weighted reconstruction error, the
+    generator `-E[D(G(z))]`. `discriminator_loss` in the logs is the adversarial part only.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`; height = width = 32, 64, 128, 256, 512 or 1024. Defaults to
-            what `generator` makes. The paper has sizes from 256 on.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 256.
-        generator: `keras.Model` from latents to a list of images in [-1, 1] and small ones. Defaults to
-            `FastGANGenerator`.
-        discriminator: `keras.Model` from such a list to a list of logits and three maps. Defaults to
+        image_shape: Tuple `(height, width, channels)`; height = width = 32, 64, 128, 256, 512 or 1024.
+            Defaults to the output shape of `generator`. The paper has sizes of 256 and more.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 256.
+        generator: `keras.Model` that maps latents to a list of images in [-1, 1] and small images. Defaults
+            to `FastGANGenerator`.
+        discriminator: `keras.Model` that maps such a list to a list of logits and three maps. Defaults to
             `FastGANDiscriminator`.
-        decoder_of_part, decoder_of_images, decoder_of_small_images: `keras.Model`s from a quarter of the first of
-            these maps, and from the others, to small images. Default to `FastGANDecoder`.
-        width: Int, base width of the default networks.
-        reconstruction_weight: Float, weight of the mean absolute errors of the three reconstructions. The authors'
-            program has the sum over a batch of 8 of a distance of features of VGG, whose weights are not free.
-        margins: Float, or a pair `(low, high)` from which the margin of each logit in the hinge loss is drawn.
-        augmentation: As for `AdversarialModel`; `"paper"` stands for `DiffAugment("color,translation")`.
+        decoder_of_part, decoder_of_images, decoder_of_small_images: `keras.Model`s that map a quarter of the
+            first map, and the two other maps, to small images. Default to `FastGANDecoder`.
+        width: Positive int, base width of the default networks.
+        reconstruction_weight: Float of at least 0, weight of the mean absolute errors of the three
+            reconstructions. The authors' code uses the sum, over a batch of 8, of a perceptual distance with
+            VGG features, whose weights are not freely licensed.
+        margins: Float, or a pair `(low, high)` from which the margin of each logit in the hinge loss is
+            drawn.
+        augmentation: As for `AdversarialModel`; `"paper"` is `DiffAugment("color,translation")`.
         average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is given, or the networks do not match
+            the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.FastGAN(image_shape=(256, 256, 3))
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype="uint8")
+    gan = kg.models.FastGAN(image_shape=(32, 32, 3), latent_dim=16, width=4)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.image_folder("pictures", 256, batch_size=8), epochs=1000)
-    images = gan.sample(16, seed=0)
+    gan.fit(images, batch_size=4, epochs=1)
+    samples = gan.sample(4, seed=0)  # float32 (4, 32, 32, 3) in [-1, 1]
     ```
 
-    Source: Liu et al. 2021, "Towards faster and stabilized GAN training for high-fidelity few-shot image synthesis"
-    (arXiv:2101.04775), section 3, and the authors' program.
+    Reference: Liu et al., "Towards faster and stabilized GAN training for high-fidelity few-shot image
+    synthesis", 2021, arXiv:2101.04775, section 3, and the authors' code.
     """
 
     players: ClassVar = {
@@ -107,7 +118,7 @@ class FastGAN(AdversarialModel):
         argument_or_own(
             "image_shape", image_shape, discriminator, lambda: first_of(discriminator.input_shape)[1:]
         )
-        _check_outputs("generator", generator, 2, "images and small ones")
+        _check_outputs("generator", generator, 2, "images and small images")
         _check_outputs("discriminator", discriminator, 4, "logits and three maps")
         side = small_side_of(image_shape)
         decoders = {
@@ -123,7 +134,7 @@ class FastGAN(AdversarialModel):
         self.set_networks(generator=generator, discriminator=discriminator, **decoders)
 
     def default_optimizers(self):
-        """Adam with learning rate 2e-4 and beta_1 0.5 for both, as in the authors' program."""
+        """Adam with learning rate 2e-4 and beta_1 0.5 for both, as in the authors' code."""
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
 
     @backends.train_step
@@ -154,15 +165,15 @@ class FastGAN(AdversarialModel):
         return self.update_trackers(**logs, generator_loss=self.generator_loss(fakes))
 
     def discriminator_loss(self, images, fakes, training=False):
-        """The hinge loss with drawn margins, and the weighted error of the reconstructions.
+        """Computes the hinge loss with random margins and the weighted reconstruction error.
 
         Args:
             images: Float tensor `(batch, height, width, channels)`, augmented real images.
-            fakes: List of augmented generated images and small ones.
+            fakes: List of augmented generated images and small images.
             training: Bool.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged values.
+            Tuple of the loss, a float32 scalar, and a dict of the logged values.
         """
         both_sizes = [images, shrunk(images, small_side_of(self.image_shape))]
         real_logits, *maps = self.discriminator(both_sizes, training=training)
@@ -174,12 +185,12 @@ class FastGAN(AdversarialModel):
         return adversarial + self.reconstruction_weight * reconstruction, logs
 
     def generator_loss(self, fakes, training=False):
-        """`-E[D(G(z))]`, float32 scalar."""
+        """Computes `-E[D(G(z))]`, a float32 scalar."""
         logits, *_ = self.discriminator(fakes, training=training)
         return -ops.mean(logits)
 
     def reconstruction_loss(self, images, first_map, last_map, small_map, training=False):
-        """Sum of the mean absolute errors of a quarter and of the image twice, float32 scalar."""
+        """Computes the sum of the mean absolute errors of the quarter and of both images, a float32 scalar."""
         side = small_side_of(self.image_shape)
         part = self.draw_part()
         errors = [
@@ -193,7 +204,7 @@ class FastGAN(AdversarialModel):
         return sum(errors)
 
     def draw_part(self):
-        """Which quarter is to be reconstructed, one for the whole batch: int32 scalar from 0 to 3."""
+        """Draws the quarter to reconstruct, the same for the whole batch: an int32 scalar from 0 to 3."""
         return keras.random.randint((), 0, 4, seed=self.noise)
 
     def _hinge(self, logits):
@@ -215,7 +226,7 @@ class FastGAN(AdversarialModel):
 
 
 def quarter(images, part):
-    """The upper left (`part` 0), upper right, lower left or lower right quarter of images or maps."""
+    """Returns the upper left (`part` 0), upper right, lower left or lower right quarter of images or maps."""
     height, width = (side // 2 for side in images.shape[1:3])
     quarters = [
         images[:, top : top + height, left : left + width] for top in (0, height) for left in (0, width)
@@ -224,7 +235,7 @@ def quarter(images, part):
 
 
 def shrunk(images, side):
-    """Images of a smaller side, by nearest neighbours."""
+    """Downsamples images to a smaller side with nearest-neighbor interpolation."""
     step = images.shape[1] // side
     return images[:, ::step, ::step]
 
@@ -232,7 +243,7 @@ def shrunk(images, side):
 def _check_outputs(argument, network, num, meaning):
     if len(network.outputs) != num:
         raise ValueError(
-            f"`{argument}` must give a list of {meaning}, as `FastGAN{argument.capitalize()}` does. Received: "
+            f"`{argument}` must return a list of {meaning}, as `FastGAN{argument.capitalize()}` does. Received: "
             f"{network.name!r} with {len(network.outputs)} output{'s' * (len(network.outputs) > 1)}"
         )
 

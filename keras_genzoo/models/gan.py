@@ -1,4 +1,4 @@
-"""Generative adversarial networks: the GAN of 2014, DCGAN, and the conditional GAN."""
+"""Generative adversarial networks: the original GAN, DCGAN, and the conditional GAN."""
 
 import contextlib
 from typing import ClassVar
@@ -28,54 +28,67 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class GAN(AdversarialModel):
-    """A generator and a discriminator in alternating updates.
+    """A generator and a discriminator that are trained alternately.
 
-    With `image_shape` alone this is DCGAN. Other networks are passed ready made; `num_classes` makes the
-    model conditional on labels.
+    With `image_shape` only, this is DCGAN. Other networks can be passed. With `num_classes` the model is
+    conditional on labels. `loss` selects the losses of both players; see `keras_genzoo.losses`.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, or `(num_features,)` for points. Defaults to what
-            `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 100.
-        generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1].
+        image_shape: Tuple `(height, width, channels)`, or `(num_features,)` for points. Defaults to the
+            output shape of `generator`. The default networks need a square image with a side of 4 * 2^k or
+            7 * 2^k, such as 28, 32 or 64.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 100.
+        generator: `keras.Model` that maps latents (or a list of latents and labels) to images in [-1, 1].
             Defaults to `DCGANGenerator`, for points to `MLPGenerator`.
-        discriminator: `keras.Model` from images (or a list of images and labels) to logits. Defaults to
-            `DCGANDiscriminator`, for points to `MLPDiscriminator`. One made with `packing` judges several
-            samples together (Lin et al. 2018).
-        width: Int, base width of the default networks for images.
-        num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
+        discriminator: `keras.Model` that maps images (or a list of images and labels) to logits. Defaults to
+            `DCGANDiscriminator`, for points to `MLPDiscriminator`. With `packing`, it judges several samples
+            together (PacGAN).
+        width: Positive int, base width of the default networks for images.
+        num_classes: Int of at least 2, or None for an unconditional model, which ignores labels in the data.
         loss: `"non_saturating"`, `"minimax"`, `"least_squares"`, `"mean_squared_error"`, `"hinge"`,
             `"wasserstein"`, or a `keras_genzoo.losses.AdversarialLoss`.
-        penalty: `keras_genzoo.penalties.GradientPenalty`, or its name (`"r1"`), that is added to the
-            discriminator's loss, or None. The discriminator must then have neither batch normalisation, which
-            the default one has, nor packing.
-        discriminator_steps: Int, updates of the discriminator per step, each with new generated images and the
-            same real ones. The generator's update uses the last of the generated images.
-        separate_batches: Bool. True passes real and generated images through the discriminator one after
-            the other, so that batch normalisation sees each apart. False joins them into one batch, which is
-            refused for a discriminator with batch normalisation.
-        real_targets, fake_targets: Float, or a pair `(low, high)` from which each image's target is drawn
-            (label smoothing; Salimans et al. 2016, section 3.4).
-        label_flip_probability: Float in [0, 1), share of images whose target is that of the other side.
-        instance_noise: Float, standard deviation of the noise added to every image that the discriminator
-            sees (Sonderby et al. 2017, section 3.2).
-        history_size: Int, number of earlier generated images kept for the discriminator (0 for none); see
-            `keras_genzoo.layers.ImageHistory`.
-        prediction_step: Bool. True lets the generator's update see the discriminator where it would be after its last
-            update once more (Yadav et al. 2018, "Stabilizing adversarial nets with prediction methods", equation 4,
-            here for the generator's sight alone), which dampens players that circle around each other.
+        penalty: `keras_genzoo.penalties.GradientPenalty`, its name (such as `"r1"`), or None. Added to the
+            loss of the discriminator. It needs a discriminator without batch normalization and packing; the
+            default discriminator has batch normalization.
+        discriminator_steps: Positive int, number of discriminator updates per step. Each uses new generated
+            images and the same real images. The update of the generator uses the last generated images.
+        separate_batches: Bool. If True, real and generated images are passed through the discriminator
+            separately, so that batch normalization has separate statistics. If False, they are joined into
+            one batch, which is not allowed with batch normalization.
+        real_targets, fake_targets: Float, or a pair `(low, high)` from which the target of each image is
+            drawn uniformly (label smoothing; Salimans et al. 2016, section 3.4).
+        label_flip_probability: Float in [0, 1), fraction of images whose target is swapped.
+        instance_noise: Float of at least 0, standard deviation of the Gaussian noise added to all images that
+            the discriminator sees (Sønderby et al. 2017, section 3.2).
+        history_size: Int of at least 0, number of earlier generated images kept for the discriminator (0 for
+            none); see `keras_genzoo.layers.ImageHistory`.
+        prediction_step: Bool. If True, the generator is updated against a discriminator extrapolated by its
+            last update, which dampens oscillations (Yadav et al., "Stabilizing adversarial nets with
+            prediction methods", 2018, arXiv:1705.07364, equation 4; here only for the update of the
+            generator).
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, the networks do not match `image_shape`, `latent_dim`
+            or `num_classes`, or the loss, the penalty or the batches are not supported by the discriminator.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.GAN(image_shape=(28, 28, 1))
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 28, 28, 1), dtype="uint8")
+    gan = kg.models.GAN(image_shape=(28, 28, 1), width=4)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("fashion_mnist"), epochs=20)
-    images = gan.sample(16, seed=0)
+    gan.fit(images, batch_size=8, epochs=1)
+    samples = gan.sample(4, seed=0)  # float32 (4, 28, 28, 1) in [-1, 1]
     ```
 
-    Source: Goodfellow et al. 2014, algorithm 1; Radford et al. 2015; Mirza & Osindero 2014.
+    Reference: Goodfellow et al., "Generative adversarial nets", 2014, arXiv:1406.2661, algorithm 1. Radford
+    et al., "Unsupervised representation learning with deep convolutional generative adversarial networks",
+    2015, arXiv:1511.06434. Mirza & Osindero, "Conditional generative adversarial nets", 2014,
+    arXiv:1411.1784.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -118,7 +131,7 @@ class GAN(AdversarialModel):
         self.targets = Targets(real_targets, fake_targets, label_flip_probability)
         self.image_history = None
         if history_size:
-            # Another stream than that of the noise.
+            # A random stream that differs from that of the noise.
             seed = None if self.seed is None else (self.seed + 1) % 2**32
             self.image_history = layers.ImageHistory(history_size, seed=seed, name="image_history")
             self.image_history.build((None, *self.image_shape))
@@ -169,7 +182,7 @@ class GAN(AdversarialModel):
 
     @contextlib.contextmanager
     def _predicted_discriminator(self, before):
-        """Inside, the discriminator has moved on from where it was `before` by as much again."""
+        """Context manager in which the discriminator is extrapolated by its last update."""
         if before is None:
             yield
             return
@@ -182,11 +195,21 @@ class GAN(AdversarialModel):
             variable.assign(new)
 
     def generate(self, latents, labels=None, training=False):
-        """Images of the generator that is being trained."""
+        """Generates images with the generator that is being trained."""
         return self.generator(join(latents, labels), training=training)
 
     def discriminator_loss(self, images, fakes, labels=None, training=False):
-        """Loss of the discriminator on a batch of real and one of generated images, float32 scalar."""
+        """Computes the loss of the discriminator, including the penalty.
+
+        Args:
+            images: Float tensor of real images.
+            fakes: Float tensor of generated images. No gradient flows to the generator.
+            labels: Int tensor `(batch,)`, or None.
+            training: Bool.
+
+        Returns:
+            Float32 scalar tensor.
+        """
         fakes = ops.stop_gradient(fakes)
         if training and self.image_history is not None:
             fakes = self.image_history(fakes)
@@ -203,7 +226,7 @@ class GAN(AdversarialModel):
         )
 
     def generator_loss(self, fakes, labels=None, training=False):
-        """Loss of the generator, float32 scalar."""
+        """Computes the loss of the generator for a batch of generated images, a float32 scalar."""
         return self.adversarial_loss.generator(self._logits(fakes, labels, training))
 
     def _logits_of_both(self, images, fakes, labels, training):
@@ -218,11 +241,11 @@ class GAN(AdversarialModel):
             images = with_noise(images, self.instance_noise, self.noise)
         return self.discriminator(join(images, labels), training=training)
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        """As for `ZooModel`. Samples are generated by an average, which is more stable."""
         return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
 
     def _check_options(self, generator, discriminator):
@@ -237,8 +260,8 @@ class GAN(AdversarialModel):
             )
         if not self.separate_batches and has_batch_normalization(discriminator):
             raise ValueError(
-                "`separate_batches=False` would normalise real and generated images by common statistics: "
-                "the discriminator has batch normalisation. Use `separate_batches=True`."
+                "`separate_batches=False` is not supported: the discriminator has batch normalization, which would "
+                "mix the statistics of real and generated images. Use `separate_batches=True`."
             )
 
     @property

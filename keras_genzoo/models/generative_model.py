@@ -1,4 +1,4 @@
-"""The base of every family: networks that take alternating updates by optimizers of their own."""
+"""The base class of all generative families: networks that are updated alternately by their own optimizers."""
 
 import inspect
 import threading
@@ -15,13 +15,14 @@ from keras_genzoo.models.zoo_model import ZooModel
 
 
 class GenerativeModel(ZooModel):
-    """A model made of networks that take alternating updates by optimizers of their own.
+    """A model whose networks are updated alternately, each by its own optimizer.
 
-    A family names its players, makes its networks in the constructor, and its `train_step` reads like the paper's
-    algorithm, with `minimize` for each update. The keywords and the documentation of `compile` follow from `players`,
-    and `get_config` from the networks and the annotated arguments of the constructor (`keras_genzoo.models.options`):
+    A family declares its `players` and creates its networks in the constructor. Its `train_step` reads like
+    the algorithm of the paper, with one call of `minimize` per update. `compile` and its documentation are
+    derived from `players`. `get_config` is derived from the networks and from the annotated arguments of the
+    constructor (`keras_genzoo.models.options`).
 
-    ```python
+    ```
     players = {"generator": ("generator",), "discriminator": ("discriminator",)}
 
     @backends.train_step
@@ -33,34 +34,38 @@ class GenerativeModel(ZooModel):
     ```
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images the model is trained to make, or
-            `(num_features,)` for points, which may have any finite values.
-        num_classes: Int, or None for a model without labels.
-        average_decay: Float in [0, 1) or None. Decay per step of an exponential moving average of the networks
-            that make the images; sampling, translation, evaluation, export and presets then use the averages.
-            Autoencoders keep none.
-        average_half_life: Float or None. The same average, its decay given as a half-life in images seen
-            (Karras et al. 2020 use 10,000).
-        seed: Int or None, seed of the training noise.
+        image_shape: Tuple `(height, width, channels)` of the generated images, or `(num_features,)` for
+            points, which may have any finite values.
+        num_classes: Int of at least 2, or None for a model without labels.
+        average_decay: Float in [0, 1), decay per step of an exponential moving average of the networks that
+            generate images. Sampling, translation, evaluation, export and presets then use the averages.
+            Defaults to no average. Autoencoders do not support it.
+        average_half_life: Positive float, half-life of the same average in images seen; an alternative to
+            `average_decay`.
+        seed: Int from 0 to 2**32 - 1, or None. Seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or both `average_decay` and `average_half_life` are
+            given.
     """
 
     trains_on_several_machines = True
-    # Player (an optimizer of its own) -> names of the networks that it updates, in the order of `compile`. The first
-    # takes one update per step, where `steps` is None. Set by each family.
+    # Player (with its own optimizer) -> names of the networks that it updates, in the order of `compile`. If `steps`
+    # is None, the first player is updated once per step. Set by each family.
     players: ClassVar = {}
     # Variable that counts the training steps, or None.
     steps = None
-    # Whether `compile` takes `steps_per_execution` above 1.
+    # Whether `compile` supports `steps_per_execution` above 1.
     several_steps_per_execution = True
     # Names of the losses in the logs. Set by each family.
     loss_names = ()
-    # Names of the networks that make the images, those that may be averaged. Set by each base of families.
+    # Names of the networks that generate images, which can be averaged. Set by each base class.
     image_networks = ()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        # A family may have a `compile` of its own.
+        # A family may define its own `compile`.
         if {"players", "default_optimizers"} & set(vars(cls)) and "compile" not in vars(cls):
             cls.compile = _compile_of(cls)
 
@@ -84,21 +89,28 @@ class GenerativeModel(ZooModel):
         self.noise = backends.SeedGenerator(seed)
         self.loss_trackers = [keras.metrics.Mean(name=name) for name in self.loss_names]
         self.gradient_norm_trackers = {}
-        # Replicas take their steps in threads of their own.
+        # Each replica runs its steps in its own thread.
         self._norms_of_threads_step = {}
 
     def set_networks(self, **networks):
-        """Makes the built networks attributes of the model, and the averages of those that make images."""
+        """Sets the built networks as attributes of the model, and creates the averages.
+
+        Args:
+            **networks: `keras.Model`s by attribute name.
+
+        Raises:
+            ValueError: If a network is not built, or has regularizers.
+        """
         self._network_names = list(networks)
         for name, network in networks.items():
             if not network.built:
                 raise ValueError(
-                    f"`{name}` must be built. Make it a functional model, or begin it with `keras.Input(...)`."
+                    f"`{name}` must be built. Make it a functional model, or start it with `keras.Input(...)`."
                 )
             if network.losses:
                 raise ValueError(
-                    f"`{name}` has regularizers, which the training step would not see. Remove them; for weight "
-                    "decay give the optimizer `weight_decay`."
+                    f"`{name}` has regularizers, which the training step would ignore. Remove them. For weight "
+                    "decay, pass an optimizer with `weight_decay`."
                 )
             setattr(self, name, network)
         for name in self._averaged_names:
@@ -107,12 +119,12 @@ class GenerativeModel(ZooModel):
 
     @property
     def networks(self):
-        """Dict of the networks that are trained, by name."""
+        """Dict of the trained networks by name."""
         return {name: getattr(self, name) for name in self._network_names}
 
     @property
     def averages(self):
-        """Dict of the averaged networks, by the name of the one that each follows; empty without an average."""
+        """Dict of the averaged networks by the name of the network that they follow; may be empty."""
         return {name: getattr(self, f"averaged_{name}") for name in self._averaged_names}
 
     @property
@@ -122,12 +134,15 @@ class GenerativeModel(ZooModel):
 
     @property
     def preset_networks(self):
-        """Dict of the networks that a preset stores: averages in the place of what they average."""
+        """Dict of the networks that a preset stores: averages replace the networks that they follow."""
         return {**self.networks, **self.averages}
 
     @property
     def inference_networks(self):
-        """Dict of those of `preset_networks` that the first player trains, or none, as a fitted prior."""
+        """Dict of the `preset_networks` used in inference.
+
+        These are the networks of the first player, and untrained ones such as a fitted prior.
+        """
         _, *others = self.players.values()
         only_trained_against = {name for names in others for name in names}
         return {
@@ -137,39 +152,44 @@ class GenerativeModel(ZooModel):
         }
 
     def preset_weights_loaded(self):
-        """Starts the trained networks from the averages that a preset has loaded."""
+        """Copies the averages that a preset has loaded to the trained networks."""
         for name, average in self.averages.items():
             getattr(self, name).set_weights(average.get_weights())
 
     # Compiling.
 
     def default_optimizers(self):
-        """Dict of the paper's optimizers by player. Each family defines it."""
+        """Returns a dict of the paper's optimizers by player. Each family defines it."""
         raise NotImplementedError
 
     @classmethod
     def optimizer_arguments(cls):
-        """As for `ZooModel`: `optimizer` of a single player, `{player}_optimizer` of several."""
+        """As for `ZooModel`: `optimizer` for a single player, otherwise `{player}_optimizer`."""
         return {
             player: f"{player}_optimizer" if len(cls.players) > 1 else "optimizer" for player in cls.players
         }
 
     def check_compile(self, steps_per_execution):
-        """Refuses arguments of `compile` that do not suit the model.
+        """Checks for arguments of `compile` that the model does not support.
 
         Args:
             steps_per_execution: Int.
 
         Raises:
-            ValueError: If they do not suit.
+            ValueError: If it is not supported.
         """
 
     def _compile(self, optimizers, run_eagerly=False, steps_per_execution=1, jit_compile="auto"):
-        """What `compile` does: builds the optimizers, given as a dict by player; None takes the paper's."""
+        """Implements `compile`.
+
+        Args:
+            optimizers: Dict of optimizers by player; None selects the paper's optimizer.
+            run_eagerly, steps_per_execution, jit_compile: As for `keras.Model.compile`.
+        """
         if steps_per_execution > 1 and not self.several_steps_per_execution:
             raise ValueError(
-                f"`steps_per_execution` must be 1: steps of a {type(self).__name__} differ in the regularizers that "
-                f"act in them. Received: {steps_per_execution}"
+                f"`steps_per_execution` must be 1: the steps of a {type(self).__name__} apply different "
+                f"regularizers. Received: {steps_per_execution}"
             )
         self.check_compile(steps_per_execution)
         super().compile(
@@ -179,15 +199,15 @@ class GenerativeModel(ZooModel):
             jit_compile=jit_compile,
         )
         given = {player: keras.optimizers.get(value) for player, value in optimizers.items() if value}
-        # Keras' own would stand beside a family's loss of that name.
+        # The tracker of Keras would duplicate a loss of the family with the same name.
         keras_private.drop_loss_tracker(self)
         with backends.strategy_scope(self):
             chosen = {**self.default_optimizers(), **given}
             if len({id(optimizer) for optimizer in chosen.values()}) < len(chosen):
                 arguments = ", ".join(f"`{argument}`" for argument in self.optimizer_arguments().values())
                 raise ValueError(
-                    f"Each of {arguments} must be an object of its own: an optimizer keeps the moments of the "
-                    "variables it was built on. Make two."
+                    f"Each of {arguments} must be a separate object: an optimizer keeps the moments of the variables "
+                    "it was built on. Create one optimizer for each."
                 )
             self._arguments_of_compile = keras.saving.serialize_keras_object(
                 {
@@ -205,10 +225,10 @@ class GenerativeModel(ZooModel):
     def _built(self, player, optimizer):
         if optimizer.use_ema:
             raise ValueError(
-                f"`{player}_optimizer` has `use_ema=True`, whose end-of-training step would overwrite the other "
-                "networks too. Use the model's `average_decay` instead."
+                f"`{player}_optimizer` has `use_ema=True`, which would also overwrite the other networks at the end "
+                "of training. Use the model's `average_decay` instead."
             )
-        # The precision of the networks decides, not that of the model: they may have come from elsewhere.
+        # The precision of the networks matters, not that of the model: custom networks may have their own.
         half_precision = any(
             layer.compute_dtype == "float16"
             for network in self.networks.values()
@@ -225,20 +245,20 @@ class GenerativeModel(ZooModel):
         for name in ("class_weight", "sample_weight"):
             if arguments.get(name) is not None:
                 raise ValueError(
-                    f"`{name}` is for losses that are sums over examples, which those of a {type(self).__name__} are "
-                    "not. Leave it out; to show some images more often, repeat them in the data."
+                    f"`{name}` is not supported: the losses of a {type(self).__name__} are not sums over examples. "
+                    "Remove it. To weight some images more, repeat them in the data."
                 )
         callbacks = keras.tree.flatten(arguments.get("callbacks"))
         if any(isinstance(callback, keras.callbacks.SwapEMAWeights) for callback in callbacks):
             raise ValueError(
-                "`callbacks` holds a `SwapEMAWeights`, which needs an optimizer with `use_ema=True`; such an "
-                "optimizer would overwrite the other networks too. Make the model with `average_decay` or "
+                "`callbacks` contains a `SwapEMAWeights`, which needs an optimizer with `use_ema=True`; such an "
+                "optimizer would also overwrite the other networks. Create the model with `average_decay` or "
                 "`average_half_life`: sampling, evaluation and export then use the averages."
             )
         looks_at_loss = any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
         if looks_at_loss and "loss" not in self.loss_names:
             raise ValueError(
-                "`callbacks` holds a `TerminateOnNaN`, which looks at `loss` alone; this model logs "
+                "`callbacks` contains a `TerminateOnNaN`, which only monitors `loss`; this model logs "
                 f"{', '.join(f'`{name}`' for name in self.loss_names)}. Use "
                 "`keras_genzoo.callbacks.TrainingHealth()`, which stops when any of them is not finite."
             )
@@ -252,13 +272,13 @@ class GenerativeModel(ZooModel):
         self._compile(optimizers, **config)
 
     def variables_of(self, player):
-        """Trainable variables that a player's optimizer updates."""
+        """Returns the list of trainable variables that a player's optimizer updates."""
         return [
             variable for name in self.players[player] for variable in getattr(self, name).trainable_variables
         ]
 
     def active_variables_of(self, player):
-        """Those of `variables_of` that a step trains: all, but in a network that grows."""
+        """Returns those of `variables_of` that the current step trains: all, except in a growing network."""
         return self.variables_of(player)
 
     # The parts of a training step.
@@ -266,17 +286,18 @@ class GenerativeModel(ZooModel):
     def minimize(self, loss_function, player, has_aux=False):
         """Takes one step of a player's optimizer.
 
-        The only place (with `minimize_through`) where a loss meets an optimizer: the gradient by the
-        backend, the division by the number of replicas (whose gradients are summed), and loss scaling.
+        Only this method and `minimize_through` apply optimizers. They compute gradients with the backend,
+        divide the loss by the number of replicas (whose gradients are summed), and scale the loss in half
+        precision.
 
         Args:
             loss_function: Callable without arguments that returns the mean loss over this replica's batch, or
-                with `has_aux` a pair of it and anything else.
-            player: Name of the optimizer.
-            has_aux: Bool.
+                with `has_aux` a pair of the loss and anything else.
+            player: String, name of the player.
+            has_aux: Bool, whether `loss_function` returns a pair.
 
         Returns:
-            What `loss_function` has returned: the loss, a float32 scalar tensor, or the pair.
+            The result of `loss_function`: the loss, a float32 scalar tensor, or the pair.
         """
 
         def scaled_and_output():
@@ -289,11 +310,11 @@ class GenerativeModel(ZooModel):
         return output
 
     def vjp(self, function, *players):
-        """Runs `function()` once, for `minimize_through` to take the gradient of later.
+        """Runs `function()` once and keeps what `minimize_through` needs for its gradient.
 
         Args:
             function: Callable without arguments that returns a tensor, or a list of tensors.
-            *players: Names of the optimizers whose variables take part.
+            *players: Strings, names of the players whose variables are trained.
 
         Returns:
             Tuple `(output, pullback)`.
@@ -304,17 +325,17 @@ class GenerativeModel(ZooModel):
     def minimize_through(self, loss_function, output, pullback, *players, has_aux=False):
         """Takes one step of each player's optimizer on a loss of an output that `vjp` has computed.
 
-        The forward pass is not repeated although other networks may have been updated since.
+        The forward pass is not repeated, even if other networks have been updated in the meantime.
 
         Args:
             loss_function: Callable that maps `output` to the mean loss over this replica's batch, or with
-                `has_aux` to a pair of it and anything else.
-            output, pullback: As returned by `vjp`.
-            *players: Names of the optimizers, those given to `vjp`.
-            has_aux: Bool.
+                `has_aux` to a pair of the loss and anything else.
+            output, pullback: Results of `vjp`.
+            *players: Strings, names of the players given to `vjp`.
+            has_aux: Bool, whether `loss_function` returns a pair.
 
         Returns:
-            What `loss_function` has returned: the loss, a float32 scalar tensor, or the pair.
+            The result of `loss_function`: the loss, a float32 scalar tensor, or the pair.
         """
 
         def scaled_and_result(output):
@@ -327,13 +348,13 @@ class GenerativeModel(ZooModel):
             variables = self.active_variables_of(player)
             own = [next(gradients) for _ in variables]
             if player != players[0]:
-                # Each optimizer has a loss scale of its own.
+                # Each optimizer has its own loss scale.
                 own = [self._scaled(gradient, player) / self._scaled(1.0, players[0]) for gradient in own]
             self._apply(own, variables, player)
         return result
 
     def _scaled(self, loss, player):
-        """Returns the loss as its gradient needs it."""
+        """Returns the loss divided by the number of replicas and multiplied by the optimizer's loss scale."""
         return self.optimizers[player].scale_loss(loss / backends.num_replicas())
 
     def _apply(self, gradients, variables, player):
@@ -349,9 +370,9 @@ class GenerativeModel(ZooModel):
         backends.apply_gradients(self.optimizers[player], gradients, variables)
 
     def update_average(self, num_images):
-        """Moves the averaged networks towards the trained ones, after the step's last update of those.
+        """Updates the averaged networks. Called after the last update of the networks in a step.
 
-        Trainable weights are interpolated, buffers such as moving statistics copied.
+        Trainable weights are interpolated. Buffers, such as moving statistics, are copied.
 
         Args:
             num_images: Number of images in this replica's batch.
@@ -370,11 +391,11 @@ class GenerativeModel(ZooModel):
             averaged.assign(value)
 
     def half_life_at(self, num_images):
-        """Half-life of the average in images, after a step of `num_images` (of all replicas)."""
+        """Returns the half-life of the average in images, after a step of `num_images` (of all replicas)."""
         return self.average_half_life
 
     def _averaged_weights(self):
-        """Pairs of the averaged networks' weights and those that they follow."""
+        """Pairs of the weights of the averaged networks and the weights that they follow."""
         return [
             pair
             for name, average in self.averages.items()
@@ -382,29 +403,36 @@ class GenerativeModel(ZooModel):
         ]
 
     def track_gradient_norms(self):
-        """Adds `{player}_gradient_norm`, the epoch's largest so far, to the logs of `fit`.
+        """Adds `{player}_gradient_norm` to the logs of `fit`: the largest gradient norm of the epoch so far.
 
-        To be called on a compiled model before `fit`, or by a callback in `set_model`. Under `tf.distribute`
-        a norm is that of a replica's own gradient.
+        Call it on a compiled model before `fit`, or from a callback in `set_model`. Under `tf.distribute` the
+        norm is that of a replica's gradient.
         """
         if not self.gradient_norm_trackers:
             with backends.strategy_scope(self):
                 self.gradient_norm_trackers = {
                     player: _Maximum(name=f"{player}_gradient_norm") for player in self.players
                 }
-            # What was traced before does not know the trackers.
+            # The traced function does not contain the trackers.
             self.train_function = None
 
     def untrack_gradient_norms(self):
-        """Takes back `track_gradient_norms`."""
+        """Reverts `track_gradient_norms`."""
         if self.gradient_norm_trackers:
             self.gradient_norm_trackers = {}
             self.train_function = None
 
     def update_trackers(self, **losses):
-        """Adds one step's losses to the epoch's means and returns the logs."""
+        """Adds the losses of a step to the means of the epoch.
+
+        Args:
+            **losses: Float32 scalar tensors by name, a subset of `loss_names`.
+
+        Returns:
+            Dict of the logs.
+        """
         for tracker in self.loss_trackers:
-            # What a step leaves out has the mean of the others.
+            # A loss that a step omits keeps the mean of the other steps.
             if tracker.name in losses:
                 tracker.update_state(losses[tracker.name])
         players = self._norms_of_threads_step.pop(threading.get_ident(), [])
@@ -415,7 +443,7 @@ class GenerativeModel(ZooModel):
 
     def get_config(self):
         config = super().get_config()
-        # A loaded model follows the dtype policy in force, as its networks do.
+        # A loaded model uses the current global dtype policy, as its networks do.
         config.pop("dtype", None)
         networks = {
             name: keras.saving.serialize_keras_object(network) for name, network in self.networks.items()
@@ -428,7 +456,7 @@ class GenerativeModel(ZooModel):
 
 
 def _compile_of(cls):
-    """The `compile` of a family, with an argument for the optimizer of each of its players."""
+    """Creates the `compile` of a family, with one optimizer argument per player."""
     players = cls.optimizer_arguments()
 
     def compile(self, *args, **kwargs):
@@ -470,7 +498,8 @@ def _compile_of(cls):
         "    run_eagerly, steps_per_execution, jit_compile: As for `keras.Model.compile`.",
         "",
         "Raises:",
-        "    ValueError: If two players share an optimizer, or one has `use_ema=True`.",
+        "    ValueError: If two players share an optimizer, an optimizer has `use_ema=True`, or",
+        "        `steps_per_execution` is not supported by the model.",
         "    TypeError: If an argument is unknown.",
     ]
     compile.__signature__ = signature
@@ -484,7 +513,7 @@ _COMPILE_OPTIONS = {"run_eagerly": False, "steps_per_execution": 1, "jit_compile
 
 
 def _about_keywords(cls, signature, unknown):
-    """What is wrong with keywords that `compile` does not know, and what it offers instead."""
+    """Error message about unknown keyword arguments of `compile`, with alternatives."""
     known = [name for name in signature.parameters if name != "self"]
     hints = [_INSTEAD_OF[name].format(optimizer=known[0]) for name in unknown if name in _INSTEAD_OF]
     return " ".join(
@@ -496,11 +525,11 @@ def _about_keywords(cls, signature, unknown):
     )
 
 
-# Keyword of Keras' `compile` -> what is done instead.
+# Keyword argument of Keras' `compile` -> alternative.
 _INSTEAD_OF = {
-    "optimizer": "Each player has an optimizer of its own, such as `{optimizer}`.",
-    "learning_rate": "Give an optimizer: `{optimizer}=keras_genzoo.optimizers.Adam(learning_rate=1e-4)`.",
-    "loss": "The loss belongs to the model: see the arguments of its constructor.",
+    "optimizer": "Each player has its own optimizer, such as `{optimizer}`.",
+    "learning_rate": "Pass an optimizer: `{optimizer}=keras_genzoo.optimizers.Adam(learning_rate=1e-4)`.",
+    "loss": "The loss is part of the model: see the arguments of its constructor.",
     "metrics": "Measures of generated images are computed by the callback `keras_genzoo.callbacks.Evaluate`.",
 }
 
@@ -515,16 +544,16 @@ def _averaged_copy_of(network):
 
 
 class _Maximum(keras.metrics.Metric):
-    """The largest finite value since the last reset: a step that loss scaling skips has an infinite norm."""
+    """Largest finite value since the last reset. A step that loss scaling skips has an infinite norm."""
 
     def __init__(self, name):
         super().__init__(name=name)
-        # Over replicas the mean of each one's largest.
+        # Over replicas, the mean of their largest values.
         self.largest = self.add_variable((), "zeros", aggregation="mean", name="largest")
 
     def update_state(self, value):
         self.largest.assign(ops.maximum(self.largest.value, ops.where(ops.isfinite(value), value, 0.0)))
 
     def result(self):
-        # Computed, so that it is a tensor: under `tf.distribute` the value is the replicas' variable.
+        # The addition makes it a tensor: under `tf.distribute` the value is a distributed variable.
         return self.largest.value + 0.0

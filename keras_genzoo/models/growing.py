@@ -1,4 +1,4 @@
-"""How a training moves through the levels of a model that grows."""
+"""The callback that moves a growing model through the levels of its schedule."""
 
 import math
 import threading
@@ -8,13 +8,15 @@ import numpy as np
 
 
 class Growing(keras.callbacks.Callback):
-    """Moves a model that grows through its `schedule`. The first callback: what others save is of the new level.
+    """Moves a growing model through its `schedule`.
 
-    The images seen are read from the device where a phase can end, not after every step: by the largest batch so
-    far, or that of the schedule.
+    It must be the first callback, so that others save the new level.
+
+    Reading the number of images seen from the device takes time. It is only read when a phase may have ended,
+    judging by the largest batch so far, or by that of the schedule.
     """
 
-    # Keras need not wait for a step to call `on_train_batch_end`, which does nothing then.
+    # Keras need not wait for a step before it calls `on_train_batch_end`, which does nothing in that case.
     async_safe = True
 
     def on_train_begin(self, logs=None):
@@ -25,7 +27,7 @@ class Growing(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         self._follow_if_due()
-        # Not of `self.model` now, which on JAX brings back the state of the step that is running.
+        # Not read from `self.model` here, which on JAX would sync the state of the running step.
         self._steps += self._steps_per_execution
 
     def on_train_batch_end(self, batch, logs=None):
@@ -49,7 +51,7 @@ class Growing(keras.callbacks.Callback):
         self._due = self._steps_left()
 
     def _steps_left(self):
-        """The least number of steps after which the phase can end; 1 while no batch has been seen."""
+        """Minimum number of steps until the phase can end; 1 if no batch has been seen."""
         phase = self.model.phase
         if phase is self.model.schedule.phases[-1]:
             return math.inf
@@ -59,7 +61,7 @@ class Growing(keras.callbacks.Callback):
 
 
 def restart(optimizer):
-    """Sets an optimizer's moments and its count of steps to zero."""
+    """Resets an optimizer's moments and step count to zero."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     for variable in optimizer.variables:
         if variable is not optimizer.learning_rate:

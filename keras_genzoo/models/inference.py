@@ -1,4 +1,4 @@
-"""Where a model's functions of tensors meet NumPy arrays: compiled, one batch at a time."""
+"""Compiled inference on NumPy arrays, one batch at a time."""
 
 import threading
 
@@ -13,9 +13,9 @@ from keras_genzoo.backends import keras_private
 class Inference:
     """The compiled functions of a model, each compiled when it is first called.
 
-    What a compiled function has read of the model, besides the values of variables, is compared at every call: its
-    variables, its layers' dtype policies and `ZooModel.compiled_state`. Where one is another, all are compiled anew.
-    Any number of threads may call at once, while another trains the model too.
+    A compiled function captures the variables of the model, the dtype policies of its layers and
+    `ZooModel.compiled_state`. These are compared at every call. If they have changed, all functions are
+    compiled again. Any number of threads may call the functions, also while another thread trains the model.
     """
 
     def __init__(self):
@@ -25,7 +25,7 @@ class Inference:
 
     @property
     def num_traces(self):
-        """How often a function was traced, of those that are not out of date."""
+        """Number of traces of the current functions."""
         return sum(function.num_traces for function in self._functions.values())
 
     def __call__(self, model, function, arrays, batch_size=None, **options):
@@ -33,15 +33,15 @@ class Inference:
 
         Args:
             model: `ZooModel`.
-            function: A method of the model, `(*tensors, **options)`, that returns a tensor or a tuple of them. Its
-                results must have the arrays' number of rows, each depending on its own row alone.
+            function: Method of the model with arguments `(*tensors, **options)` that returns a tensor or a
+                tuple of tensors. Each row of the result must depend only on the same row of the arrays.
             arrays: List of NumPy arrays of equal length.
-            batch_size: Int, length of whole batches, or None.
-            **options: NumPy arrays and scalars reach the function as tensors. Anything else is a constant, for
-                each value of which the function is compiled.
+            batch_size: Int, length of full batches, or None.
+            **options: NumPy arrays and scalars are passed to the function as tensors. Other values are
+                constants; the function is compiled once per value.
 
         Returns:
-            NumPy array, or tuple of them.
+            NumPy array, or tuple of NumPy arrays.
         """
         tensors = {
             name: np.asarray(value)
@@ -77,9 +77,11 @@ class Inference:
 
 
 def _state_of(model):
-    """What a compiled function has fixed: objects to compare by identity, and values to compare."""
+    """Returns the state captured by compiled functions: objects to compare by identity, and values to
+    compare.
+    """
     layers = keras_private.layers_of(model)
-    # The networks again: one put back in its place was a layer of the model all the time.
+    # The networks again: a network that is set as attribute again has been a layer of the model all the time.
     objects = [*model.variables, *layers, *model.networks.values(), *model.preset_networks.values()]
     values = [layer.dtype_policy.name for layer in layers]
     return objects, [*values, keras.config.floatx(), model.compiled_state]

@@ -1,4 +1,4 @@
-"""InfoGAN: latents of which a part can be read from the image."""
+"""InfoGAN: latents with a category and codes that can be inferred from the image."""
 
 import math
 from typing import ClassVar
@@ -37,37 +37,48 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class InfoGAN(AdversarialModel):
-    """A GAN whose latents hold a category and codes that the discriminator's second head reads from the images.
+    """A GAN that learns an interpretable category and continuous codes without labels (InfoGAN).
 
-    A latent is a one-hot category, then continuous codes and noise, both uniform in (-1, 1). Without any label the
-    categories come to stand for kinds of images, and the codes for how they vary. Both players maximize a lower bound
-    of the mutual information between an image and its category and codes (equation 6): the log-likelihood of these by
-    the second head, which shares the discriminator's trunk. The distribution of a code given an image is normal with
-    variance 1.
+    A latent consists of a one-hot category, continuous codes, and noise; codes and noise are uniform in (-1,
+    1). During training, categories come to represent types of images, and codes the variations within them.
+    Both players maximize a lower bound of the mutual information between an image and its category and codes
+    (equation 6): `L_I = H(c) + E[log Q(c | G(z))]`. `Q` is a second head of the discriminator. It outputs the
+    logits of the category and the means of the codes, which are normal with variance 1.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 74.
-        num_categories: Int, at least 2.
-        num_codes: Int, number of continuous codes.
-        generator: `keras.Model` from latents to images in [-1, 1]. Defaults to `InfoGANGenerator`.
-        discriminator: `keras.Model` from images to a list of logits `(batch, 1)` and of what is read, `(batch,
-            num_categories + num_codes)`: the logits of the categories, then the means of the codes. Defaults to
-            `InfoGANDiscriminator`.
-        information_weight: Float, lambda of the paper.
+        image_shape: Tuple `(height, width, channels)`. Defaults to the output shape of `generator`. The
+            default networks need sides that are multiples of 4.
+        latent_dim: Positive int, length of a latent, at least `num_categories + num_codes`. Defaults to the
+            input of `generator`, or 74.
+        num_categories: Int of at least 2, number of categories.
+        num_codes: Int of at least 0, number of continuous codes.
+        generator: `keras.Model` that maps latents to images in [-1, 1]. Defaults to `InfoGANGenerator`.
+        discriminator: `keras.Model` that maps images to a list of logits `(batch, 1)` and of inferred values
+            `(batch, num_categories + num_codes)`: the logits of the categories, then the means of the codes.
+            Defaults to `InfoGANDiscriminator`.
+        information_weight: Float of at least 0, weight of the mutual information, lambda of the paper.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is given, or the networks do not match
+            the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.InfoGAN(image_shape=(28, 28, 1))
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    gan = kg.models.InfoGAN(image_shape=(8, 8, 1), latent_dim=16)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("mnist", batch_size=128), epochs=20)
+    gan.fit(images, batch_size=8, epochs=1)
     latents = gan.latents_with(category=3, codes=[[-1, 0], [0, 0], [1, 0]], seed=0)
-    images = gan.sample(latents=latents)
+    samples = gan.sample(latents=latents)  # float32 (3, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Chen et al. 2016, "InfoGAN" (arXiv:1606.03657); constants as in the authors' code.
+    Reference: Chen et al., "InfoGAN: Interpretable representation learning by information maximizing
+    generative adversarial nets", 2016, arXiv:1606.03657; constants as in the authors' code.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -93,7 +104,7 @@ class InfoGAN(AdversarialModel):
         num_read = num_categories + num_codes
         if latent_dim < num_read:
             raise ValueError(
-                f"`latent_dim` must be at least the {num_read} of `num_categories` and `num_codes`. Received: "
+                f"`latent_dim` must be at least `num_categories + num_codes`, {num_read}. Received: "
                 f"latent_dim={latent_dim}"
             )
         generator = generator or InfoGANGenerator(image_shape, latent_dim)
@@ -102,8 +113,8 @@ class InfoGAN(AdversarialModel):
         shapes = [tuple(output.shape[1:]) for output in discriminator.outputs]
         if shapes != [(1,), (num_read,)]:
             raise ValueError(
-                f"`discriminator` must give a list of logits (batch, 1) and of what is read, (batch, {num_read}). "
-                f"Received: {discriminator.name!r} with outputs of the shapes {shapes}"
+                "`discriminator` must return a list of logits (batch, 1) and of inferred values (batch, "
+                f"{num_read}). Received: {discriminator.name!r} with outputs of shapes {shapes}"
             )
         argument_or_own("image_shape", image_shape, discriminator, lambda: discriminator.input_shape[1:])
         self.source_loss = losses.NonSaturating()
@@ -146,7 +157,7 @@ class InfoGAN(AdversarialModel):
         )
 
     def discriminator_loss(self, images, fakes, latents, training=False):
-        """The loss of a discriminator less the weighted bound of the information, float32 scalar."""
+        """Computes the loss of the discriminator minus the weighted mutual information, a float32 scalar."""
         real_logits, _ = self._read(images, training)
         fake_logits, read = self._read(ops.stop_gradient(fakes), training)
         self.update_augmentation(real_logits, training)
@@ -154,10 +165,10 @@ class InfoGAN(AdversarialModel):
         return adversarial_loss - self.information_weight * self.mutual_information(latents, read)
 
     def generator_loss(self, fakes, latents, training=False):
-        """The non-saturating loss less the weighted bound of the information.
+        """Computes the non-saturating loss minus the weighted mutual information.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged values.
+            Tuple of the loss, a float32 scalar, and a dict of the logged values.
         """
         logits, read = self._read(fakes, training)
         adversarial_loss, information = (
@@ -172,11 +183,12 @@ class InfoGAN(AdversarialModel):
         }
 
     def mutual_information(self, latents, read):
-        """The lower bound in nats: the entropy of category and codes, and their mean log-likelihood by what was read.
+        """Computes the lower bound of the mutual information: entropy plus mean log-likelihood, in nats.
 
         Args:
             latents: Float tensor `(batch, latent_dim)`.
-            read: Float tensor `(batch, num_categories + num_codes)`, logits of categories and means of codes.
+            read: Float tensor `(batch, num_categories + num_codes)`, logits of the categories and means of
+                the codes.
 
         Returns:
             Float32 scalar tensor, at most `log(num_categories) + num_codes * (log 2 - log(2 pi) / 2)`.
@@ -196,26 +208,36 @@ class InfoGAN(AdversarialModel):
 
     @property
     def latent(self):
-        """A category, and values uniform in (-1, 1): the codes, then the noise."""
+        """Latents with a category, and values uniform in (-1, 1): the codes, then the noise."""
         return latent.CategoryAndUniform(self.latent_dim, num_categories=self.num_categories)
 
     @checked
     def latents_with(
         self, num: OptionalPositiveInt = None, seed: OptionalSeed = None, category=None, codes=None
     ):
-        """Latents of a seed with a category and codes of choice, for `sample(latents=...)`.
+        """Creates latents with a given category and given codes, for `sample(latents=...)`.
 
         Args:
-            num: Int, number of latents. Defaults to the number of categories or codes given.
-            seed: Int from 0 to 2**32 - 1, of what is not given. Defaults to a fresh seed.
-            category: Int, or ints `(num,)`, from 0 to `num_categories - 1`; None leaves them to the seed.
-            codes: Floats from -1 to 1, `(num_codes,)` or `(num, num_codes)`; None leaves them to the seed.
+            num: Positive int, number of latents. Defaults to the number of categories or codes given.
+            seed: Int from 0 to 2**32 - 1 for the values that are not given. Defaults to a random seed.
+            category: Int, or int array `(num,)`, from 0 to `num_categories - 1`. Defaults to random
+                categories.
+            codes: Float array `(num_codes,)` or `(num, num_codes)` in [-1, 1]. Defaults to random codes.
 
         Returns:
             Float32 NumPy array `(num, latent_dim)`.
 
         Raises:
-            ValueError: If an argument has another shape or lies outside its range.
+            ValueError: If an argument has another shape or is out of its range.
+
+        Example:
+
+        ```python
+        import keras_genzoo as kg
+
+        gan = kg.models.InfoGAN(image_shape=(8, 8, 1), latent_dim=16)
+        latents = gan.latents_with(4, seed=0, category=3)  # float32 (4, 16)
+        ```
         """
         categories = None if category is None else np.atleast_1d(array("category", category))
         codes = None if codes is None else np.atleast_2d(array("codes", codes, "float32"))
@@ -227,7 +249,7 @@ class InfoGAN(AdversarialModel):
             is_int = categories.dtype.kind in "iu" and categories.shape in ((1,), (num,))
             if not is_int or categories.min() < 0 or categories.max() >= self.num_categories:
                 raise ValueError(
-                    f"`category` must be an int from 0 to {self.num_categories - 1}, or {num} of them. Received: "
+                    f"`category` must be an int from 0 to {self.num_categories - 1}, or {num} such ints. Received: "
                     f"category={category!r}"
                 )
             latents[:, : self.num_categories] = np.eye(self.num_categories, dtype="float32")[categories]
@@ -235,7 +257,7 @@ class InfoGAN(AdversarialModel):
             shapes = ((1, self.num_codes), (num, self.num_codes))
             if codes.shape not in shapes or not (np.abs(codes) <= 1).all():
                 raise ValueError(
-                    f"`codes` must lie from -1 to 1 and have the shape ({self.num_codes},) or ({num}, "
+                    f"`codes` must be in [-1, 1] and have the shape ({self.num_codes},) or ({num}, "
                     f"{self.num_codes}). Received: shape {codes.shape} with values up to {np.abs(codes).max()}"
                 )
             latents[:, self.num_categories : self.num_categories + self.num_codes] = codes
@@ -243,7 +265,7 @@ class InfoGAN(AdversarialModel):
 
     @checked
     def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
-        """As for `ZooModel`: samples, the categories in turn, so that each column holds one."""
+        """As for `ZooModel`: samples, with one category per column."""
         num = num or self.modality.num_shown
         categories = conditions.Labels(self.num_categories)
         latents = self.latents_with(num, seed, category=categories.in_turn(num))
@@ -253,21 +275,21 @@ class InfoGAN(AdversarialModel):
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        """As for `ZooModel`. Samples are generated by an average, which is more stable."""
         return {"model": {"average_half_life": 2000}, "data": {"batch_size": 128}, "num_steps": 10_000}
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class InfoGANGenerator(ConfigurableNetwork):
-    """Latents to images by two dense layers and two 4x4 transposed convolutions of stride 2.
+    """Generator of InfoGAN: two dense layers and two 4x4 transposed convolutions with stride 2.
 
-    Batch normalization and ReLU follow all but the last, tanh the last. With 28x28x1 and a latent of 74 it has
-    6,652,481 trainable parameters.
+    All but the last are followed by batch normalization and ReLU, the last by tanh. For 28x28x1 and latents
+    of length 74 it has 6,652,481 trainable parameters.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, the sides multiples of 4.
-        latent_dim: Int, length of a latent.
-        width: Int, channels before the last layer.
+        image_shape: Tuple `(height, width, channels)` whose sides are multiples of 4.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int, number of channels before the last layer.
         synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
@@ -276,7 +298,11 @@ class InfoGANGenerator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1].
 
-    Source: Chen et al. 2016, appendix C.1, and the authors' code.
+    Raises:
+        ValueError: If an argument is out of its range, or the sides are not multiples of 4.
+
+    Reference: Chen et al., "InfoGAN: Interpretable representation learning by information maximizing
+    generative adversarial nets", 2016, arXiv:1606.03657, appendix C.1, and the authors' code.
     """
 
     @checked
@@ -302,15 +328,16 @@ class InfoGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class InfoGANDiscriminator(ConfigurableNetwork):
-    """Images to logits and to what is read of a latent, by two 4x4 convolutions of stride 2 and dense layers.
+    """Discriminator of InfoGAN: two 4x4 convolutions with stride 2 and dense layers, with two heads.
 
-    Batch normalization follows all but the first layer, leaky ReLU of slope 0.01 each. With 28x28x1 and 12 values to
-    read it has 6,692,173 trainable parameters: the authors' network, but for two outputs of theirs that are not used.
+    All but the first layer are followed by batch normalization, and all by leaky ReLU with slope 0.01. For
+    28x28x1 and 12 inferred values it has 6,692,173 trainable parameters. The authors' network has two more
+    outputs, which they do not use.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, the sides multiples of 4.
-        num_read: Int, number of values that are read.
-        width: Int, channels after the first layer.
+        image_shape: Tuple `(height, width, channels)` whose sides are multiples of 4.
+        num_read: Positive int, number of inferred values.
+        width: Positive int, number of channels after the first layer.
         synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
@@ -319,7 +346,10 @@ class InfoGANDiscriminator(ConfigurableNetwork):
     Returns:
         List of float32 logits `(batch, 1)` and float32 values `(batch, num_read)`.
 
-    Source: as for `InfoGANGenerator`.
+    Raises:
+        ValueError: If an argument is out of its range, or the sides are not multiples of 4.
+
+    Reference: as for `InfoGANGenerator`.
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""Inpainting with free-form masks: gated convolutions against SN-PatchGAN."""
+"""Inpainting with free-form masks: gated convolutions and SN-PatchGAN."""
 
 import keras
 import numpy as np
@@ -16,35 +16,48 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class InpaintingGAN(PairedGAN):
-    """A generator that fills holes in two stages, and a discriminator of whole images.
+    """A two-stage generator that fills holes in images, and a discriminator of whole images.
 
-    Sources have a channel more than targets: the mask, 1 (of uint8 images 255) in the holes and -1 (0) elsewhere.
-    What lies outside of the holes is kept exactly. The discriminator sees filled images and the masks.
+    Sources have one channel more than targets: the mask, which is 1 (255 for uint8 images) in the holes and
+    -1 (0) elsewhere. Pixels outside of the holes are not changed. The discriminator sees filled images and
+    masks. The generator minimizes its adversarial loss plus `l1_weight` times the mean absolute differences
+    of the coarse and the refined images.
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images, of sides that are multiples of 4.
-        generator: `keras.Model` from images and masks to a list of coarse and refined images in [-1, 1]. Defaults to
-            `keras_genzoo.networks.GatedInpainter`, which leaves out the paper's contextual attention.
-        discriminator: `keras.Model` from images and masks, joined along their channels, to scores. Defaults to
-            `keras_genzoo.networks.SNPatchGANDiscriminator`.
-        width: Int, channels of the first convolution of the default generator; of the discriminator 4/3 of it.
-        loss: Name of an adversarial loss or a `keras_genzoo.losses.AdversarialLoss`.
-        l1_weight: Float, weight of the mean absolute differences of the coarse and of the refined images, of the
-            whole images.
-        average_decay, average_half_life, seed: As for `GenerativeModel`; the paper keeps no average.
+        image_shape: Tuple `(height, width, channels)` of the images. Sides must be multiples of 4.
+        generator: `keras.Model` that maps images and masks to a list of coarse and refined images in [-1, 1].
+            Defaults to `keras_genzoo.networks.GatedInpainter`, which does not have the paper's contextual
+            attention.
+        discriminator: `keras.Model` that maps images and masks, concatenated along the channels, to scores.
+            Defaults to `keras_genzoo.networks.SNPatchGANDiscriminator`.
+        width: Positive int, channels of the first convolution of the default generator, a multiple of 4. The
+            default discriminator has 4/3 of it.
+        loss: Name of an adversarial loss, or a `keras_genzoo.losses.AdversarialLoss`.
+        l1_weight: Float of at least 0, weight of the mean absolute differences of the coarse and of the
+            refined images, over whole images.
+        average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.InpaintingGAN((128, 128, 3), width=24)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype="uint8")
+    masks = np.zeros((2, 16, 16, 1), "uint8")
+    masks[:, 4:8, 4:8] = 255
+    model = kg.models.InpaintingGAN((16, 16, 3), width=4)
     model.compile()
-    model.fit(keras_genzoo.datasets.masked_folder("photographs", 128, augment=True), epochs=100)
-    filled = model.inpaint("photograph.png", "mask.png")  # float32 (height, width, 3)
+    model.fit(np.concatenate([images, masks], axis=-1), images, batch_size=2, epochs=1)
+    filled = model.inpaint(images, masks)  # float32 (2, 16, 16, 3) in [-1, 1]
     ```
 
-    Source: Yu et al. 2019, "Free-form image inpainting with gated convolution" (arXiv:1806.03589), equations 2 to 4;
-    weights, optimizer and the order of updates follow the authors' code.
+    Reference: Yu et al., "Free-form image inpainting with gated convolution", 2019, arXiv:1806.03589,
+    equations 2 to 4; weights, optimizer and the order of updates follow the authors' code.
     """
 
     abilities = frozenset({"translate", "inpaint"})
@@ -53,7 +66,7 @@ class InpaintingGAN(PairedGAN):
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`: plain pictures, in which holes are made."""
+        """As for `ZooModel`: images in which holes are drawn."""
         return {
             "model": {"width": 24},
             "data": {"sources": "masked", "batch_size": 8, "augment": True},
@@ -80,20 +93,20 @@ class InpaintingGAN(PairedGAN):
         for name, network in (("generator", generator), ("discriminator", discriminator)):
             if network.input_shape[-1] != channels + 1:
                 raise ValueError(
-                    f"`{name}` must take {channels + 1} channels, those of `image_shape` and the mask. Received one "
-                    f"that takes {network.input_shape[-1]}."
+                    f"`{name}` must take {channels + 1} channels, those of `image_shape` and the mask. Received a "
+                    f"network that takes {network.input_shape[-1]}."
                 )
         made = [output.shape[-1] for output in generator.outputs]
         if made != [channels, channels]:
             raise ValueError(
-                f"`generator` must make two images of {channels} channels, a coarse and a refined one. Received one "
-                f"that makes {made}."
+                f"`generator` must return two images with {channels} channels, coarse and refined. Received a "
+                f"network that returns {made} channels."
             )
         self.set_networks(generator=generator, discriminator=discriminator)
 
     @property
     def source_modality(self):
-        """`keras_genzoo.modalities.MaskedImages` of the size of the targets."""
+        """`keras_genzoo.modalities.MaskedImages` with the size of the targets."""
         return modalities.MaskedImages((*self.image_shape[:2], self.source_channels), may_be_bright=True)
 
     @property
@@ -122,7 +135,7 @@ class InpaintingGAN(PairedGAN):
         return [ops.cast(each, "float32") for each in self.translator()(sources, training=False)]
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Adversarial loss of the discriminator, of targets and of filled images; float32 scalar."""
+        """Computes the adversarial loss of the discriminator for targets and filled images, a float32 scalar."""
         filled = ops.stop_gradient(_filled(sources, fakes[1]))
         real_scores = self._scores(sources, targets, training)
         return self.adversarial_loss.discriminator(real_scores, self._scores(sources, filled, training))
@@ -132,10 +145,12 @@ class InpaintingGAN(PairedGAN):
         return self.adversarial_loss.chance_level()
 
     def generator_loss(self, sources, targets, fakes, training=False):
-        """Adversarial loss of the filled images, and the weighted differences of both stages to the targets.
+        """Computes the adversarial loss of the filled images plus the weighted differences of both stages to
+        the targets.
 
         Returns:
-            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses: the sum, and the terms
+            without weights.
         """
         coarse_l1_loss, l1_loss = (mean_absolute_difference(targets, images) for images in fakes)
         scores = self._scores(sources, _filled(sources, fakes[1]), training)
@@ -155,7 +170,7 @@ class InpaintingGAN(PairedGAN):
     # Using a trained model.
 
     def images_from_images(self, images, direction=None, styles=None):
-        """As for `TranslationModel`: the refined images, known pixels as they are."""
+        """As for `TranslationModel`: the refined images, with the known pixels of the sources."""
         self.task(direction)
         return _filled(images, self.generate_in_inference(images)[1])
 
@@ -165,27 +180,35 @@ class InpaintingGAN(PairedGAN):
 
     @checked
     def inpaint(self, images, masks, batch_size: PositiveInt = 8):
-        """Fills holes in images, or in a picture, of any size; all else is kept exactly.
+        """Fills holes in images, or in an image file, of any size. Other pixels are not changed.
 
         Args:
-            images: Array `(num, height, width, channels)`, or of one image without the first axis, uint8 or float in
-                [-1, 1]; or a picture, the path of a file or a `PIL.Image.Image`.
-            masks: Array `(num, height, width)` or `(num, height, width, 1)`, or of one image without the first axis:
-                bool, or uint8 with holes above 127. Or a picture of the image's size, white in the holes.
-            batch_size: Int, images filled at once.
+            images: Array `(num, height, width, channels)` or one image `(height, width, channels)`, uint8 or
+                float in [-1, 1]; or an image file or `PIL.Image.Image`.
+            masks: Array `(num, height, width)` or `(num, height, width, 1)`, or one mask without the first
+                axis: bool, or uint8 with values above 127 in the holes. Or an image file of the same size
+                that is white in the holes.
+            batch_size: Positive int, number of images filled at once.
 
         Returns:
-            Float32 NumPy array in [-1, 1] of the shape of `images`.
+            Float32 NumPy array of the shape of `images` in [-1, 1].
 
         Raises:
-            ValueError: If images and masks do not fit each other or the model.
+            ValueError: If images and masks do not match each other or the model, or have the wrong data type
+                or range.
             OSError: If a file cannot be opened.
 
         Example:
 
         ```python
-        model = keras_genzoo.models.load("my_preset")
-        keras_genzoo.pictures.write(model.inpaint("photograph.jpg", "mask.png"), "filled.png")
+        import numpy as np
+        import keras_genzoo as kg
+
+        image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype="uint8")
+        mask = np.zeros((20, 30), bool)
+        mask[4:8, 4:8] = True
+        model = kg.models.InpaintingGAN((16, 16, 3), width=4)
+        filled = model.inpaint(image, mask)  # float32 (20, 30, 3) in [-1, 1]
         ```
         """
         images = array_of(images, self.modality)
@@ -193,18 +216,20 @@ class InpaintingGAN(PairedGAN):
             masks = pictures.read_any(masks, 1)
         masks = array("masks", masks)
         if masks.dtype not in (np.dtype(bool), np.dtype("uint8")):
-            raise ValueError(f"`masks` must be bool or uint8. Received: {masks.dtype}. Compare: `masks > 0`.")
+            raise ValueError(
+                f"`masks` must be bool or uint8. Received: {masks.dtype}. Convert with `masks > 0`."
+            )
         holes = masks if masks.dtype == bool else masks > 127
         holes = holes[..., None] if holes.shape == images.shape[:-1] else holes
         channels = self.image_shape[-1]
         if images.ndim not in (3, 4) or images.shape[-1] != channels:
             raise ValueError(
-                f"`images` must have the shape (num, height, width, {channels}), or that of one image. Received: "
+                f"`images` must have the shape (num, height, width, {channels}) or that of one image. Received: "
                 f"{images.shape}"
             )
         if holes.shape != (*images.shape[:-1], 1):
             raise ValueError(
-                f"`masks` must be as large as `images`, {images.shape[:-1]}. Received: {masks.shape}"
+                f"`masks` must have the size of `images`, {images.shape[:-1]}. Received: {masks.shape}"
             )
         self.modality.check_values(images, "images")
         given = np.asarray(pixels.normalize(images))
@@ -213,6 +238,6 @@ class InpaintingGAN(PairedGAN):
 
 
 def _filled(sources, images):
-    """Images in the holes of sources, which are kept elsewhere; float32."""
+    """Combines images in the holes with the sources elsewhere; float32."""
     sources = ops.cast(sources, "float32")
     return ops.where(sources[..., -1:] > 0.0, ops.cast(images, "float32"), sources[..., :-1])

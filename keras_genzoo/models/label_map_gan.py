@@ -1,4 +1,4 @@
-"""The base of the families that make images of label maps, against a discriminator that gives its features."""
+"""The base class of families that generate images from label maps, with feature matching."""
 
 from keras import ops
 
@@ -11,7 +11,7 @@ from keras_genzoo.models.translation_model import mean_absolute_difference
 
 
 class LabelMapGAN(PairedGAN):
-    """Images from label maps: an adversarial loss and one of the discriminator's features, at each scale.
+    """A generator of images from label maps, with adversarial and feature matching losses at each scale.
 
     A family has the options `num_labels`, `has_edges`, `adversarial_loss`, `feature_matching_weight` and
     `perceptual_weight`.
@@ -25,23 +25,23 @@ class LabelMapGAN(PairedGAN):
         "perceptual_loss",
     )
     adversarial_log = "adversarial_loss"
-    # Whether the adversarial losses are the sum over the scales, or their mean.
+    # Whether adversarial losses are summed over the scales, not averaged.
     sums_scales = False
 
     @property
     def source_modality(self):
-        """`keras_genzoo.modalities.LabelMaps` of the size of the images."""
+        """`keras_genzoo.modalities.LabelMaps` with the size of the images."""
         return modalities.LabelMaps((*self.image_shape[:2], self.source_channels), self.num_labels)
 
     def set_networks(self, **networks):
-        """As for `PairedGAN`; refuses networks of other label maps or images."""
+        """As for `PairedGAN`; also checks the label maps and images that the networks expect."""
         super().set_networks(**networks)
         channels = self.image_shape[-1]
         for name in ("generator", "discriminator"):
             network = networks[name]
             if (found := first_of(network.input_shape)[-1]) != self.source_channels:
                 raise ValueError(
-                    f"`has_edges` is {self.has_edges}, and label maps have {self.source_channels} channels, but "
+                    f"`has_edges` is {self.has_edges}, so label maps have {self.source_channels} channels, but "
                     f"`{name}` takes {found}."
                 )
             for layer in keras_private.layers_of(network):
@@ -59,8 +59,8 @@ class LabelMapGAN(PairedGAN):
         for name, found in of_images.items():
             if found != channels:
                 raise ValueError(
-                    f"`image_shape` is {self.image_shape}, of {channels} channels, but `{name}` is of images of "
-                    f"{found}."
+                    f"`image_shape` is {self.image_shape}, with {channels} channels, but the images of `{name}` have "
+                    f"{found} channels."
                 )
 
     @property
@@ -81,7 +81,7 @@ class LabelMapGAN(PairedGAN):
         }
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Adversarial loss of the discriminator, float32 scalar."""
+        """Computes the adversarial loss of the discriminator, a float32 scalar."""
         real, fake = (
             self.discriminator([sources, images], training=training)
             for images in (targets, ops.stop_gradient(fakes))
@@ -97,10 +97,11 @@ class LabelMapGAN(PairedGAN):
         return self.adversarial_loss.chance_level()
 
     def generator_loss(self, sources, targets, fakes, training=False):
-        """Adversarial loss, and the weighted differences of the discriminator's and of other features.
+        """Computes the adversarial loss plus the weighted feature matching and perceptual losses.
 
         Returns:
-            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses: the sum, and the terms
+            without weights.
         """
         fake = self.discriminator([sources, fakes], training=training)
         real = self.discriminator([sources, targets], training=training)

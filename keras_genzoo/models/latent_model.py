@@ -1,4 +1,4 @@
-"""The base of the families that make images from latents: noise, sampling, export."""
+"""The base class of families that generate images from latents: latents, sampling and export."""
 
 import keras
 import numpy as np
@@ -19,27 +19,30 @@ from keras_genzoo.modalities import Summary
 from keras_genzoo.models.generative_model import GenerativeModel
 from keras_genzoo.models.options import NamedDirections, checked_options, named_directions
 
-# The most samples that one request to an exported model may ask for.
+# Largest number of samples per request to an exported model.
 MAX_SERVED = 1024
 
 
 class LatentModel(GenerativeModel):
-    """A generative model one of whose networks makes images from latents.
+    """A generative model with a network that generates images from latents.
 
     Args:
         image_shape, num_classes, average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`.
-        latent_dim: Int, length of a latent.
-        directions: Dict of names to `keras_genzoo.editing.Directions` of one direction each, or None. Presets and
-            `.keras` files keep them; further ones may be put into the attribute `directions` at any time.
+        latent_dim: Positive int, length of a latent.
+        directions: Dict that maps names to `keras_genzoo.editing.Directions` of one direction each, or None.
+            Presets and `.keras` files save them. More can be added to the attribute `directions` at any time.
+
+    Raises:
+        ValueError: If an argument is out of its range or has the wrong form.
     """
 
     abilities = frozenset({"sample"})
     known_priors = ("standard",)
-    # Name of the network that makes the images. Set by each family.
+    # Name of the network that generates images. Set by each family.
     image_network = "generator"
     # Name of the exported signature from latents to images.
     image_signature = "generate"
-    # Whether the codes, which `keras_genzoo.editing` moves, are others than the latents.
+    # Whether the codes that `keras_genzoo.editing` moves differ from the latents.
     maps_latents = False
 
     @checked_options
@@ -58,17 +61,17 @@ class LatentModel(GenerativeModel):
 
     @property
     def averaged_network(self):
-        """The average of the network that makes the images, or None where none is kept."""
+        """The average of the network that generates images, or None without an average."""
         return self.averages.get(self.image_network)
 
     @property
     def sampling_network(self):
-        """The network that samples: the averaged one where an average is kept."""
+        """The network used for sampling: the average if there is one."""
         return self.averaged_network or getattr(self, self.image_network)
 
     @property
     def preset_usage(self):
-        """What the card tells a reader to type."""
+        """Usage examples for the card of a preset."""
         if not self.condition:
             return super().preset_usage
         label = min(3, self.condition.num_classes - 1)
@@ -81,7 +84,7 @@ class LatentModel(GenerativeModel):
     # The parts of a training step.
 
     def unpack(self, data):
-        """Splits what `fit` hands over into float32 images in [-1, 1] and labels (None without classes)."""
+        """Splits a batch into float32 images in [-1, 1] and labels (None without classes)."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         images = self.modality.scale(images)
         return images, ops.convert_to_tensor(labels) if self.condition else None
@@ -96,18 +99,27 @@ class LatentModel(GenerativeModel):
         return self.sampling_network(inputs, training=training)
 
     def images_from_latents(self, latents, labels=None):
-        """Images in [-1, 1] of the network that samples, as a float32 tensor."""
+        """Generates images in [-1, 1] with the sampling network.
+
+        Args:
+            latents: Float32 tensor `(num, latent_dim)`.
+            labels: Int tensor `(num,)` for a conditional model, otherwise None.
+
+        Returns:
+            Float32 tensor of images.
+        """
         inputs = latents if labels is None else [latents, labels]
         return ops.cast(self.sampling_network(inputs, training=False), "float32")
 
     # Editing: see `keras_genzoo.editing`.
 
     def codes_from_latents(self, latents, labels=None):
-        """What an edit moves: the latents themselves, or what a mapping network makes of them.
+        """Computes the codes that `keras_genzoo.editing` moves: the latents, or the output of a mapping
+        network.
 
         Args:
             latents: Float32 tensor `(num, latent_dim)`.
-            labels: Int tensor `(num,)` of a conditional model.
+            labels: Int tensor `(num,)` for a conditional model, otherwise None.
 
         Returns:
             Float32 tensor `(num, code_dim)`.
@@ -115,33 +127,33 @@ class LatentModel(GenerativeModel):
         return latents
 
     def images_from_codes(self, codes, labels=None):
-        """Images in [-1, 1] of a tensor of codes, float32."""
+        """Generates images in [-1, 1] from a tensor of codes, float32."""
         return self.images_from_latents(codes, labels)
 
     def nearest_codes(self, codes):
-        """The codes that samples can have which are nearest to a tensor of any."""
+        """Projects a tensor onto the codes that samples can have."""
         return self.latent.nearest(codes)
 
     def mean_code(self):
-        """The mean of the codes of samples, float32 NumPy array `(code_dim,)`."""
+        """Returns the mean of the codes of samples, a float32 NumPy array `(code_dim,)`."""
         return np.full(self.latent_dim, self.latent.mean, "float32")
 
     def weights_of_codes(self):
-        """The weights that the codes are multiplied by first: a list of matrices `(code_dim, ...)`."""
+        """Returns the weights that are first applied to the codes: a list of matrices `(code_dim, ...)`."""
         network_layers = keras_private.layers_of(self.sampling_network)
         layer = next((each for each in network_layers if getattr(each, "kernel", None) is not None), None)
-        # The kernel of a transposed convolution has the inputs last.
+        # The kernel of a transposed convolution has the input channels last.
         axis = -1 if isinstance(layer, keras.layers.Conv2DTranspose) else -2
         if layer is None or layer.kernel.shape[axis] < self.latent_dim:
             return []
         matrix = np.moveaxis(ops.convert_to_numpy(layer.kernel), axis, 0).reshape(
             layer.kernel.shape[axis], -1
         )
-        # Behind the latents come the labels.
+        # The labels follow the latents.
         return [matrix[: self.latent_dim]]
 
     def latents_from_seed(self, num, seed):
-        """The latents that `sample` draws, a pure function of the seed, also of tensors and in an export.
+        """Draws the latents of `sample`, a pure function of the seed, with tensors and in exports, too.
 
         Args:
             num: Int or scalar tensor, number of latents.
@@ -162,29 +174,33 @@ class LatentModel(GenerativeModel):
         batch_size: PositiveInt = 64,
         truncation: OptionalNonNegative = None,
     ):
-        """Draws images.
+        """Generates images.
 
         Args:
-            num: Int, number of images. Defaults to the number of latents or labels.
-            seed: Int from 0 to 2**32 - 1. The same seed gives the same images on every backend, and the
-                first `k` of them do not depend on `num`. Defaults to a fresh seed.
-            latents: Float array `(num, latent_dim)` to use instead of drawn ones.
-            labels: Ints `(num,)`, or one int for all images; needed by a conditional model.
-            batch_size: Int, images generated at once.
-            truncation: Float, distance of the latents from their mean as a share of what was drawn: below 1 images
-                are more alike, and often better. Defaults to all of it.
+            num: Positive int, number of images. Defaults to the number of latents or labels.
+            seed: Int from 0 to 2**32 - 1. The same seed gives the same images on every backend, and the first
+                `k` images do not depend on `num`. Defaults to a random seed.
+            latents: Float array `(num, latent_dim)` to use instead of random latents.
+            labels: Int array `(num,)`, or one int for all images. Required for a conditional model.
+            batch_size: Positive int, number of images generated at once.
+            truncation: Float of at least 0, factor of the distance of the latents from their mean. Below 1,
+                images are less diverse, and often better. Defaults to no truncation.
 
         Returns:
-            Float32 NumPy array `(num, height, width, channels)` in [-1, 1], or `(num, num_features)` points.
+            Float32 NumPy array `(num, height, width, channels)` in [-1, 1], or `(num, num_features)` for
+            points.
 
         Raises:
-            ValueError: If the arguments do not fit one another or the model.
+            ValueError: If the number of images is not given, or the arguments are out of range or do not
+                match each other or the model.
 
         Example:
 
         ```python
-        images = gan.sample(16, seed=0)
-        threes = conditional_gan.sample(16, seed=0, labels=3)
+        import keras_genzoo as kg
+
+        gan = kg.models.ACGAN(image_shape=(8, 8, 1), num_classes=10, width=4)
+        images = gan.sample(4, seed=0, labels=3)  # float32 (4, 8, 8, 1) in [-1, 1]
         ```
         """
         latents = self.latents_of_call(num, seed, latents, labels)
@@ -193,18 +209,18 @@ class LatentModel(GenerativeModel):
         return self.images_of(latents, labels, batch_size)
 
     def latents_of_call(self, num, seed, latents, labels):
-        """As `latents_to_sample`; as many as there are labels, where nothing else says how many."""
+        """As `latents_to_sample`; the number of labels is the default of `num`."""
         if num is None and latents is None and np.ndim(labels):
             num = len(labels)
         return self.latents_to_sample(num, seed, latents)
 
     def truncated(self, latents, truncation):
-        """Latents moved towards their mean, as `sample` does: a float32 NumPy array."""
+        """Moves latents towards their mean, as `sample` does; returns a float32 NumPy array."""
         mean = self.mean_code()
         return (mean + truncation * (latents - mean)).astype("float32")
 
     def images_of(self, latents, labels, batch_size, **options):
-        """The images of latents as `sample` returns them; further options are those of `images_from_latents`."""
+        """Generates images from latents as `sample` does; other options are passed to `images_from_latents`."""
         inputs = [latents, *self.labels_of(labels, len(latents))]
         return self.in_batches(self.images_from_latents, inputs, batch_size, **options)
 
@@ -213,7 +229,7 @@ class LatentModel(GenerativeModel):
 
     @checked
     def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
-        """As for `ZooModel`: samples, the classes in turn, so that each column holds one."""
+        """As for `ZooModel`: samples. With classes, each column shows one class."""
         num = num or self.modality.num_shown
         columns = self.condition and self.condition.columns(num)
         return self.modality.show(self.preview_samples(num, seed), columns=columns, examples=examples)
@@ -225,10 +241,13 @@ class LatentModel(GenerativeModel):
         return self.modality.default_measures(self.condition)
 
     def labels_of(self, labels, num):
-        """The checked labels of `num` images, a list of one array `(num,)`; of a model without classes an empty one.
+        """Checks the labels of `num` images.
+
+        Returns:
+            List of one int32 array `(num,)`, or an empty list for a model without classes.
 
         Raises:
-            ValueError: If there must be labels and are none, or the other way round, or they do not fit.
+            ValueError: If labels are missing, not supported, or invalid.
         """
         if not self.condition:
             if labels is not None:
@@ -239,35 +258,35 @@ class LatentModel(GenerativeModel):
             labels = np.full(num, labels)
         self.condition.check(Summary.of(labels), "labels")
         if len(labels) != num:
-            raise ValueError(f"`labels` must hold {num}, one for each image. Received: {len(labels)}")
+            raise ValueError(f"`labels` must contain {num} labels, one per image. Received: {len(labels)}")
         return [labels.astype("int32")]
 
     def latents_to_sample(self, num, seed, latents, **drawing):
-        """The checked `latents` of `sample`, or those drawn from `seed`, float32 `(num, latent_dim)`.
+        """Checks the `latents` of `sample`, or draws them from `seed`: float32 `(num, latent_dim)`.
 
-        Further arguments are those of `latents_from_seed`.
+        Other arguments are passed to `latents_from_seed`.
         """
         if latents is not None:
             latents = array("latents", latents, "float32")
             self.latent.check(latents)
         if num is None:
             if latents is None:
-                raise ValueError("`num` is missing: give the number of images, for example `sample(16)`.")
+                raise ValueError("`num` is missing: pass the number of images, for example `sample(16)`.")
             num = len(latents)
         if latents is None:
             seed = latent.fresh_seed() if seed is None else seed
             rows = np.empty((num, 0), "float32")
             latents = self.inference(self, self._drawn, [rows], seed=np.uint32(seed), **drawing)
         elif len(latents) != num:
-            raise ValueError(f"`latents` holds {len(latents)} rows, but `num` is {num}.")
+            raise ValueError(f"`latents` has {len(latents)} rows, but `num` is {num}.")
         return latents
 
     def _drawn(self, rows, seed, **drawing):
-        """As `latents_from_seed`, of as many rows as a tensor has."""
+        """As `latents_from_seed`, with as many rows as a tensor."""
         return self.latents_from_seed(ops.shape(rows)[0], seed, **drawing)
 
     def signatures(self):
-        """As `ZooModel.signatures`: from latents, and from a seed, to images."""
+        """As `ZooModel.signatures`: images from latents, and images from a seed."""
 
         def generate(latents, labels=None):
             if labels is not None:
@@ -295,13 +314,13 @@ class LatentModel(GenerativeModel):
         if self.directions:
             config["directions"] = {
                 name: [np.asarray(values).tolist() for values in found]
-                # Further ones may have been put in unchecked.
+                # The attribute may contain unchecked entries.
                 for name, found in named_directions("directions", self.directions).items()
             }
         return config
 
     def exported_networks(self, batch_size=None):
-        """As for `ZooModel`; of a model that maps its latents also `edit`, which adds `shift` to the codes."""
+        """As for `ZooModel`. A model with a mapping network also has `edit`, which adds `shift` to the codes."""
         specs = [self.latent.spec, *([self.condition.spec] if self.condition else [])]
         inputs = [
             keras.Input(spec.shape[1:], batch_size=batch_size, dtype=spec.dtype, name=spec.name)
@@ -318,7 +337,7 @@ class LatentModel(GenerativeModel):
 
 
 class _Edited(keras.layers.Layer):
-    """Images of latents, of labels where there are any, and of a shift of their codes."""
+    """Generates images from latents, labels (if any) and a shift of the codes."""
 
     def __init__(self, model, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Regularizers that act at every k-th step alone."""
+"""Regularizers that are applied every k-th step only."""
 
 import functools
 
@@ -8,28 +8,30 @@ from keras_genzoo.optimizers import Adam
 
 
 class LazyRegularization:
-    """Mixin of models with regularizers that act at every k-th step, as updates of their own.
+    """Mixin for models with regularizers that are applied every k-th step, in separate updates.
 
-    The family says `regularizer_intervals`, and its step asks `is_due`:
+    The family defines `regularizer_intervals`, and its step calls `is_due`:
 
-    ```python
+    ```
     if self.is_due("r1"):
         self.minimize(lambda: self.r1_interval * self.r1(images), "discriminator")
     ...
     self.count_step()
     ```
 
-    Steps that differ in what is due are functions of their own, each traced once, among which Python chooses: a
-    condition inside a graph cannot hold an optimizer's update under `tf.distribute`. An execution has one step.
+    Steps with different regularizers are separate functions, each traced once, and Python selects the
+    function: under `tf.distribute`, an optimizer cannot be applied in a conditional branch of a graph. An
+    execution has one step.
 
-    Source: Karras et al. 2020, section 3.1 and appendix B, "Lazy regularization".
+    Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958,
+    section 3.1 and appendix B.
     """
 
     several_steps_per_execution = False
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        # Saved, and counted in Python too: on JAX a variable cannot be read while `fit` runs.
+        # Saved, and also counted in Python: on JAX a variable cannot be read while `fit` runs.
         self.steps = self.add_weight(
             name="steps",
             shape=(),
@@ -38,24 +40,24 @@ class LazyRegularization:
             trainable=False,
             aggregation="only_first_replica",
         )
-        # Past the tracking of Keras, which takes time.
+        # Bypasses the attribute tracking of Keras, which takes time.
         vars(self).update(_next_step=0, _due=frozenset())
 
     @property
     def regularizer_intervals(self):
-        """Dict of the name of each regularizer -> the steps from one time to the next, None where it never acts."""
+        """Dict that maps the name of each regularizer to its interval in steps, or None if it is not used."""
         raise NotImplementedError
 
     def is_due(self, name):
-        """Whether a regularizer acts in the step that is running, or being traced."""
+        """Whether a regularizer is applied in the step that is running or being traced."""
         return name in self._due
 
     def count_step(self):
-        """To be called once in each step."""
+        """Counts a step. Called once per step."""
         self.steps.assign(self.steps.value + 1)
 
     def _apply(self, gradients, variables, player):
-        # A regularizer leaves out the last biases, which TensorFlow then gives no gradient and JAX one of zeros.
+        # The last biases do not affect a regularizer: their gradient is None on TensorFlow and zero on JAX.
         gradients = [
             ops.zeros_like(variable) if gradient is None else gradient
             for gradient, variable in zip(gradients, variables, strict=True)
@@ -76,7 +78,7 @@ class LazyRegularization:
             )
             vars(self)["_due"] = due
             if due not in functions:
-                # JAX takes bound methods, which are equal, for one function, and would reuse its first trace.
+                # Bound methods compare equal, so JAX would reuse the first trace.
                 vars(self)["train_step"] = functools.partial(self.train_step)
                 make_one(force=True)
                 del vars(self)["train_step"]
@@ -100,15 +102,17 @@ class LazyRegularization:
 
 
 def corrected_adam(interval, learning_rate, beta_1, beta_2):
-    """Adam for a player with a regularizer that takes an update of its own at every `interval`-th step.
+    """Creates Adam for a player with a regularizer that has a separate update every `interval`-th step.
 
-    Of `interval + 1` updates `interval` are the main loss's. Learning rate and betas are corrected for the others.
+    Of `interval + 1` updates, `interval` are for the main loss. The learning rate and betas are corrected
+    accordingly.
 
     Args:
         interval: Int, or None without a regularizer.
-        learning_rate, beta_1, beta_2: Floats, those of a player without one.
+        learning_rate, beta_1, beta_2: Floats, values for a player without a regularizer.
 
-    Source: Karras et al. 2020, appendix B, "Lazy regularization".
+    Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958,
+    appendix B.
     """
     share = interval / (interval + 1) if interval else 1.0
     return Adam(learning_rate=share * learning_rate, beta_1=beta_1**share, beta_2=beta_2**share)

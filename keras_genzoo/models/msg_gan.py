@@ -12,37 +12,52 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MSGGAN(MultiResolutionGAN):
-    """A generator that makes its images at all sizes, and a discriminator that sees them all at once.
+    """A generator of images at all sizes, and a discriminator that sees all sizes at once (MSG-GAN).
 
-    The sizes of an image meet the discriminator each at its own level, so that gradients reach every level of the
-    generator directly: nothing has to grow, and there is no schedule to choose. The paper calls this form MSG-ProGAN.
+    Each size of an image enters the discriminator at its own level, so that gradients reach every level of
+    the generator directly. Nothing has to grow, and no schedule is needed. The paper calls this variant
+    MSG-ProGAN. By default the losses are those of WGAN-GP with a drift term.
 
     Args:
         image_shape, latent_dim: As for `MultiResolutionGAN`.
-        generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to that of the paper's widths.
-        discriminator: `keras_genzoo.networks.MultiScaleDiscriminator`. Defaults to that of the paper's widths.
-        loss, drift, augmentation, average_decay, average_half_life, seed, **kwargs: As for `MultiResolutionGAN`.
-        penalty: `keras_genzoo.penalties.GradientPenalty`, its name, or None: the mean of the penalties on the
-            gradients with respect to the image at each size. Defaults to `WassersteinGradientPenalty(weight=10)`.
+        generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to one with the paper's widths.
+        discriminator: `keras_genzoo.networks.MultiScaleDiscriminator`. Defaults to one with the paper's
+            widths.
+        loss, drift, augmentation, average_decay, average_half_life, seed, **kwargs: As for
+            `MultiResolutionGAN`.
+        penalty: `keras_genzoo.penalties.GradientPenalty`, its name, or None. The penalty is the mean over the
+            sizes. Defaults to `WassersteinGradientPenalty(weight=10)`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is given, or the networks have another
+            class or do not match the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.MSGGAN(image_shape=(32, 32, 1))
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1), dtype="uint8")
+    gan = kg.models.MSGGAN(
+        generator=kg.networks.ProgressiveGenerator((8, 8, 1), latent_dim=8, fmap_max=8),
+        discriminator=kg.networks.MultiScaleDiscriminator((8, 8, 1), fmap_max=8),
+    )
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("fashion_mnist_padded", batch_size=16), epochs=20)
-    strip = [gan.sample(8, seed=0, level=level) for level in range(gan.num_levels)]
+    gan.fit(images, batch_size=4, epochs=1)
+    sizes = [gan.sample(4, seed=0, level=level) for level in range(gan.num_levels)]  # 4x4 and 8x8
     ```
 
-    Source: Karnewar & Wang 2020, section 2. One latent makes the images of both updates of a step.
+    Reference: Karnewar & Wang, "MSG-GAN: Multi-scale gradients for generative adversarial networks", 2020,
+    arXiv:1903.06048, section 2. Both updates of a step use the same latents.
     """
 
     discriminator_class = MultiScaleDiscriminator
 
     def default_optimizers(self):
-        """Adam with learning rate 3e-3, beta_1 0, beta_2 0.99, epsilon 1e-8, as in the authors' program BMSG-GAN.
+        """Adam with learning rate 3e-3, beta_1 0, beta_2 0.99 and epsilon 1e-8 for both.
 
-        The paper's learning rate is the same, with RMSprop.
+        This follows the authors' code BMSG-GAN. The paper uses RMSprop with the same learning rate.
         """
         return {player: Adam(learning_rate=3e-3, beta_1=0.0, beta_2=0.99) for player in self.players}
 
@@ -74,7 +89,7 @@ class MSGGAN(MultiResolutionGAN):
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def discriminator_loss(self, real, fakes, training=False):
-        """As `MultiResolutionGAN.discriminator_loss_of`, of lists of the images at all sizes from 4x4 on."""
+        """As `MultiResolutionGAN.discriminator_loss_of`, for lists of images at all sizes, starting with 4x4."""
         return self.discriminator_loss_of(
             lambda images: self._values(images, training), real, fakes, training
         )
@@ -83,7 +98,9 @@ class MSGGAN(MultiResolutionGAN):
         return self.discriminator(self.seen(images, training), training=training)
 
     def pyramid(self, images):
-        """Images at all sizes from 4x4 on, each the mean of 2x2 pixels of the next."""
+        """Downsamples images to all sizes, starting with 4x4; each pixel is the mean of 2x2 pixels of the
+        next size.
+        """
         sizes = [images]
         while len(sizes) < self.num_levels:
             sizes.append(shrink(sizes[-1]))

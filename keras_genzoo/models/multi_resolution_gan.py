@@ -1,4 +1,4 @@
-"""The base of the GANs whose generator makes images of several sizes."""
+"""The base class of GANs whose generator outputs images at several sizes."""
 
 from typing import ClassVar
 
@@ -22,19 +22,24 @@ from keras_genzoo.networks.progressive import ProgressiveGenerator, num_levels_o
 
 
 class MultiResolutionGAN(AdversarialModel):
-    """What the progressive GAN and MSG-GAN share: levels from 4x4 on, a Wasserstein loss with drift, sampling.
+    """Base class of `ProgressiveGAN` and `MSGGAN`, with levels, a Wasserstein loss with drift, and sampling.
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the last level; height = width = 4 * 2^k. Defaults to what
-            `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 512.
-        generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to that of the paper's widths.
-        discriminator: Network of the class that the family names. Defaults to that of the paper's widths.
-        loss: `keras_genzoo.losses.AdversarialLoss`, its name, or a config. Defaults to Wasserstein.
+        image_shape: Tuple `(height, width, channels)` of the last level; height = width = 4 * 2^k. Defaults
+            to that of `generator`.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 512.
+        generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to one with the paper's widths.
+        discriminator: Network of the family's discriminator class. Defaults to one with the paper's widths.
+        loss: `keras_genzoo.losses.AdversarialLoss`, its name, or its config. Defaults to the Wasserstein
+            loss.
         penalty: `keras_genzoo.penalties.GradientPenalty`, its name, or None. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
-        drift: Float, weight of the mean square of the values of real images, which keeps them near zero.
+        drift: Float of at least 0, weight of `E[D(x)^2]` for real images, which keeps the values near zero.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is given, or the networks have another
+            class or do not match the other arguments.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -82,17 +87,19 @@ class MultiResolutionGAN(AdversarialModel):
         self.set_networks(generator=generator, discriminator=discriminator)
 
     def discriminator_loss_of(self, discriminate, real, fakes, training):
-        """The discriminator's adversarial loss with the drift term `drift E[D(x)^2]` and the penalty.
+        """Computes the adversarial loss of the discriminator plus the drift term `drift E[D(x)^2]` and the
+        penalty.
 
         Args:
-            discriminate: Callable from images, or a list of them at several sizes, to the discriminator's values.
+            discriminate: Callable that maps images, or a list of images at several sizes, to the
+                discriminator's values.
             real, fakes: Batches of images, or lists of the same images at several sizes.
             training: Bool.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged losses.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses.
         """
-        # A group's deviation is that of images in a row: one pass over both does not mix them.
+        # Groups of the minibatch standard deviation are consecutive images, so one pass over both does not mix them.
         both = keras.tree.map_structure(lambda real, fakes: ops.concatenate([real, fakes]), real, fakes)
         real_values, fake_values = ops.split(discriminate(both), 2)
         self.update_augmentation(real_values, training)
@@ -103,11 +110,11 @@ class MultiResolutionGAN(AdversarialModel):
         loss += self.drift * ops.mean(ops.square(real_values))
         return loss, {"discriminator_loss": loss, "gradient_penalty": penalty}
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; a quarter of the paper's widths, for small sets of pictures."""
+        """As for `ZooModel`; a quarter of the paper's widths, for small data sets."""
         num_levels_of(image_shape)
         shape, latent_dim = list(image_shape), 128
         networks = {
@@ -123,7 +130,7 @@ class MultiResolutionGAN(AdversarialModel):
 
     def check_batch_size(self, num, training):
         super().check_batch_size(num, training)
-        # The discriminator looks at groups in evaluation too.
+        # The discriminator also uses groups in evaluation.
         check_groups(self.discriminator.group_size, num, backends.num_replicas_of(self))
 
     @property
@@ -132,7 +139,7 @@ class MultiResolutionGAN(AdversarialModel):
 
     @property
     def chance_level(self):
-        # The drift term costs nothing at logits of 0, where these losses have their chance level.
+        # The drift term is 0 for logits of 0, where these losses have their chance level.
         loss = self.adversarial_loss
         if self.penalty is not None and not self.penalty.is_zero_for_constants:
             return None
@@ -144,13 +151,16 @@ class MultiResolutionGAN(AdversarialModel):
         return self.images_from_latents(inputs)
 
     def images_from_latents(self, latents, labels=None, level=None, truncation=1.0):
-        """Images in [-1, 1] of the network that samples, as a float32 tensor.
+        """Generates images in [-1, 1] with the sampling network.
 
         Args:
             latents: Float tensor `(batch, latent_dim)`.
             labels: None.
-            level: Int, or None for the level, and the fade-in, that training has come to.
+            level: Int. Defaults to the level, and the fade-in, that training has reached.
             truncation: As for `sample`.
+
+        Returns:
+            Float32 tensor of images.
         """
         level, alpha = self.trained_level() if level is None else (level, None)
         images = self.sampling_network(
@@ -159,7 +169,7 @@ class MultiResolutionGAN(AdversarialModel):
         return ops.clip(images, -1.0, 1.0)
 
     def trained_level(self):
-        """Tuple of the level that training has come to, and alpha of its fade-in or None."""
+        """Returns a tuple of the level that training has reached, and alpha of its fade-in or None."""
         return self.num_levels - 1, None
 
     @checked
@@ -173,22 +183,23 @@ class MultiResolutionGAN(AdversarialModel):
         level: OptionalNonNegativeInt = None,
         truncation: NonNegative = 1.0,
     ):
-        """Draws images.
+        """Generates images.
 
         Args:
             num, seed, latents, batch_size: As for `LatentModel.sample`.
-            labels: None: there are no classes.
-            level: Int, 0 for 4x4 images, or None for the level that training has come to. In a network that grew, the
-                layer that makes a lower level's images stays as it was when training left that level, while those
-                before it train on.
-            truncation: Float, length of the normalised latents as a share of the trained one: below 1 images are
-                more alike, and often better.
+            labels: None: the model has no classes.
+            level: Int, 0 for 4x4 images. Defaults to the level that training has reached. In a network that
+                grew, the output layer of a lower level has not changed since training left that level, while
+                the layers before it have.
+            truncation: Float of at least 0, factor of the length of the normalized latents. Below 1, images
+                are less diverse, and often better.
 
         Returns:
             Float32 NumPy array `(num, side, side, channels)` in [-1, 1], `side = 4 * 2**level`.
 
         Raises:
-            ValueError: If the arguments do not fit one another or the model.
+            ValueError: If the number of images is not given, or the arguments are out of range or do not
+                match each other or the model.
         """
         if labels is not None:
             raise ValueError("`labels` was given, but this model was not trained with classes.")

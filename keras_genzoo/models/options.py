@@ -1,15 +1,15 @@
-"""Options of a model: constructor arguments that are checked, kept as attributes, and part of the model's config.
+"""Options of a model: constructor arguments that are checked, stored as attributes, and part of the config.
 
-An argument with an annotation is an option. Networks (`Network`) are checked but are none, and what only shapes the
-default ones has no annotation:
+An argument with an annotation is an option. Networks (`Network`) are checked but are not options. Arguments
+that only configure the default networks have no annotation:
 
-```python
+```
 @checked_options
 def __init__(self, image_shape=None, *, generator=None, loss: Loss = "hinge", steps: PositiveInt = 1, **kwargs):
     super().__init__(image_shape=image_shape, **kwargs)
 ```
 
-When the body runs, `steps` and `self.steps` hold the checked value, and `get_config` returns it.
+Inside the constructor, `steps` and `self.steps` are the checked value, and `get_config` returns it.
 """
 
 import functools
@@ -37,10 +37,10 @@ def _positive_scales(argument, value):
 
 
 def named_directions(argument, value):
-    """Returns a dict of names to `Directions` of one direction each; of None an empty one."""
+    """Returns a dict that maps names to `Directions` of one direction each; an empty dict for None."""
     if not isinstance(value or {}, dict):
         raise ValueError(
-            f"`{argument}` must be a dict of names to `keras_genzoo.editing.Directions`. Received: {value!r}"
+            f"`{argument}` must be a dict that maps names to `keras_genzoo.editing.Directions`. Received: {value!r}"
         )
     directions = {}
     for name, parts in (value or {}).items():
@@ -48,20 +48,20 @@ def named_directions(argument, value):
         arrays = [arguments.array(argument, part, "float32") for part in parts] if is_pair else []
         if [array.ndim for array in arrays] != [2, 1] or not len(arrays[0]) == len(arrays[1]) == 1:
             raise ValueError(
-                f"`{argument}` must hold one direction for each name: vectors (1, code_dim) and scales (1,). "
+                f"`{argument}` must have one direction per name: vectors (1, code_dim) and scales (1,). "
                 f"Received for {name!r}: shapes {[array.shape for array in arrays]}"
             )
         directions[name] = latent.Directions(*arrays)
     return directions
 
 
-# A float, or a pair (low, high); kept as a pair.
+# A float, or a pair (low, high); stored as a pair.
 Interval = Annotated[float | tuple, Check(_interval)]
 PositiveScales = Annotated[tuple, Check(_positive_scales)]
 Shape = Annotated[tuple, Check(lambda argument, value: modalities.of_shape(value).shape)]
-# None is an empty dict. No option: most models have none, and their configs do not speak of them.
+# None is an empty dict. Not an option: most models have no directions, and their configs omit them.
 NamedDirections = Annotated[dict | None, Check(named_directions, kept=False)]
-# Objects, their names or configs. Keras has an attribute `loss` of its own.
+# Objects, their names or configs. `loss` is already an attribute of `keras.Model`.
 Loss = Annotated[
     losses.AdversarialLoss | str, Check(lambda argument, value: losses.get(value), "adversarial_loss")
 ]
@@ -95,14 +95,14 @@ def checked_options(init):
             setattr(self, check.attribute or name, given.arguments[name])
         init(*given.args, **given.kwargs)
 
-    # Keras asks for the arguments of what stands in the class.
+    # Keras inspects the signature of the constructor.
     checked_init.__signature__ = signature
     checked_init.options = options
     return checked_init
 
 
 def config_of(model):
-    """Dict of a model's options by name, as `get_config` returns them."""
+    """Returns a dict of a model's options by name, for `get_config`."""
     inits = [vars(cls).get("__init__") for cls in type(model).__mro__]
     options = {name: check for init in inits for name, check in getattr(init, "options", {}).items()}
     return {name: _serialized(getattr(model, check.attribute or name)) for name, check in options.items()}

@@ -1,4 +1,4 @@
-"""The base of the families that translate images against a discriminator, trained on pairs."""
+"""The base class of families that translate images with a discriminator, trained on pairs."""
 
 from typing import ClassVar
 
@@ -10,12 +10,12 @@ from keras_genzoo.models.translation_model import TranslationModel
 
 
 class PairedGAN(TranslationModel):
-    """A generator from images to images, and a discriminator of what it makes, with or without the sources.
+    """A generator that translates images, and a discriminator of translations, with or without sources.
 
-    A family defines `discriminator_loss` and `generator_loss`, and may have an option `discriminator_steps`: updates
-    of the discriminator per step, all by the same images. One that compares the features of images too
-    (`keras_genzoo.models.perceptual`) has an option `perceptual_weight`. The network of the features is no part of
-    the model's weights and presets.
+    A family defines `discriminator_loss` and `generator_loss`. It may have an option `discriminator_steps`,
+    the number of discriminator updates per step, all with the same images, and an option `perceptual_weight`,
+    the weight of a perceptual loss (`keras_genzoo.models.perceptual`). The network of the perceptual loss is
+    not part of the model's weights and presets.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -24,11 +24,13 @@ class PairedGAN(TranslationModel):
     discriminator_steps = 1
 
     def set_networks(self, **networks):
-        """As for `TranslationModel`; refuses a perceptual loss of images that are neither grey nor in colour."""
+        """As for `TranslationModel`; also checks that images have 1 or 3 channels if there is a perceptual
+        loss.
+        """
         if self.perceptual_weight and self.image_shape[-1] not in (1, 3):
             raise ValueError(
-                "`perceptual_weight` must be 0 for images of other than 1 or 3 channels, which the network of the "
-                f"features takes. Received: perceptual_weight={self.perceptual_weight}, "
+                "`perceptual_weight` must be 0 unless images have 1 or 3 channels, as required by the feature "
+                f"extractor. Received: perceptual_weight={self.perceptual_weight}, "
                 f"image_shape={self.image_shape}"
             )
         super().set_networks(**networks)
@@ -37,11 +39,11 @@ class PairedGAN(TranslationModel):
         super()._compile(optimizers, **options)
         if self.perceptual_weight and "_features" not in vars(self):
             with backends.strategy_scope(self):
-                # Past the tracking of Keras: a network that is not trained is no part of what is saved.
+                # Bypasses the attribute tracking of Keras: the network is not trained and not saved.
                 vars(self)["_features"] = PerceptualFeatures()
 
     def perceptual_difference(self, targets, fakes):
-        """Mean absolute difference of the features of two batches, float32 scalar; 0 where it has no weight."""
+        """Computes the perceptual loss of two batches, a float32 scalar; 0 if it has no weight."""
         if not self.perceptual_weight:
             return ops.zeros(())
         return vars(self)["_features"].difference(targets, fakes)
@@ -74,21 +76,23 @@ class PairedGAN(TranslationModel):
         )
 
     def generate(self, sources, targets):
-        """What a step trains the generator by: its images, or a list of tensors that the losses of a family know."""
+        """Runs the generator in training: returns images, or a list of tensors that the losses of a family
+        expect.
+        """
         return self.generator(sources, training=True)
 
     def generate_in_inference(self, sources):
-        """What the losses of an evaluation take in the place of `generate`."""
+        """Returns what `generate` returns, for evaluation."""
         return self.images_from_images(sources)
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Loss of the discriminator, float32 scalar; no gradient passes to `fakes`."""
+        """Computes the loss of the discriminator, a float32 scalar. No gradient flows to `fakes`."""
         raise NotImplementedError
 
     def generator_loss(self, sources, targets, fakes, training=False):
-        """Loss of the generator.
+        """Computes the loss of the generator.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the other logged losses, itself among them.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses, including the loss itself.
         """
         raise NotImplementedError

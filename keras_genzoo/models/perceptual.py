@@ -1,30 +1,33 @@
-"""The difference of images as a network sees them that was trained on ImageNet."""
+"""Perceptual losses with a network that was trained on ImageNet."""
 
 import keras
 from keras import ops
 
 
 class PerceptualFeatures:
-    """Maps of EfficientNet-Lite0, which comes with the package, in the place of the papers' VGG19.
+    """Feature maps of EfficientNet-Lite0, which the package includes, instead of VGG19 in the papers.
 
-    The maps of 1/2, 1/4, 1/8 and 1/16 of the side, each the sum at the end of a stage, where no ReLU follows: as
-    ESRGAN takes features before their activation. Weights are fixed, and the network runs as in inference.
+    The maps have 1/2, 1/4, 1/8 and 1/16 of the side. Each is the output of a stage, which has no ReLU, as
+    ESRGAN uses features before the activation. The weights are fixed, and the network runs in inference mode.
 
-    Source: Johnson et al. 2016, section 3.2; Wang et al. 2018, section 3.3.
+    Reference: Johnson et al., "Perceptual losses for real-time style transfer and super-resolution", 2016,
+    arXiv:1603.08155, section 3.2. Wang et al., "ESRGAN: Enhanced super-resolution generative adversarial
+    networks", 2018, arXiv:1809.00219, section 3.3.
     """
 
     def __init__(self):
-        # Here, since the measures import the models.
+        # Imported here, because the metrics import the models.
         from keras_genzoo.metrics.efficientnet import efficientnet_lite0
 
         network = efficientnet_lite0()
-        # What enters the first block of the next stage.
+        # The inputs of the first block of the next stage.
         maps = [network.get_layer(f"blocks.{block}.expand").input for block in (1, 3, 5, 11)]
         self._network = keras.Model(network.inputs, maps)
         self._network.trainable = False
 
     def difference(self, images, others):
-        """Mean absolute difference of the maps of two batches, the mean over the maps, in standard deviations.
+        """Computes the mean absolute difference of the maps of two batches, averaged over the maps, in
+        standard deviations.
 
         Args:
             images, others: Float tensors in [-1, 1], `(batch, height, width, 1 or 3)`.
@@ -36,16 +39,19 @@ class PerceptualFeatures:
         return sum(ops.mean(ops.abs(first - second)) for first, second in pairs) / 4.0 / _DEVIATION
 
     def distances(self, images, others):
-        """Distance of each pair of images, `(batch,)`: LPIPS, with these maps and without learned weights.
+        """Computes the distance of each pair of images: LPIPS with these maps and without learned weights.
 
-        The mean over the positions of a map of `|u - v|^2`, u and v the features of the position divided by their
-        length, and the sum over the maps.
+        It is the mean of `|u - v|^2` over the positions of a map, with `u` and `v` the features divided by
+        their length, summed over the maps.
 
         Args:
             images, others: As for `difference`.
 
-        Source: Zhang et al. 2018, "The unreasonable effectiveness of deep features as a perceptual metric"
-        (arXiv:1801.03924), equation 1 with weights of 1.
+        Returns:
+            Float32 tensor `(batch,)`.
+
+        Reference: Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric",
+        2018, arXiv:1801.03924, equation 1 with weights of 1.
         """
         pairs = zip(self._maps(images), self._maps(others), strict=True)
         return sum(
@@ -59,7 +65,7 @@ class PerceptualFeatures:
         images = ops.cast(images, "float32")
         if images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
-        # Grey levels as (level - 127) / 128.
+        # The network expects (level - 127) / 128.
         maps = self._network((127.5 * images + 0.5) / 128.0, training=False)
         return [ops.cast(each, "float32") for each in maps]
 
@@ -68,5 +74,5 @@ def _of_unit_length(features):
     return features * ops.rsqrt(ops.sum(ops.square(features), axis=-1, keepdims=True) + 1e-10)
 
 
-# Of the maps of photographs, about the same in all four: with it the papers' weights fit.
+# Standard deviation of the maps for photographs, similar for all four maps. With it, the weights of the papers apply.
 _DEVIATION = 8.0

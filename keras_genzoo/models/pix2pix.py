@@ -1,4 +1,4 @@
-"""pix2pix: a conditional GAN that translates images, trained on pairs."""
+"""pix2pix: a conditional GAN for image translation, trained on pairs."""
 
 import keras
 from keras import ops
@@ -15,41 +15,53 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Pix2Pix(PairedGAN):
-    """A generator from images to images, and a discriminator of pairs.
+    """A generator that translates images, and a discriminator of pairs (pix2pix).
 
-    With `image_shape` alone these are the paper's U-Net and 70x70 PatchGAN.
+    With `image_shape` only, the networks are the paper's U-Net and 70x70 PatchGAN. The generator minimizes
+    its adversarial loss plus `l1_weight * E[|y - G(x)|]`, the discriminator half of its adversarial loss,
+    which slows it down relative to the generator (section 3.3).
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the target images.
-        source_channels: Int, channels of the source images. Defaults to what `generator` takes, or those of
-            the targets.
-        generator: `keras.Model` from source images to images in [-1, 1]. Defaults to `UNetGenerator`.
-        discriminator: `keras.Model` from source and target images, joined along their channels (source
-            first), to logits of patches. Defaults to `PatchGANDiscriminator`.
-        width: Int, base width of the default networks.
-        loss: `"non_saturating"`, `"mean_squared_error"`, another name of `keras_genzoo.losses.get`, or a
-            `keras_genzoo.losses.AdversarialLoss`. The discriminator's is halved, which slows it down
-            relative to the generator (section 3.3).
-        l1_weight: Float, weight of the mean absolute difference to the target.
-        dropout_blocks: `"paper"` or `"reference"`: which blocks of the default generator have dropout; see
+        image_shape: Tuple `(height, width, channels)` of the target images. The default generator needs a
+            square image whose side is a power of two from 32 to 1024.
+        source_channels: Positive int, number of channels of the source images. Defaults to the input of
+            `generator`, or the number of channels of the targets.
+        generator: `keras.Model` that maps source images to images in [-1, 1]. Defaults to `UNetGenerator`.
+        discriminator: `keras.Model` that maps source and target images, concatenated along the channels
+            (source first), to logits of patches. Defaults to `PatchGANDiscriminator`.
+        width: Positive int, base width of the default networks.
+        loss: `"non_saturating"`, `"mean_squared_error"`, another name for `keras_genzoo.losses.get`, or a
+            `keras_genzoo.losses.AdversarialLoss`.
+        l1_weight: Float of at least 0, weight of the mean absolute difference to the target.
+        dropout_blocks: `"paper"` or `"reference"`, the blocks of the default generator with dropout; see
             `UNetGenerator`.
-        sampling_dropout: Bool, whether the default generator's dropout acts in `translate`, evaluation and
-            export too, as in the paper's protocol, where it is the model's only noise. (The paper also normalises
-            by the statistics of the test batch; here they are the moving ones of training.) Off, a translation
-            depends on its source image alone. It is part of the generator's config, and so of presets.
-        average_decay, average_half_life, seed: As for `GenerativeModel`; the paper keeps no average.
+        sampling_dropout: Bool, whether dropout of the default generator is also applied in `translate`,
+            evaluation and export, as in the paper, where it is the only noise of the model. (The paper also
+            normalizes by the statistics of the test batch; here the moving statistics are used.) If False, a
+            translation only depends on its source. It is part of the config of the generator, and of presets.
+        average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.Pix2Pix(image_shape=(256, 256, 3))
+    import numpy as np
+    import keras_genzoo as kg
+
+    rng = np.random.default_rng(0)
+    sources = rng.integers(0, 256, (2, 32, 32, 1), dtype="uint8")
+    targets = rng.integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    model = kg.models.Pix2Pix(image_shape=(32, 32, 3), source_channels=1, width=4)
     model.compile()
-    model.fit(keras_genzoo.datasets.paired_folder("facades/train", 256, augment=True), epochs=200)
-    photographs = model.translate(label_maps)
+    model.fit(sources, targets, batch_size=2, epochs=1)
+    translations = model.translate(sources)  # float32 (2, 32, 32, 3) in [-1, 1]
     ```
 
-    Source: Isola et al. 2017, equation 4 and sections 3.3 and 6.
+    Reference: Isola et al., "Image-to-image translation with conditional adversarial networks", 2017,
+    arXiv:1611.07004, equation 4 and sections 3.3 and 6.
     """
 
     loss_names = ("discriminator_loss", "generator_loss", "l1_loss")
@@ -105,7 +117,9 @@ class Pix2Pix(PairedGAN):
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Half the adversarial loss of the discriminator, float32 scalar. Real and made pairs pass apart."""
+        """Computes half the adversarial loss of the discriminator, a float32 scalar, with separate real and
+        generated batches.
+        """
         fakes = ops.stop_gradient(fakes)
         real_logits = self._logits(sources, targets, training)
         return 0.5 * self.adversarial_loss.discriminator(real_logits, self._logits(sources, fakes, training))
@@ -116,10 +130,11 @@ class Pix2Pix(PairedGAN):
         return None if level is None else 0.5 * level
 
     def generator_loss(self, sources, targets, fakes, training=False):
-        """Adversarial loss of the generator, and `l1_weight` times the mean absolute difference.
+        """Computes the adversarial loss of the generator plus `l1_weight` times the mean absolute difference.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged losses, the difference without its weight.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses, the difference without its
+            weight.
         """
         l1_loss = mean_absolute_difference(targets, fakes)
         adversarial = self.adversarial_loss.generator(self._logits(sources, fakes, training))

@@ -1,4 +1,4 @@
-"""pix2pixHD (Wang et al. 2018): large images from label maps."""
+"""pix2pixHD: large images from label maps (Wang et al. 2018)."""
 
 import keras
 
@@ -13,40 +13,54 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class Pix2PixHD(LabelMapGAN):
-    """A residual generator of images from label maps, and discriminators at several scales.
+    """A residual generator of images from label maps, and discriminators at several scales (pix2pixHD).
 
-    The default generator is the paper's global one. `keras_genzoo.networks.LocalEnhancer` holds both of its
-    generators, for images of twice the side; train the global one first.
+    The generator minimizes its adversarial losses, summed over the scales, plus the weighted feature matching
+    and perceptual losses; the discriminators half of their adversarial losses. The default generator is the
+    paper's global generator. `keras_genzoo.networks.LocalEnhancer` contains both generators of the paper, for
+    images of twice the side; train the global one first.
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the images.
-        num_labels: Int, number of labels; they lie from 0 to `num_labels - 1`.
-        has_edges: Bool, whether the label maps have a second channel: 1 at the edges between objects
-            (`keras_genzoo.datasets.instance_edges`), 0 elsewhere.
-        generator: `keras.Model` of label maps to images in [-1, 1]. Defaults to
+        image_shape: Tuple `(height, width, channels)` of the images. The default generator needs sides that
+            are multiples of 16.
+        num_labels: Int from 2 to 256, number of labels, which are from 0 to `num_labels - 1`.
+        has_edges: Bool, whether the label maps have a second channel that is 1 at the edges between objects
+            (`keras_genzoo.datasets.instance_edges`) and 0 elsewhere.
+        generator: `keras.Model` that maps label maps to images in [-1, 1]. Defaults to
             `keras_genzoo.networks.ResNetTranslator` with four downsamplings.
-        discriminator: `keras.Model` of label maps and images to a list of features and logits for each scale.
-            Defaults to `keras_genzoo.networks.MultiScalePatchGAN` of two scales.
-        width: Int, base width of the default networks.
-        loss: Name of an adversarial loss or a `keras_genzoo.losses.AdversarialLoss`.
-        feature_matching_weight: Float, weight of the mean absolute difference of the discriminator's features.
-        perceptual_weight: Float, weight of the difference of features (`keras_genzoo.models.perceptual`), for images
-            of 1 or 3 channels. The paper's are those of VGG19, with the weight 10.
-        average_decay, average_half_life, seed: As for `GenerativeModel`; the paper keeps no average.
+        discriminator: `keras.Model` that maps label maps and images to a list of features and logits per
+            scale. Defaults to `keras_genzoo.networks.MultiScalePatchGAN` with two scales.
+        width: Positive int, base width of the default networks.
+        loss: Name of an adversarial loss, or a `keras_genzoo.losses.AdversarialLoss`.
+        feature_matching_weight: Float of at least 0, weight of the mean absolute difference of the
+            discriminator's features.
+        perceptual_weight: Float of at least 0, weight of the perceptual loss
+            (`keras_genzoo.models.perceptual`), for images with 1 or 3 channels. The paper uses VGG19 with the
+            weight 10.
+        average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.Pix2PixHD((64, 64, 3), num_labels=5, width=16)
+    import numpy as np
+    import keras_genzoo as kg
+
+    rng = np.random.default_rng(0)
+    label_maps = rng.integers(0, 5, (2, 32, 32, 1), dtype="uint8")
+    images = rng.integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    model = kg.models.Pix2PixHD((32, 32, 3), num_labels=5, width=2)
     model.compile()
-    model.fit(keras_genzoo.datasets.load("avatar_label_maps", batch_size=4), epochs=50)
-    faces = model.translate(label_maps)  # uint8 (num, 64, 64, 1) to float32 (num, 64, 64, 3)
+    model.fit(label_maps, images, batch_size=2, epochs=1)
+    samples = model.translate(label_maps)  # float32 (2, 32, 32, 3) in [-1, 1]
     ```
 
-    Source: Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs"
-    (arXiv:1711.11585), equations 2 to 4 and section 3; the discriminator's loss is halved as in the authors' code.
-    The encoder of the features of objects (section 3.4) is left out.
+    Reference: Wang et al., "High-resolution image synthesis and semantic manipulation with conditional GANs",
+    2018, arXiv:1711.11585, equations 2 to 4 and section 3; the loss of the discriminator is halved as in the
+    authors' code. The encoder of instance features (section 3.4) is not implemented.
     """
 
     sums_scales = True
@@ -76,7 +90,7 @@ class Pix2PixHD(LabelMapGAN):
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`: narrow networks, and mirrored pairs."""
+        """As for `ZooModel`: narrow networks, and random flips."""
         return {"model": {"width": 32}, "data": {"batch_size": 1, "augment": True}, "num_steps": 40_000}
 
     @property

@@ -1,4 +1,4 @@
-"""Progressive growing of GANs (Karras et al. 2018)."""
+"""ProgressiveGAN: progressive growing (Karras et al. 2018)."""
 
 from typing import Annotated
 
@@ -29,34 +29,51 @@ Schedule = Annotated[GrowthSchedule | None, Check(_schedule)]
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ProgressiveGAN(MultiResolutionGAN):
-    """A generator and a discriminator that grow from 4x4 images to large ones while they train.
+    """A generator and a discriminator that grow from 4x4 images to large ones (progressive growing).
 
-    `fit` takes images of the last level's size and shrinks them to the running level's; the number of images seen
-    says which that is. The blocks of all levels exist from the start, but a step costs what a network of its level
-    costs. When a level begins to fade in, and when it has faded in, the optimizers start anew, as in the authors'
-    program: a new block would otherwise take first steps many times as long as the learning rate.
+    `fit` takes images of the size of the last level and downsamples them to the current level. The number of
+    images seen determines the level. The layers of all levels exist from the start, but a step only computes
+    those of the current level. The optimizers are reset when a level begins to fade in, and when it has faded
+    in, as in the authors' code. Otherwise the first updates of new layers would be much larger than the
+    learning rate. By default the losses are those of WGAN-GP with a drift term.
 
     Args:
         image_shape, latent_dim: As for `MultiResolutionGAN`.
-        generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to that of the paper's widths.
-        discriminator: `keras_genzoo.networks.ProgressiveDiscriminator`. Defaults to that of the paper's widths.
-        schedule: `keras_genzoo.growth.GrowthSchedule`. Defaults to the paper's.
-        images_seen: Int, images of training that the networks have seen: where in the schedule they stand. A
-            preset records it.
-        penalty: As for `MultiResolutionGAN`. The paper's least squares have none.
-        loss, drift, augmentation, average_decay, average_half_life, seed, **kwargs: As for `MultiResolutionGAN`.
+        generator: `keras_genzoo.networks.ProgressiveGenerator`. Defaults to one with the paper's widths.
+        discriminator: `keras_genzoo.networks.ProgressiveDiscriminator`. Defaults to one with the paper's
+            widths.
+        schedule: `keras_genzoo.growth.GrowthSchedule`. Defaults to that of the paper.
+        images_seen: Int of at least 0, number of training images that the networks have seen, which is their
+            position in the schedule. Presets store it.
+        penalty: As for `MultiResolutionGAN`. The paper's least squares variant has no penalty.
+        loss, drift, augmentation, average_decay, average_half_life, seed, **kwargs: As for
+            `MultiResolutionGAN`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is given, the networks have another
+            class or do not match the other arguments, or the schedule has another number of levels than the
+            images.
 
     Example:
 
     ```python
-    load = functools.partial(keras_genzoo.datasets.load, "fashion_mnist_padded")
-    schedule = keras_genzoo.growth.GrowthSchedule(4, fading_images=60_000, stabilizing_images=60_000, batch_size=16)
-    gan = keras_genzoo.models.ProgressiveGAN(image_shape=(32, 32, 1), schedule=schedule)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    schedule = kg.growth.GrowthSchedule(2, fading_images=4, stabilizing_images=4, batch_size=4)
+    gan = kg.models.ProgressiveGAN(
+        generator=kg.networks.ProgressiveGenerator((8, 8, 1), latent_dim=8, fmap_max=8),
+        discriminator=kg.networks.ProgressiveDiscriminator((8, 8, 1), fmap_max=8),
+        schedule=schedule,
+    )
     gan.compile()
-    gan.fit(schedule.batches(load))
+    gan.fit(images, batch_size=4, epochs=2)
+    samples = gan.sample(4, seed=0)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Karras et al. 2018. One latent makes the images of both updates of a step.
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196. Both updates of a step use the same latents.
     """
 
     discriminator_class = ProgressiveDiscriminator
@@ -89,7 +106,7 @@ class ProgressiveGAN(MultiResolutionGAN):
             aggregation="only_first_replica",
         )
         self._trained_before = images_seen > 0
-        # What a step is traced for; `fit` moves it.
+        # The phase for which a step is traced; `fit` updates it.
         self.phase = self.schedule.phase_at(images_seen)
 
     def default_optimizers(self):
@@ -131,13 +148,15 @@ class ProgressiveGAN(MultiResolutionGAN):
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def discriminator_loss(self, real, fakes, alpha=None, training=False):
-        """As `MultiResolutionGAN.discriminator_loss_of`, at the running level."""
+        """As `MultiResolutionGAN.discriminator_loss_of`, at the current level."""
         return self.discriminator_loss_of(
             lambda images: self._values(images, alpha, training), real, fakes, training
         )
 
     def shrunk(self, images, alpha=None):
-        """Images of the last level's size as those of the running level, faded like the generator's own."""
+        """Downsamples images of the last level's size to the current level, with the same fade-in as the
+        generator.
+        """
         for _ in range(self.schedule.num_levels - 1 - self.phase.level):
             images = shrink(images)
         return images if alpha is None else blend(images, enlarge(shrink(images)), alpha)
@@ -149,23 +168,30 @@ class ProgressiveGAN(MultiResolutionGAN):
     # Growing.
 
     def fit(self, x=None, y=None, *args, callbacks=None, **kwargs):
-        """As `ZooModel.fit`; the level follows the images seen, from those seen before on.
+        """Trains the model, as `ZooModel.fit`. The number of images seen determines the level.
 
         Args:
-            x: Images of the last level's size, or a dataset of batches of them, such as `schedule.batches(...)`.
+            x: Images of the last level's size, or a dataset of batches of such images, for example
+                `schedule.batches(...)`.
             y, *args, callbacks, **kwargs: As for `ZooModel.fit`.
+
+        Returns:
+            `keras.callbacks.History`.
+
+        Raises:
+            ValueError: As for `ZooModel.fit`.
         """
         given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
         return super().fit(x, y, *args, callbacks=[Growing(), *given], **kwargs)
 
     def follow_schedule(self):
-        """Goes to the phase that the images seen call for. `fit` does so where a phase ends.
+        """Moves to the phase that the number of images seen requires. `fit` calls it when a phase ends.
 
-        Where that is another phase, the optimizers start anew: when a level begins to fade in, and when it has.
-        They take the level's learning rate.
+        If the phase changes, the optimizers are reset: when a level begins to fade in, and when it has faded
+        in. They take the learning rate of the level.
 
         Returns:
-            Int, the images seen.
+            Int, the number of images seen.
         """
         images_seen = int(self.images_seen.numpy())
         phase = self.schedule.phase_at(images_seen)
@@ -177,7 +203,7 @@ class ProgressiveGAN(MultiResolutionGAN):
                 if phase.learning_rate is not None:
                     optimizer.learning_rate = phase.learning_rate
         if phase != before:
-            # A step is traced for one phase.
+            # A traced step is only valid for one phase.
             self.make_train_function(force=True)
             self.test_function = None
         return images_seen
@@ -198,25 +224,25 @@ class ProgressiveGAN(MultiResolutionGAN):
         return list(zip(*active, strict=True))
 
     def coming_batch_sizes(self, dataset):
-        # Batches of no fixed size are taken for those of the schedule.
+        # Batches of unknown size are assumed to be those of the schedule.
         return set() if has_fixed_batches(dataset) else {phase.batch_size for phase in self.schedule.phases}
 
     def check_compile(self, steps_per_execution):
         if any(phase.num_steps % steps_per_execution for phase in self.schedule.phases):
             raise ValueError(
-                f"`steps_per_execution` is {steps_per_execution}, but a level would end within an execution. Make "
-                f"the schedule with `steps_per_execution={steps_per_execution}`, which rounds its phases to that."
+                f"`steps_per_execution` is {steps_per_execution}, but a level would end within an execution. Create "
+                f"the schedule with `steps_per_execution={steps_per_execution}`, which rounds its phases to it."
             )
 
     def training_batches(self, load, step=0):
-        """As for `ZooModel`, with the batch sizes of the schedule; a model trained before uses that of `load`."""
+        """As for `ZooModel`, with the batch sizes of the schedule; a pretrained model uses that of `load`."""
         if self._trained_before:
             return load(initial_step=step)
         return self.schedule.batches(load, initial_step=step)
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `MultiResolutionGAN`; 50,000 images to fade each level in, and as many to train it."""
+        """As for `MultiResolutionGAN`; 50,000 images to fade in each level, and 50,000 to train it."""
         defaults = super().recipe_defaults(image_shape)
         schedule = {
             "class": "GrowthSchedule",
@@ -237,18 +263,27 @@ class ProgressiveGAN(MultiResolutionGAN):
         return self.phase
 
     def at_level(self, level):
-        """A model of its own that ends at a level of this one, as trained so far, to export or to save.
+        """Creates a model that ends at a level of this one, with the current weights, to export or save.
 
         Args:
-            level: Int.
+            level: Int of at least 0.
 
         Returns:
             `ProgressiveGAN`, at the end of its schedule.
 
+        Raises:
+            ValueError: If the model has no such level.
+
         Example:
 
         ```python
-        gan.at_level(2).export("serving/gan_16x16/1")
+        import keras_genzoo as kg
+
+        gan = kg.models.ProgressiveGAN(
+            generator=kg.networks.ProgressiveGenerator((16, 16, 1), latent_dim=8, fmap_max=8),
+            discriminator=kg.networks.ProgressiveDiscriminator((16, 16, 1), fmap_max=8),
+        )
+        small_gan = gan.at_level(1)  # 8x8 images
         ```
         """
         self._check_level(level)
@@ -276,7 +311,8 @@ class ProgressiveGAN(MultiResolutionGAN):
     def load_own_variables(self, store):
         super().load_own_variables(store)
         self.phase = self.schedule.phase_at(int(self.images_seen.numpy()))
-        # What was traced before is of another phase. `fit`, in which a callback may load, calls the new one.
+        # Functions traced before are for another phase. A callback may load weights during `fit`, which then uses the
+        # new function.
         if self.train_function is not None:
             self.make_train_function(force=True)
         self.test_function = None

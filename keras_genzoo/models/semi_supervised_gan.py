@@ -1,4 +1,4 @@
-"""Semi-supervised GANs: a classifier that learns from few labels and from telling real from generated images."""
+"""Semi-supervised GANs: a classifier that learns from few labels and from unlabeled and generated images."""
 
 from typing import Annotated, ClassVar
 
@@ -34,41 +34,52 @@ Objective = Annotated[str, Check(one_of("feature_matching", "adversarial"))]
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
-    """A generator against a classifier that learns from a few labels and from all images.
+    """A generator, and a classifier that learns from a few labels and from all images (semi-supervised GAN).
 
-    The classifier has a logit per class. With `Z` the logarithm of the sum of their exponentials, an image is
-    real with the probability `sigma(Z)`: that is a softmax with one more class, generated images, whose logit is 0.
-    Its loss is the cross-entropy of the labeled images, and the loss of a discriminator with the logit `Z` of
-    unlabeled and of generated images. The labels of unlabeled images are -1; where a batch has none, all its images
-    count as real.
+    The classifier has one logit `l_y` per class. Let `Z` be the log-sum-exp of the logits. An image is real
+    with probability `sigma(Z)`, which is a softmax with one more class for generated images, whose logit
+    is 0. The classifier minimizes `E[Z(x) - l_y(x)]` on labeled images plus `unlabeled_weight * (0.5
+    E[softplus(-Z(x))] + 0.5 E[softplus(Z(G(z)))])` on unlabeled and generated images. Unlabeled images have
+    the label -1. If a batch has no unlabeled images, all images are used as unlabeled.
 
-    Latents are uniform in (0, 1). The model draws images of no particular class, and it classifies: by
-    `predict_features`, and by the measure `test_accuracy`. With an average both networks are averaged.
+    Latents are uniform in (0, 1). The model generates images without a class, and classifies images with
+    `predict_features` and in the metric `test_accuracy`. With an average, both networks are averaged.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 100.
-        num_classes: Int, needed.
-        generator: `keras.Model` from latents to images in [-1, 1]. Defaults to `SemiSupervisedGenerator`.
-        discriminator: `keras.Model` from images to a list of features `(batch, feature_dim)` and class logits
-            `(batch, num_classes)`. Defaults to `SemiSupervisedDiscriminator`.
-        objective: What the generator learns by: `"feature_matching"`, the squared difference between the mean
-            features of real and of generated images, or `"adversarial"`, the non-saturating loss; the default
-            discriminator then has a `MinibatchDiscrimination`. The paper has the better classifiers with the first
-            and the better images with the second.
-        unlabeled_weight: Float, weight of the loss of unlabeled and generated images.
+        image_shape: Tuple `(height, width, channels)`. Defaults to the output shape of `generator`.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 100.
+        num_classes: Int of at least 2. Required.
+        generator: `keras.Model` that maps latents to images in [-1, 1]. Defaults to
+            `SemiSupervisedGenerator`.
+        discriminator: `keras.Model` that maps images to a list of features `(batch, feature_dim)` and class
+            logits `(batch, num_classes)`. Defaults to `SemiSupervisedDiscriminator`.
+        objective: Loss of the generator. `"feature_matching"` is the squared difference of the mean features
+            of real and generated images. `"adversarial"` is the non-saturating loss; the default
+            discriminator then has a `MinibatchDiscrimination` layer. In the paper, the first gives better
+            classifiers, the second better images.
+        unlabeled_weight: Float of at least 0, weight of the loss of unlabeled and generated images.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If `num_classes` is missing, an argument is out of its range, or the networks do not match
+            the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.SemiSupervisedGAN(image_shape=(28, 28, 1), num_classes=10, average_decay=0.9999)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    labels = np.array([0, 1, 2, 3, -1, -1, -1, -1])
+    gan = kg.models.SemiSupervisedGAN(image_shape=(8, 8, 1), num_classes=4)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("mnist", batch_size=200, labels_per_class=10), epochs=300)
-    features, logits = gan.predict_features(images)
+    gan.fit(images, labels, batch_size=8, epochs=1)
+    features, logits = gan.predict_features(images)  # (8, 250) and (8, 4)
     ```
 
-    Source: Salimans et al. 2016, "Improved techniques for training GANs" (arXiv:1606.03498), sections 3.1, 3.2 and 5.
+    Reference: Salimans et al., "Improved techniques for training GANs", 2016, arXiv:1606.03498, sections 3.1,
+    3.2 and 5.
     """
 
     abilities = frozenset({"sample", "predict_features"})
@@ -91,7 +102,7 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
         image_shape, latent_dim = shape_and_latent_dim(image_shape, latent_dim, generator, 100)
         super().__init__(image_shape=image_shape, latent_dim=latent_dim, num_classes=num_classes, **kwargs)
         if num_classes is None:
-            raise ValueError("`num_classes` is needed: the number of labels in the data.")
+            raise ValueError("`num_classes` is required: pass the number of classes in the data.")
         generator = generator or SemiSupervisedGenerator(image_shape, latent_dim)
         if discriminator is None:
             num_kernels = 0 if objective == "feature_matching" else 100
@@ -106,7 +117,7 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
         return {player: Adam(learning_rate=3e-3, beta_1=0.5) for player in self.players}
 
     def unpack(self, data):
-        """As for `LatentModel`, with the labels, of which some are -1."""
+        """As for `LatentModel`, with labels, some of which are -1."""
         images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self.modality.scale(images), ops.convert_to_tensor(labels)
 
@@ -133,16 +144,16 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
         return self.update_trackers(**logs, generator_loss=self.generator_loss(images, labels, fakes))
 
     def discriminator_loss(self, images, labels, fakes, training=False):
-        """`E[Z(x) - l_y(x)]` if labeled, and else `0.5 E[softplus(-Z(x))] + 0.5 E[softplus(Z(G(z)))]`.
+        """Computes the loss of labeled images plus the weighted loss of unlabeled and generated images.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged values.
+            Tuple of the loss, a float32 scalar, and a dict of the logged values.
         """
         _, logits = self._read(images, training)
         _, fake_logits = self._read(ops.stop_gradient(fakes), training)
         real_total = ops.logsumexp(logits, axis=-1)
         self.update_augmentation(real_total, training)
-        # The row of a label of -1 is 0.
+        # The one-hot vector of the label -1 is zero.
         of_label = ops.sum(logits * ops.one_hot(labels, self.num_classes, dtype="float32"), axis=-1)
         labeled_loss = _mean(real_total - of_label, _is_labeled(labels))
         unlabeled_loss = 0.5 * (
@@ -157,7 +168,9 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
         }
 
     def generator_loss(self, images, labels, fakes, training=False):
-        """The objective of the generator, float32 scalar; features of real images are those of unlabeled ones."""
+        """Computes the objective of the generator, a float32 scalar. Features of real images are those of
+        unlabeled images.
+        """
         fake_features, fake_logits = self._read(fakes, training)
         if self.objective == "adversarial":
             return ops.mean(ops.softplus(-ops.logsumexp(fake_logits, axis=-1)))
@@ -170,16 +183,16 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
         outputs = self.discriminator(self.seen(images, training), training=training)
         return tuple(ops.cast(output, "float32") for output in outputs)
 
-    # What is asked of the model.
+    # Description of the model.
 
     @property
     def latent(self):
-        """Uniform in (0, 1)."""
+        """Uniform latents in (0, 1)."""
         return latent.Uniform(self.latent_dim, 0.0, 1.0)
 
     @property
     def condition(self):
-        """None: samples are asked for without a class."""
+        """None: samples have no class."""
         return None
 
     def expected_data(self):
@@ -187,7 +200,7 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
 
     @property
     def image_networks(self):
-        """The averaged ones: the discriminator is used as well."""
+        """Names of the averaged networks; the discriminator is also used in inference."""
         return ("generator", "discriminator")
 
     @property
@@ -196,7 +209,7 @@ class SemiSupervisedGAN(PredictsFeatures, AdversarialModel):
 
     @property
     def reading_network(self):
-        """The discriminator, the averaged one where an average is kept."""
+        """The discriminator, or its average if there is one."""
         return self.averages.get("discriminator", self.discriminator)
 
     def signatures(self):
@@ -219,13 +232,13 @@ def _is_labeled(labels):
 
 
 def _is_unlabeled(labels):
-    """1 for unlabeled images and 0 for labeled ones; 1 for all where all are labeled."""
+    """1 for unlabeled and 0 for labeled images; 1 for all images if all are labeled."""
     unlabeled = 1.0 - _is_labeled(labels)
     return unlabeled + (1.0 - ops.max(unlabeled))
 
 
 def _mean(values, weights):
-    """The mean of the values of weight 1, 0 where there are none."""
+    """Mean of the values with weight 1; 0 if there are none."""
     return ops.sum(values * weights) / ops.maximum(ops.sum(weights), 1.0)
 
 
@@ -233,22 +246,22 @@ def _check_discriminator(network, num_classes):
     shapes = [tuple(output.shape[1:]) for output in network.outputs]
     if len(shapes) != 2 or len(shapes[0]) != 1 or shapes[1] != (num_classes,):
         raise ValueError(
-            "`discriminator` must give a list of features (batch, feature_dim) and class logits (batch, "
-            f"{num_classes}). Received: {network.name!r} with outputs of the shapes {shapes}"
+            "`discriminator` must return a list of features (batch, feature_dim) and class logits (batch, "
+            f"{num_classes}). Received: {network.name!r} with outputs of shapes {shapes}"
         )
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SemiSupervisedGenerator(ConfigurableNetwork):
-    """Latents to images by dense layers with batch normalization and softplus, the last with normalized weights.
+    """Generator of semi-supervised GANs: dense layers with batch normalization and softplus.
 
-    With 28x28x1 and a latent of 100 its weights and biases are 693,784, to which the last layer adds a length per
-    pixel.
+    The last layer has weight normalization and a sigmoid, scaled to [-1, 1]. For 28x28x1 and latents of
+    length 100 it has 693,784 weights and biases; the last layer adds one length per pixel.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        latent_dim: Int, length of a latent.
-        hidden: Sequence of ints, widths of the hidden layers.
+        latent_dim: Positive int, length of a latent.
+        hidden: Sequence of positive ints, units of the hidden layers.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -256,7 +269,11 @@ class SemiSupervisedGenerator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1].
 
-    Source: the authors' code for MNIST.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Reference: Salimans et al., "Improved techniques for training GANs", 2016, arXiv:1606.03498; the authors'
+    code for MNIST.
     """
 
     @checked
@@ -279,17 +296,20 @@ class SemiSupervisedGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SemiSupervisedDiscriminator(ConfigurableNetwork):
-    """Images to features and class logits by dense layers with normalized weights, ReLU, and noise before each.
+    """Discriminator of semi-supervised GANs: dense layers with weight normalization, ReLU and noise.
 
-    With 28x28x1 its weights and biases are 1,538,760, to which each layer adds a length per unit. The authors choose
-    the first lengths and biases by a batch of data, so that units have mean 0 and variance 1; here the first lengths
-    are 2.3 in the first layer and 1.3 in the others, which gives digits about that variance.
+    For 28x28x1 it has 1,538,760 weights and biases; each layer adds one length per unit. The authors
+    initialize lengths and biases from a batch of data so that units have mean 0 and variance 1. Here the
+    initial lengths are 2.3 in the first layer and 1.3 in the others, which gives a similar variance for
+    digits.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        num_classes: Int.
-        hidden: Sequence of ints, widths of the hidden layers; the features are the last one's.
-        num_kernels: Int, those of a `MinibatchDiscrimination` between the features and the logits; 0 for none.
+        num_classes: Positive int.
+        hidden: Sequence of positive ints, units of the hidden layers. The features are the output of the last
+            one.
+        num_kernels: Int of at least 0, number of kernels of a `MinibatchDiscrimination` layer before the
+            logits; 0 for none.
 
     Call arguments:
         images: Float images in [-1, 1].
@@ -297,7 +317,11 @@ class SemiSupervisedDiscriminator(ConfigurableNetwork):
     Returns:
         List of float32 features `(batch, hidden[-1])` and float32 logits `(batch, num_classes)`.
 
-    Source: the authors' code for MNIST.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Reference: Salimans et al., "Improved techniques for training GANs", 2016, arXiv:1606.03498; the authors'
+    code for MNIST.
     """
 
     @checked

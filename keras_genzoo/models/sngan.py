@@ -1,4 +1,4 @@
-"""SNGAN: spectral normalisation and a projection discriminator; with attention, SAGAN."""
+"""SNGAN: spectral normalization and a projection discriminator; with self-attention, SAGAN."""
 
 from typing import ClassVar
 
@@ -25,37 +25,55 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNGAN(AdversarialModel):
-    """A generator against a discriminator all of whose layers are spectrally normalised.
+    """A generator, and a discriminator with spectral normalization in all layers (SNGAN).
 
-    With `num_classes` the discriminator projects its features on the label's embedding, and the generator's batch
-    normalisation has a scale and an offset for each class. Networks with `attention_side` make it SAGAN.
+    With `num_classes`, the discriminator adds the inner product of its features and the label embedding to
+    its logits (projection), and the batch normalization of the generator has a scale and an offset per class.
+    For SAGAN, pass networks with `attention_side`. `loss` selects the losses of both players, by default the
+    hinge loss.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 128.
-        generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1]. Defaults to
-            `SNGANGenerator`.
-        discriminator: `keras.Model` from images (or a list of images and labels) to logits, without batch
-            normalisation: real and generated images pass through it together. Defaults to `SNGANDiscriminator`.
-        width: Int, width of the default networks.
-        num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
+        image_shape: Tuple `(height, width, channels)`. Defaults to the output shape of `generator`. The
+            default networks need a square image with a side of 4 * 2^k or 7 * 2^k, k from 1 to 7.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 128.
+        generator: `keras.Model` that maps latents (or a list of latents and labels) to images in [-1, 1].
+            Defaults to `SNGANGenerator`.
+        discriminator: `keras.Model` that maps images (or a list of images and labels) to logits. It must not
+            have batch normalization: real and generated images are in one batch. Defaults to
+            `SNGANDiscriminator`.
+        width: Positive int, base width of the default networks.
+        num_classes: Int of at least 2, or None for an unconditional model, which ignores labels in the data.
         loss: `"hinge"`, or another loss as for `GAN`.
-        discriminator_steps: Int, updates of the discriminator per step, each with new generated images.
-        split_batches: Bool. True gives each update of the discriminator its own part of the batch, as in the paper:
-            a batch of 320 images makes 5 updates with 64 images each. False repeats the whole batch.
-        generator_batches: Int. The generator's batch is this many times as large as the discriminator's.
+        discriminator_steps: Positive int, number of discriminator updates per step, each with new generated
+            images.
+        split_batches: Bool. If True, each update of the discriminator uses its own part of the batch, as in
+            the paper: with 5 updates, a batch of 320 images is split into parts of 64. If False, each update
+            uses the whole batch.
+        generator_batches: Positive int, size of the generator's batch relative to the discriminator's.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, the networks do not match the other arguments, or the
+            discriminator has batch normalization.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.SNGAN(image_shape=(28, 28, 1), num_classes=10, split_batches=True)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    labels = np.arange(8) % 4
+    gan = kg.models.SNGAN(image_shape=(8, 8, 1), width=4, num_classes=4, discriminator_steps=2, split_batches=True)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("fashion_mnist", batch_size=5 * 64), epochs=20)
+    gan.fit(images, labels, batch_size=8, epochs=1)
+    samples = gan.sample(4, seed=0, labels=3)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Miyato et al. 2018, algorithm 1; Miyato & Koyama 2018; a generator's batch of twice the size as in their
-    code. Zhang et al. 2019 (SAGAN).
+    Reference: Miyato et al., "Spectral normalization for generative adversarial networks", 2018,
+    arXiv:1802.05957, algorithm 1. Miyato & Koyama, "cGANs with projection discriminator", 2018,
+    arXiv:1802.05637; the size of the generator's batch as in their code. Zhang et al., "Self-attention
+    generative adversarial networks", 2019, arXiv:1805.08318.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -88,8 +106,8 @@ class SNGAN(AdversarialModel):
         check_label_inputs(num_classes, generator, discriminator)
         if has_batch_normalization(discriminator):
             raise ValueError(
-                "`discriminator` has batch normalisation, which would normalise real and generated images by common "
-                "statistics. Use spectral normalisation, or the family `GAN`."
+                "`discriminator` has batch normalization, which would mix the statistics of real and generated "
+                "images. Use spectral normalization, or the family `GAN`."
             )
         self.set_networks(generator=generator, discriminator=discriminator)
 
@@ -131,7 +149,9 @@ class SNGAN(AdversarialModel):
         )
 
     def discriminator_loss(self, images, fakes, labels=None, training=False):
-        """Loss of the discriminator on a batch of real and one of generated images, float32 scalar."""
+        """Computes the loss of the discriminator for a batch of real and a batch of generated images, a
+        float32 scalar.
+        """
         both_labels = None if labels is None else ops.concatenate([labels, labels])
         both = ops.concatenate([images, ops.stop_gradient(fakes)])
         real_logits, fake_logits = ops.split(self._logits(both, both_labels, training), 2)
@@ -139,26 +159,26 @@ class SNGAN(AdversarialModel):
         return self.adversarial_loss.discriminator(real_logits, fake_logits)
 
     def generator_loss(self, fakes, labels=None, training=False):
-        """Loss of the generator against the discriminator, float32 scalar."""
+        """Computes the loss of the generator for a batch of generated images, a float32 scalar."""
         return self.adversarial_loss.generator(self._logits(fakes, labels, training))
 
     def regularization(self):
-        """What is added to the generator's loss, float32 scalar: nothing here."""
+        """Computes a term to add to the loss of the generator, a float32 scalar; 0 in this class."""
         return 0.0
 
     def _generator_losses(self, latents, labels):
-        """The loss with its regularisation, and alone."""
+        """Computes the loss with regularization, and without."""
         loss = self.generator_loss(self.generator(join(latents, labels), training=True), labels, True)
         return loss + self.regularization(), loss
 
     def _logits(self, images, labels, training):
         return self.discriminator(join(self.seen(images, training), labels), training=training)
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        """As for `ZooModel`. Samples are generated by an average, which is more stable."""
         return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
 
     @property

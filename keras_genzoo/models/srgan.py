@@ -1,4 +1,4 @@
-"""SRGAN and ESRGAN: super-resolution whose images a discriminator cannot tell from real ones."""
+"""SRGAN and ESRGAN: super-resolution with a discriminator."""
 
 import keras
 from keras import ops
@@ -14,36 +14,50 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SRGAN(UpscalingModel, PairedGAN):
-    """A generator of large images from small ones, and a discriminator of large ones.
+    """A generator from small to large images, and a discriminator of large images (SRGAN).
 
-    It begins best with the generator of a `SuperResolution`: recipes have stages for that.
+    The generator minimizes `pixel_weight` times the pixel loss plus `perceptual_weight` times the perceptual
+    loss plus `adversarial_weight` times the non-saturating loss. Start from the generator of a trained
+    `SuperResolution`; recipes have stages for that.
 
     Args:
         image_shape, scale, pixel_loss: As for `UpscalingModel`.
-        generator: `keras.Model` from small images to large ones, in [-1, 1]; what lies outside is clipped after
-            training. Defaults to `keras_genzoo.networks.SRResNet`.
-        discriminator: `keras.Model` from large images to logits, one for each image or each patch. Defaults to
+        generator: `keras.Model` that maps small images to large ones in [-1, 1]. Its output is clipped in
+            inference. Defaults to `keras_genzoo.networks.SRResNet`.
+        discriminator: `keras.Model` that maps large images to logits, one per image or per patch. Defaults to
             `keras_genzoo.networks.CroppedDiscriminator`.
-        pixel_weight: Float, weight of the pixel loss. Defaults to 4: the paper's mean squared error is that of images
-            in [-1, 1], four times that on the scale from 0 to 1.
-        perceptual_weight: Float, weight of the difference of features (`keras_genzoo.models.perceptual`), for images
-            of 1 or 3 channels. The paper compares those of VGG19 in the place of pixels; with 0 this is its
-            SRGAN-MSE. The network of the features is no part of the model's weights and presets.
-        adversarial_weight: Float, weight of the generator's loss against the discriminator.
+        pixel_weight: Float of at least 0, weight of the pixel loss. The default is 4, because the paper's
+            mean squared error is that of images in [-1, 1], which is four times that on the scale from 0 to
+            1.
+        perceptual_weight: Float of at least 0, weight of the perceptual loss
+            (`keras_genzoo.models.perceptual`), for images with 1 or 3 channels. The paper compares VGG19
+            features instead of pixels; with 0 this is the paper's SRGAN-MSE. The feature extractor is not
+            part of the model's weights and presets.
+        adversarial_weight: Float of at least 0, weight of the adversarial loss of the generator.
         average_decay, average_half_life, seed: As for `GenerativeModel`.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.SRGAN((96, 96, 3), scale=4)
-    model.generator.set_weights(pretrained.generator.get_weights())
+    import numpy as np
+    import keras_genzoo as kg
+
+    large = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    small = large[:, ::4, ::4]
+    generator = kg.networks.SRResNet(3, scale=4, width=4, num_blocks=1)
+    discriminator = kg.networks.CroppedDiscriminator((32, 32, 3), width=2, hidden=8)
+    model = kg.models.SRGAN((32, 32, 3), scale=4, generator=generator, discriminator=discriminator)
     model.compile()
-    model.fit(small_images, large_images, batch_size=16, epochs=10)
-    large = model.upscale("photograph.jpg")  # float32 (4 * height, 4 * width, 3)
+    model.fit(small, large, batch_size=2, epochs=1)
+    upscaled = model.upscale(small)  # float32 (2, 32, 32, 3) in [-1, 1]
     ```
 
-    Source: Ledig et al. 2017, equations 3 to 6.
+    Reference: Ledig et al., "Photo-realistic single image super-resolution using a generative adversarial
+    network", 2017, arXiv:1609.04802, equations 3 to 6.
     """
 
     loss_names = (
@@ -81,14 +95,14 @@ class SRGAN(UpscalingModel, PairedGAN):
         return {player: Adam(learning_rate=1e-4, beta_1=0.9) for player in self.players}
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """Loss of the discriminator, float32 scalar. Real and made images pass apart."""
+        """Computes the loss of the discriminator, a float32 scalar, with separate real and generated batches."""
         return _ADVERSARIAL.discriminator(
             self.discriminator(targets, training=training),
             self.discriminator(ops.stop_gradient(fakes), training=training),
         )
 
     def adversarial_loss(self, targets, fakes, training=False):
-        """Loss of the generator against the discriminator, without its weight, float32 scalar."""
+        """Computes the adversarial loss of the generator without its weight, a float32 scalar."""
         return _ADVERSARIAL.generator(self.discriminator(fakes, training=training))
 
     @property
@@ -96,10 +110,11 @@ class SRGAN(UpscalingModel, PairedGAN):
         return _ADVERSARIAL.chance_level()
 
     def generator_loss(self, sources, targets, fakes, training=False):
-        """The weighted sum of the losses of pixels, of features and against the discriminator.
+        """Computes the weighted sum of the pixel, perceptual and adversarial losses.
 
         Returns:
-            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+            Tuple of the loss, a float32 scalar, and a dict of the logged values: the sum, and the terms
+            without weights.
         """
         pixel_loss = self.unit_difference(targets, fakes)
         adversarial_loss = self.adversarial_loss(targets, fakes, training)
@@ -120,34 +135,50 @@ class SRGAN(UpscalingModel, PairedGAN):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ESRGAN(SRGAN):
-    """SRGAN without batch normalisation in the generator, whose discriminator judges images relative to one another.
+    """SRGAN without batch normalization in the generator, and with a relativistic discriminator (ESRGAN).
 
-    The relativistic average discriminator says how much more real an image is than the mean of the other kind, and
-    the generator's loss sees real images too. `relativistic=False`, `pixel_weight=1`, `adversarial_weight=0.1` and
-    `keras_genzoo.networks.SpectralUNetDiscriminator` make it a Real-ESRGAN, whose authors also sharpen the targets
-    of the losses of pixels and features; here they are not.
+    The discriminator compares the logit of an image with the mean logit of the other kind of images: `D_Ra(x,
+    x_f) = sigma(D(x) - E[D(x_f)])`. The loss of the generator therefore also depends on real images. For
+    Real-ESRGAN, use `relativistic=False`, `pixel_weight=1`, `adversarial_weight=0.1` and
+    `keras_genzoo.networks.SpectralUNetDiscriminator`. Its authors also sharpen the targets of the pixel and
+    perceptual losses, which is not implemented.
 
     Args:
         image_shape, scale: As for `SRGAN`.
-        pixel_loss, pixel_weight, adversarial_weight: As for `SRGAN`. Default to this paper's `"l1"`, 0.01 and 0.005.
-        generator: As for `SRGAN`. Defaults to `keras_genzoo.networks.RRDBSuperResolver` of 23 blocks.
+        pixel_loss, pixel_weight, adversarial_weight: As for `SRGAN`. Default to the paper's `"l1"`, 0.01 and
+            0.005.
+        generator: As for `SRGAN`. Defaults to `keras_genzoo.networks.RRDBSuperResolver` with 23 blocks.
         discriminator: As for `SRGAN`. Defaults to `keras_genzoo.networks.VGGDiscriminator`.
-        perceptual_weight: As for `SRGAN`. The paper's features are those of VGG19.
-        relativistic: Bool. False leaves the losses of `SRGAN`.
+        perceptual_weight: As for `SRGAN`. The paper uses VGG19.
+        relativistic: Bool. If False, the adversarial losses are those of `SRGAN`.
         average_decay, average_half_life, seed: As for `GenerativeModel`.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    generator = keras_genzoo.networks.RRDBSuperResolver(3, num_blocks=6)
-    model = keras_genzoo.models.ESRGAN((128, 128, 3), scale=4, generator=generator)
+    import numpy as np
+    import keras_genzoo as kg
+
+    large = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    small = large[:, ::4, ::4]
+    generator = kg.networks.RRDBSuperResolver(3, width=4, growth=2, num_blocks=1)
+    discriminator = kg.networks.VGGDiscriminator((32, 32, 3), width=2, hidden=8)
+    model = kg.models.ESRGAN(
+        (32, 32, 3), generator=generator, discriminator=discriminator, perceptual_weight=0.0
+    )
     model.compile()
-    model.fit(keras_genzoo.datasets.load("flowers_x4", batch_size=16, augment=True), epochs=20)
-    large = model.upscale("photograph.jpg")  # float32 (4 * height, 4 * width, 3)
+    model.fit(small, large, batch_size=2, epochs=1)
+    upscaled = model.upscale(small)  # float32 (2, 32, 32, 3) in [-1, 1]
     ```
 
-    Source: Wang et al. 2018, equations 1 to 3; both relativistic losses are halved, as in the authors' code.
+    Reference: Wang et al., "ESRGAN: Enhanced super-resolution generative adversarial networks", 2018,
+    arXiv:1809.00219, equations 1 to 3; both relativistic losses are halved, as in the authors' code. Wang et
+    al., "Real-ESRGAN: Training real-world blind super-resolution with pure synthetic data", 2021,
+    arXiv:2107.10833.
     """
 
     @checked_options
@@ -201,7 +232,7 @@ class ESRGAN(SRGAN):
         return (0.5 if self.relativistic else 1.0) * _ADVERSARIAL.chance_level()
 
     def _relative_logits(self, targets, fakes, training):
-        """The logits of real and of made images, each less the mean of the others."""
+        """Logits of real and generated images, each minus the mean of the other batch."""
         real = ops.cast(self.discriminator(targets, training=training), "float32")
         fake = ops.cast(self.discriminator(fakes, training=training), "float32")
         return real - ops.mean(fake), fake - ops.mean(real)

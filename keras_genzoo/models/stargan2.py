@@ -1,4 +1,4 @@
-"""StarGAN v2 (Choi et al. 2020): one translator between several domains, led by a style."""
+"""StarGAN v2: translation between several domains, controlled by styles (Choi et al. 2020)."""
 
 import shlex
 from typing import Annotated, ClassVar
@@ -41,63 +41,85 @@ def _names(argument, value):
     if isinstance(value, list | tuple) and all(isinstance(name, str) and name for name in value):
         if len({*value}) == len(value):
             return tuple(value)
-    raise ValueError(f"`{argument}` must be different strings. Received: {argument}={value!r}")
+    raise ValueError(f"`{argument}` must be a tuple of different strings. Received: {argument}={value!r}")
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StarGANv2(TranslationModel):
-    """A generator that translates into a style, what makes styles, and a discriminator with a logit for each domain.
+    """Translation between several domains with one generator that is controlled by styles (StarGAN v2).
 
-    A style is of a domain, and comes from a latent, by the mapping, or from a reference picture, by the encoder. It
-    trains on images with the number of their domain as label.
+    The discriminator has one logit per domain. A style belongs to a domain. The mapping network computes it
+    from a latent, the style encoder from a
+    reference image. The model is trained on images with the index of their domain as label.
 
-    The domains to translate into are those of the batch in another order, whose images are the references. A second
-    reference is another image of the batch from the same domain, drawn at random, or the first again where there is
-    no other: batches should hold several images of a domain.
+    The target domains of a batch are a random permutation of its domains, and the images of the permutation
+    are the references. The second reference is another image of the batch from the same domain, or the same
+    image if there is no other. Batches should therefore contain several images per domain.
 
-    The high-pass filter of the authors' model of faces is left out: it needs a network that finds the landmarks of
-    faces. These are their networks for animals.
+    The generator, the mapping and the encoder minimize the adversarial loss, plus `style_weight` and
+    `cycle_weight` times the style and cycle losses, minus the diversity (equation 5). The discriminator
+    minimizes the non-saturating loss plus R1.
+
+    The high-pass filter of the authors' model for faces is not implemented: it needs a network for facial
+    landmarks. The networks are those for animals.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k.
-        num_classes: Int, number of domains.
-        latent_dim, style_dim: Ints, lengths of a latent and of a style.
-        generator: `keras.Model` of a list of images and styles to images. Defaults to
+        num_classes: Int of at least 2, number of domains.
+        latent_dim, style_dim: Positive ints, lengths of a latent and of a style.
+        generator: `keras.Model` that maps a list of images and styles to images. Defaults to
             `keras_genzoo.networks.StarGANv2Generator`.
-        mapping: `keras.Model` of a list of latents and domains to styles. Defaults to
+        mapping: `keras.Model` that maps a list of latents and domains to styles. Defaults to
             `keras_genzoo.networks.StarGANv2Mapping`.
-        encoder: `keras.Model` of a list of images and domains to styles. Defaults to
+        encoder: `keras.Model` that maps a list of images and domains to styles. Defaults to
             `keras_genzoo.networks.StarGANv2StyleEncoder`.
-        discriminator: `keras.Model` of a list of images and domains to logits `(batch, 1)`. Defaults to
-            `keras_genzoo.networks.StarGANv2Discriminator`.
-        width: Int, channels of the default networks behind the first convolution. Defaults to 2^14 / height.
-        max_width: Int, the most channels of the default networks.
-        hidden: Int, units of the default mapping's layers.
-        domain_names: Tuple of strings, names of the domains, or None for numbers alone.
-        r1_weight: Float, weight of R1 on real images, half the mean squared norm of the gradient.
-        style_weight: Float, weight of the mean absolute difference between a style and that which the encoder finds
-            in the translation.
-        diversity_weight: Float, weight at the start of the mean absolute difference between translations into two
-            styles, which is to be large. 2 is for animals; the authors' for faces is 1.
-        diversity_steps: Int, training steps in which `diversity_weight` falls linearly to 0. They are counted by
-            `steps`, which backups and `.keras` files hold, and presets do not.
-        cycle_weight: Float, weight of the mean absolute difference between an image and its translation there and
-            back, in its own style.
-        average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`. Averaged are the generator, the
-            mapping and the encoder.
+        discriminator: `keras.Model` that maps a list of images and domains to logits `(batch, 1)`. Defaults
+            to `keras_genzoo.networks.StarGANv2Discriminator`.
+        width: Positive int, number of channels after the first convolution of the default networks. Defaults
+            to 2^14 / height.
+        max_width: Positive int, largest number of channels of the default networks.
+        hidden: Positive int, number of units of the layers of the default mapping.
+        domain_names: Tuple of different strings, names of the domains, or None.
+        r1_weight: Float of at least 0, weight of R1 on real images, half the mean squared gradient norm.
+        style_weight: Float of at least 0, weight of the mean absolute difference between a style and the
+            style that the encoder infers from the translation.
+        diversity_weight: Float of at least 0, initial weight of the mean absolute difference between
+            translations to two styles, which is maximized. The authors use 2 for animals and 1 for faces.
+        diversity_steps: Positive int, number of training steps over which `diversity_weight` decays linearly
+            to 0. The variable `steps` counts them; backups and `.keras` files contain it, presets do not.
+        cycle_weight: Float of at least 0, weight of the mean absolute difference between an image and its
+            translation to another domain and back to its own style.
+        average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`. The generator, the mapping
+            and the encoder are averaged.
+
+    Raises:
+        ValueError: If an argument is out of its range, `num_classes` is missing, or the networks or
+            `domain_names` do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.StarGANv2((64, 64, 3), num_classes=4, width=32, max_width=128)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
+    domains = np.array([0, 1, 0, 1])
+    generator = kg.networks.StarGANv2Generator(
+        style_dim=8, width=4, max_width=8, num_downsamplings=1, num_blocks=0
+    )
+    model = kg.models.StarGANv2(
+        (8, 8, 3), num_classes=2, style_dim=8, generator=generator, width=4, max_width=8, hidden=8
+    )
     model.compile()
-    model.fit(keras_genzoo.datasets.load("emoji_styles", batch_size=8, image_size=64), epochs=20)
-    drawings = model.translate(images, domain=2, seed=0)
-    like = model.translate(images, domain=2, styles=model.styles_of(references, domain=2))
+    model.fit(images, domains, batch_size=4, epochs=1)
+    translations = model.translate(images, domain=1, seed=0)  # float32 (4, 8, 8, 3) in [-1, 1]
+    styles = model.styles_of(images, domain=domains)  # float32 (4, 8)
+    in_style_of_first = model.translate(images, styles=styles[0])
     ```
 
-    Source: Choi et al. 2020, "StarGAN v2: diverse image synthesis for multiple domains" (arXiv:1912.01865), equations
-    1 to 5 and appendix B; weight decay and the order of updates as in the authors' program.
+    Reference: Choi et al., "StarGAN v2: Diverse image synthesis for multiple domains", 2020,
+    arXiv:1912.01865, equations 1 to 5 and appendix B; weight decay and the order of updates as in the
+    authors' code.
     """
 
     players: ClassVar = {
@@ -165,13 +187,13 @@ class StarGANv2(TranslationModel):
             raise ValueError("`num_classes` must be the number of domains, at least 2. Received: None")
         if domain_names is not None and len(domain_names) != num_classes:
             raise ValueError(
-                f"`domain_names` must hold {num_classes} names, one for each domain. Received: {domain_names}"
+                f"`domain_names` must contain {num_classes} names, one per domain. Received: {domain_names}"
             )
         side, *_, channels = image_shape
         num_levels = num_levels_of(image_shape)
         widths = {"width": max(1, 2**14 // side) if width is None else width, "max_width": max_width}
         networks = {
-            # As many as lead to a side of 16, at least one.
+            # Downsamplings to a side of 16, at least one.
             "generator": generator
             or StarGANv2Generator(channels, style_dim, num_downsamplings=max(1, num_levels - 3), **widths),
             "mapping": mapping or StarGANv2Mapping(num_classes, latent_dim, style_dim, hidden),
@@ -219,7 +241,7 @@ class StarGANv2(TranslationModel):
 
     @property
     def latent(self):
-        """Distribution of the latents that styles are made of."""
+        """Distribution of the latents from which the mapping computes styles."""
         return latent.Normal(self.latent_dim)
 
     def default_optimizers(self):
@@ -236,7 +258,7 @@ class StarGANv2(TranslationModel):
         targets, *references = self.draw_references(images, domains)
         latents = [self.draw_latents(num), self.draw_latents(num)]
 
-        # What the generator makes does not depend on the discriminator, which goes first.
+        # The translations do not depend on the discriminator, which is updated first.
         translated, pullback = self.vjp(
             lambda: self.translated(images, domains, targets, self.styles_by_latents(latents, targets)),
             "generator",
@@ -257,7 +279,7 @@ class StarGANv2(TranslationModel):
             "encoder",
             has_aux=True,
         )
-        # By references the generator alone.
+        # With references, only the generator is updated.
         styles = self.styles_by_references(references, targets)
         _, by_references = self.minimize(
             lambda: self.generator_loss(
@@ -287,18 +309,18 @@ class StarGANv2(TranslationModel):
         return self.update_trackers(**_means(*judged), **_means(*made))
 
     def unpack(self, data):
-        """Splits what `fit` hands over into float32 images in [-1, 1] and their domains."""
+        """Splits a batch into float32 images in [-1, 1] and their domains."""
         images, domains, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self.modality.scale(images), ops.cast(domains, "int32")
 
-    # What a step draws.
+    # Random values of a step.
 
     def draw_latents(self, num):
         """Draws latents for training, float32 `(num, latent_dim)`."""
         return self.latent.draw(num, self.noise)
 
     def draw_references(self, images, domains):
-        """Draws the domains to translate a batch into, and two reference images of each.
+        """Draws the target domains of a batch, and two reference images for each.
 
         Args:
             images: Float tensor `(batch, *image_shape)`.
@@ -310,7 +332,7 @@ class StarGANv2(TranslationModel):
         num = ops.shape(images)[0]
         places = keras.random.shuffle(ops.arange(num), seed=self.noise)
         targets = ops.take(domains, places, axis=0)
-        # The largest is that of another image of the domain, then that of the first reference itself.
+        # Another image of the domain has the largest score, followed by the first reference itself.
         is_of_domain = ops.cast(targets[:, None] == domains[None], "float32")
         is_another = ops.cast(ops.arange(num)[None] != places[:, None], "float32")
         scores = keras.random.uniform((num, num), seed=self.noise) + 2.0 * is_of_domain + is_another
@@ -319,27 +341,28 @@ class StarGANv2(TranslationModel):
     # The parts of a step.
 
     def styles_by_latents(self, latents, targets, training=True):
-        """List of the styles of each of several batches of latents."""
+        """Returns a list with the styles for each batch of latents."""
         mapping = self._used("mapping", training)
         return [mapping([each, targets], training=training) for each in latents]
 
     def styles_by_references(self, references, targets, training=True):
-        """List of the styles of each of several batches of reference images."""
+        """Returns a list with the styles for each batch of reference images."""
         encoder = self._used("encoder", training)
         return [encoder([each, targets], training=training) for each in references]
 
     def translated(self, images, domains, targets, styles, training=True):
-        """All that the losses of the generator compare.
+        """Computes all tensors that the losses of the generator compare.
 
         Args:
             images: Float tensor `(batch, *image_shape)` of images in [-1, 1].
-            domains, targets: Int tensors `(batch,)`, their own domains and those to translate into.
+            domains, targets: Int tensors `(batch,)`, source and target domains.
             styles: List of two float tensors `(batch, style_dim)`.
-            training: Bool. In inference the networks are the averages, if kept.
+            training: Bool. In inference, the averages are used if there are any.
 
         Returns:
-            List of the translations into the first styles, of those into the second, to which no gradient passes, of
-            the first styles, of the styles that the encoder finds in the translations, and of the translations back.
+            List of the translations to the first styles; the translations to the second styles, without
+            gradient; the first styles; the styles that the encoder infers from the translations; and the
+            translations back.
         """
         generator, encoder = self._used("generator", training), self._used("encoder", training)
         fakes, others = (generator([images, each], training=training) for each in styles)
@@ -349,7 +372,7 @@ class StarGANv2(TranslationModel):
         return [fakes, ops.stop_gradient(others), styles[0], found, back]
 
     def minimize_discriminator(self, images, domains, fakes, targets):
-        """Takes the discriminator's step against translations, and returns the logged losses."""
+        """Takes a step of the discriminator against translations, and returns the logged losses."""
         _, logs = self.minimize(
             lambda: self.discriminator_loss(images, domains, fakes, targets, True),
             "discriminator",
@@ -358,10 +381,10 @@ class StarGANv2(TranslationModel):
         return logs
 
     def discriminator_loss(self, images, domains, fakes, targets, training=False):
-        """`E[softplus(-D_y(x))] + E[softplus(D_t(G(x, s)))]` and R1.
+        """Computes `E[softplus(-D_y(x))] + E[softplus(D_t(G(x, s)))]` plus R1.
 
         Returns:
-            Tuple of their sum, a float32 scalar, and a dict of both.
+            Tuple of the loss, a float32 scalar, and a dict of both terms.
         """
 
         def logits_of(images):
@@ -373,15 +396,16 @@ class StarGANv2(TranslationModel):
         return adversarial + penalty, {"discriminator_loss": adversarial, "gradient_penalty": penalty}
 
     def generator_loss(self, images, targets, translated, training=False):
-        """The adversarial loss, and the weighted ones of style, diversity and cycle (equation 5).
+        """Computes the adversarial loss plus the weighted style, diversity and cycle losses (equation 5).
 
         Args:
             images, targets: As for `translated`.
-            translated: What `translated` gives.
+            translated: Result of `translated`.
             training: Bool.
 
         Returns:
-            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses: the sum, and the terms
+            without weights.
         """
         fakes, others, styles, found, back = translated
         adversarial_loss = self.adversarial_loss.generator(
@@ -405,15 +429,15 @@ class StarGANv2(TranslationModel):
         }
 
     def current_diversity_weight(self):
-        """`diversity_weight` as it has fallen after `steps`, a float32 scalar."""
+        """Returns `diversity_weight` after its decay over `steps`, a float32 scalar."""
         done = ops.cast(self.steps.value, "float32") / self.diversity_steps
         return self.diversity_weight * ops.relu(1.0 - done)
 
     def _used(self, name, training):
-        """The network of a name, in inference its average if kept."""
+        """Returns the network of a name, in inference its average if there is one."""
         return self.networks[name] if training else self.averages.get(name) or self.networks[name]
 
-    # What is asked of the model.
+    # Description of the model.
 
     def default_measures(self):
         return ("domain_translation",)
@@ -423,7 +447,7 @@ class StarGANv2(TranslationModel):
 
     @property
     def inference_networks(self):
-        """As for `GenerativeModel`: all but the discriminator."""
+        """As for `GenerativeModel`: all networks except the discriminator."""
         return {name: network for name, network in self.preset_networks.items() if name != "discriminator"}
 
     @property
@@ -452,12 +476,12 @@ class StarGANv2(TranslationModel):
         Args:
             images: Float tensor; images in [-1, 1].
             direction: String or None.
-            styles: Float tensor `(batch, style_dim)`, or None for those of the next arguments.
-            domains: Int tensor `(batch,)`, or None for the first domain.
-            latents: Float tensor `(batch, latent_dim)`, or None for zeros.
+            styles: Float tensor `(batch, style_dim)`. Defaults to the styles of the next arguments.
+            domains: Int tensor `(batch,)`. Defaults to the first domain.
+            latents: Float tensor `(batch, latent_dim)`. Defaults to zeros.
         """
         if styles is None:
-            # Of the images, whose number may not be known.
+            # Derived from the images, whose number may be unknown.
             zeros = ops.zeros_like(images[:, 0, 0, 0])
             domains = ops.cast(zeros, "int32") if domains is None else domains
             latents = ops.repeat(zeros[:, None], self.latent_dim, axis=-1) if latents is None else latents
@@ -466,7 +490,7 @@ class StarGANv2(TranslationModel):
         return ops.clip(ops.cast(images, "float32"), -1.0, 1.0)
 
     def given_to_translate(self, num, direction, seed, styles, domain):
-        """As for `TranslationModel`: the styles given, or those of the latents of a seed in a domain."""
+        """As for `TranslationModel`: the given styles, or styles of the latents of a seed in a domain."""
         if styles is not None:
             if domain is not None:
                 self._domains(domain, num)
@@ -480,18 +504,18 @@ class StarGANv2(TranslationModel):
 
     @checked
     def styles_from_latents(self, latents, domain=None, batch_size: PositiveInt = 64):
-        """The styles that the mapping makes of latents.
+        """Computes the styles of latents with the mapping.
 
         Args:
             latents: Float array `(num, latent_dim)`.
             domain: As for `translate`.
-            batch_size: Int, latents mapped at once.
+            batch_size: Positive int, number of latents mapped at once.
 
         Returns:
             Float32 NumPy array `(num, style_dim)`.
 
         Raises:
-            ValueError: If the latents or the domain do not fit the model.
+            ValueError: If the latents or the domain do not match the model.
         """
         latents = array("latents", latents, "float32")
         self.latent.check(latents)
@@ -501,18 +525,18 @@ class StarGANv2(TranslationModel):
 
     @checked
     def styles_of(self, images, domain=None, batch_size: PositiveInt = 64):
-        """The styles of reference images, as the encoder finds them.
+        """Computes the styles of reference images with the encoder.
 
         Args:
             images: Array `(num, *image_shape)`, uint8 or float in [-1, 1].
-            domain: As for `translate`: the domain that the images are of.
-            batch_size: Int, images encoded at once.
+            domain: As for `translate`; the domain of the images.
+            batch_size: Positive int, number of images encoded at once.
 
         Returns:
             Float32 NumPy array `(num, style_dim)`.
 
         Raises:
-            ValueError: If the images or the domain do not fit the model.
+            ValueError: If the images or the domain do not match the model.
         """
         images = array("images", images)
         self.modality.check(modalities.Summary.of(images), "images")
@@ -528,21 +552,21 @@ class StarGANv2(TranslationModel):
         return self._used("encoder", False)([images, domains], training=False)
 
     def check_domain(self, domain):
-        """Refuses what is no domain of the model.
+        """Checks a domain.
 
         Args:
-            domain: As for `translate`, of one image.
+            domain: As for `translate`, for one image.
 
         Raises:
-            ValueError: If it is none.
+            ValueError: If the model has no such domain.
         """
         self._domains(domain, 1)
 
     def _domains(self, domain, num):
-        """The numbers of domains, int32 `(num,)`.
+        """Returns the indices of domains, int32 `(num,)`.
 
         Args:
-            domain: Int or name, a sequence of them, one for each image, or None for the first domain.
+            domain: Int or name, a sequence with one per image, or None for the first domain.
             num: Int.
         """
         if isinstance(domain, str) or (
@@ -564,19 +588,20 @@ class StarGANv2(TranslationModel):
         self.condition.check(modalities.Summary.of(domains), "domain")
         if len(domains) != num:
             raise ValueError(
-                f"`domain` must be one for all images, or hold one for each of the {num}. Received: "
+                f"`domain` must be one domain for all images, or a sequence of {num} domains. Received: "
                 f"{len(domains)}"
             )
         return domains.astype("int32")
 
     @checked
     def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
-        """As for `ZooModel`: a row per image, itself and its translations into each domain; None without examples.
+        """As for `ZooModel`: a row per image, with the image and its translations to each domain; None
+        without examples.
 
         Args:
             examples: Pair of arrays, images and their domains, or None.
-            seed: Int, seed of the styles, one for each row.
-            num: Int, number of rows, or None for all examples.
+            seed: Int, seed of the styles, one per row.
+            num: Int, number of rows. Defaults to all examples.
         """
         if examples is None:
             return None
@@ -589,14 +614,14 @@ class StarGANv2(TranslationModel):
     # Exports.
 
     def serving_description(self):
-        """As for `TranslationModel`; a task has `domains` too, the list of their names."""
+        """As for `TranslationModel`; tasks also have `domains`, the list of domain names."""
         description = super().serving_description()
         names = self.domain_names or map(str, range(self.num_classes))
         tasks = {name: {**task, "domains": list(names)} for name, task in description["tasks"].items()}
         return {**description, "tasks": tasks}
 
     def inputs_of_signatures(self, direction):
-        """As for `TranslationModel`: domains and latents; and `_styled` ones take styles."""
+        """As for `TranslationModel`: domains and latents; signatures with the suffix `_styled` take styles."""
         return {"": self._specs, "_styled": {"styles": keras.KerasTensor((None, self.style_dim), "float32")}}
 
     def inputs_of_networks(self, direction):
@@ -611,7 +636,7 @@ class StarGANv2(TranslationModel):
         }
 
     def signatures(self):
-        """As for `TranslationModel`; `encode_styles` gives the styles of reference images of a domain."""
+        """As for `TranslationModel`; `encode_styles` computes the styles of reference images of a domain."""
 
         def encode_float32(images, domains):
             domains = self.checked_in_graph(domains=domains)["domains"]
@@ -634,7 +659,7 @@ class StarGANv2(TranslationModel):
         }
 
     def checked_in_graph(self, **given):
-        """As for `TranslationModel`: the domains must be known."""
+        """As for `TranslationModel`: checks the range of the domains."""
         if "domains" in given:
             given["domains"] = backends.checked_within(0, self.num_classes - 1, given["domains"], "domains")
         return given
@@ -645,5 +670,5 @@ def _channels(network):
 
 
 def _means(logs, others):
-    """The means of two dicts of numbers."""
+    """Means of two dicts of numbers."""
     return {name: 0.5 * (value + others[name]) for name, value in logs.items()}

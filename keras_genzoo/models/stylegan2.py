@@ -1,4 +1,4 @@
-"""StyleGAN2 (Karras et al. 2020), with the settings of "Training GANs with limited data"."""
+"""StyleGAN2 (Karras et al. 2020), with the configurations of "Training GANs with limited data"."""
 
 import math
 from typing import ClassVar
@@ -28,50 +28,66 @@ from keras_genzoo.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Gen
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StyleGAN2(LazyRegularization, AdversarialModel):
-    """A generator whose convolutions are scaled by styles, against a residual discriminator.
+    """A style-based generator with modulated convolutions, and a residual discriminator (StyleGAN2).
 
-    The loss is the logistic, non-saturating one. R1 acts on the discriminator at every 16th step; at every 4th, path
-    length regularisation makes a step in the space of styles change the image as much everywhere. Both are updates
-    of their own. Noise is drawn anew in each step; the generator samples with maps of noise that are saved with it,
-    so that a seed gives the same images everywhere.
+    The discriminator minimizes `E[softplus(D(G(z)))] + E[softplus(-D(x))]`, the generator
+    `E[softplus(-D(G(z)))]`. Two regularizers are applied lazily, in separate updates: R1 for the
+    discriminator, by default every 16 steps, and path length regularization for the generator, by default
+    every 4 steps. The latter makes a step in style space change the image by a constant amount. Training
+    draws new noise in each step. Sampling uses noise maps that are saved with the generator, so that a seed
+    always gives the same images.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k. Defaults to what `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 512.
-        generator: `keras_genzoo.networks.StyleGAN2Generator`. Defaults to that of the next arguments.
-        discriminator: `keras_genzoo.networks.StyleGAN2Discriminator`. Defaults to that of the next arguments.
+        image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k. Defaults to that of
+            `generator`.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 512.
+        generator: `keras_genzoo.networks.StyleGAN2Generator`. Defaults to one with the following arguments.
+        discriminator: `keras_genzoo.networks.StyleGAN2Discriminator`. Defaults to one with the following
+            arguments.
         style_dim, num_mapping_layers, channel_base, channel_max, noise: As for `StyleGAN2Generator`.
         architecture, group_size: As for `StyleGAN2Discriminator`.
-        num_classes: Int, or None for an unconditional model (labels in the data are then ignored).
-        r1_weight: Float, gamma. The authors found values from 0.01 (32x32) to 10 (1024x1024); 0.0002 * side^2 / batch
-            is their first guess. 0 leaves it out.
-        r1_interval: Int, steps from one update for R1 to the next.
-        path_length_weight: Float; 0 leaves it out.
-        path_length_interval: Int, steps from one update for the path length to the next.
-        style_mixing: Float from 0 to 1, probability that a batch has the styles of two latents, the second's from a
-            random convolution on.
-        learning_rate: Float, of both default optimizers, before the correction for the regularizers' updates.
-        truncation: Float, psi: distance of the styles from their average, in sampling and in exports, as a share of
-            what the mapping gives. It does not change the training.
-        average_ramp: Float or None. Bounds the half-life of the average by this share of the images seen, so that
-            the average of a short training is not that of its start (0.05 in the authors' settings for small data).
+        num_classes: Int of at least 2, or None for an unconditional model, which ignores labels in the data.
+        r1_weight: Float of at least 0, gamma of R1; 0 omits it. The authors use values from 0.01 (32x32) to
+            10 (1024x1024). Their heuristic is 0.0002 * side^2 / batch.
+        r1_interval: Positive int, interval of R1 in steps.
+        path_length_weight: Float of at least 0, weight of path length regularization; 0 omits it.
+        path_length_interval: Positive int, interval of path length regularization in steps.
+        style_mixing: Float from 0 to 1, probability that the images of a batch use the styles of a second
+            latent from a random convolution on.
+        learning_rate: Positive float, learning rate of both default optimizers, before the correction for
+            lazy regularization.
+        truncation: Float of at least 0, psi: factor of the distance of the styles from their average, in
+            sampling and export. It does not affect training.
+        average_ramp: Positive float, or None. Bounds the half-life of the average by this fraction of the
+            images seen, so that the average of a short training does not include its start. The authors use
+            0.05 for small data sets.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
 
-    `CONFIGS` holds the authors' settings, as arguments, for `"f"` (1024x1024), `"paper256"`, `"paper512"`,
-    `"paper1024"` and `"cifar"`; their batches have 32, 64, 64, 32 and 64 images.
+    `CONFIGS` contains the authors' configurations as arguments: `"f"` (1024x1024), `"paper256"`,
+    `"paper512"`, `"paper1024"` and `"cifar"`. Their batch sizes are 32, 64, 64, 32 and 64.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks have another class or do not match the
+            other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.StyleGAN2(image_shape=(32, 32, 3), **keras_genzoo.models.StyleGAN2.CONFIGS["cifar"])
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype="uint8")
+    gan = kg.models.StyleGAN2(
+        image_shape=(8, 8, 3), latent_dim=8, style_dim=8, num_mapping_layers=2, channel_max=8
+    )
     gan.compile()
-    gan.fit(images, batch_size=64, epochs=100)
-    pictures = gan.sample(16, seed=0, truncation=0.7)
+    gan.fit(images, batch_size=4, epochs=1)
+    samples = gan.sample(4, seed=0, truncation=0.7)  # float32 (4, 8, 8, 3) in [-1, 1]
     ```
 
-    Source: Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN"; settings and labels as in
-    Karras et al. 2020, "Training generative adversarial networks with limited data". One latent makes the images of
-    both main updates of a step.
+    Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958.
+    Configurations and labels as in Karras et al., "Training generative adversarial networks with limited
+    data", 2020, arXiv:2006.06676. Both main updates of a step use the same latents.
     """
 
     players: ClassVar = {"generator": ("generator",), "discriminator": ("discriminator",)}
@@ -164,7 +180,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         self.set_networks(generator=generator, discriminator=discriminator)
 
     def default_optimizers(self):
-        """Adam with `learning_rate`, beta_1 0, beta_2 0.99, epsilon 1e-8, corrected for lazy regularisation."""
+        """Adam with `learning_rate`, beta_1 0, beta_2 0.99, epsilon 1e-8, corrected for lazy regularization."""
         intervals = self.regularizer_intervals
         return {
             player: corrected_adam(intervals[regularizer], self.learning_rate, beta_1=0.0, beta_2=0.99)
@@ -220,7 +236,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
     # The main losses.
 
     def draw_mixing(self, num):
-        """Other latents, and the number of styles that come before theirs; None where styles are never mixed."""
+        """Draws a second batch of latents and the number of styles before theirs; None without style mixing."""
         if not self.style_mixing:
             return None
         num_styles = self.generator.num_styles
@@ -229,7 +245,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         return self.draw_latents(num), ops.where(is_mixed < self.style_mixing, first, num_styles)
 
     def draw_noise(self, num):
-        """The noise of all convolutions for a batch, or None for a generator without."""
+        """Draws the noise of all convolutions for a batch; None for a generator without noise."""
         if not self.generator.has_noise:
             return None
         return [
@@ -237,13 +253,15 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         ]
 
     def generate(self, latents, labels=None, mixing=None, noise=None):
-        """Images of the generator that is being trained, float32; its average style follows."""
+        """Generates float32 images with the generator that is being trained, and updates its average style."""
         styles = self.generator.styles(join(latents, labels))
         self.generator.mapping.track_average(styles)
         return self.generator.synthesize(self.mixed(styles, labels, mixing), noise)
 
     def mixed(self, styles, labels, mixing):
-        """The styles of all convolutions, `(batch, num_styles, style_dim)`; `mixing` is what `draw_mixing` gives."""
+        """Returns the styles of all convolutions, `(batch, num_styles, style_dim)`; `mixing` is the result of
+        `draw_mixing`.
+        """
         repeated = self.generator.repeated(styles)
         if mixing is None:
             return repeated
@@ -253,8 +271,8 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         return ops.where(is_own[None, :, None], repeated, others)
 
     def discriminator_loss(self, images, fakes, labels=None, training=False):
-        """`E[softplus(D(G(z)))] + E[softplus(-D(x))]`, float32 scalar."""
-        # A group's deviation is that of images in a row: one pass over both does not mix them.
+        """Computes `E[softplus(D(G(z)))] + E[softplus(-D(x))]`, a float32 scalar."""
+        # Groups of the minibatch standard deviation are consecutive images, so one pass over both does not mix them.
         both = ops.concatenate([images, ops.stop_gradient(fakes)])
         both_labels = None if labels is None else ops.concatenate([labels, labels])
         real_logits, fake_logits = ops.split(self._logits(both, both_labels, training), 2)
@@ -262,7 +280,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         return self.adversarial_loss.discriminator(real_logits, fake_logits)
 
     def generator_loss(self, fakes, labels=None, training=False):
-        """`E[softplus(-D(G(z)))]`, float32 scalar."""
+        """Computes `E[softplus(-D(G(z)))]`, a float32 scalar."""
         return self.adversarial_loss.generator(self._logits(fakes, labels, training))
 
     def _logits(self, images, labels, training):
@@ -271,7 +289,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
     # The regularizers.
 
     def minimize_r1(self, images, labels=None):
-        """Takes the discriminator's step on R1, and returns its value."""
+        """Takes a step of the discriminator on R1, and returns its value."""
 
         def loss():
             penalty = self.r1(images, labels, True)
@@ -280,11 +298,11 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         return self.minimize(loss, "discriminator", has_aux=True)[1]
 
     def r1(self, images, labels=None, training=False):
-        """`gamma / 2 * E[|grad D(x)|^2]`, float32 scalar."""
+        """Computes `gamma / 2 * E[|grad D(x)|^2]`, a float32 scalar."""
         return self.penalty(lambda images: self._logits(images, labels, training), images, None, self.noise)
 
     def minimize_path_length(self, num, labels=None):
-        """Takes the generator's step on the path lengths of half a batch, and returns their mean."""
+        """Takes a step of the generator on the path lengths of half a batch, and returns their mean."""
         num = (num + 1) // 2
         latents, noise = self.draw_latents(num), self.draw_noise(num)
         mixing, directions = self.draw_mixing(num), self.draw_directions(latents)
@@ -293,7 +311,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         def loss():
             styles = self.generator.styles(join(latents, labels))
             lengths = self.path_lengths(self.mixed(styles, labels, mixing), noise, directions)
-            # The mean that the lengths are drawn to moves with them.
+            # Moving average of the lengths, the target of the regularization.
             before = ops.convert_to_tensor(self.mean_path_length)
             mean = before + 0.01 * (ops.mean(lengths) - before)
             penalty = self.path_length_weight * ops.mean(ops.square(lengths - mean))
@@ -304,20 +322,24 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         return length
 
     def draw_directions(self, latents):
-        """Directions in the space of images, normal noise of expected length 1 per channel."""
+        """Draws random directions in image space: normal noise with expected length 1 per channel."""
         height, width, channels = self.image_shape
         shape = (ops.shape(latents)[0], height, width, channels)
         return keras.random.normal(shape, seed=self.noise) / math.sqrt(height * width)
 
     def path_lengths(self, styles, noise, directions):
-        """How far an image moves along a direction, per step of its styles: `|J^T y|`, float32 `(batch,)`.
+        """Computes path lengths `|J^T y|`, the change of an image along a direction per change of its styles.
 
         Args:
             styles: Float tensor `(batch, num_styles, style_dim)`.
             noise: As for `StyleGAN2Generator.synthesize`.
-            directions: Float tensor of the images' shape.
+            directions: Float tensor with the shape of the images.
 
-        Source: Karras et al. 2020, section 3.2, equation 4; the mean over convolutions as in the authors' program.
+        Returns:
+            Float32 tensor `(batch,)`.
+
+        Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020,
+        arXiv:1912.04958, section 3.2, equation 4; the mean over convolutions as in the authors' code.
         """
 
         def along(styles):
@@ -327,11 +349,13 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         squares = ops.mean(ops.sum(ops.square(gradients), axis=2), axis=1)
         return ops.sqrt(squares + 1e-12)
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; small networks, and four times the authors' first guess at R1, for small sets."""
+        """As for `ZooModel`; small networks, and four times the authors' heuristic for R1, for small data
+        sets.
+        """
         batch_size = 16
         return {
             "model": {
@@ -349,7 +373,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
 
     def check_batch_size(self, num, training):
         super().check_batch_size(num, training)
-        # The discriminator looks at groups in evaluation too.
+        # The discriminator also uses groups in evaluation.
         check_groups(self.discriminator.group_size, num, backends.num_replicas_of(self))
 
     @property
@@ -365,25 +389,25 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
     # Editing, in the space of styles.
 
     def codes_from_latents(self, latents, labels=None):
-        """Styles of latents, `(num, style_dim)`, at the model's own truncation."""
+        """Computes the styles of latents, `(num, style_dim)`, with the truncation of the model."""
         network = self.sampling_network
         return network.truncated(network.styles(join(latents, labels)), self.truncation)
 
     def images_from_codes(self, codes, labels=None):
-        """As for `LatentModel`; the labels are part of the styles already."""
+        """As for `LatentModel`; the labels are already part of the styles."""
         network = self.sampling_network
         return ops.clip(network.synthesize(network.repeated(codes)), -1.0, 1.0)
 
     def nearest_codes(self, codes):
-        """As for `LatentModel`: any styles."""
+        """As for `LatentModel`; all styles are allowed."""
         return codes
 
     def mean_code(self):
-        """As for `LatentModel`: the average of the styles."""
+        """As for `LatentModel`: the average style."""
         return ops.convert_to_numpy(self.sampling_network.mapping.average)
 
     def weights_of_codes(self):
-        """As for `LatentModel`: those that give each convolution its styles."""
+        """As for `LatentModel`: the weights that map codes to the styles of each convolution."""
         network = self.sampling_network
         layers = [*network.convolutions, *network.images]
         return [ops.convert_to_numpy(layer.affine.kernel) for layer in layers]
@@ -395,12 +419,15 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         return self.images_from_latents(latents, labels)
 
     def images_from_latents(self, latents, labels=None, truncation=None):
-        """Images in [-1, 1] of the network that samples, as a float32 tensor.
+        """Generates images in [-1, 1] with the sampling network.
 
         Args:
             latents: Float tensor `(batch, latent_dim)`.
             labels: Int tensor `(batch,)`, or None.
             truncation: As for `sample`.
+
+        Returns:
+            Float32 tensor of images.
         """
         truncation = self.truncation if truncation is None else truncation
         return ops.clip(self.sampling_network(join(latents, labels), truncation=truncation), -1.0, 1.0)
@@ -415,18 +442,20 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         batch_size: PositiveInt = 64,
         truncation: OptionalNonNegative = None,
     ):
-        """Draws images.
+        """Generates images.
 
         Args:
             num, seed, latents, labels, batch_size: As for `LatentModel.sample`.
-            truncation: Float, distance of the styles from their average as a share of what the mapping gives: below 1
-                images are more alike, and often better; at 0 all are one. Defaults to the model's own.
+            truncation: Float of at least 0, factor of the distance of the styles from their average. Below 1,
+                images are less diverse, and often better; at 0, all images are equal. Defaults to the
+                `truncation` of the model.
 
         Returns:
             Float32 NumPy array `(num, height, width, channels)` in [-1, 1].
 
         Raises:
-            ValueError: If the arguments do not fit one another or the model.
+            ValueError: If the number of images is not given, or the arguments are out of range or do not
+                match each other or the model.
         """
         truncation = self.truncation if truncation is None else truncation
         latents = self.latents_of_call(num, seed, latents, labels)

@@ -1,4 +1,4 @@
-"""Super-resolution by the difference of pixels alone: no adversary, and the first stage of SRGAN and ESRGAN."""
+"""Super-resolution with a pixel loss only, also used as the first stage of SRGAN and ESRGAN."""
 
 from typing import ClassVar
 
@@ -15,27 +15,37 @@ from keras_genzoo.optimizers import Adam
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SuperResolution(UpscalingModel):
-    """A generator of large images from small ones, trained by the difference of their pixels.
+    """A generator from small to large images, trained with a pixel loss.
 
     Args:
         image_shape, scale, pixel_loss: As for `UpscalingModel`.
-        generator: `keras.Model` from small images to large ones, in [-1, 1]; what lies outside is clipped after
-            training. Defaults to `keras_genzoo.networks.RRDBSuperResolver` of 23 blocks.
+        generator: `keras.Model` that maps small images to large ones in [-1, 1]. Its output is clipped in
+            inference. Defaults to `keras_genzoo.networks.RRDBSuperResolver` with 23 blocks.
         average_decay, average_half_life, seed: As for `GenerativeModel`.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the generator does not match the other arguments.
 
     Example:
 
     ```python
-    generator = keras_genzoo.networks.CompactSuperResolver(3, scale=4)
-    model = keras_genzoo.models.SuperResolution((128, 128, 3), scale=4, generator=generator)
+    import numpy as np
+    import keras_genzoo as kg
+
+    large = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    small = large[:, ::4, ::4]
+    generator = kg.networks.CompactSuperResolver(3, scale=4, width=4, num_layers=1)
+    model = kg.models.SuperResolution((32, 32, 3), scale=4, generator=generator)
     model.compile()
-    model.fit(keras_genzoo.datasets.load("flowers_x4", batch_size=16, augment=True), epochs=20)
-    large = model.upscale("photograph.jpg")  # float32 (4 * height, 4 * width, 3)
+    model.fit(small, large, batch_size=2, epochs=1)
+    upscaled = model.upscale(small)  # float32 (2, 32, 32, 3) in [-1, 1]
     ```
 
-    Source: Wang et al. 2018, section 4.1, the model trained for PSNR; with `SRResNet` and `pixel_loss="l2"` Ledig et
-    al. 2017, section 3.2.
+    Reference: Wang et al., "ESRGAN: Enhanced super-resolution generative adversarial networks", 2018,
+    arXiv:1809.00219, section 4.1, the PSNR-oriented model. With `SRResNet` and `pixel_loss="l2"`: Ledig et
+    al., "Photo-realistic single image super-resolution using a generative adversarial network", 2017,
+    arXiv:1609.04802, section 3.2.
     """
 
     players: ClassVar = {"generator": ("generator",)}
@@ -76,6 +86,6 @@ class SuperResolution(UpscalingModel):
         return self.update_trackers(**logs)
 
     def losses_of(self, targets, fakes):
-        """The loss of the generator, a float32 scalar, and a dict of what is logged."""
+        """Computes the loss of the generator, a float32 scalar, and a dict of the logged values."""
         loss = self.unit_difference(targets, fakes)
         return loss, {"pixel_loss": loss, "psnr": self.psnr(targets, fakes)}

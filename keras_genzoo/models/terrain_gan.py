@@ -1,4 +1,4 @@
-"""TerrainGAN: height maps by a GAN, and textures of height maps by pix2pix."""
+"""TerrainGAN: height maps from a GAN, and textures of height maps from pix2pix."""
 
 import math
 from typing import ClassVar
@@ -34,42 +34,54 @@ from keras_genzoo.networks import (
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class TerrainGAN(PairedGAN, LatentModel):
-    """A generator of height maps from latents, one of textures from height maps, and a discriminator for each.
+    """A generator of height maps, a generator of textures from height maps, and a discriminator for each.
 
-    It trains on pairs of a height map and its texture: the first generator and its discriminator on the height maps
-    alone, the second as pix2pix from real height maps. A sample goes through both generators. `translate` makes the
-    textures of other height maps, such as drawn ones.
+    The model is trained on pairs of height maps and textures. The height generator and its discriminator are
+    trained on height maps only, the texture generator as pix2pix on real height maps. `sample` uses both
+    generators. `translate` generates textures for other height maps, such as hand-drawn ones. The generators
+    minimize both adversarial losses plus `l1_weight` times the mean absolute difference of textures.
 
     Args:
-        image_shape: Tuple `(height, width, channels)` of the textures; of the default networks square, the side a
-            power of two from 32 to 1024. Height maps are as large and have one channel.
-        latent_dim: Int, length of a latent. Defaults to what `height_generator` takes, or 1000.
-        height_generator: `keras.Model` from latents to height maps in [-1, 1]. Defaults to
+        image_shape: Tuple `(height, width, channels)` of the textures. The default networks need square
+            images whose side is a power of two from 32 to 1024. Height maps have the same size and one
+            channel.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `height_generator`, or 1000.
+        height_generator: `keras.Model` that maps latents to height maps in [-1, 1]. Defaults to
             `keras_genzoo.networks.HeightMapGenerator`.
-        height_discriminator: `keras.Model` from height maps to logits. Defaults to
+        height_discriminator: `keras.Model` that maps height maps to logits. Defaults to
             `keras_genzoo.networks.HeightMapDiscriminator`.
-        texture_generator: `keras.Model` from height maps to textures in [-1, 1]. Defaults to `UNetGenerator`.
-        texture_discriminator: `keras.Model` from height maps and textures, joined along their channels, to logits of
-            patches. Defaults to `PatchGANDiscriminator`.
-        width: Int, base width of the default networks.
-        loss: As for `Pix2Pix`, of both discriminators.
-        l1_weight: Float, weight of the mean absolute difference to the texture.
-        directions, average_decay, average_half_life, seed: As for `LatentModel`; both generators are averaged. The
-            paper keeps no average.
+        texture_generator: `keras.Model` that maps height maps to textures in [-1, 1]. Defaults to
+            `UNetGenerator`.
+        texture_discriminator: `keras.Model` that maps height maps and textures, concatenated along the
+            channels, to logits of patches. Defaults to `PatchGANDiscriminator`.
+        width: Positive int, base width of the default networks.
+        loss: As for `Pix2Pix`, for both discriminators.
+        l1_weight: Float of at least 0, weight of the mean absolute difference to the texture.
+        directions, average_decay, average_half_life, seed: As for `LatentModel`; both generators are
+            averaged. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    model = keras_genzoo.models.TerrainGAN((64, 64, 3), width=32)
+    import numpy as np
+    import keras_genzoo as kg
+
+    rng = np.random.default_rng(0)
+    heights = rng.integers(0, 256, (2, 32, 32, 1), dtype="uint8")
+    textures = rng.integers(0, 256, (2, 32, 32, 3), dtype="uint8")
+    model = kg.models.TerrainGAN((32, 32, 3), latent_dim=8, width=2)
     model.compile()
-    model.fit(keras_genzoo.datasets.load("earth_terrain", batch_size=16), epochs=20)
-    heights, textures = model.sample_terrain(16, seed=0)
-    textures = model.translate(drawn_heights)
+    model.fit(heights, textures, batch_size=2, epochs=1)
+    sampled_heights, sampled_textures = model.sample_terrain(4, seed=0)
+    translations = model.translate(heights)  # float32 (2, 32, 32, 3) in [-1, 1]
     ```
 
-    Source: Beckham & Pal 2017, "A step towards procedural terrain generation with GANs" (arXiv:1707.03383). Latents,
-    weights and optimizers follow the authors' code.
+    Reference: Beckham & Pal, "A step towards procedural terrain generation with GANs", 2017,
+    arXiv:1707.03383. Latents, weights and optimizers follow the authors' code.
     """
 
     abilities = frozenset({"sample", "translate", "sample_terrain"})
@@ -140,7 +152,7 @@ class TerrainGAN(PairedGAN, LatentModel):
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; pairs are not mirrored, since textures may be lit from one side."""
+        """As for `ZooModel`; without random flips, because textures may be lit from one side."""
         return {
             "model": {"width": 16, "average_half_life": 2000},
             "data": {"batch_size": 16},
@@ -150,7 +162,7 @@ class TerrainGAN(PairedGAN, LatentModel):
     # The parts of a training step.
 
     def generate(self, sources, targets):
-        """Height maps of drawn latents, and the textures of real ones."""
+        """Generates height maps from random latents, and textures of real height maps."""
         latents = self.draw_latents(ops.shape(sources)[0])
         return [
             self.height_generator(latents, training=True),
@@ -158,12 +170,14 @@ class TerrainGAN(PairedGAN, LatentModel):
         ]
 
     def generate_in_inference(self, sources):
-        """As `generate`, of the networks that sample and translate."""
+        """As `generate`, with the networks for sampling and translation."""
         latents = self.draw_latents(ops.shape(sources)[0])
         return [self.heights_from_latents(latents), self.images_from_images(sources)]
 
     def discriminator_loss(self, sources, targets, fakes, training=False):
-        """The sum of the losses of both discriminators, float32 scalar. Real and made images pass apart."""
+        """Computes the sum of the losses of both discriminators, a float32 scalar, with separate real and
+        generated batches.
+        """
         heights, textures = map(ops.stop_gradient, fakes)
         of_heights = self.adversarial_loss.discriminator(
             self.height_discriminator(sources, training=training),
@@ -180,10 +194,12 @@ class TerrainGAN(PairedGAN, LatentModel):
         return None if level is None else 2.0 * level
 
     def generator_loss(self, sources, targets, fakes, training=False):
-        """The adversarial losses of both generators, and `l1_weight` times the mean absolute difference of textures.
+        """Computes the adversarial losses of both generators plus `l1_weight` times the mean absolute
+        difference of textures.
 
         Returns:
-            Tuple of the float32 scalar and a dict of what is logged, all but the sum without weights.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses: the sum, and the terms
+            without weights.
         """
         heights, textures = fakes
         height_loss = self.adversarial_loss.generator(self.height_discriminator(heights, training=training))
@@ -207,15 +223,15 @@ class TerrainGAN(PairedGAN, LatentModel):
         return self.translator()(self.sampling_network(inputs, training=training), training=training)
 
     def heights_from_latents(self, latents):
-        """Height maps in [-1, 1] of the network that samples, as a float32 tensor."""
+        """Generates height maps in [-1, 1] with the sampling network, a float32 tensor."""
         return ops.cast(self.sampling_network(latents, training=False), "float32")
 
     def images_from_latents(self, latents, labels=None):
-        """As for `LatentModel`: the textures of the height maps of latents."""
+        """As for `LatentModel`: textures of generated height maps."""
         return self.images_from_images(self.heights_from_latents(latents))
 
     def terrain_from_latents(self, latents):
-        """Height maps and their textures in [-1, 1], as a tuple of float32 tensors."""
+        """Generates height maps and their textures in [-1, 1], a tuple of float32 tensors."""
         heights = self.heights_from_latents(latents)
         return heights, self.images_from_images(heights)
 
@@ -228,14 +244,15 @@ class TerrainGAN(PairedGAN, LatentModel):
         batch_size: PositiveInt = 64,
         truncation: OptionalNonNegative = None,
     ):
-        """Draws height maps and their textures; the textures are those of `sample`.
+        """Generates height maps and their textures. The textures are those of `sample`.
 
         Args:
             num, seed, latents, batch_size, truncation: As for `sample`.
 
         Returns:
-            Tuple of float32 NumPy arrays in [-1, 1]: height maps `(num, height, width, 1)`, of which -1 is the lowest
-            and 1 the highest point of the training data, and textures `(num, height, width, channels)`.
+            Tuple of float32 NumPy arrays in [-1, 1]: height maps `(num, height, width, 1)`, where -1 is the
+            lowest and 1 the highest point of the training data, and textures `(num, height, width,
+            channels)`.
 
         Raises:
             ValueError: As for `sample`.
@@ -243,7 +260,10 @@ class TerrainGAN(PairedGAN, LatentModel):
         Example:
 
         ```python
-        heights, textures = model.sample_terrain(16, seed=0)
+        import keras_genzoo as kg
+
+        model = kg.models.TerrainGAN((32, 32, 3), latent_dim=8, width=2)
+        heights, textures = model.sample_terrain(4, seed=0)  # (4, 32, 32, 1) and (4, 32, 32, 3)
         ```
         """
         latents = self.latents_of_call(num, seed, latents, None)
@@ -253,7 +273,7 @@ class TerrainGAN(PairedGAN, LatentModel):
 
     @property
     def preset_usage(self):
-        """What the card tells a reader to type."""
+        """Usage examples for the card of a preset."""
         return {
             "python": "heights, textures = model.sample_terrain(16, seed=0)\n"
             "textures = model.translate(heights)  # also of height maps drawn by hand, uint8 or float in [-1, 1]",
@@ -263,9 +283,10 @@ class TerrainGAN(PairedGAN, LatentModel):
 
     @checked
     def preview(self, examples=None, seed: Seed = 0, num: OptionalPositiveInt = None):
-        """As for `ZooModel`: samples, each height map to the left of its texture, and below them the examples.
+        """As for `ZooModel`: samples, each height map to the left of its texture, and below them the
+        examples.
 
-        Each example is a height map, the texture made of it, and, where there are targets, its own texture.
+        Each example is a height map, the generated texture, and, if there are targets, its own texture.
         """
         num = num or 32
         heights, textures = self.sample_terrain(num, seed=seed)
@@ -277,7 +298,7 @@ class TerrainGAN(PairedGAN, LatentModel):
         return _stacked(pictures)
 
     def _rows(self, images, columns):
-        """A picture of images that stand beside one another, the height maps among them in grey."""
+        """Draws a grid of images next to each other, with gray height maps."""
         channels = self.image_shape[-1]
         images = [each.repeat(channels // each.shape[-1], axis=-1) for each in map(pixels.to_uint8, images)]
         return self.modality.show(np.concatenate(images, axis=2), columns=columns)
@@ -286,7 +307,7 @@ class TerrainGAN(PairedGAN, LatentModel):
         return ("translation",)
 
     def signatures(self):
-        """As `ZooModel.signatures`: those of samples, `generate_heights` from latents, and those of translations."""
+        """As `ZooModel.signatures`: samples, `generate_heights` from latents, and translations."""
 
         def generate_heights(latents):
             return {"heights": self.heights_from_latents(latents)}
@@ -309,7 +330,7 @@ class TerrainGAN(PairedGAN, LatentModel):
 
 
 def _stacked(pictures):
-    """Pictures below one another, white to the right of the narrower ones."""
+    """Stacks images vertically, padded with white on the right."""
     width = max(picture.shape[1] for picture in pictures)
     margins = [((0, 0), (0, width - picture.shape[1]), (0, 0)) for picture in pictures]
     padded = [

@@ -1,4 +1,4 @@
-"""The base of the families that translate images into images: pairs of images, translating, export."""
+"""The base class of families that translate images: pairs of images, translation, and export."""
 
 import dataclasses
 
@@ -18,14 +18,14 @@ from keras_genzoo.models.zoo_model import joined
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One translation that a model can do.
+    """A translation that a model can perform.
 
     Args:
         network: String, name of the network that translates.
-        source: Modality of what it translates.
-        target: Modality of the translations; its sides may be a multiple of those of the source.
-        style_dim: Int, length of the styles that the network takes beside the sources, or None.
-        num_domains: Int, number of the domains that it translates into, or None for one alone.
+        source: Modality of the sources.
+        target: Modality of the translations. Its sides may be a multiple of those of the source.
+        style_dim: Int, length of the styles that the network also takes, or None.
+        num_domains: Int, number of target domains, or None for a single domain.
     """
 
     network: str
@@ -36,60 +36,66 @@ class Task:
 
     @property
     def scale(self):
-        """Int, the side of a translation over that of its source."""
+        """Int, the side of a translation divided by the side of its source."""
         return self.target.shape[0] // self.source.shape[0]
 
 
 class TranslationModel(GenerativeModel):
-    """A generative model whose networks make images from images.
+    """A generative model whose networks translate images to images.
 
-    It trains on pairs: `fit(sources, targets)` of two arrays, or a dataset of pairs of batches
+    It is trained on pairs: two arrays, `fit(sources, targets)`, or a dataset of pairs of batches
     (`keras_genzoo.datasets.paired_folder`, `unpaired_folders`).
 
     Args:
-        image_shape, average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`; the shape is
-            that of the targets. Networks are convolutional throughout: other sizes can be translated,
-            multiples of `size_multiple`.
-        source_channels: Int, channels of the images to translate.
+        image_shape, average_decay, average_half_life, seed, **kwargs: As for `GenerativeModel`. The shape is
+            that of the targets. The networks are fully convolutional: images of other sizes can be translated
+            if their sides are multiples of `size_multiple`.
+        source_channels: Positive int, number of channels of the source images.
+
+    Raises:
+        ValueError: If `image_shape` is not `(height, width, channels)`, or for the reasons of
+            `GenerativeModel`.
     """
 
     abilities = frozenset({"translate"})
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`: a batch of one, scaled, cropped and mirrored as in the papers."""
+        """As for `ZooModel`: batches of one image, with random scaling, cropping and flipping as in the
+        papers.
+        """
         return {"model": {}, "data": {"batch_size": 1, "augment": True}, "num_steps": 40_000}
 
     def __init__(self, *, image_shape, source_channels, **kwargs):
         super().__init__(image_shape=image_shape, **kwargs)
         if len(self.image_shape) != 3:
             raise ValueError(
-                "`image_shape` must be (height, width, channels): images are translated. Received: "
+                "`image_shape` must be (height, width, channels): the model translates images. Received: "
                 f"image_shape={self.image_shape}"
             )
         self.source_channels = source_channels
 
     @property
     def tasks(self):
-        """Dict of direction -> `Task`, the default one first. Each family defines it."""
+        """Dict that maps each direction to its `Task`, the default one first. Each family defines it."""
         raise NotImplementedError
 
     @property
     def modality(self):
-        # A picture may well have no dark pixel.
+        # Images without dark pixels are allowed.
         return modalities.Images(self.image_shape, may_be_bright=True)
 
     @property
     def source_modality(self):
-        """What is translated: images of the size of the targets, but in a family that says otherwise."""
+        """Modality of the sources. By default, images of the size of the targets."""
         return modalities.Images((*self.image_shape[:2], self.source_channels), may_be_bright=True)
 
     def set_networks(self, **networks):
-        """As for `GenerativeModel`; refuses networks that do not fit the images' size."""
+        """As for `GenerativeModel`; also checks that the networks support the size of the images."""
         sources = {task.network: task.source for task in self.tasks.values()}
         for name, network in networks.items():
             size = sources.get(name, self.modality).shape[:2]
-            # Networks of one's own need not say what they take.
+            # Custom networks need not declare these attributes.
             multiple, smallest = getattr(network, "size_multiple", 1), getattr(network, "smallest_side", 1)
             if any(side % multiple for side in size):
                 raise ValueError(
@@ -98,15 +104,15 @@ class TranslationModel(GenerativeModel):
                 )
             if min(size) < smallest:
                 raise ValueError(
-                    f"`{name}` needs images of at least {smallest}x{smallest} pixels: of smaller ones no patch is "
-                    f"left. Received: image_shape={self.image_shape}. Choose larger images, or a "
-                    "`PatchGANDiscriminator` with fewer `num_layers`."
+                    f"`{name}` needs images of at least {smallest}x{smallest} pixels, the size of a patch. Received: "
+                    f"image_shape={self.image_shape}. Choose larger images, or a `PatchGANDiscriminator` with fewer "
+                    "`num_layers`."
                 )
         super().set_networks(**networks)
 
     @property
     def picture_channels(self):
-        """Channels of the pictures that a source is made of: its own, but in a family that says otherwise."""
+        """Number of channels of the image files from which sources are read. By default, that of the sources."""
         return self.source_channels
 
     @property
@@ -120,13 +126,13 @@ class TranslationModel(GenerativeModel):
 
     @property
     def preset_usage(self):
-        """What the card tells a reader to type."""
+        """Usage examples for the card of a preset."""
         first, *others = self.tasks
         if not others:
             python, shell = "", ""
         else:
             python, shell = f', direction="{first}"', f" --direction {first}"
-        # It translates best at the size of its training.
+        # Translations are best at the size used in training.
         shell += f" --size {max(self.image_shape[:2])}"
         return {
             "python": f"images = model.translate(sources{python})  # uint8 or float in [-1, 1]",
@@ -134,7 +140,7 @@ class TranslationModel(GenerativeModel):
         }
 
     def unpack(self, data):
-        """Splits what `fit` hands over into sources and targets, as networks take them."""
+        """Splits a batch into sources and targets, scaled for the networks."""
         sources, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self.source_modality.scale(sources), self.modality.scale(targets)
 
@@ -144,7 +150,7 @@ class TranslationModel(GenerativeModel):
     def check_batch(self, x, y, first):
         if y is None and "images" not in self.trains_on:
             raise ValueError(
-                "`y` is missing: this model trains on pairs of images. Call `fit(sources, targets)`, or pass "
+                "`y` is missing: this model is trained on pairs of images. Call `fit(sources, targets)`, or pass "
                 "a dataset of pairs (`keras_genzoo.datasets.paired_folder`, `unpaired_folders`)."
             )
         super().check_batch(x, y, first)
@@ -158,7 +164,7 @@ class TranslationModel(GenerativeModel):
             task.target.check_drawable()
 
     def preview(self, examples=None, seed=0, num=None):
-        """As for `ZooModel`: the first `num` of the examples beside their translations; None without examples."""
+        """As for `ZooModel`: the first `num` examples next to their translations; None without examples."""
         if examples is None:
             return None
         sources, targets = (images if images is None else images[:num] for images in examples)
@@ -169,7 +175,10 @@ class TranslationModel(GenerativeModel):
     # Using a trained model.
 
     def translator(self, direction=None):
-        """The network of a direction, by default the first; its average where one is kept.
+        """Returns the network of a direction, or its average if there is one.
+
+        Args:
+            direction: String. Defaults to the first direction.
 
         Raises:
             ValueError: If the model has no such direction.
@@ -178,7 +187,10 @@ class TranslationModel(GenerativeModel):
         return self.averages.get(name) or self.networks[name]
 
     def task(self, direction=None):
-        """The `Task` of a direction, by default the first.
+        """Returns the `Task` of a direction.
+
+        Args:
+            direction: String. Defaults to the first direction.
 
         Raises:
             ValueError: If the model has no such direction.
@@ -189,17 +201,22 @@ class TranslationModel(GenerativeModel):
         return self.tasks[direction]
 
     def in_direction(self, direction, sources, targets):
-        """A pair of source and target images as the pair of what a direction translates and what it should give."""
+        """Orders a pair of sources and targets as the inputs and the expected translations of a direction."""
         first, *_ = self.tasks
         return (sources, targets) if direction in (None, first) else (targets, sources)
 
     @property
     def sampling_dropout(self):
-        """Whether dropout acts in `translate` too: the model's only noise, and translations then differ."""
+        """Whether dropout is also applied in `translate`. It is then the only noise, and translations of an
+        image differ.
+        """
         return any(_sampling_layers(self.translator(direction)) for direction in self.tasks)
 
     def draws(self, direction=None):
-        """Whether the translations of a direction, by default the first, are drawn: `translate` then takes a seed.
+        """Whether translations are random, so that `translate` takes a seed.
+
+        Args:
+            direction: String. Defaults to the first direction.
 
         Raises:
             ValueError: If the model has no such direction.
@@ -213,23 +230,27 @@ class TranslationModel(GenerativeModel):
         return self.translator()(self._inputs(sources, None), training=training)
 
     def images_from_images(self, images, direction=None, styles=None):
-        """Translations of sources as networks take them, as a float32 tensor in [-1, 1].
+        """Translates sources that are scaled for the networks.
 
         Args:
             images: Float tensor; images in [-1, 1].
             direction: String or None.
-            styles: Float tensor `(batch, style_dim)` for a task with styles, or None for the mean style, zeros.
+            styles: Float tensor `(batch, style_dim)` for a task with styles. Defaults to the mean style,
+                zeros.
+
+        Returns:
+            Float32 tensor in [-1, 1].
         """
         inputs = self._inputs(images, direction, styles)
         return ops.cast(self.translator(direction)(inputs, training=False), "float32")
 
     def _inputs(self, sources, direction, styles=None):
-        """What the network of a direction takes."""
+        """Inputs of the network of a direction."""
         style_dim = self.task(direction).style_dim
         if style_dim is None:
             return sources
         if styles is None:
-            # Of the sources, whose number may not be known.
+            # Derived from the sources, whose number may be unknown.
             styles = ops.repeat(ops.zeros_like(sources[:, 0, 0, :1]), style_dim, axis=-1)
         return [sources, styles]
 
@@ -244,48 +265,51 @@ class TranslationModel(GenerativeModel):
         styles=None,
         domain=None,
     ):
-        """Translates images, or pictures.
+        """Translates images or image files.
 
         Args:
-            images: Array `(num, height, width, channels)`, or of one image `(height, width, channels)` or, where
-                the network takes grey, `(height, width)`; uint8 or float in [-1, 1], of any size that is a
-                multiple of what the network needs (`translator().size_multiple`). Or a picture: the path of a
-                file, a string or a path object, or a `PIL.Image.Image`, both read as by
-                `keras_genzoo.pictures.read` in the channels of the network. Or a list of pictures.
+            images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1]; one image `(height,
+                width, channels)` or, for grayscale sources, `(height, width)`; the path of an image file, a
+                string or path object; a `PIL.Image.Image`; or a list of files and PIL images. Sides must be
+                multiples of `translator().size_multiple`, unless `fit` is given. Files are read by
+                `keras_genzoo.pictures.read` with the number of channels of the network.
             direction: String, one of `tasks`. Defaults to the first.
-            fit: What is done with other sizes. None refuses them; `"pad"` mirrors the images at the right
-                and lower edge up to a multiple and crops the translations; `"resize"` scales the images to the
-                nearest multiple and the translations back (bilinear, antialiased).
-            batch_size: Int, images translated at once.
-            seed: Int from 0 to 2**32 - 1, or None. Where `sampling_dropout` is on, the same seed, images and
-                batch size give the same translations, and None draws anew at every call. Where the task has styles,
-                a seed draws one for each image, of a list of pictures the same for all, and None stands for the mean
-                style, zeros; with domains, of the latent from which the style is made. Refused where nothing is
-                drawn (`draws`), and beside `styles` where nothing else is.
-            styles: Array `(num, style_dim)` for a task with styles, `(style_dim,)` for one image or one style of
-                all; or None.
-            domain: Int, or name where the model has `domain_names`, for a task with domains; or a sequence of them,
-                one for each image. Defaults to the first. `styles` are of a domain already.
+            fit: How to handle other sizes. None raises an error; `"pad"` pads images at the right and bottom
+                by reflection and crops the translations; `"resize"` resizes images to the nearest multiple
+                and resizes the translations back (bilinear, with antialiasing).
+            batch_size: Positive int, number of images translated at once.
+            seed: Int from 0 to 2**32 - 1, for random translations (`draws`). With `sampling_dropout`, the
+                same seed, images and batch size give the same translations; the default is a random seed. For
+                a task with styles, it draws a style per image, or one style for a list of files; the default
+                is the mean style, zeros. For a task with domains, it draws the latents of the styles.
+            styles: Float array `(num, style_dim)`, or `(style_dim,)` for one style for all images, for a task
+                with styles. Excludes `seed` unless dropout is random, too.
+            domain: Int, or a name if the model has `domain_names`, for a task with domains; or a sequence
+                with one per image. Defaults to the first domain. Not needed with `styles`, which already
+                belong to a domain.
 
         Returns:
-            Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`; height and width are those of
-            the images times the `scale` of the task. Of one image or picture `(height, width, target channels)`,
-            of a list of pictures, which may differ in size, a list.
+            Float32 NumPy array in [-1, 1], `(num, height, width, target channels)`, with height and width of
+            the images times the `scale` of the task. One image returns `(height, width, target channels)`, a
+            list of files returns a list of such arrays.
 
         Raises:
-            ValueError: If the images have the wrong shape, size or range, a file holds no picture that can be
-                read, or an argument is unknown.
+            ValueError: If the images have the wrong shape, size or range, a file is not an image, or an
+                argument is unknown or not supported by the model.
             OSError: If a file cannot be opened.
 
-        Label maps, of a model that translates them, are int arrays of the same shapes; pictures of them are read as
-        by `keras_genzoo.pictures.read_labels`.
+        For a model that translates label maps, `images` are int arrays of the same shapes. Image files are
+        then read by `keras_genzoo.pictures.read_labels`.
 
         Example:
 
         ```python
-        model = keras_genzoo.models.load("pix2pix_edges_to_emoji")
-        drawings = model.translate(edges)  # uint8 (num, 64, 64, 1) to float32 (num, 64, 64, 3)
-        drawing = model.translate("edges.png", fit="pad")  # float32 (height, width, 3)
+        import numpy as np
+        import keras_genzoo as kg
+
+        images = np.random.default_rng(0).integers(0, 256, (2, 30, 30, 3), dtype="uint8")
+        model = kg.models.Pix2Pix(image_shape=(32, 32, 3), width=4)
+        translations = model.translate(images, fit="pad")  # float32 (2, 30, 30, 3) in [-1, 1]
         ```
         """
         if isinstance(images, (list, tuple)) and any(map(pictures.is_picture, images)):
@@ -297,7 +321,7 @@ class TranslationModel(GenerativeModel):
             domains = [domain] * len(images) if is_one_domain else domain
             if len(domains) != len(images):
                 raise ValueError(
-                    f"`domain` must be one for all pictures, or hold one for each of the {len(images)}. Received: "
+                    f"`domain` must be one domain for all images, or a sequence of {len(images)} domains. Received: "
                     f"{len(domains)}"
                 )
             return [
@@ -314,13 +338,13 @@ class TranslationModel(GenerativeModel):
         images = images[None] if is_one else images
         if images.ndim != 4 or images.shape[-1] != channels or not images.size:
             raise ValueError(
-                f"`images` must have the shape (num, height, width, {channels}), or that of one image, or be a "
-                f"picture: a path or a `PIL.Image.Image`. Received: {received.shape}"
+                f"`images` must have the shape (num, height, width, {channels}) or that of one image, or be an image "
+                f"file or a `PIL.Image.Image`. Received: {received.shape}"
             )
         source.check_values(images, "images")
         if fit is not None and str(fit) not in ("pad", "resize"):
             raise ValueError(f"`fit` must be None, 'pad' or 'resize'. Received: fit={fit!r}")
-        # A network of one's own that takes any size need not say so.
+        # A custom network that supports any size need not declare it.
         size, multiple = images.shape[1:3], getattr(network, "size_multiple", 1)
         if fit is None and any(side % multiple for side in size):
             raise ValueError(
@@ -333,7 +357,7 @@ class TranslationModel(GenerativeModel):
             _check_seed(seed, task.style_dim, styles)
         images = pixels.as_input(images)
         given = self.given_to_translate(len(images), direction, seed, styles, domain)
-        # Hashed, so that no layer draws for one seed what another layer draws for the next.
+        # Hashed, so that layers and consecutive seeds do not share random numbers.
         words = np.random.SeedSequence(latent.fresh_seed() if seed is None else seed).generate_state(
             len(layers)
         )
@@ -355,7 +379,8 @@ class TranslationModel(GenerativeModel):
         return translations[0] if is_one else translations
 
     def given_to_translate(self, num, direction, seed, styles, domain):
-        """What `_translations_of` takes beside `num` images: a list of arrays of as many rows, here of the styles.
+        """Returns the other inputs of `_translations_of`: a list of arrays with `num` rows; in this class,
+        the styles.
 
         Args:
             num: Int.
@@ -363,14 +388,14 @@ class TranslationModel(GenerativeModel):
             seed, styles, domain: As for `translate`.
 
         Raises:
-            ValueError: If there are no styles or domains, or they do not fit.
+            ValueError: If styles or domains are not supported by the model, or invalid.
         """
         if domain is not None:
-            raise ValueError("`domain` was given, but this model has no domains. Leave it out.")
+            raise ValueError("`domain` was given, but this model has no domains. Remove it.")
         style_dim = self.task(direction).style_dim
         if style_dim is None:
             if styles is not None:
-                raise ValueError("`styles` was given, but this model has no styles. Leave it out.")
+                raise ValueError("`styles` was given, but this model has no styles. Remove it.")
             return []
         if styles is not None:
             return [checked_styles(styles, num, style_dim)]
@@ -378,13 +403,14 @@ class TranslationModel(GenerativeModel):
         return [ops.convert_to_numpy(drawn).astype("float32")]
 
     def _translations_of(self, images, *styles, direction, seeds=None):
-        """Translations of a tensor of sources.
+        """Translates a tensor of sources.
 
         Args:
             images: Tensor.
-            *styles: Tensor of styles, for a task that has them.
+            *styles: Tensor of styles, for a task with styles.
             direction: String or None.
-            seeds: uint32 tensor `(layers, 2)`, for each layer whose dropout acts here; None where there is none.
+            seeds: uint32 tensor `(layers, 2)`, one row per layer with dropout in inference; None without such
+                layers.
         """
         images = self.task(direction).source.scale(images)
         if seeds is None:
@@ -393,9 +419,10 @@ class TranslationModel(GenerativeModel):
             return self.images_from_images(images, direction, *styles)
 
     def signatures(self):
-        """As `ZooModel.signatures`: each direction, of uint8 and of float32 images of any size.
+        """As `ZooModel.signatures`: each direction, for uint8 and float32 images of any size.
 
-        Of a task with styles these are translations in the mean style, and `_styled` ones take styles too.
+        For a task with styles, these use the mean style, and signatures with the suffix `_styled` also take
+        styles.
         """
         signatures = {}
         for direction in self.tasks:
@@ -414,28 +441,28 @@ class TranslationModel(GenerativeModel):
         return signatures
 
     def inputs_of_signatures(self, direction):
-        """What signatures of a direction take beside images: end of a name -> dict of `keras.KerasTensor`s.
+        """Returns the other inputs of signatures: suffix of the name -> dict of `keras.KerasTensor`s.
 
-        The names are those of arguments of `images_from_images`.
+        The names of the inputs are those of arguments of `images_from_images`.
         """
         style_dim = self.task(direction).style_dim
         styles = {"styles": keras.KerasTensor((None, style_dim), "float32")}
         return {"": {}, **({"_styled": styles} if style_dim else {})}
 
     def inputs_of_networks(self, direction):
-        """What the network of `exported_networks` takes beside images: dict of `keras.KerasTensor`s."""
+        """Returns the other inputs of the network of `exported_networks`: dict of `keras.KerasTensor`s."""
         return {}
 
     def checked_in_graph(self, **given):
-        """Inputs of a signature, those that could be out of range checked where it is called."""
+        """Returns the inputs of a signature, with in-graph checks of those that could be out of range."""
         return given
 
     def _shape_of_sources(self, direction):
-        """Shape of a batch of what the network of a direction takes, None where any number will do."""
+        """Shape of a batch of sources of a direction; None where any size is allowed."""
         return (None, *first_of(self.translator(direction).input_shape)[1:])
 
     def _translating(self, direction):
-        """The functions from uint8 and from float32 sources to the same of their translations."""
+        """The functions that translate uint8 and float32 sources."""
 
         def of_float32(images, **given):
             return {"images": self.images_from_images(images, direction, **self.checked_in_graph(**given))}
@@ -453,11 +480,11 @@ class TranslationModel(GenerativeModel):
             direction: {
                 "network": self._signature(direction),
                 "source_channels": task.source.shape[-1],
-                # Networks of one's own need not say it.
+                # Custom networks need not declare it.
                 "size_multiple": getattr(self.translator(direction), "size_multiple", 1),
                 "scale": task.scale,
                 "size": max(task.source.shape[:2]),
-                # Of a network that takes one size alone, that size.
+                # The only size that the network supports, or None.
                 "fixed_size": self._fixed_size(direction),
                 **task.source.serving_description(),
             }
@@ -466,7 +493,7 @@ class TranslationModel(GenerativeModel):
         return {**super().serving_description(), "tasks": tasks}
 
     def _fixed_size(self, direction):
-        """List `[height, width]` of the only sources that a network takes; None where it takes others too."""
+        """List `[height, width]` of the only size that a network supports; None if it supports others."""
         size = self._shape_of_sources(direction)[1:3]
         return None if None in size else list(size)
 
@@ -481,7 +508,7 @@ class TranslationModel(GenerativeModel):
             }
             networks[self._signature(direction)] = keras.Model(
                 [images, *others.values()] if others else images,
-                # ONNX allows no two names that are equal.
+                # ONNX requires unique names.
                 {"translations": self.images_from_images(images, direction, **others)},
             )
         return networks
@@ -491,21 +518,23 @@ class TranslationModel(GenerativeModel):
         return "translate" if len(self.tasks) == 1 else f"translate_{direction}"
 
     def export(self, filepath, format="tf_saved_model", direction=None, **options):
-        """As `ZooModel.export`.
+        """Exports the model for serving, as `ZooModel.export`.
 
         Args:
-            filepath, format, **options: As for `ZooModel.export`. A SavedModel holds all directions; another format
-                one, from float images in [-1, 1] to float images, height and width free (multiples of what the
-                network needs).
-            direction: String, the direction of a format of one network. Defaults to the first.
+            filepath, format, **options: As for `ZooModel.export`. A SavedModel contains all directions. Other
+                formats contain one direction, from float images in [-1, 1] to float images, with variable
+                height and width (multiples of `size_multiple`).
+            direction: String, direction for a format other than SavedModel. Defaults to the first.
 
         Raises:
             ValueError: As for `ZooModel.export`; also if `direction` is unknown, or given for a SavedModel.
+            ImportError: As for `ZooModel.export`.
+            OSError: As for `ZooModel.export`.
         """
         if direction is not None:
             if format == "tf_saved_model":
                 raise ValueError(
-                    f"`direction` is for a format of one network: a SavedModel holds all of {list(self.tasks)}. "
+                    f"`direction` is for formats with one network: a SavedModel contains all of {list(self.tasks)}. "
                     f"Received: direction={direction!r}"
                 )
             self.task(direction)
@@ -514,46 +543,46 @@ class TranslationModel(GenerativeModel):
 
 
 def mean_absolute_difference(images, others):
-    """Mean absolute difference of two batches of images, float32 scalar."""
+    """Computes the mean absolute difference of two batches of images, a float32 scalar."""
     return ops.mean(ops.abs(ops.cast(images, "float32") - ops.cast(others, "float32")))
 
 
 def _sampling_layers(network):
-    """The layers of a network whose dropout acts in inference too."""
+    """Layers of a network with dropout in inference."""
     return [layer for layer in keras_private.layers_of(network) if getattr(layer, "sampling", False)]
 
 
 def array_of(images, source):
-    """A picture as a modality reads it, or images, as a NumPy array."""
+    """Reads an image file with a modality, or converts images to a NumPy array."""
     return source.read(images) if pictures.is_picture(images) else array("images", images)
 
 
 def _check_seed(seed, style_dim, styles):
-    """Refuses a seed where no dropout acts and none draws a style."""
+    """Checks a seed for a model without random dropout: it must draw styles."""
     if style_dim is None:
         raise ValueError(
-            "`seed` was given, but this model draws nothing: it has no styles, and no dropout that acts in "
-            f"translation. Leave it out. Received: seed={seed}"
+            "`seed` was given, but translations of this model are not random: it has no styles and no dropout in "
+            f"translation. Remove it. Received: seed={seed}"
         )
     if styles is not None:
         raise ValueError(
-            f"`seed` draws styles, and `styles` was given: give only one of them. Received: seed={seed}"
+            f"`seed` draws styles, but `styles` was also given. Pass only one of them. Received: seed={seed}"
         )
 
 
 def checked_styles(styles, num, style_dim):
-    """Styles of `num` images, or one of all, as float32 `(num, style_dim)`."""
+    """Checks styles of `num` images, or one style for all; returns float32 `(num, style_dim)`."""
     styles = array("styles", styles, "float32")
     if styles.shape not in ((style_dim,), (num, style_dim)) or not np.isfinite(styles).all():
         raise ValueError(
-            f"`styles` must be finite floats of the shape ({num}, {style_dim}), or ({style_dim},) for one style of "
-            f"all. Received: {styles.shape}"
+            f"`styles` must be finite floats of shape ({num}, {style_dim}), or ({style_dim},) for one style for all "
+            f"images. Received: {styles.shape}"
         )
     return np.broadcast_to(styles, (num, style_dim))
 
 
 def _check_size(network, images):
-    """Refuses images of another size than a network of one's own is made for."""
+    """Checks that a custom network supports the size of images."""
     wanted, size = first_of(network.input_shape)[1:3], images.shape[1:3]
     if any(side not in (None, given) for side, given in zip(wanted, size, strict=True)):
         raise ValueError(
@@ -562,7 +591,7 @@ def _check_size(network, images):
 
 
 def fitted(images, multiple, fit, modality):
-    """Images whose sides are multiples of `multiple`, as `translate` makes them of others."""
+    """Pads or resizes images so that their sides are multiples of `multiple`; see `translate`."""
     height, width = images.shape[1:3]
     if fit == "pad":
         return np.pad(
@@ -576,7 +605,7 @@ def fitted(images, multiple, fit, modality):
 
 
 def fitted_back(images, size, fit, modality):
-    """Translations of what `fitted` gave, in the size that belongs to the images before it."""
+    """Crops or resizes translations of fitted images to the size of the images before `fitted`."""
     if fit == "pad":
         return images[:, : size[0], : size[1]]
     return _resized(images, size, modality) if fit == "resize" else images

@@ -1,4 +1,4 @@
-"""Variational autoencoders: the VAE, beta-VAE, the importance-weighted bound, and the World Models VAE."""
+"""Variational autoencoders: VAE, beta-VAE, the importance-weighted autoencoder, and the VAE of World Models."""
 
 import math
 
@@ -16,39 +16,51 @@ from keras_genzoo.networks import ConvDecoder, ConvEncoder
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class VAE(Autoencoder):
-    """An encoder and a decoder trained on a lower bound of log p(x).
+    """An encoder and a decoder, trained with a lower bound of `log p(x)` (variational autoencoder).
 
-    The prior is a standard normal, the posterior a normal with diagonal covariance, its divergence from the
-    prior in closed form. The loss is the negative bound in nats, averaged over the batch.
+    The prior is a standard normal distribution, the posterior a normal distribution with diagonal covariance.
+    The loss is the negative bound in nats, averaged over the batch: `-E[log p(x | z)] + beta * KL(q(z | x) ||
+    p(z))`.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`. Defaults to what `encoder` takes.
-        latent_dim: Int, length of a latent. Defaults to that of `decoder` or `encoder`, or 20.
-        encoder: `keras.Model` from images in [-1, 1] to a list of the posterior's mean and log variance.
-            Defaults to `ConvEncoder`.
-        decoder: `keras.Model` from latents to logits of images. Defaults to `ConvDecoder`.
-        likelihood: `"bernoulli"`, `"gaussian"` (a standard deviation of 0.1 on the scale from 0 to 1), or a
-            `keras_genzoo.likelihoods.Likelihood`.
-        beta: Float, weight of the divergence (Higgins et al. 2017, equation 4).
-        kl_floor: Float, nats per latent dimension below which an image's divergence is not pushed further.
-        importance_samples: Int, number of latents drawn per image. Above 1 the bound is that of the
-            importance-weighted autoencoder (Burda et al. 2015, equation 8), with `beta` 1 and no `kl_floor`.
-        binarize: Bool. True draws binary images in every step of `fit` and `evaluate`, each value 1 with the
-            probability that is its grey level (Salakhutdinov & Murray 2008).
-        seed: Int or None, seed of the training noise.
+        image_shape: Tuple `(height, width, channels)`. Defaults to the input shape of `encoder`. The default
+            networks need a square image with a side of 4 * 2^k or 7 * 2^k.
+        latent_dim: Positive int, length of a latent. Defaults to that of `decoder` or `encoder`, or 20.
+        encoder: `keras.Model` that maps images in [-1, 1] to a list of the mean and log variance of the
+            posterior. Defaults to `ConvEncoder`.
+        decoder: `keras.Model` that maps latents to logits of images. Defaults to `ConvDecoder`.
+        likelihood: `"bernoulli"`, `"gaussian"` (with a standard deviation of 0.1 on the scale from 0 to 1),
+            or a `keras_genzoo.likelihoods.Likelihood`.
+        beta: Float of at least 0, weight of the divergence (beta-VAE; Higgins et al. 2017, equation 4).
+        kl_floor: Float of at least 0, nats per latent dimension. The divergence of an image is not reduced
+            below this value.
+        importance_samples: Positive int, number of latents drawn per image. Above 1, the bound is that of the
+            importance-weighted autoencoder, which needs `beta` 1 and `kl_floor` 0.
+        binarize: Bool. If True, `fit` and `evaluate` draw binary images in every step: each value is 1 with
+            the probability that is its gray level (Salakhutdinov & Murray 2008).
+        seed: Int from 0 to 2**32 - 1, or None. Seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `importance_samples` is above 1 with another `beta` or
+            `kl_floor`, or for the reasons of `Autoencoder`.
 
     Example:
 
     ```python
-    vae = keras_genzoo.models.VAE(image_shape=(28, 28, 1), latent_dim=20)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    vae = kg.models.VAE(image_shape=(8, 8, 1), latent_dim=4)
     vae.compile()
-    vae.fit(keras_genzoo.datasets.load("mnist", batch_size=128), epochs=30)
-    latents = vae.encode(images)
-    pictures = vae.sample(16, seed=0)
+    vae.fit(images, batch_size=8, epochs=1)
+    latents = vae.encode(images)  # float32 (8, 4)
+    samples = vae.sample(4, seed=0)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Kingma & Welling 2013, equation 10 and appendix B.
+    Reference: Kingma & Welling, "Auto-encoding variational Bayes", 2013, arXiv:1312.6114, equation 10 and
+    appendix B. Burda et al., "Importance weighted autoencoders", 2015, arXiv:1509.00519, equation 8.
     """
 
     abilities = Autoencoder.abilities | {"log_likelihood"}
@@ -71,20 +83,26 @@ class VAE(Autoencoder):
         super().__init__(image_shape, latent_dim, **kwargs)
         if importance_samples > 1 and (beta, kl_floor) != (1.0, 0.0):
             raise ValueError(
-                "`importance_samples` above 1 is a bound of its own: `beta` must be 1 and `kl_floor` 0. "
+                "`importance_samples` above 1 needs `beta` 1 and `kl_floor` 0: the bound has no divergence term. "
                 f"Received: beta={beta}, kl_floor={kl_floor}"
             )
 
     @classmethod
     def world_models(cls, **kwargs):
-        """The vision model of World Models: 64x64x3, latent 32, 4,348,547 parameters.
+        """Creates the vision model of World Models, with 64x64x3 images and latents of length 32.
 
-        Summed squared error and a floor of half a nat a dimension.
+        It has 4,348,547 parameters.
+
+        The loss has the summed squared error, and a floor of half a nat per latent dimension.
 
         Args:
-            **kwargs: As for `VAE`, without shape, latent and networks.
+            **kwargs: As for `VAE`, except shape, latents and networks.
 
-        Source: Ha & Schmidhuber 2018, appendix A.1 and the authors' program for the floor.
+        Returns:
+            `VAE`.
+
+        Reference: Ha & Schmidhuber, "World models", 2018, arXiv:1803.10122, appendix A.1, and the authors'
+        code for the floor.
         """
         shape, latent_dim = (64, 64, 3), 32
         encoder = ConvEncoder(
@@ -119,10 +137,10 @@ class VAE(Autoencoder):
         return images, labels
 
     def autoencoder_loss(self, images, training=False):
-        """The negative bound and its two parts, in nats.
+        """Computes the negative bound and its two terms, in nats.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged losses.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses.
         """
         mean, log_variance = self.encoded(images, training)
         kl = kl_divergence(mean, log_variance)
@@ -141,7 +159,9 @@ class VAE(Autoencoder):
         return loss, {"loss": loss, "reconstruction_loss": reconstruction, "kl_loss": ops.mean(kl)}
 
     def _log_weights(self, images, mean, log_variance, num_samples, draw, training):
-        """`log p(x, z) - log q(z | x)` and `log p(x | z)` of drawn latents, `(batch, num_samples)` each."""
+        """Computes `log p(x, z) - log q(z | x)` and `log p(x | z)` of random latents, each `(batch,
+        num_samples)`.
+        """
         batch = ops.shape(images)[0]
         noise = ops.reshape(draw(batch * num_samples), (batch, num_samples, self.latent_dim))
         latents = mean[:, None] + ops.exp(0.5 * log_variance)[:, None] * noise
@@ -162,24 +182,37 @@ class VAE(Autoencoder):
     def log_likelihood(
         self, images, num_samples: PositiveInt = 5000, seed: Seed = 0, samples_at_once: PositiveInt = 5000
     ):
-        """Estimates log p(x) of images by importance sampling from the posterior.
+        """Estimates `log p(x)` of images by importance sampling from the posterior.
 
-        The estimate is a lower bound that grows with `num_samples`. A model of binary images (`binarize`) wants
-        binary images: -1 and 1.
+        The estimate is a lower bound that increases with `num_samples`. For a model with `binarize`, pass
+        binary images with values -1 and 1.
 
         Args:
             images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-            num_samples: Int, latents drawn per image.
-            seed: Int, seed of the latents.
-            samples_at_once: Int, latents decoded at once.
+            num_samples: Positive int, number of latents drawn per image.
+            seed: Int from 0 to 2**32 - 1, seed of the latents.
+            samples_at_once: Positive int, number of latents decoded at once.
 
         Returns:
-            Float64 NumPy array `(num,)`, in nats; of `Gaussian` the log density on the scale from 0 to 1.
+            Float64 NumPy array `(num,)`, in nats; for the Gaussian likelihood the log density on the scale
+            from 0 to 1.
 
         Raises:
             ValueError: If the images have the wrong shape or range.
 
-        Source: Burda et al. 2015, section 5 (k = 5,000).
+        Example:
+
+        ```python
+        import numpy as np
+        import keras_genzoo as kg
+
+        images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+        vae = kg.models.VAE(image_shape=(8, 8, 1), latent_dim=4)
+        values = vae.log_likelihood(images, num_samples=10)  # float64 (8,)
+        ```
+
+        Reference: Burda et al., "Importance weighted autoencoders", 2015, arXiv:1509.00519, section 5 (k =
+        5,000).
         """
         images = self._checked(images)
         noise = keras.random.SeedGenerator(seed)
@@ -205,5 +238,14 @@ class VAE(Autoencoder):
 
 
 def kl_divergence(mean, log_variance):
-    """KL(N(mean, diag(variance)) || N(0, 1)) in nats, `(batch,)`. Source: Kingma & Welling 2013, appendix B."""
+    """Computes KL(N(mean, diag(variance)) || N(0, 1)) in nats.
+
+    Args:
+        mean, log_variance: Float tensors `(batch, latent_dim)`.
+
+    Returns:
+        Float tensor `(batch,)`.
+
+    Reference: Kingma & Welling, "Auto-encoding variational Bayes", 2013, arXiv:1312.6114, appendix B.
+    """
     return 0.5 * ops.sum(ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance, axis=-1)

@@ -15,17 +15,20 @@ from keras_genzoo.optimizers import Adam
 
 
 class WAE(Autoencoder):
-    """What WAE-MMD and WAE-GAN share: an autoencoder whose latents are drawn towards the prior.
+    """Base class of `WAEMMD` and `WAEGAN`: an autoencoder whose latents are regularized to match the prior.
 
-    The loss is `reconstruction_weight` times the squared error of an image, summed over its values on the scale
-    from 0 to 1, and `penalty_weight` times a divergence between a batch's latents and the prior, a standard
-    normal. Subclasses implement `penalty`.
+    The loss is `reconstruction_weight` times the squared error of an image on the scale from 0 to 1, summed
+    over its values, plus `penalty_weight` times a divergence between the latents of a batch and the prior, a
+    standard normal distribution. Subclasses implement `penalty`.
 
     Args:
         image_shape, latent_dim, encoder, decoder, seed, **kwargs: As for `Autoencoder`.
-        penalty_weight: Float, lambda of the paper.
-        reconstruction_weight: Float, weight of the squared error. Defaults to 0.05, that of the authors' program
-            (`cost = "l2sq"`); the paper's text has none, which is 1.
+        penalty_weight: Float of at least 0, lambda of the paper.
+        reconstruction_weight: Positive float, weight of the squared error. The default 0.05 is that of the
+            authors' code (`cost = "l2sq"`). The text of the paper has no weight, which is 1.
+
+    Raises:
+        ValueError: As for `Autoencoder`.
     """
 
     loss_names = ("loss", "reconstruction_loss", "penalty")
@@ -43,14 +46,15 @@ class WAE(Autoencoder):
         super().__init__(image_shape, latent_dim, **kwargs)
 
     def penalty(self, latents):
-        """Divergence of a batch of latents from the prior, float32 scalar."""
+        """Computes the divergence of a batch of latents from the prior, a float32 scalar."""
         raise NotImplementedError
 
     def autoencoder_loss(self, images, training=False):
-        """The weighted sum and its two parts, these without their weights.
+        """Computes the weighted sum of the two terms.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged losses.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses: the sum, and the terms
+            without weights.
         """
         latents = self.encoded(images, training)
         logits = self.decoder(latents, training=training)
@@ -62,31 +66,41 @@ class WAE(Autoencoder):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WAEMMD(WAE):
-    """A Wasserstein autoencoder with the maximum mean discrepancy.
+    """A Wasserstein autoencoder with the maximum mean discrepancy (WAE-MMD).
 
-    The kernel is a sum of inverse multiquadratics `C / (C + |a - b|^2)` with `C = scale * 2 * latent_dim` for
-    each of `kernel_scales`; `2 * latent_dim` is the expected squared distance of two latents of the prior. Under
-    `tf.distribute` each replica compares its own latents.
+    The kernel is a sum of inverse multiquadratic kernels `C / (C + |a - b|^2)` with `C = scale * 2 *
+    latent_dim` for each scale in `kernel_scales`. `2 * latent_dim` is the expected squared distance of two
+    latents of the prior. Under `tf.distribute`, each replica uses its own latents.
 
-    The defaults are those of the authors' program, which made the paper's numbers. The text of the paper has one
-    scale, and the squared error without a weight: `kernel_scales=(1.0,)` and `reconstruction_weight=1.0`, a
-    penalty that is 20 times weaker relative to the error.
+    The defaults are those of the authors' code, which produced the results of the paper. The text of the
+    paper has one scale and no weight of the squared error: `kernel_scales=(1.0,)` and
+    `reconstruction_weight=1.0`. The penalty is then 20 times weaker relative to the error.
 
     Args:
         image_shape, latent_dim, encoder, decoder, penalty_weight, reconstruction_weight, seed: As for `WAE`.
         kernel_scales: Sequence of positive floats.
         **kwargs: As for `Autoencoder`.
 
+    Raises:
+        ValueError: If `kernel_scales` is empty or contains a value that is not positive, or for the reasons
+            of `Autoencoder`.
+
     Example:
 
     ```python
-    wae = keras_genzoo.models.WAEMMD(image_shape=(28, 28, 1), latent_dim=8)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    wae = kg.models.WAEMMD(image_shape=(8, 8, 1), latent_dim=4)
     wae.compile()
-    wae.fit(keras_genzoo.datasets.load("mnist", batch_size=100), epochs=50)
+    wae.fit(images, batch_size=8, epochs=1)
+    samples = wae.sample(4, seed=0)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Tolstikhin et al. 2018, "Wasserstein auto-encoders" (arXiv:1711.01558), algorithm 2; section 4 for
-    lambda 10 and latent 8; the authors' program (github.com/tolstikhin/wae) for the weight and the scales.
+    Reference: Tolstikhin et al., "Wasserstein auto-encoders", 2018, arXiv:1711.01558, algorithm 2; section 4
+    for lambda 10 and latents of length 8; the authors' code (github.com/tolstikhin/wae) for the weight and
+    the scales.
     """
 
     @checked_options
@@ -105,7 +119,9 @@ class WAEMMD(WAE):
         return {"autoencoder": Adam(learning_rate=1e-3, beta_1=0.5)}
 
     def penalty(self, latents):
-        """Squared maximum mean discrepancy to as many latents of the prior, float32 scalar."""
+        """Computes the squared maximum mean discrepancy to the same number of latents of the prior, a float32
+        scalar.
+        """
         prior = self.draw_latents(ops.shape(latents)[0])
         scales = [2.0 * self.latent_dim * scale for scale in self.kernel_scales]
         return maximum_mean_discrepancy(prior, latents, scales)
@@ -114,30 +130,41 @@ class WAEMMD(WAE):
         super().check_batch_size(num, training)
         if num < 2 * backends.num_replicas_of(self):
             raise ValueError(
-                "The discrepancy needs at least 2 images of a batch on each replica. Received a batch of "
+                "The maximum mean discrepancy needs at least 2 images per batch and replica. Received a batch of "
                 f"{num}. Change the batch size, or drop the last partial batch (`drop_remainder=True`)."
             )
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WAEGAN(WAE):
-    """A Wasserstein autoencoder with a discriminator between latents of images and of the prior.
+    """A Wasserstein autoencoder with a discriminator between latents of images and of the prior (WAE-GAN).
+
+    The penalty is the non-saturating loss `-E[log D(Q(x))]` of the encoder `Q` against the discriminator.
 
     Args:
-        image_shape, latent_dim, encoder, decoder, penalty_weight, seed: As for `WAE`.
-        discriminator: `keras.Model` from latents to logits. Defaults to an `MLPDiscriminator` with four
-            hidden layers of 512.
+        image_shape, latent_dim, encoder, decoder, penalty_weight, reconstruction_weight, seed: As for `WAE`.
+        discriminator: `keras.Model` that maps latents to logits. Defaults to an `MLPDiscriminator` with four
+            hidden layers of 512 units.
         **kwargs: As for `Autoencoder`.
+
+    Raises:
+        ValueError: If `discriminator` does not match `latent_dim`, or for the reasons of `Autoencoder`.
 
     Example:
 
     ```python
-    wae = keras_genzoo.models.WAEGAN(image_shape=(28, 28, 1), latent_dim=8)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    wae = kg.models.WAEGAN(image_shape=(8, 8, 1), latent_dim=4)
     wae.compile()
-    wae.fit(keras_genzoo.datasets.load("mnist", batch_size=100), epochs=50)
+    wae.fit(images, batch_size=8, epochs=1)
+    samples = wae.sample(4, seed=0)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Tolstikhin et al. 2018, algorithm 1; section 4 and appendix C for the constants.
+    Reference: Tolstikhin et al., "Wasserstein auto-encoders", 2018, arXiv:1711.01558, algorithm 1; section 4
+    and appendix C for the constants.
     """
 
     players: ClassVar = {"autoencoder": ("encoder", "decoder"), "discriminator": ("discriminator",)}
@@ -179,9 +206,10 @@ class WAEGAN(WAE):
         return self.update_trackers(**logs, discriminator_loss=discriminator_loss)
 
     def discriminator_loss(self, prior, latents, training=False):
-        """`-E[log D(z)] - E[log(1 - D(Q(x)))]`, float32 scalar: latents of the prior are the real ones.
+        """Computes `-E[log D(z)] - E[log(1 - D(Q(x)))]`, a float32 scalar; `z` are latents of the prior.
 
-        Not weighted as in the paper, which changes nothing for Adam and leaves 2 log 2 at the balance.
+        The paper weights this loss, which makes no difference for Adam. Without weight, it is 2 log 2 at the
+        equilibrium.
         """
         latents = ops.stop_gradient(latents)
         return self.adversarial_loss.discriminator(
@@ -193,24 +221,24 @@ class WAEGAN(WAE):
         return self.adversarial_loss.chance_level()
 
     def penalty(self, latents):
-        """`-E[log D(Q(x))]`, float32 scalar."""
+        """Computes `-E[log D(Q(x))]`, a float32 scalar."""
         return self.adversarial_loss.generator(self.discriminator(latents, training=False))
 
 
 def maximum_mean_discrepancy(first, second, scales):
-    """Squared maximum mean discrepancy of two sets, unbiased.
+    """Computes the unbiased squared maximum mean discrepancy of two sets.
 
     The kernel is the sum of `scale / (scale + |a - b|^2)` over the scales.
 
     Args:
         first: Float tensor `(num, dim)`, num at least 2.
         second: Float tensor of the same shape.
-        scales: Sequence of floats, each a C of the paper.
+        scales: Sequence of positive floats, the values C of the paper.
 
     Returns:
-        Float32 scalar tensor; it may be negative.
+        Float32 scalar tensor, which may be negative.
 
-    Source: Tolstikhin et al. 2018, algorithm 2.
+    Reference: Tolstikhin et al., "Wasserstein auto-encoders", 2018, arXiv:1711.01558, algorithm 2.
     """
     num = ops.cast(ops.shape(first)[0], "float32")
 
@@ -223,8 +251,8 @@ def maximum_mean_discrepancy(first, second, scales):
         squared_distances = ops.relu(squared_distances)
         return sum(scale / (scale + squared_distances) for scale in scales)
 
-    # Of a set with itself the diagonal, where each scale gives 1, does not count.
+    # The diagonals, where each scale gives 1, are excluded.
     diagonals = 2.0 * num * len(scales)
     within = ops.sum(kernel(first, first)) + ops.sum(kernel(second, second)) - diagonals
-    # A single latent, of a dataset's last batch, has no pair: 0 / 1, not the NaN of 0 / 0.
+    # For a single latent, as in a dataset's last batch, this gives 0 / 1 instead of 0 / 0.
     return within / ops.maximum(num * (num - 1.0), 1.0) - 2.0 * ops.mean(kernel(first, second))

@@ -1,4 +1,4 @@
-"""Wasserstein GANs: weight clipping (WGAN) and the gradient penalty (WGAN-GP)."""
+"""Wasserstein GANs: WGAN with weight clipping, and WGAN-GP with a gradient penalty."""
 
 from typing import ClassVar
 
@@ -24,27 +24,30 @@ from keras_genzoo.optimizers import Adam
 
 
 class WassersteinGAN(AdversarialModel):
-    """What WGAN and WGAN-GP share: a critic that takes several updates for one of the generator.
+    """Base class of `WGAN` and `WGANGP`: a critic with several updates per update of the generator.
 
-    Subclasses implement `critic_loss`, and `constrain_critic` where the critic is kept Lipschitz by more than
-    its loss.
+    Subclasses implement `critic_loss`, and `constrain_critic` if the critic is also constrained after each
+    update.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, or `(num_features,)` for points. Defaults to what
-            `generator` makes.
-        latent_dim: Int, length of a latent. Defaults to what `generator` takes, or 128.
-        generator: `keras.Model` from latents (or a list of latents and labels) to images in [-1, 1]. Defaults
-            to `UpsamplingGenerator`, for points to `MLPGenerator`.
-        critic: `keras.Model` from images (or a list of images and labels) to values. Defaults to
+        image_shape: Tuple `(height, width, channels)`, or `(num_features,)` for points. Defaults to the
+            output shape of `generator`. The default networks need a square image with a side of at least 8.
+        latent_dim: Positive int, length of a latent. Defaults to the input of `generator`, or 128.
+        generator: `keras.Model` that maps latents (or a list of latents and labels) to images in [-1, 1].
+            Defaults to `UpsamplingGenerator`, for points to `MLPGenerator`.
+        critic: `keras.Model` that maps images (or a list of images and labels) to values. Defaults to
             `StridedCritic`, for points to `MLPDiscriminator`.
-        width: Int, base width of the default networks for images.
-        num_classes: Int, or None for an unconditional model (labels in the data are then ignored). With
-            classes, pass a generator and a critic that take labels.
-        critic_steps: Int, updates of the critic per step.
-        split_batches: Bool. True gives each update of the critic its own part of the batch: a data set
-            batched by `critic_steps * b` is then used as in the papers' algorithms, every update with `b` new
-            images. False uses the whole batch in each.
+        width: Positive int, base width of the default networks for images.
+        num_classes: Int of at least 2, or None for an unconditional model, which ignores labels in the data.
+            With classes, pass a generator and a critic that take labels.
+        critic_steps: Positive int, number of critic updates per step.
+        split_batches: Bool. If True, each update of the critic uses its own part of the batch. With batches
+            of `critic_steps * b` images, each update uses `b` new images, as in the algorithms of the papers.
+            If False, each update uses the whole batch.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
     """
 
     has_logits = False
@@ -107,34 +110,34 @@ class WassersteinGAN(AdversarialModel):
         return self.update_trackers(**logs, generator_loss=generator_loss)
 
     def critic_loss(self, images, fakes, labels=None, training=False):
-        """Loss of the critic on a batch of real and one of generated images.
+        """Computes the loss of the critic for a batch of real and a batch of generated images.
 
         Returns:
-            Tuple of the float32 scalar and a dict of the logged losses.
+            Tuple of the loss, a float32 scalar, and a dict of the logged losses.
         """
         raise NotImplementedError
 
     def constrain_critic(self):
-        """Called after each update of the critic."""
+        """Called after each update of the critic; the default implementation does nothing."""
 
     def generator_loss(self, latents, labels=None, training=False):
-        """`-E[D(G(z))]`, float32 scalar."""
+        """Computes `-E[D(G(z))]`, a float32 scalar."""
         fakes = self.generator(join(latents, labels), training=training)
         return self.wasserstein_loss.generator(self.values(fakes, labels, training))
 
     def values(self, images, labels=None, training=False):
-        """The critic's values of images."""
+        """Computes the critic's values of images."""
         return self.critic(join(self.seen(images, training), labels), training=training)
 
     def _critic_batches(self, images, labels):
-        """Pairs of images and labels, one for each update of the critic."""
+        """Returns pairs of images and labels, one per update of the critic."""
         return batch_parts(images, labels, self.critic_steps, self.split_batches)
 
-    # What is asked of the model.
+    # Description of the model.
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """As for `ZooModel`; samples are those of an average, which flicker less."""
+        """As for `ZooModel`. Samples are generated by an average, which is more stable."""
         return {"model": {"average_half_life": 2000}, "data": {"batch_size": 32}, "num_steps": 20_000}
 
     def check_batch_size(self, num, training):
@@ -150,25 +153,35 @@ class WassersteinGAN(AdversarialModel):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WGAN(WassersteinGAN):
-    """A generator against a critic whose weights are clipped.
+    """A Wasserstein GAN with weight clipping (WGAN).
 
-    The negative of the critic's loss estimates the Wasserstein-1 distance up to a factor.
+    The critic minimizes `E[D(G(z))] - E[D(x)]`, the generator `-E[D(G(z))]`. After each update, the weights
+    of the critic are clipped. The negative loss of the critic estimates the Wasserstein-1 distance up to a
+    factor.
 
     Args:
         image_shape, latent_dim, generator, critic, width, num_classes, critic_steps: As for `WassersteinGAN`.
         split_batches, augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`.
-        clip_value: Float, bound of every trainable weight of the critic after an update.
+        clip_value: Positive float, bound of the absolute value of all trainable weights of the critic.
         **kwargs: As for `LatentModel`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or the networks do not match the other arguments.
 
     Example:
 
     ```python
-    gan = keras_genzoo.models.WGAN(image_shape=(28, 28, 1), split_batches=True)
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    gan = kg.models.WGAN(image_shape=(8, 8, 1), width=4, critic_steps=2, split_batches=True)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("fashion_mnist", batch_size=5 * 64), epochs=20)
+    gan.fit(images, batch_size=8, epochs=1)
+    samples = gan.sample(4, seed=0)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Arjovsky et al. 2017, algorithm 1.
+    Reference: Arjovsky et al., "Wasserstein GAN", 2017, arXiv:1701.07875, algorithm 1.
     """
 
     loss_names = ("critic_loss", "generator_loss")
@@ -180,46 +193,59 @@ class WGAN(WassersteinGAN):
     def default_optimizers(self):
         """RMSprop with learning rate 5e-5 for both (Arjovsky et al. 2017, algorithm 1).
 
-        Its constants are those of the authors' PyTorch optimizer. Keras adds epsilon under the root, where its own
-        1e-7 would outweigh the squares of a clipped critic's gradients, and keep the networks where they are.
+        The constants are those of PyTorch's RMSprop, which the authors use. Keras adds epsilon inside the
+        square root. The squared gradients of a clipped critic are smaller than the default epsilon 1e-7, with
+        which the weights would hardly change.
         """
         return {player: keras.optimizers.RMSprop(5e-5, rho=0.99, epsilon=1e-16) for player in self.players}
 
     def critic_loss(self, images, fakes, labels=None, training=False):
-        """`E[D(G(z))] - E[D(x)]`: see `WassersteinGAN.critic_loss`. Real and generated images pass apart."""
+        """Computes `E[D(G(z))] - E[D(x)]`, with separate batches; see `WassersteinGAN.critic_loss`."""
         loss = self.wasserstein_loss.discriminator(
             self.values(images, labels, training), self.values(fakes, labels, training)
         )
         return loss, {"critic_loss": loss}
 
     def constrain_critic(self):
-        """Clips the critic's weights."""
+        """Clips the weights of the critic."""
         for variable in self.critic.trainable_variables:
             variable.assign(ops.clip(variable.value, -self.clip_value, self.clip_value))
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class WGANGP(WassersteinGAN):
-    """A generator against a critic whose gradient is held near norm 1 by a penalty.
+    """A Wasserstein GAN with a gradient penalty (WGAN-GP).
+
+    The critic minimizes `E[D(G(z))] - E[D(x)] + weight * E[(|grad D(x^)| - 1)^2]` at points `x^` between real
+    and generated images, the generator `-E[D(G(z))]`.
 
     Args:
         image_shape, latent_dim, generator, width, num_classes, critic_steps: As for `WassersteinGAN`.
         split_batches, augmentation, average_decay, average_half_life, seed: As for `WassersteinGAN`.
-        critic: As for `WassersteinGAN`. One with batch normalisation is refused: the penalty is on each image's own
-            gradient (section 4).
+        critic: As for `WassersteinGAN`, without batch normalization: the penalty is on the gradient at single
+            images (section 4).
         penalty: `keras_genzoo.penalties.GradientPenalty`, or its name. Defaults to
             `WassersteinGradientPenalty(weight=10)`.
         **kwargs: As for `LatentModel`.
 
+    Raises:
+        ValueError: If an argument is out of its range, the networks do not match the other arguments, or the
+            critic has batch normalization or packing.
+
     Example:
 
     ```python
-    gan = keras_genzoo.models.WGANGP(image_shape=(28, 28, 1))
+    import numpy as np
+    import keras_genzoo as kg
+
+    images = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1), dtype="uint8")
+    gan = kg.models.WGANGP(image_shape=(8, 8, 1), width=4, critic_steps=2)
     gan.compile()
-    gan.fit(keras_genzoo.datasets.load("fashion_mnist", batch_size=64), epochs=20)
+    gan.fit(images, batch_size=8, epochs=1)
+    samples = gan.sample(4, seed=0)  # float32 (4, 8, 8, 1) in [-1, 1]
     ```
 
-    Source: Gulrajani et al. 2017, algorithm 1.
+    Reference: Gulrajani et al., "Improved training of Wasserstein GANs", 2017, arXiv:1704.00028, algorithm 1.
     """
 
     loss_names = ("critic_loss", "gradient_penalty", "generator_loss")
@@ -235,9 +261,9 @@ class WGANGP(WassersteinGAN):
         return {player: Adam(learning_rate=1e-4, beta_1=0.0, beta_2=0.9) for player in self.players}
 
     def critic_loss(self, images, fakes, labels=None, training=False):
-        """`E[D(G(z))] - E[D(x)]` and the penalty: see `WassersteinGAN.critic_loss`."""
+        """Computes `E[D(G(z))] - E[D(x)]` plus the penalty; see `WassersteinGAN.critic_loss`."""
         both_labels = None if labels is None else ops.concatenate([labels, labels])
-        # Without batch normalisation one pass over both is the same, and faster.
+        # Without batch normalization, one pass over both batches gives the same result and is faster.
         values = self.values(ops.concatenate([images, fakes]), both_labels, training)
         real_values, fake_values = ops.split(values, 2)
         penalty = self.penalty(

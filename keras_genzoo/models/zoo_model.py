@@ -1,4 +1,4 @@
-"""What every model of the zoo shares, generative or not: it answers for itself, checks its data, and resumes."""
+"""The base class of all models: description of the model, data checks, resumable state, and export."""
 
 import contextlib
 import inspect
@@ -17,77 +17,75 @@ from keras_genzoo.presets import PresetModel
 
 
 class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedModel, keras.Model):
-    """A `keras.Model` that says what it makes, refuses bad data, and whose weight files hold its random state.
+    """A `keras.Model` that describes what it generates, validates its data, and saves its random state.
 
-    A subclass sets `image_shape` and `num_classes` (None where labels are not used), and builds all its layers
-    in the constructor. Exports, recipes, measures, callbacks and the command line ask a model by the attributes and
-    methods of this class, and never which class it is.
+    A subclass sets `image_shape` and `num_classes` (None if it does not use labels), and builds all layers in
+    the constructor. Exports, recipes, metrics, callbacks and the command line use the attributes and methods
+    of this class. They never check the class of a model.
     """
 
     # Names of the methods by which a trained model is used: "sample", "translate", "encode", "decode", "reconstruct",
     # "log_likelihood", "predict_features".
     abilities = frozenset()
-    # The kinds of data that `fit` takes, the usual one first: "images", "pairs" that belong together, or
-    # "unpaired" images of two kinds.
+    # Kinds of data that `fit` accepts, the usual one first: "images", "pairs", or "unpaired" images of two domains.
     trains_on = ("images",)
-    # The densities of latents that some models of the class sample from: "standard", "fitted".
+    # Priors that models of this class may sample from: "standard", "fitted".
     known_priors = ()
-    # Whether `fit` works under a strategy of several machines: Keras' own step fails there.
+    # Whether `fit` works under a multi-worker strategy: Keras' own step fails there.
     trains_on_several_machines = False
-    # Name of the constructor's argument that plans a training, an object with its `num_steps` and with the batch
-    # sizes; None where the data and the epochs say them.
+    # Name of the constructor argument that schedules training, an object with `num_steps` and the batch sizes; None
+    # if the data and the number of epochs determine them.
     planned_by = None
-    # Name of the generator's logged loss that is adversarial and nothing else, for `TrainingHealth`; None where there
-    # is none.
+    # Name of the log with the purely adversarial loss of the generator, for `TrainingHealth`; None if there is none.
     adversarial_log = None
-    # Whether `log_likelihood` is that of binary images.
+    # Whether `log_likelihood` expects binary images.
     binarize = False
-    # Distribution of the latents, a `keras_genzoo.latent.Normal` or the like; None of a model without latents.
+    # Distribution of the latents, such as `keras_genzoo.latent.Normal`; None for a model without latents.
     latent = None
 
     @property
     def modality(self):
-        """What a sample is, such as `keras_genzoo.modalities.Images`."""
+        """Modality of the samples, such as `keras_genzoo.modalities.Images`."""
         return modalities.of_shape(self.image_shape)
 
     @property
     def condition(self):
-        """What a sample is asked to be, a `keras_genzoo.conditions.Labels`; None of an unconditional model."""
+        """Condition of the samples, a `keras_genzoo.conditions.Labels`; None for an unconditional model."""
         return conditions.Labels(self.num_classes) if self.num_classes else None
 
     def default_measures(self):
-        """Names of the measures of `keras_genzoo.metrics.evaluate` where none are named, a tuple of strings."""
+        """Returns the names of the default metrics of `keras_genzoo.metrics.evaluate`, a tuple of strings."""
         return ()
 
     def preview(self, examples=None, seed=0, num=None):
-        """A picture of what the model makes: that of its card, and of each epoch of a training.
+        """Draws an image that shows what the model generates, used for cards and during training.
 
         Args:
-            examples: What the data offer to show beside it: of pairs the two arrays of sources and targets, of points
-                the centres of their modes `(num_modes, 2)`, or None.
+            examples: Data to show next to the samples: arrays of sources and targets for pairs, the centers
+                of the modes `(num_modes, 2)` for points, or None.
             seed: Int, seed of the latents.
-            num: Int, number of samples, or None for the model's own choice.
+            num: Int, number of samples. Defaults to a number that suits the model.
 
         Returns:
-            uint8 NumPy array `(height, width, 1 or 3)`; None of a model that has nothing to show.
+            uint8 NumPy array `(height, width, 1 or 3)`, or None if the model has nothing to show.
         """
         return None
 
     def check_drawable(self):
-        """Refuses, before any work, a model whose `preview` cannot be drawn.
+        """Checks that `preview` can be drawn.
 
         Raises:
-            ValueError: If it cannot.
+            ValueError: If it cannot be drawn.
             ImportError: If a package that drawing needs is not installed.
         """
 
     def training_batches(self, load, step=0):
-        """The batches of a training.
+        """Creates the dataset for training by a recipe.
 
         Args:
-            load: Callable with the keyword arguments `initial_step`, and where not fixed yet `batch_size`, of
-                `keras_genzoo.datasets.load`.
-            step: Int, the step at which the training begins.
+            load: Callable with the keyword arguments `initial_step` and, unless already fixed, `batch_size`
+                of `keras_genzoo.datasets.load`.
+            step: Int, step at which training starts.
 
         Returns:
             Endless `tf.data.Dataset`.
@@ -96,19 +94,19 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
 
     @classmethod
     def optimizer_arguments(cls):
-        """Dict of the players that have an optimizer of their own -> the argument of `compile` that takes it."""
+        """Returns a dict that maps each player to the argument of `compile` that takes its optimizer."""
         return {"optimizer": "optimizer"}
 
     @classmethod
     def recipe_defaults(cls, image_shape):
-        """What `genzoo train --images` takes where nothing is said.
+        """Returns the defaults of `genzoo train --images`.
 
         Args:
             image_shape: Tuple `(height, width, channels)`.
 
         Returns:
-            Dict of `model`, arguments of the constructor as a recipe has them; `data`, arguments of the loader with
-            `batch_size`; and `num_steps`, the int of training steps in all.
+            Dict with `model`, the arguments of the constructor in the form of a recipe; `data`, the arguments
+            of the loader, including `batch_size`; and `num_steps`, the total number of training steps.
         """
         return {"model": {}, "data": {"batch_size": 64}, "num_steps": 10_000}
 
@@ -119,36 +117,40 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
 
     @property
     def chance_level(self):
-        """Float, the logged `discriminator_loss` in training where no image can be told from a generated one.
+        """Float, the `discriminator_loss` in training if generated images cannot be told from real ones.
 
-        None in a model without a discriminator, or where the loss has no such level: with a Wasserstein loss, or
-        with a penalty on gradients that are too small.
+        None for a model without a discriminator, or if the loss has no such level: with a Wasserstein loss,
+        or with a penalty on small gradients.
         """
         return None
 
     def track_gradient_norms(self):
-        """Adds norms of gradients to the logs of `fit`; a model trained by Keras' own step has none."""
+        """Adds gradient norms to the logs of `fit`. Models that train with the step of Keras do nothing."""
 
     def untrack_gradient_norms(self):
-        """Takes back `track_gradient_norms`."""
+        """Reverts `track_gradient_norms`."""
 
     def preview_samples(self, num, seed):
-        """Samples of a seed for looking at the model while it trains; None of a model that draws none."""
+        """Returns samples of a seed for monitoring training, or None if the model does not draw samples."""
         return None
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, after a check of the data.
+        """Trains the model, as `keras.Model.fit`, and validates the data first.
 
         Args:
             x: Images, uint8 in [0, 255] or float in [-1, 1]: an array, or a `tf.data.Dataset`, `PyDataset` or
-                generator of batches (with labels as a pair `(images, labels)`). Arrays are checked at the start,
-                and every batch of the others before a step sees it.
-            y: Labels, ints from 0 to `num_classes - 1`, where `x` is an array and the model has classes.
-            *args, **kwargs: As for `keras.Model.fit`. `validation_data` is checked like `x` and `y`.
+                generator of batches (pairs `(images, labels)` with labels). Arrays are validated before
+                training starts, batches before each step.
+            y: Array of int labels from 0 to `num_classes - 1`, if `x` is an array and the model has classes.
+            *args, **kwargs: As for `keras.Model.fit`. `validation_data` is validated like `x` and `y`.
+
+        Returns:
+            `keras.callbacks.History`.
 
         Raises:
-            ValueError: If the images have the wrong shape or range, contain NaN, or do not fill a batch of
-                one image for each replica; if labels are missing or out of range; if there is no data.
+            ValueError: If there is no data, if images have the wrong shape or range or contain NaN, if labels
+                are missing or out of range, if a batch has fewer images than there are replicas, or if an
+                argument is not supported by the model.
         """
         arguments = _FIT_SIGNATURE.bind(self, x, y, *args, **kwargs).arguments
         del arguments["self"]
@@ -162,7 +164,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
         if share < 1.0 and hasattr(x, "shape"):
             check_batch_sizes(self, len(x) - int(len(x) * share), validation_batch_size, training=False)
         if not hasattr(x, "shape"):
-            # Keras would warn at every call that it cannot shuffle a dataset of batches.
+            # Otherwise Keras warns at every call that it cannot shuffle a dataset of batches.
             arguments.setdefault("shuffle", False)
         watching = contextlib.ExitStack()
         if validation is not None:
@@ -176,15 +178,15 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             )
             arguments["validation_data"] = (validation_data.x, *rest) if rest else validation_data.x
             watching.enter_context(validation_data.reporting())
-        if self.compiled:  # else Keras refuses
+        if self.compiled:  # otherwise Keras raises an error
             self.training_begins()
         with watching, data.reporting(), backends.state_kept(self):
             return super().fit(**arguments)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, after the checks of `fit`."""
+        """Evaluates the model, as `keras.Model.evaluate`, and validates the data as `fit` does."""
         if keras_private.is_evaluation_of_fit(kwargs):
-            # Its data have been checked.
+            # `fit` has already checked this data.
             return super().evaluate(x, y, *args, **kwargs)
         batch_size = args[0] if args else kwargs.get("batch_size")
         data = CheckedData(self, x, y, batch_size, training=False)
@@ -192,60 +194,60 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             return super().evaluate(data.x, y, *args, **kwargs)
 
     def check_fit(self, arguments):
-        """Refuses arguments of `fit` that the model would not heed.
+        """Checks for arguments of `fit` that the model does not support.
 
         Args:
             arguments: Dict of the arguments of `fit` by name.
 
         Raises:
-            ValueError: If there is one among them.
+            ValueError: If an argument is not supported.
         """
 
     def training_begins(self):
-        """Called by `fit` once its arguments are accepted."""
+        """Called by `fit` after its arguments have been checked."""
         if self.untrained_networks:
             warnings.warn(
-                f"The preset that this model was loaded from holds no weights of {sorted(self.untrained_networks)}, "
-                "which begin untrained. To train further, load a preset with all networks, such as those of a "
-                "checkout: see docs/weights.md.",
+                f"The preset that this model was loaded from has no weights for {sorted(self.untrained_networks)}, "
+                "so these networks start untrained. To continue training, load a preset with all networks, such as "
+                "those of a checkout: see docs/weights.md.",
                 stacklevel=3,
             )
             self.untrained_networks = frozenset()
 
-    # What the data must be. Families add to it.
+    # Requirements on the data. Families add to them.
 
     def expected_data(self):
-        """Dict from `"x"`, and `"y"` where it is used, to the modality or condition of a batch."""
+        """Returns a dict that maps `"x"`, and `"y"` if it is used, to the modality or condition of a batch."""
         return {"x": self.modality, **({"y": self.condition} if self.condition else {})}
 
     def check_batch(self, x, y, first):
-        """Refuses a batch that cannot be used, or an array as a whole.
+        """Checks a batch, or an array as a whole.
 
         Args:
             x: `keras_genzoo.modalities.Summary`.
             y: `keras_genzoo.modalities.Summary`, or None.
-            first: Bool, whether it is an array or the first batch of a dataset.
+            first: Bool, whether this is an array or the first batch of a dataset.
 
         Raises:
-            ValueError: If it cannot be used.
+            ValueError: If the batch cannot be used.
         """
         given = {"x": x, "y": y}
         for argument, expected in self.expected_data().items():
             expected.check(given[argument], argument, first)
         if "y" in self.expected_data() and x.shape[0] != y.shape[0]:
             raise ValueError(
-                f"`y` must hold one entry for each of the {x.shape[0]} of `x`. Received: shape {y.shape}"
+                f"`y` must have one entry for each of the {x.shape[0]} entries of `x`. Received: shape {y.shape}"
             )
 
     def check_batch_size(self, num, training):
-        """Refuses a batch of `num` images (of all replicas) that a step cannot use.
+        """Checks the size of a batch.
 
         Args:
-            num: Int.
-            training: Bool, whether it is for `fit`.
+            num: Int, number of images of the batch (of all replicas).
+            training: Bool, whether the batch is for `fit`.
 
         Raises:
-            ValueError: If it cannot be used.
+            ValueError: If a step cannot use a batch of this size.
         """
         replicas = backends.num_replicas_of(self)
         if num < replicas:
@@ -255,35 +257,38 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             )
 
     def coming_batch_sizes(self, dataset):
-        """Set of the sizes of batches to come that the first does not show, where they are known."""
+        """Returns the set of known sizes of later batches that differ from the first."""
         return set()
 
     # Using a trained model.
 
     def signatures(self):
-        """What an exported model offers: signature -> (function, dict of its inputs), the first the default.
+        """Returns the signatures of an exported model, the default one first.
 
-        The function takes tensors by the names of the inputs, each a `keras.KerasTensor` with its shape and
-        dtype, and returns a dict of tensors.
+        Returns:
+            Dict that maps the name of a signature to a tuple `(function, inputs)`. `inputs` is a dict of
+            `keras.KerasTensor`s with the shape and dtype of each input. The function takes tensors by these
+            names and returns a dict of tensors.
         """
         raise NotImplementedError
 
     @property
     def inference(self):
         """The compiled functions of this model."""
-        # Past the tracking of Keras: they are no part of what is saved.
+        # Bypasses the attribute tracking of Keras: the functions are not saved.
         return vars(self).setdefault("_inference", Inference())
 
     @property
     def compiled_state(self):
-        """What `sample`, `translate` and the like depend on beside networks and variables: a value to compare.
+        """State on which `sample`, `translate` and similar methods depend, besides networks and variables.
 
-        Where it changes, they are compiled anew. A subclass whose functions read attributes that change returns them.
+        If this value changes, the functions are compiled again. A subclass whose functions read mutable
+        attributes returns them here.
         """
         return None
 
     def in_batches(self, function, arrays, batch_size, **options):
-        """Applies a compiled function to arrays of equal length, a batch at a time.
+        """Applies a compiled function to arrays of equal length, one batch at a time.
 
         Args:
             function, **options: As for `Inference`.
@@ -291,7 +296,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             batch_size: Int.
 
         Returns:
-            NumPy array, or tuple of them.
+            NumPy array, or tuple of NumPy arrays.
         """
         parts = [
             self.inference(
@@ -306,24 +311,26 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
         return joined(parts)
 
     def exported_networks(self, batch_size=None):
-        """The networks that the formats of one network hold: name of a signature -> `keras.Model`, the default first.
+        """Returns the networks for export formats that contain a single network, the default one first.
 
         Args:
-            batch_size: Int, or None for a free one.
+            batch_size: Int, or None for a variable batch size.
 
         Returns:
-            Dict of models with named float32 inputs (labels are int32) and a dict of named float32 outputs.
+            Dict that maps the name of a signature to a `keras.Model` with named float32 inputs (int32 for
+            labels) and a dict of named float32 outputs.
         """
         raise NotImplementedError
 
     def serving_description(self):
-        """What a server or a page must know to use the networks of `exported_networks`: a dict for JSON.
+        """Returns what a server or a web page must know to use the networks of `exported_networks`.
 
         Returns:
-            Dict of `abilities` (list of strings), `image_shape`, `num_classes` (None without), `latent` (dict of
-            `distribution`, `dim` and its parameters, None without latents), `prior` (dict of the `weights`, `means`
-            and Cholesky `factors` of the mixture that `sample` draws from, None where it is `latent`) and `tasks`
-            (direction -> dict of `network`, `source_channels`, `size_multiple`, `scale`, `size`).
+            JSON-serializable dict of `abilities` (list of strings), `image_shape`, `num_classes` (None
+            without classes), `latent` (dict of `distribution`, `dim` and its parameters; None without
+            latents), `prior` (dict of the `weights`, `means` and Cholesky `factors` of the mixture that
+            `sample` draws from; None if `sample` draws from `latent`) and `tasks` (direction -> dict of
+            `network`, `source_channels`, `size_multiple`, `scale`, `size`).
         """
         return {
             "abilities": sorted(self.abilities),
@@ -349,40 +356,44 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
 
         Args:
             filepath: String or path of the folder or file to write.
-            format: `"tf_saved_model"`, with the signatures that `keras_genzoo.export.export_saved_model` names for
-                each kind of model, or `"onnx"`, `"litert"` or `"openvino"`: one network, such as the generator from
-                latents to images (`keras_genzoo.export.export_network`).
-            signature: String, which of the networks another format than a SavedModel holds, such as `"decode"` or
-                `"encode"`. Defaults to the first of `exported_networks()`.
-            dtype: `"float32"` (default), `"int16"` or `"float16"`: the large weights of another format than a
-                SavedModel. Inputs and outputs stay float32.
-            batch_size: Int, a fixed batch size for another format than a SavedModel, as runtimes in browsers ask for.
-                Defaults to a free one.
-            metadata: Dict of strings for the file to hold, in another format than a SavedModel, such as `name` and
-                `license`.
+            format: `"tf_saved_model"`, `"onnx"`, `"litert"` or `"openvino"`. A SavedModel contains all
+                signatures of the model (`keras_genzoo.export.export_saved_model`). The other formats contain
+                one network, such as the generator from latents to images
+                (`keras_genzoo.export.export_network`).
+            signature: String, name of the network to export in a format other than SavedModel, such as
+                `"decode"` or `"encode"`. Defaults to the first of `exported_networks()`.
+            dtype: `"float32"` (default), `"int16"` or `"float16"`, data type of the large weights in a format
+                other than SavedModel. Inputs and outputs stay float32.
+            batch_size: Int, a fixed batch size for a format other than SavedModel, as required by runtimes in
+                browsers. Defaults to a variable batch size.
+            metadata: Dict of strings to store in the file in a format other than SavedModel, such as `name`
+                and `license`.
             verbose: Bool, whether to print what was written.
 
         Raises:
-            ValueError: If an argument is unknown, or does not go with the format.
+            ValueError: If an argument is unknown, or not supported by the format.
             ImportError: If a package that the format needs is not installed.
             OSError: If the file or folder cannot be written.
 
         Example:
 
         ```python
-        vae.export("serving/vae/1")
-        vae.export("encoder.onnx", "onnx", signature="encode", dtype="int16")
+        import tempfile
+        import keras_genzoo as kg
+
+        gan = kg.models.GAN(image_shape=(8, 8, 1), latent_dim=8, width=4)
+        gan.export(f"{tempfile.mkdtemp()}/gan/1")
         ```
         """
-        # Here, not above: exporting is what few processes do, and it brings more imports.
+        # Imported here, because exporting is rare and needs more imports.
         from keras_genzoo import export
 
         if format == "tf_saved_model":
             given = {"signature": signature, "dtype": dtype, "batch_size": batch_size, "metadata": metadata}
             if given := {name: value for name, value in given.items() if value is not None}:
                 raise ValueError(
-                    f"`{next(iter(given))}` is for a format of one network, such as 'onnx': a SavedModel holds all "
-                    f"signatures, float32, of any batch size. Received: {given}"
+                    f"`{next(iter(given))}` is for formats with one network, such as 'onnx': a SavedModel contains "
+                    f"all signatures, in float32, for any batch size. Received: {given}"
                 )
             export.export_saved_model(self, filepath, verbose=verbose)
             return
@@ -401,10 +412,10 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
         )
 
     def build_from_config(self, config):
-        """The constructor has built the networks."""
+        """Does nothing: the constructor has built the networks."""
 
     def save_own_variables(self, store):
-        # Keras leaves seeds out of weight files; without them a resumed run would repeat its noise.
+        # Keras does not save seeds in weight files. Without them a resumed run would repeat its noise.
         super().save_own_variables(store)
         for index, seed in enumerate(keras_private.seed_states(self)):
             store[f"seed_{index}"] = ops.convert_to_numpy(seed)
@@ -413,8 +424,8 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
         seeds = keras_private.seed_states(self)
         if seeds and "seed_0" not in store.keys():
             raise ValueError(
-                "These are the weights of a preset, which holds networks and not the whole state of a model as a "
-                "`.keras` file does. Load its folder, name, `hf://` or `https://` address by "
+                "These are the weights of a preset, which contains networks but not the whole state of a model, as a "
+                "`.keras` file does. Load its folder, name, `hf://` or `https://` address with "
                 "`keras_genzoo.models.load(...)`, which also checks the files."
             )
         rest = {name: store[name] for name in store.keys() if not name.startswith("seed_")}
@@ -424,7 +435,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
 
 
 def joined(parts):
-    """Batches as one array each; of tuples of arrays, a tuple."""
+    """Concatenates batches of arrays, or of tuples of arrays."""
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 

@@ -1,4 +1,4 @@
-"""Generators, discriminators, encoders and decoders that families share."""
+"""Generators, discriminators, encoders and decoders that several families share."""
 
 from keras_genzoo.networks.autoencoding import ConvDecoder, ConvEncoder, MLPDecoder, MLPEncoder
 from keras_genzoo.networks.biggan import (

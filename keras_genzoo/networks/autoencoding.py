@@ -1,7 +1,7 @@
-"""Encoders and decoders: of dense layers, and of convolutions with stride 2.
+"""Encoders and decoders with dense layers, and with convolutions with stride 2.
 
-An encoder gives the mean and the logarithm of the variance of a latent's posterior, or with
-`stochastic=False` the latent itself. A decoder gives a logit for each value of an image.
+An encoder outputs the mean and log variance of the posterior of a latent, or with `stochastic=False` the
+latent itself. A decoder outputs one logit per value of an image.
 """
 
 import math
@@ -27,24 +27,37 @@ from keras_genzoo.networks.dcgan import side_and_doublings
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MLPEncoder(ConfigurableNetwork):
-    """Images to latents by dense layers.
+    """Encoder that maps images to latents with dense layers.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        latent_dim: Int, length of a latent.
-        hidden: Sequence of ints, units of the hidden layers.
+        latent_dim: Positive int, length of a latent.
+        hidden: Sequence of positive ints, units of the hidden layers.
         activation: Keras activation of the hidden layers.
-        stochastic: Bool, whether to give a mean and a log variance, or one latent.
-        value_range: Pair `(low, high)` to which the images are scaled first. Where most pixels are black, `(0, 1)`
-            lets them start at zero: saturating layers learn many times faster so.
+        stochastic: Bool. If True, the outputs are a mean and a log variance, otherwise one latent.
+        value_range: Pair `(low, high)`, range to which images are scaled first. If most pixels are black,
+            `(0, 1)` makes them 0, with which saturating layers learn much faster.
 
     Call arguments:
         images: Float images in [-1, 1].
 
     Returns:
-        List of the mean and the log variance, or the latent; float32 `(batch, latent_dim)` each.
+        List of the mean and log variance, or the latent; each float32 `(batch, latent_dim)`.
 
-    Source: Kingma & Welling 2013, appendix C; the defaults are those of PyTorch's VAE example.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    encoder = kg.networks.MLPEncoder((28, 28, 1), latent_dim=2, hidden=(16,))
+    encoder.count_params()  # 12,628
+    ```
+
+    Reference: Kingma & Welling, "Auto-encoding variational Bayes", 2013, arXiv:1312.6114, appendix C; the
+    defaults are those of PyTorch's VAE example.
     """
 
     @checked
@@ -71,20 +84,32 @@ class MLPEncoder(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MLPDecoder(ConfigurableNetwork):
-    """Latents to logits of images by dense layers.
+    """Decoder that maps latents to logits of images with dense layers.
 
     Args:
-        latent_dim: Int, length of a latent.
+        latent_dim: Positive int, length of a latent.
         image_shape: Tuple `(height, width, channels)`.
-        hidden: Sequence of ints, units of the hidden layers.
+        hidden: Sequence of positive ints, units of the hidden layers.
         activation: Keras activation of the hidden layers.
-        output_bias: Float, initial logit of every pixel, such as that of the data's mean.
+        output_bias: Float, initial logit of every pixel, such as that of the mean of the data.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
 
     Returns:
         Float32 logits of images.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    decoder = kg.networks.MLPDecoder(2, (28, 28, 1), hidden=(16,))
+    decoder.count_params()  # 13,376
+    ```
     """
 
     @checked
@@ -112,29 +137,37 @@ class MLPDecoder(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ConvEncoder(ConfigurableNetwork):
-    """Images to latents by convolutions with stride 2 and dense layers, each with its activation.
+    """Encoder that maps images to latents with convolutions with stride 2 and dense layers.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        latent_dim: Int, length of a latent.
-        filters: Sequence of ints, channels of the convolutions. Defaults to 32, 64, ... until the map's side
-            is 4 or 7 (a side of 4 * 2^k or 7 * 2^k).
-        hidden: Sequence of ints, units of the dense layers.
-        kernel_size: Int.
+        latent_dim: Positive int, length of a latent.
+        filters: Sequence of positive ints, channels of the convolutions. Defaults to 32, 64, ... until the
+            side of the map is 4 or 7 (for sides of 4 * 2^k or 7 * 2^k).
+        hidden: Sequence of positive ints, units of the dense layers.
+        kernel_size: Positive int, or pair of positive ints.
         padding: `"same"` or `"valid"`.
-        activation: Keras activation.
-        stochastic: Bool, whether to give a mean and a log variance, or one latent.
+        activation: Keras activation of all convolutions and dense layers.
+        stochastic: Bool. If True, the outputs are a mean and a log variance, otherwise one latent.
 
     Call arguments:
         images: Float images in [-1, 1].
 
     Returns:
-        List of the mean and the log variance, or the latent; float32 `(batch, latent_dim)` each.
+        List of the mean and log variance, or the latent; each float32 `(batch, latent_dim)`.
+
+    Raises:
+        ValueError: If an argument is out of its range, or `filters` has no default for the side of
+            `image_shape`.
 
     Example:
 
-    >>> ConvEncoder((28, 28, 1), latent_dim=2, hidden=(16,)).count_params()
-    69076
+    ```python
+    import keras_genzoo as kg
+
+    encoder = kg.networks.ConvEncoder((28, 28, 1), latent_dim=2, hidden=(16,))
+    encoder.count_params()  # 69,076
+    ```
     """
 
     @checked
@@ -162,19 +195,20 @@ class ConvEncoder(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ConvDecoder(ConfigurableNetwork):
-    """Latents to logits of images by a dense layer and transposed convolutions.
+    """Decoder that maps latents to logits of images with a dense layer and transposed convolutions.
 
     Args:
-        latent_dim: Int, length of a latent.
+        latent_dim: Positive int, length of a latent.
         image_shape: Tuple `(height, width, channels)`.
-        initial_shape: Tuple `(height, width, channels)` of the dense layer's map. Defaults to that of the
-            default `ConvEncoder`'s last convolution.
-        filters: Sequence of ints, channels of the transposed convolutions, the last the image's. Defaults to
-            the encoder's in reverse, and the image's without stride.
-        strides: Sequence of ints of the same length.
-        kernel_sizes: Int, or a sequence of the same length.
+        initial_shape: Tuple `(height, width, channels)` of the map that the dense layer outputs. Defaults to
+            the shape of the last map of the default `ConvEncoder`.
+        filters: Sequence of positive ints, channels of the transposed convolutions. The last is that of the
+            image. Defaults to the filters of the default `ConvEncoder` in reverse, followed by the channels
+            of the image without stride.
+        strides: Sequence of positive ints of the same length.
+        kernel_sizes: Positive int, or a sequence of the same length.
         padding: `"same"` or `"valid"`.
-        activation: Keras activation of all transposed convolutions but the last.
+        activation: Keras activation of all transposed convolutions except the last.
         initial_activation: Keras activation of the dense layer.
 
     Call arguments:
@@ -183,10 +217,18 @@ class ConvDecoder(ConfigurableNetwork):
     Returns:
         Float32 logits of images.
 
+    Raises:
+        ValueError: If an argument is out of its range, the sequences have different lengths, or the layers do
+            not output `image_shape`.
+
     Example:
 
-    >>> ConvDecoder(2, (28, 28, 1)).count_params()
-    65089
+    ```python
+    import keras_genzoo as kg
+
+    decoder = kg.networks.ConvDecoder(2, (28, 28, 1))
+    decoder.count_params()  # 65,089
+    ```
     """
 
     @checked
@@ -213,7 +255,7 @@ class ConvDecoder(ConfigurableNetwork):
             kernel_sizes = [kernel_sizes] * len(filters)
         if initial_shape is None or strides is None or not len(filters) == len(strides) == len(kernel_sizes):
             raise ValueError(
-                "`filters` needs `initial_shape`, and `strides` and `kernel_sizes` of its length. Received: "
+                "`filters` needs `initial_shape`, and `strides` and `kernel_sizes` of the same length. Received: "
                 f"initial_shape={initial_shape}, filters={filters}, strides={strides}, "
                 f"kernel_sizes={kernel_sizes}"
             )
@@ -229,7 +271,7 @@ class ConvDecoder(ConfigurableNetwork):
             )(x)
         if x.shape[1:] != tuple(image_shape):
             raise ValueError(
-                f"The layers make images of shape {x.shape[1:]}, but `image_shape` is {tuple(image_shape)}."
+                f"The layers output images of shape {x.shape[1:]}, but `image_shape` is {tuple(image_shape)}."
             )
         logits = layers.Activation("linear", dtype="float32", name="logits")(x)
         super().__init__(latents, logits, name=name)

@@ -22,37 +22,53 @@ from keras_genzoo.networks.sngan import (
     side_and_depth,
 )
 
-# Of the spectral normalisation.
+# Epsilon of spectral normalization.
 _EPSILON = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGANGenerator(ConfigurableNetwork):
-    """Latents to images by residual blocks, each of which has a part of the latent of its own.
+    """Generator of BigGAN: residual blocks, each with its own part of the latent.
 
-    The latent is split into equal parts. A dense layer makes a map of 4x4 (7x7 where the size asks for it) of the
-    first; each block doubles the side as those of `SNGANGenerator` do, its batch normalisation scaled and moved by
-    linear functions of the block's part and of the label's embedding, which all blocks share. All but the embedding
-    is spectrally normalised and starts from orthogonal matrices. With 128x128x3, latent 120, width 96, 1,000 classes
-    and attention at 64 it has 70,433,988 trainable parameters.
+    The latent is split into equal parts. A dense layer maps the first part to a map of 4x4 (7x7 for sides of
+    7 * 2^k). Each block doubles the side, as in `SNGANGenerator`. The scale and offset of its batch
+    normalization are linear functions of the block's part of the latent and of the label embedding, which all
+    blocks share. All layers except the embedding have spectral normalization and orthogonal initialization.
+    For 128x128x3, latents of length 120, width 96, 1,000 classes and self-attention at 64 it has 70,433,988
+    trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k from 1 to 7.
-        latent_dim: Int, length of a latent, a multiple of k + 1.
-        width: Int, channels of the last map; the first has 16 times as many. Up to a side of 32 all have 4 times as
-            many.
-        num_classes: Int, or None for an unconditional generator.
-        embedding_dim: Int, length of an embedded label.
-        attention_side: Int, the side of the map that attends to itself, or None.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        latent_dim: Positive int, length of a latent, a multiple of k + 1.
+        width: Positive int, channels of the last map; the first has 16 times as many. For sides up to 32, all
+            maps have 4 times as many.
+        num_classes: Int of at least 2, or None for an unconditional generator.
+        embedding_dim: Positive int, length of a label embedding.
+        attention_side: Int, side of the map with self-attention, or None.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
-        inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels `(batch,)`.
+        inputs: Float latents `(batch, latent_dim)`, or with classes a list of latents and int labels
+            `(batch,)`.
 
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Brock et al. 2019, appendix B.1, figure 15 and table 4.
+    Raises:
+        ValueError: If an argument is out of its range, the side of `image_shape` is not supported,
+            `latent_dim` cannot be split, or no block has a map of side `attention_side`.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.BigGANGenerator((8, 8, 3), latent_dim=8, width=4)
+    images = generator(kg.latent.normal(2, 8, seed=0))  # (2, 8, 8, 3)
+    ```
+
+    Reference: Brock et al., "Large scale GAN training for high fidelity natural image synthesis", 2019,
+    arXiv:1809.11096, appendix B.1, figure 15 and table 4.
     """
 
     @checked
@@ -71,8 +87,8 @@ class BigGANGenerator(ConfigurableNetwork):
         check_attention(attention_side, [side * 2**level for level in range(1, doublings + 1)])
         if latent_dim % (doublings + 1):
             raise ValueError(
-                f"`latent_dim` must be a multiple of {doublings + 1}, for equal parts to the first map and to each "
-                f"of the {doublings} blocks. Received: latent_dim={latent_dim}"
+                f"`latent_dim` must be a multiple of {doublings + 1}, to be split equally over the first map and "
+                f"{doublings} block{'s' * (doublings > 1)}. Received: latent_dim={latent_dim}"
             )
         initial, *outputs = (width * multiple for multiple in GENERATOR_WIDTHS[doublings])
         latents = keras.Input((latent_dim,), name="latents")
@@ -83,7 +99,7 @@ class BigGANGenerator(ConfigurableNetwork):
         for level, (channels, part) in enumerate(zip(outputs, parts, strict=True), 1):
             block = f"block_{level}"
             condition = part if embedded is None else layers.Concatenate()([embedded, part])
-            # Upsampling after the 1x1 convolution gives the same map as before it, for a quarter of the work.
+            # Upsampling after the 1x1 convolution gives the same map as before it, with a quarter of the operations.
             shortcut = layers.UpSampling2D(2)(_convolution(channels, 1, name=f"{block}_shortcut")(x))
             residual = _modulated_relu(x, condition, synchronized, f"{block}_norm_1")
             residual = _resizing(channels, name=f"{block}_conv_1")(residual)
@@ -99,18 +115,36 @@ class BigGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGANDiscriminator(SNGANDiscriminator):
-    """`SNGANDiscriminator` with wide blocks and orthogonal initialisation.
+    """Discriminator of BigGAN: `SNGANDiscriminator` with wide blocks and orthogonal initialization.
 
-    With 128x128x3, width 96, 1,000 classes and attention at 64 it has 87,982,370 trainable parameters.
+    For 128x128x3, width 96, 1,000 classes and self-attention at 64 it has 87,982,370 trainable parameters.
 
     Args:
         image_shape, num_classes, attention_side: As for `SNGANDiscriminator`.
-        width: Int, channels behind the first block; behind the last there are 16 times as many. Up to a side of 32
-            all blocks have 4 times as many, as in the authors' network for CIFAR-10.
+        width: Positive int, channels after the first block; after the last there are 16 times as many. For
+            sides up to 32, all blocks have 4 times as many, as in the authors' network for CIFAR-10.
 
-    Call arguments, returns: As for `SNGANDiscriminator`.
+    Call arguments:
+        inputs: As for `SNGANDiscriminator`.
 
-    Source: Brock et al. 2019, appendix B.1, figure 15 and table 4.
+    Returns:
+        Float32 logits, `(batch, 1)`.
+
+    Raises:
+        ValueError: As for `SNGANDiscriminator`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.BigGANDiscriminator((8, 8, 3), width=4)
+    logits = discriminator(keras.ops.zeros((2, 8, 8, 3)))  # (2, 1)
+    ```
+
+    Reference: Brock et al., "Large scale GAN training for high fidelity natural image synthesis", 2019,
+    arXiv:1809.11096, appendix B.1, figure 15 and table 4.
     """
 
     @checked
@@ -137,23 +171,41 @@ class BigGANDiscriminator(SNGANDiscriminator):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGANDeepGenerator(ConfigurableNetwork):
-    """Latents to images by bottleneck blocks, two for each side, all of which see the whole latent.
+    """Generator of BigGAN-deep: bottleneck blocks, two per side, which all use the whole latent.
 
-    The residual branch of a block is four times batch normalisation, ReLU and convolution, the first 1x1 to a
-    quarter of the channels, two of 3x3, the last 1x1; where the block doubles the side, before its first 3x3
-    convolution. Its shortcut leaves out the last channels, and is upsampled. Normalisation and initialisation are
-    those of `BigGANGenerator`. With 128x128x3, width 128, latent 128, 1,000 classes and attention at 64 it has
-    50,244,484 trainable parameters.
+    The residual branch of a block has four times batch normalization, ReLU and convolution: 1x1 to a quarter
+    of the channels, two 3x3, and 1x1. Blocks that double the side upsample before the first 3x3 convolution.
+    The shortcut drops the last channels, and is upsampled. Normalization and initialization are those of
+    `BigGANGenerator`. For 128x128x3, width 128, latents of length 128, 1,000 classes and self-attention at 64
+    it has 50,244,484 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k from 1 to 7.
-        latent_dim: Int, length of a latent.
-        width: Int, channels of the last map, a multiple of 4; as for `BigGANGenerator`.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int, channels of the last map, a multiple of 4; as for `BigGANGenerator`.
         num_classes, embedding_dim, attention_side, synchronized: As for `BigGANGenerator`.
 
-    Call arguments, returns: As for `BigGANGenerator`.
+    Call arguments:
+        inputs: As for `BigGANGenerator`.
 
-    Source: Brock et al. 2019, appendix B.2, figure 16 and table 7.
+    Returns:
+        Float32 images in [-1, 1], `(batch, height, width, channels)`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `width` is not a multiple of 4, the side of
+            `image_shape` is not supported, or no block has a map of side `attention_side`.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.BigGANDeepGenerator((8, 8, 3), latent_dim=8, width=4)
+    images = generator(kg.latent.normal(2, 8, seed=0))  # (2, 8, 8, 3)
+    ```
+
+    Reference: Brock et al., "Large scale GAN training for high fidelity natural image synthesis", 2019,
+    arXiv:1809.11096, appendix B.2, figure 16 and table 7.
     """
 
     @checked
@@ -209,21 +261,41 @@ class BigGANDeepGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class BigGANDeepDiscriminator(ConfigurableNetwork):
-    """Images to logits by bottleneck blocks, two for each side, every layer spectrally normalised.
+    """Discriminator of BigGAN-deep: bottleneck blocks with spectral normalization, two per side.
 
-    A 3x3 convolution comes first. The residual branch of a block is four times ReLU and convolution, as in
-    `BigGANDeepGenerator`, mean-pooled before the last where the block halves the side; its shortcut is pooled, and
-    a 1x1 convolution adds the channels that it lacks. The end is that of `SNGANDiscriminator`. With 128x128x3, width
-    128, 1,000 classes and attention at 64 it has 34,590,210 trainable parameters.
+    A 3x3 convolution is followed by the blocks. Their residual branch has four times ReLU and convolution, as
+    in `BigGANDeepGenerator`, with mean pooling before the last convolution if the block halves the side. The
+    shortcut is pooled, and a 1x1 convolution adds missing channels. The output layers are those of
+    `SNGANDiscriminator`. For 128x128x3, width 128, 1,000 classes and self-attention at 64 it has 34,590,210
+    trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k from 1 to 7.
-        width: Int, channels of the first map, a multiple of 4.
+        width: Positive int, channels of the first map, a multiple of 4.
         num_classes, attention_side: As for `SNGANDiscriminator`.
 
-    Call arguments, returns: As for `SNGANDiscriminator`.
+    Call arguments:
+        inputs: As for `SNGANDiscriminator`.
 
-    Source: Brock et al. 2019, appendix B.2, figure 16 and table 7.
+    Returns:
+        Float32 logits, `(batch, 1)`.
+
+    Raises:
+        ValueError: If an argument is out of its range, `width` is not a multiple of 4, the side of
+            `image_shape` is not supported, or no block has a map of side `attention_side`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.BigGANDeepDiscriminator((8, 8, 3), width=4)
+    logits = discriminator(keras.ops.zeros((2, 8, 8, 3)))  # (2, 1)
+    ```
+
+    Reference: Brock et al., "Large scale GAN training for high fidelity natural image synthesis", 2019,
+    arXiv:1809.11096, appendix B.2, figure 16 and table 7.
     """
 
     @checked
@@ -239,7 +311,7 @@ class BigGANDeepDiscriminator(ConfigurableNetwork):
         _, doublings = side_and_depth(image_shape)
         multiples, halvings = DISCRIMINATOR_WIDTHS[doublings]
         side = image_shape[0]
-        # Of the first of those widths there is no block: the stem has it.
+        # The first width is that of the stem, not of a block.
         outputs = [width * multiple for multiple in multiples[1:]]
         halvings -= 1
         check_attention(attention_side, [side // 2**level for level in range(1, halvings + 1)])
@@ -278,7 +350,7 @@ def _check_bottleneck(width):
 
 
 def _label_inputs(num_classes, embedding_dim):
-    """The input of labels and the embedding that all blocks share, both None without classes."""
+    """Creates the label input and the embedding that all blocks share; both are None without classes."""
     if num_classes is None:
         return None, None
     labels = keras.Input((), dtype="int32", name="labels")

@@ -1,4 +1,4 @@
-"""The U-Net that colours grey images, and the discriminator of its colours (Nazeri et al. 2018)."""
+"""The U-Net and the discriminator for colorization (Nazeri et al. 2018)."""
 
 import keras
 from keras import initializers, layers
@@ -10,29 +10,46 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ColorizationUNet(ConfigurableNetwork):
-    """Grey images to L*a*b* by 4x4 convolutions down and back, with skip connections.
+    """Generator for colorization: a U-Net of 4x4 convolutions from grayscale images to L*a*b*.
 
-    Encoder: a convolution of stride 1, then some of stride 2, each with batch normalisation and leaky ReLU (0.2).
-    Decoder: transposed convolutions of stride 2 with batch normalisation and ReLU, dropout behind the first two, each
-    joined to the encoder's map of its size, which comes first. A 1x1 convolution to three channels, and tanh.
+    The encoder has a convolution with stride 1, followed by convolutions with stride 2, each with batch
+    normalization and leaky ReLU (0.2). The decoder has transposed convolutions with stride 2 with batch
+    normalization and ReLU, with dropout after the first two. Each output is concatenated to the encoder's map
+    of the same size, which comes first. A 1x1 convolution to three channels and tanh follow.
 
-    The paper's of 32x32 (`filters=(64, 128, 256, 512, 512)`) has 16,654,851 trainable parameters, that
-    of 256x256 (`(64, 64, 128, 256, 512, 512, 512, 512)`) 42,023,811.
+    The paper's network for 32x32 images (`filters=(64, 128, 256, 512, 512)`) has 16,654,851 trainable
+    parameters, that for 256x256 images (`(64, 64, 128, 256, 512, 512, 512, 512)`) 42,023,811.
 
     Args:
-        filters: Tuple of ints, the channels of the encoder's convolutions. The decoder has all but the last, from the
-            last but one to the first.
-        dropout: Float in [0, 1), rate; 0 for none.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        filters: Tuple of at least two positive ints, channels of the encoder's convolutions. The decoder has
+            the same in reverse, without the last.
+        dropout: Float in [0, 1), rate of dropout; 0 for none.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
-        images: Float images in [-1, 1], `(batch, height, width, 1)`, of sides that are multiples of `size_multiple`.
+        images: Float images in [-1, 1], `(batch, height, width, 1)`, with sides that are multiples of
+            `size_multiple`.
 
     Returns:
         Float32 L*a*b* in [-1, 1], `(batch, height, width, 3)`.
 
-    Source: Nazeri et al. 2018, figure 2; strides, dropout and the initialisation (He et al. 2015, truncated) follow
-    the authors' code, which normalises by the batch in inference too. Here inference uses the moving statistics.
+    Raises:
+        ValueError: If an argument is out of its range, or `filters` has fewer than two entries.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.ColorizationUNet(filters=(4, 8, 8))
+    lab = generator(keras.ops.zeros((2, 8, 8, 1)))  # (2, 8, 8, 3)
+    ```
+
+    Reference: Nazeri et al., "Image colorization using generative adversarial networks", 2018,
+    arXiv:1803.05400, figure 2; strides, dropout and initialization (He et al. 2015, truncated) follow the
+    authors' code. Their code also uses batch statistics in inference; here inference uses the moving
+    statistics.
     """
 
     @checked
@@ -44,7 +61,7 @@ class ColorizationUNet(ConfigurableNetwork):
         name="generator",
     ):
         if len(filters) < 2:
-            raise ValueError(f"`filters` must have at least two numbers. Received: {tuple(filters)}")
+            raise ValueError(f"`filters` must have at least two entries. Received: {tuple(filters)}")
 
         def normalized(x, level):
             return BatchNormalization(synchronized=synchronized, name=f"{level}_norm")(x)
@@ -81,16 +98,16 @@ class ColorizationUNet(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ColorizationDiscriminator(ConfigurableNetwork):
-    """Images to a map of logits, each of one patch.
+    """Discriminator for colorization: maps images to one logit per patch.
 
-    4x4 convolutions, padded "same", of `width` times 1, 2, 4, 8 channels, all but the last of stride 2, all but the
-    first with batch normalisation, each with leaky ReLU (0.2); one of stride 1 to the logits. With 4 channels and
-    width 64 it has 2,767,553 trainable parameters.
+    It has 4x4 convolutions with padding "same" and `width` times 1, 2, 4, 8 channels. All but the last have
+    stride 2, all but the first batch normalization, and all leaky ReLU (0.2). A convolution with stride 1
+    outputs the logits. For 4 channels and width 64 it has 2,767,553 trainable parameters.
 
     Args:
-        channels: Int, channels of the images: those of a grey image and of its colours.
-        width: Int, channels behind the first convolution.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        channels: Positive int, channels of the input: those of the grayscale image and of its colors.
+        width: Positive int, channels of the first convolution.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -98,7 +115,21 @@ class ColorizationDiscriminator(ConfigurableNetwork):
     Returns:
         Float32 logits, `(batch, height / 8, width / 8, 1)`, rounded up.
 
-    Source: Nazeri et al. 2018, section 3; the convolutions follow the authors' code.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.ColorizationDiscriminator(4, width=4)
+    logits = discriminator(keras.ops.zeros((2, 16, 16, 4)))  # (2, 2, 2, 1)
+    ```
+
+    Reference: Nazeri et al., "Image colorization using generative adversarial networks", 2018,
+    arXiv:1803.05400, section 3; the convolutions follow the authors' code.
     """
 
     @checked

@@ -1,21 +1,24 @@
-"""Class labels in a generator and in a discriminator, as inputs of functional networks."""
+"""Class labels as inputs of functional generators and discriminators."""
 
 import keras
 from keras import layers, ops
 
 
 def latent_inputs(latent_dim, num_classes, label_encoding, embedding_dim):
-    """Makes a generator's inputs and joins latents and labels.
+    """Creates the inputs of a generator, and concatenates latents and labels.
 
     Args:
         latent_dim: Int, length of a latent.
         num_classes: Int, or None for an unconditional generator.
-        label_encoding: `"embedding"` (learnt vectors) or `"one_hot"`.
-        embedding_dim: Int, length of an embedded label.
+        label_encoding: `"embedding"` (trained vectors) or `"one_hot"`.
+        embedding_dim: Int, length of a label embedding.
 
     Returns:
-        Tuple `(inputs, joined)`: what `keras.Model` takes as inputs, and one tensor of shape
-        `(batch, latent_dim)` or longer by the label's encoding.
+        Tuple `(inputs, joined)`: the inputs for `keras.Model`, and a tensor `(batch, latent_dim)`, longer by
+        the encoded label.
+
+    Raises:
+        ValueError: If `label_encoding` is unknown.
     """
     latents = keras.Input((latent_dim,), name="latents")
     if num_classes is None:
@@ -31,17 +34,21 @@ def latent_inputs(latent_dim, num_classes, label_encoding, embedding_dim):
 
 
 def image_inputs(image_shape, num_classes, conditioning):
-    """Makes a discriminator's inputs; with `conditioning="concatenation"`, labels are maps beside the image.
+    """Creates the inputs of a discriminator. With `conditioning="concatenation"`, label maps are concatenated
+    to the image.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
         num_classes: Int, or None for an unconditional discriminator.
-        conditioning: `"concatenation"` (Mirza & Osindero 2014) or `"projection"` (Miyato & Koyama 2018;
-            see `label_projection`).
+        conditioning: `"concatenation"` (Mirza & Osindero 2014) or `"projection"` (Miyato & Koyama 2018; see
+            `label_projection`).
 
     Returns:
-        Tuple `(inputs, joined, labels)`: what `keras.Model` takes as inputs, the tensor for the first
-        layer, and the labels' input (None where there are no classes).
+        Tuple `(inputs, joined, labels)`: the inputs for `keras.Model`, the tensor for the first layer, and
+        the label input (None without classes).
+
+    Raises:
+        ValueError: If `conditioning` is unknown.
     """
     images = keras.Input(image_shape, name="images")
     if num_classes is None:
@@ -59,9 +66,10 @@ def image_inputs(image_shape, num_classes, conditioning):
 
 
 def label_projection(logits, features, labels, num_classes, initializer):
-    """Adds the inner product of the features and the label's embedding to the logits.
+    """Adds the inner product of the features and the label embedding to the logits.
 
-    Source: Miyato & Koyama 2018, equation 3, with the flattened features in the place of phi.
+    Reference: Miyato & Koyama, "cGANs with projection discriminator", 2018, arXiv:1802.05637, equation 3,
+    with the flattened features as phi.
     """
     embedded = layers.Embedding(
         num_classes, features.shape[-1], embeddings_initializer=initializer, name="label_projection"
@@ -73,11 +81,11 @@ def label_projection(logits, features, labels, num_classes, initializer):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class OneHot(layers.Layer):
-    """Labels as one-hot vectors, or as one-hot maps of a spatial shape.
+    """Encodes labels as one-hot vectors, or as one-hot maps.
 
     Args:
         num_classes: Int.
-        spatial_shape: None, or a pair `(height, width)` over which the vector is repeated.
+        spatial_shape: Pair `(height, width)` over which the vector is repeated, or None.
     """
 
     def __init__(self, num_classes, spatial_shape=None, **kwargs):

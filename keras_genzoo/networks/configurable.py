@@ -1,4 +1,4 @@
-"""Networks that are their hyper-parameters: they are all that a config holds."""
+"""Networks whose config consists of the arguments of their constructor."""
 
 import inspect
 
@@ -8,17 +8,17 @@ import keras
 class Configurable:
     """Makes the arguments of a network's constructor its config.
 
-    Saving and presets rebuild it from the arguments it was made with, defaults included, so that a changed default
-    does not change a saved network.
+    Saving and presets recreate the network from its arguments, including defaults, so that a later change of
+    a default does not change a saved network.
     """
 
     def __new__(cls, *args, **kwargs):
         network = super().__new__(cls, *args, **kwargs)
-        # Partial: a missing argument is the constructor's to report, and Keras calls `__new__` without any.
+        # Partial: the constructor reports missing arguments, and Keras calls `__new__` without any.
         arguments = inspect.signature(cls.__init__).bind_partial(network, *args, **kwargs)
         arguments.apply_defaults()
         del arguments.arguments["self"]
-        # Past Keras' attribute tracking, which is not ready before the constructor runs.
+        # Bypasses the attribute tracking of Keras, which is not ready before the constructor runs.
         vars(network)["_arguments"] = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in arguments.arguments.items()
@@ -34,9 +34,8 @@ class Configurable:
 
 
 class ConfigurableNetwork(Configurable, keras.Model):
-    """Base of functional networks.
+    """Base class of functional networks.
 
-    A subclass makes its layers in the constructor and calls `super().__init__(inputs, outputs, name=name)`. Keras
-    then makes this class one of functional models, so that a network with a `call` of its own cannot have it as its
-    base.
+    A subclass creates its layers in the constructor and calls `super().__init__(inputs, outputs, name=name)`.
+    Keras then makes it a functional model. A network with its own `call` cannot use this base class.
     """

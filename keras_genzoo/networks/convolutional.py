@@ -1,4 +1,4 @@
-"""The small convolutional networks of the textbooks, every layer a hyper-parameter."""
+"""Small convolutional networks, as in textbooks, with all layers configurable."""
 
 import math
 
@@ -24,32 +24,40 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ConvGenerator(ConfigurableNetwork):
-    """Latents to images by upsampling and convolution.
+    """Generator that maps latents to images with upsampling and convolutions.
 
-    A dense layer makes the initial map; each level upsamples (nearest neighbour) and convolves; batch
-    normalisation and the activation follow all but the last layer, whose activation is tanh.
+    A dense layer outputs the initial map. Each level upsamples (nearest neighbor) and convolves. All but the
+    last layer are followed by batch normalization and the activation, the last by tanh.
 
     Args:
-        latent_dim: Int, length of a latent.
-        initial_shape: Tuple `(height, width, channels)` of the dense layer's map.
-        filters: Sequence of ints, output channels of the convolutions; the last is the image's.
-        upsample: Sequence of ints of the same length, factor before each convolution.
-        kernel_size: Int.
+        latent_dim: Positive int, length of a latent.
+        initial_shape: Tuple `(height, width, channels)` of the initial map.
+        filters: Sequence of positive ints, output channels of the convolutions; the last is that of the
+            image.
+        upsample: Sequence of positive ints of the same length, upsampling factor before each convolution.
+        kernel_size: Positive int, or pair of positive ints.
         activation: Keras activation.
-        batch_norm_momentum: Float, or None for no batch normalisation.
+        batch_norm_momentum: Float from 0 to 1, or None for no batch normalization.
         num_classes, label_encoding, embedding_dim, synchronized: As for `DCGANGenerator`.
 
     Call arguments:
-        inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels
+        inputs: Float latents `(batch, latent_dim)`, or with classes a list of latents and int labels
             `(batch,)`.
 
     Returns:
         Float32 images in [-1, 1].
 
+    Raises:
+        ValueError: If an argument is out of its range, or `upsample` and `filters` have different lengths.
+
     Example:
 
-    >>> ConvGenerator(initial_shape=(7, 7, 64), filters=(128, 64, 64, 1)).count_params()
-    844161
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.ConvGenerator(initial_shape=(7, 7, 64), filters=(128, 64, 64, 1))
+    generator.count_params()  # 844,161
+    ```
     """
 
     @checked
@@ -90,29 +98,36 @@ class ConvGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ConvDiscriminator(ConfigurableNetwork):
-    """Images to logits by convolutions with dropout.
+    """Discriminator that maps images to logits with convolutions and dropout.
 
-    The sigmoid of the textbooks is part of the loss here, which works on logits.
+    The network has no sigmoid: losses take logits.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        filters: Sequence of ints, output channels of the convolutions.
-        strides: Sequence of ints of the same length.
-        kernel_size: Int.
+        filters: Sequence of positive ints, output channels of the convolutions.
+        strides: Sequence of positive ints of the same length.
+        kernel_size: Positive int, or pair of positive ints.
         activation: Keras activation.
-        dropout: Float in [0, 1), rate after each convolution.
+        dropout: Float in [0, 1), rate of dropout after each convolution.
         num_classes, conditioning: As for `DCGANDiscriminator`.
 
     Call arguments:
-        inputs: Float images in [-1, 1], or with classes a list of them and of int labels `(batch,)`.
+        inputs: Float images in [-1, 1], or with classes a list of images and int labels `(batch,)`.
 
     Returns:
         Float32 logits, `(batch, 1)`.
 
+    Raises:
+        ValueError: If an argument is out of its range, or `strides` and `filters` have different lengths.
+
     Example:
 
-    >>> ConvDiscriminator((28, 28, 1), filters=(64, 64, 128, 128), strides=(2, 2, 2, 1)).count_params()
-    720833
+    ```python
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.ConvDiscriminator((28, 28, 1), filters=(64, 64, 128, 128), strides=(2, 2, 2, 1))
+    discriminator.count_params()  # 720,833
+    ```
     """
 
     @checked
@@ -146,6 +161,6 @@ class ConvDiscriminator(ConfigurableNetwork):
 def _check_same_length(argument, values, filters):
     if len(values) != len(filters):
         raise ValueError(
-            f"`{argument}` and `filters` must have one entry a convolution. "
+            f"`{argument}` and `filters` must have one entry per convolution. "
             f"Received: {argument}={tuple(values)}, filters={tuple(filters)}"
         )

@@ -1,4 +1,4 @@
-"""The networks of DCGAN (Radford et al. 2015), in the widely used form with 4x4 kernels and no biases."""
+"""The networks of DCGAN (Radford et al. 2015), in the common form with 4x4 kernels and no biases."""
 
 import keras
 from keras import initializers, layers
@@ -11,30 +11,45 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DCGANGenerator(ConfigurableNetwork):
-    """Latents to images by transposed convolutions, batch normalisation and ReLU.
+    """Generator of DCGAN: transposed convolutions with batch normalization and ReLU.
 
-    A dense layer makes a map of 4x4 (7x7 where the size asks for it); each 4x4 transposed convolution of
-    stride 2 doubles the side and halves the channels; tanh at the end. With 64x64x3, latent 100 and width
-    64 it has 3,576,704 trainable parameters.
+    A dense layer outputs a map of 4x4 (7x7 for sides of 7 * 2^k). Each 4x4 transposed convolution with stride
+    2 doubles the side and halves the channels. The output has tanh. For 64x64x3, latents of length 100 and
+    width 64 it has 3,576,704 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k >= 1.
-        latent_dim: Int, length of a latent.
-        width: Int, channels before the last layer.
-        num_classes: Int, or None for an unconditional generator.
-        label_encoding: `"embedding"` or `"one_hot"`: how labels join the latents.
-        embedding_dim: Int, length of an embedded label.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int, channels before the last layer.
+        num_classes: Int of at least 2, or None for an unconditional generator.
+        label_encoding: `"embedding"` or `"one_hot"`, the encoding of labels, which is concatenated to the
+            latents.
+        embedding_dim: Positive int, length of a label embedding.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
-        inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels
+        inputs: Float latents `(batch, latent_dim)`, or with classes a list of latents and int labels
             `(batch,)`.
 
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Radford, Metz & Chintala 2015, section 3 and figure 1; initialisation normal(0, 0.02), batch
-    normalisation's scale normal(1, 0.02) as in the authors' code.
+    Raises:
+        ValueError: If an argument is out of its range or unknown, or the side of `image_shape` is not
+            supported.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.DCGANGenerator((8, 8, 1), latent_dim=8, width=4)
+    images = generator(kg.latent.normal(2, 8, seed=0))  # (2, 8, 8, 1)
+    ```
+
+    Reference: Radford et al., "Unsupervised representation learning with deep convolutional generative
+    adversarial networks", 2015, arXiv:1511.06434, section 3 and figure 1. Initialization with normal(0,
+    0.02), the scale of batch normalization with normal(1, 0.02), as in the authors' code.
     """
 
     @checked
@@ -68,28 +83,43 @@ class DCGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DCGANDiscriminator(ConfigurableNetwork):
-    """Images to logits by strided convolutions, batch normalisation and leaky ReLU.
+    """Discriminator of DCGAN: convolutions with stride 2, batch normalization and leaky ReLU.
 
-    The mirror of `DCGANGenerator`, without batch normalisation after its first layer. With 64x64x3 and width
-    64 it has 2,765,568 trainable parameters.
+    It mirrors `DCGANGenerator`, without batch normalization after the first layer. For 64x64x3 and width 64
+    it has 2,765,568 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k >= 1.
-        width: Int, channels after the first layer.
-        num_classes: Int, or None for an unconditional discriminator.
-        conditioning: `"concatenation"` (labels as maps beside the image) or `"projection"`.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
-        packing: Int, number of images that are judged together by one logit (Lin et al. 2018), without
-            classes; the batch must be a multiple of it.
+        width: Positive int, channels after the first layer.
+        num_classes: Int of at least 2, or None for an unconditional discriminator.
+        conditioning: `"concatenation"` (label maps are concatenated to the image) or `"projection"`.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
+        packing: Positive int, number of images that one logit judges together (PacGAN). Must be 1 with
+            classes. The batch size must be a multiple of it.
 
     Call arguments:
-        inputs: Float images in [-1, 1] `(batch, height, width, channels)`, or with classes a list of them
-            and of int labels `(batch,)`.
+        inputs: Float images in [-1, 1] `(batch, height, width, channels)`, or with classes a list of images
+            and int labels `(batch,)`.
 
     Returns:
         Float32 logits, `(batch / packing, 1)`.
 
-    Source: as for `DCGANGenerator`.
+    Raises:
+        ValueError: If an argument is out of its range or unknown, the side of `image_shape` is not supported,
+            or `packing` is above 1 with classes.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.DCGANDiscriminator((8, 8, 1), width=4)
+    logits = discriminator(keras.ops.zeros((2, 8, 8, 1)))  # (2, 1)
+    ```
+
+    Reference: as for `DCGANGenerator`. Lin et al., "PacGAN: The power of two samples in generative
+    adversarial networks", 2018, arXiv:1712.04086, for `packing`.
     """
 
     @checked
@@ -107,7 +137,7 @@ class DCGANDiscriminator(ConfigurableNetwork):
         inputs, x, labels = image_inputs(image_shape, num_classes, conditioning)
         if packing < 1 or (packing > 1 and num_classes is not None):
             raise ValueError(
-                "`packing` must be at least 1, and 1 with classes: a pack has no common label. Received: "
+                "`packing` must be 1 with classes, because the images of a pack have different labels. Received: "
                 f"packing={packing}, num_classes={num_classes}"
             )
         if packing > 1:
@@ -122,11 +152,11 @@ class DCGANDiscriminator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class DCGANAuxiliaryDiscriminator(ConfigurableNetwork):
-    """The layers of an unconditional `DCGANDiscriminator` with two heads: real or generated, and of which class.
+    """Discriminator with the layers of an unconditional `DCGANDiscriminator` and two heads: source and class.
 
     Args:
         image_shape, width, synchronized: As for `DCGANDiscriminator`.
-        num_classes: Int.
+        num_classes: Positive int.
 
     Call arguments:
         images: Float images in [-1, 1] `(batch, height, width, channels)`.
@@ -134,7 +164,21 @@ class DCGANAuxiliaryDiscriminator(ConfigurableNetwork):
     Returns:
         List of float32 logits `(batch, 1)` and float32 class logits `(batch, num_classes)`.
 
-    Source: Odena et al. 2017, section 3, the two heads; the layers below are those of `DCGANDiscriminator`.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.DCGANAuxiliaryDiscriminator((8, 8, 1), num_classes=10, width=4)
+    logits, class_logits = discriminator(keras.ops.zeros((2, 8, 8, 1)))  # (2, 1) and (2, 10)
+    ```
+
+    Reference: Odena et al., "Conditional image synthesis with auxiliary classifier GANs", 2017,
+    arXiv:1610.09585, section 3, for the two heads; the other layers are those of `DCGANDiscriminator`.
     """
 
     @checked
@@ -159,10 +203,10 @@ class DCGANAuxiliaryDiscriminator(ConfigurableNetwork):
 
 
 def side_and_doublings(image_shape):
-    """Splits an image side into 4 or 7 and a number of doublings.
+    """Splits the side of an image into 4 or 7 and a number of doublings.
 
     Raises:
-        ValueError: If the shape is not a triple, the image is not square or its side is neither 4 * 2^k nor
+        ValueError: If the shape is not a triple, the image is not square, or its side is neither 4 * 2^k nor
             7 * 2^k with k >= 1.
     """
     if len(image_shape) != 3:
@@ -174,13 +218,15 @@ def side_and_doublings(image_shape):
             return initial_side, doublings
     raise ValueError(
         "`image_shape` must be square with a side of 4 * 2^k or 7 * 2^k (8, 14, 16, 28, 32, 56, 64, ...): "
-        f"the networks double the side layer by layer. Received: {tuple(image_shape)}. "
+        f"each layer doubles or halves the side. Received: {tuple(image_shape)}. "
         "Resize the images, for example with `image_size=64` when loading."
     )
 
 
 def _features(x, doublings, width, synchronized):
-    """The flat features of a discriminator: convolutions that double the channels from `width`."""
+    """The flattened features of a discriminator: convolutions that double the channels, starting with
+    `width`.
+    """
     for level in range(doublings):
         x = layers.Conv2D(
             width * 2**level, 4, strides=2, padding="same", use_bias=False, kernel_initializer=_normal()

@@ -1,8 +1,9 @@
-"""The networks of FastGAN (Liu et al. 2021): skip-layer excitation, and a discriminator whose maps can be decoded.
+"""The networks of FastGAN (Liu et al. 2021): skip-layer excitation, and a discriminator with decodable
+feature maps.
 
-The layers with weights have spectral normalization and no biases. The channels of a map follow from its side, so that
-networks of all sizes share their inner part. The paper has sizes from 256 on; a smaller network is the part of that
-of 256 that there is room for.
+Layers with weights have spectral normalization and no biases. The channels of a map depend on its side, so
+that networks of all sizes share their inner layers. The paper has sizes of 256 and more; a smaller network is
+a part of that for 256.
 """
 
 import keras
@@ -21,26 +22,39 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class FastGANGenerator(ConfigurableNetwork):
-    """Latents to images, and to small images of the same.
+    """Generator of FastGAN: maps latents to images and small images.
 
-    A map of 4x4 is doubled up to the image, each time by nearest neighbours and a 3x3 convolution, batch
-    normalization and a gated linear unit; to 8, 32, 128 and 512 there are two convolutions with noise. Maps of 64 to
-    512 are multiplied, channel by channel, by what their ancestor of a sixteenth of the side says (skip-layer
-    excitation). The small image, of half the side and of 128 at most, is a 1x1 convolution of the map there. With
-    256x256x3 and width 64 there are 29,127,846 trainable parameters.
+    The side is doubled from 4x4 to that of the image with nearest-neighbor upsampling, a 3x3 convolution,
+    batch normalization and a gated linear unit. The blocks for 8, 32, 128 and 512 have two convolutions with
+    noise. Maps of 64 to 512 are multiplied, per channel, by factors computed from the map with a sixteenth of
+    the side (skip-layer excitation). The small image has half the side, at most 128, and is a 1x1 convolution
+    of the map of that side. For 256x256x3 and width 64 there are 29,127,846 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 32, 64, 128, 256, 512 or 1024.
-        latent_dim: Int, length of a latent.
-        width: Int, channels of the map of 128x128.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int, channels of the map of 128x128.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
 
     Returns:
-        List of float32 images in [-1, 1], `(batch, height, width, channels)` and the small ones.
+        List of float32 images in [-1, 1], `(batch, height, width, channels)`, and small images.
 
-    Source: Liu et al. 2021, section 3.1 and figures 2 and 3, and the authors' program.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.FastGANGenerator((32, 32, 3), latent_dim=8, width=4)
+    images, small_images = generator(kg.latent.normal(2, 8, seed=0))  # (2, 32, 32, 3) and (2, 16, 16, 3)
+    ```
+
+    Reference: Liu et al., "Towards faster and stabilized GAN training for high-fidelity few-shot image
+    synthesis", 2021, arXiv:2101.04775, section 3.1 and figures 2 and 3, and the authors' code.
     """
 
     @checked
@@ -71,25 +85,39 @@ class FastGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class FastGANDiscriminator(ConfigurableNetwork):
-    """Images at two sizes to logits of patches, and the maps that `FastGANDecoder`s make images of.
+    """Discriminator of FastGAN: maps images at two sizes to logits, and to maps for `FastGANDecoder`s.
 
-    One path takes the images down to 8x8, by blocks that are the mean of two convolutions and of a pooled one, with
-    skip-layer excitation over an eighth of the side; one of plain convolutions takes the small images there. Each
-    ends in a map of 5x5 logits. With 256x256x3, width 64 and the three decoders there are 11,526,160 trainable
-    parameters.
+    One path reduces the images to 8x8. Its blocks are the mean of two convolutions and of a pooled one, with
+    skip-layer excitation from maps of eight times the side. Another path reduces the small images to 8x8 with
+    plain convolutions. Each path ends in 5x5 logits. For 256x256x3, width 64 and the three decoders there are
+    11,526,160 trainable parameters.
 
     Args:
         image_shape: As for `FastGANGenerator`.
-        width: Int, channels of the map of 64x64.
+        width: Positive int, channels of the map of 64x64.
 
     Call arguments:
-        images: List of float images in [-1, 1], of `image_shape` and small ones, as `FastGANGenerator` returns them.
+        images: List of float images in [-1, 1] and small images, as returned by `FastGANGenerator`.
 
     Returns:
-        List of the float32 logits `(batch, 50)`, the maps of 16x16 and of 8x8 of the first path, and that of 8x8 of
-        the second.
+        List of the float32 logits `(batch, 50)`, the maps of 16x16 and of 8x8 of the first path, and the map
+        of 8x8 of the second path.
 
-    Source: Liu et al. 2021, section 3.2 and figure 4, and the authors' program.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.FastGANDiscriminator((32, 32, 3), width=4)
+    logits, *maps = discriminator([keras.ops.zeros((2, 32, 32, 3)), keras.ops.zeros((2, 16, 16, 3))])
+    ```
+
+    Reference: Liu et al., "Towards faster and stabilized GAN training for high-fidelity few-shot image
+    synthesis", 2021, arXiv:2101.04775, section 3.2 and figure 4, and the authors' code.
     """
 
     @checked
@@ -129,12 +157,14 @@ class FastGANDiscriminator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class FastGANDecoder(ConfigurableNetwork):
-    """A map of 8x8 to small images, by nearest neighbours and 3x3 convolutions with gated linear units.
+    """Decoder of FastGAN: maps 8x8 maps to small images.
+
+    It has nearest-neighbor upsampling, 3x3 convolutions and gated linear units.
 
     Args:
         image_shape: Tuple `(height, width, channels)` of the small images, 16x16 to 128x128.
-        map_channels: Int, channels of the map.
-        width: Int, that of the discriminator.
+        map_channels: Positive int, channels of the maps.
+        width: Positive int, width of the discriminator.
 
     Call arguments:
         maps: Float `(batch, 8, 8, map_channels)`.
@@ -142,7 +172,21 @@ class FastGANDecoder(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1].
 
-    Source: Liu et al. 2021, section 3.2 and figure 4, and the authors' program.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    decoder = kg.networks.FastGANDecoder((16, 16, 3), map_channels=8, width=4)
+    images = decoder(keras.ops.zeros((2, 8, 8, 8)))  # (2, 16, 16, 3)
+    ```
+
+    Reference: Liu et al., "Towards faster and stabilized GAN training for high-fidelity few-shot image
+    synthesis", 2021, arXiv:2101.04775, section 3.2 and figure 4, and the authors' code.
     """
 
     @checked
@@ -156,12 +200,12 @@ class FastGANDecoder(ConfigurableNetwork):
 
 
 def small_side_of(image_shape):
-    """The side of the small images that go with images of a shape."""
+    """Returns the side of the small images for images of a shape."""
     return min(image_shape[0] // 2, 128)
 
 
 _NAMES = ("images", "small_images")
-# Side of a map -> its channels in units of the width.
+# Side of a map -> its channels relative to the width.
 _GENERATOR_WIDTHS = {4: 16, 8: 8, 16: 4, 32: 2, 64: 2, 128: 1, 256: 1 / 2, 512: 1 / 4, 1024: 1 / 8}
 _DECODER_WIDTHS = {16: 2, 32: 1, 64: 1, 128: 1 / 2}
 _SIDES_WITH_NOISE = (8, 32, 128, 512)
@@ -207,7 +251,7 @@ def _halved(x, channels):
 
 
 def _excited(x, ancestor):
-    """Skip-layer excitation: a map times what an earlier map of another size says of its channels."""
+    """Skip-layer excitation: multiplies the channels of a map by factors computed from an earlier map."""
     channels, side = x.shape[-1], ancestor.shape[1]
     pooled = layers.AveragePooling2D(side // 4)(ancestor) if side > 4 else ancestor
     factors = layers.Activation("silu")(_convolution(channels, 4, padding="valid")(pooled))

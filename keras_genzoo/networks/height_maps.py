@@ -1,4 +1,4 @@
-"""The networks that make and judge height maps: 5x5 convolutions, upsampling and max-pooling."""
+"""Networks for height maps: 5x5 convolutions, upsampling and max pooling."""
 
 import keras
 from keras import layers
@@ -7,24 +7,24 @@ from keras_genzoo.arguments import Flag, PositiveInt, PositiveInts, checked
 from keras_genzoo.layers import BatchNormalization, LeakyReLU
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 
-# Channels of the levels as multiples of the width: of the generator those of 4x4 first, of the discriminator last.
+# Channels of the levels as multiples of the width: for the generator, 4x4 is first, for the discriminator last.
 _GENERATOR = (4, 4, 2, 2, 1, 1, 1)
 _DISCRIMINATOR = (1, 2, 2, 2, 4, 4, 4)
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class HeightMapGenerator(ConfigurableNetwork):
-    """Latents to height maps by 5x5 convolutions and nearest-neighbour upsampling.
+    """Generator of height maps: 5x5 convolutions and nearest-neighbor upsampling.
 
-    A dense layer with batch normalization makes a 4x4 map of 8 times `width` channels. At each level: convolution,
-    batch normalization, leaky ReLU (0.2), upsampling by 2; channels are `width` times 4, 4, 2, 2, 1, 1, ... A last
-    convolution and tanh. All layers have biases. With 512x512x1, latent 1000 and width 64 it has 14,774,657 trainable
-    parameters.
+    A dense layer with batch normalization outputs a 4x4 map with 8 times `width` channels. Each level has a
+    convolution, batch normalization, leaky ReLU (0.2) and upsampling by 2; channels are `width` times 4, 4,
+    2, 2, 1, 1, ... A last convolution and tanh follow. All layers have biases. For 512x512x1, latents of
+    length 1000 and width 64 it has 14,774,657 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k, k >= 1.
-        latent_dim: Int, length of a latent.
-        width: Int, channels before the last convolution at a side of 512.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int, channels before the last convolution at a side of 512.
         synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
@@ -33,8 +33,20 @@ class HeightMapGenerator(ConfigurableNetwork):
     Returns:
         Float32 height maps in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Beckham & Pal 2017, "A step towards procedural terrain generation with GANs" (arXiv:1707.03383), and the
-    authors' code, whose sigmoid, scaled to [-1, 1], is a tanh.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.HeightMapGenerator((8, 8, 1), latent_dim=8, width=2)
+    heights = generator(kg.latent.normal(2, 8, seed=0))  # (2, 8, 8, 1)
+    ```
+
+    Reference: Beckham & Pal, "A step towards procedural terrain generation with GANs", 2017,
+    arXiv:1707.03383, and the authors' code, whose sigmoid, scaled to [-1, 1], is a tanh.
     """
 
     @checked
@@ -63,14 +75,15 @@ class HeightMapGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class HeightMapDiscriminator(ConfigurableNetwork):
-    """Height maps to one logit by 5x5 convolutions and max-pooling, without normalization.
+    """Discriminator of height maps: 5x5 convolutions and max pooling, without normalization.
 
-    At each level: convolution, leaky ReLU (0.2), max-pooling by 2; channels are `width` times 1, 2, 2, 2, 4, 4, ...
-    The logit is the mean of a last convolution's 4x4 map. With 512x512x1 and width 64 it has 5,129,217 parameters.
+    Each level has a convolution, leaky ReLU (0.2) and max pooling by 2; channels are `width` times 1, 2, 2,
+    2, 4, 4, ... The logit is the mean over the 4x4 map of a last convolution. For 512x512x1 and width 64 it
+    has 5,129,217 parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k, k >= 1.
-        width: Int, channels of the first convolution.
+        width: Positive int, channels of the first convolution.
 
     Call arguments:
         heights: Float height maps in [-1, 1] `(batch, height, width, channels)`.
@@ -78,7 +91,20 @@ class HeightMapDiscriminator(ConfigurableNetwork):
     Returns:
         Float32 logits, `(batch, 1)`.
 
-    Source: as for `HeightMapGenerator`.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.HeightMapDiscriminator((8, 8, 1), width=2)
+    logits = discriminator(keras.ops.zeros((2, 8, 8, 1)))  # (2, 1)
+    ```
+
+    Reference: as for `HeightMapGenerator`.
     """
 
     @checked
@@ -94,7 +120,7 @@ class HeightMapDiscriminator(ConfigurableNetwork):
 
 
 def _of_levels(factors, image_shape):
-    """Those of each level between 4x4 and the image; of more levels than there are factors the last one again."""
+    """Factors of the levels between 4x4 and the image; the last factor is repeated for further levels."""
     side = image_shape[0]
     levels = (side // 4).bit_length() - 1
     if len(image_shape) != 3 or image_shape[1] != side or levels < 1 or side != 4 * 2**levels:

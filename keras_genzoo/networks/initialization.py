@@ -1,4 +1,4 @@
-"""Initial kernels by name."""
+"""Kernel initializers by name."""
 
 from keras import initializers
 
@@ -13,7 +13,7 @@ def check_initialization(initialization):
 
 
 def kernel_initializer(initialization):
-    """An initializer: normal(0, 0.02), or Xavier's normal distribution times 0.02."""
+    """Returns an initializer: normal(0, 0.02), or Xavier's normal distribution times 0.02."""
     return _INITIALIZERS[initialization]()
 
 

@@ -1,4 +1,4 @@
-"""The two-stage network of gated convolutions that fills holes, and SN-PatchGAN (Yu et al. 2019)."""
+"""The two-stage network with gated convolutions, and SN-PatchGAN, for inpainting (Yu et al. 2019)."""
 
 import keras
 from keras import layers, ops
@@ -10,29 +10,44 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class GatedInpainter(ConfigurableNetwork):
-    """Images with holes to whole images, coarsely and then refined, by gated convolutions.
+    """Generator for inpainting: fills holes in two stages, coarse and refined, with gated convolutions.
 
-    The first stage halves the side twice, sees far by dilations of 2, 4, 8 and 16, and doubles the side twice by
-    nearest pixels. Its result is pasted into the holes, and the second stage goes over it in two branches, one of
-    them dilated, which are joined at a quarter of the side. With the defaults the stages have 1,631,151 and 2,421,327
-    parameters.
+    The first stage downsamples twice, has dilated convolutions with rates 2, 4, 8 and 16, and upsamples twice
+    with nearest neighbors. Its output is pasted into the holes. The second stage processes the result in two
+    branches, one of them dilated, which are joined at a quarter of the side. With the defaults, the stages
+    have 1,631,151 and 2,421,327 parameters.
 
-    The authors' second branch also has contextual attention, without weights, which fills holes by patches from
-    outside of them. It is left out here.
+    The contextual attention of the authors' second branch, which has no weights and fills holes with patches
+    from outside, is not implemented.
 
     Args:
-        channels: Int, channels of the images, without the mask.
-        width: Int, channels of the first convolution, half of which are left behind its gate; a multiple of 4.
+        channels: Positive int, channels of the images without the mask.
+        width: Positive int, channels of the first convolution, half of which remain after the gates; a
+            multiple of 4.
 
     Call arguments:
-        images: Float images in [-1, 1], `(batch, height, width, channels + 1)`: the last channel is the mask, 1 in
-            the holes and -1 elsewhere, and what the others hold in the holes is not looked at. Sides are multiples of
-            4.
+        images: Float images in [-1, 1], `(batch, height, width, channels + 1)`, with sides that are multiples
+            of 4. The last channel is the mask, 1 in the holes and -1 elsewhere. Other channels are ignored in
+            the holes.
 
     Returns:
         List of the coarse and the refined images, float32 in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Yu et al. 2019, figure 3; channels and padding follow the authors' code.
+    Raises:
+        ValueError: If an argument is out of its range, or `width` is not a multiple of 4.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.GatedInpainter(3, width=4)
+    coarse, refined = generator(keras.ops.ones((2, 16, 16, 4)))  # (2, 16, 16, 3) each
+    ```
+
+    Reference: Yu et al., "Free-form image inpainting with gated convolution", 2019, arXiv:1806.03589, figure
+    3; channels and padding follow the authors' code.
     """
 
     @checked
@@ -49,7 +64,7 @@ class GatedInpainter(ConfigurableNetwork):
             return x
 
         def enlarged(x, name):
-            """From a quarter of the side to images."""
+            """Upsamples maps with a quarter of the side to images."""
             x = gated(layers.UpSampling2D(2)(x), 2, f"{name}_up_1")
             x = gated(x, 2, f"{name}_up_2")
             x = gated(layers.UpSampling2D(2)(x), 1, f"{name}_up_3")
@@ -92,14 +107,15 @@ class GatedInpainter(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNPatchGANDiscriminator(ConfigurableNetwork):
-    """Images and masks to maps of scores, each value of which judges a place in a way of its own.
+    """Discriminator for inpainting: maps images and masks to maps of scores (SN-PatchGAN).
 
-    Six 5x5 convolutions of stride 2 with spectral normalisation and leaky ReLU (0.2), the last one's too, of `width`
-    times 1, 2, 4, 4, 4, 4 channels. With 4 channels and width 64 it has 5,946,816 trainable parameters.
+    It has six 5x5 convolutions with stride 2, spectral normalization and leaky ReLU (0.2), also after the
+    last one, with `width` times 1, 2, 4, 4, 4, 4 channels. For 4 channels and width 64 it has 5,946,816
+    trainable parameters.
 
     Args:
-        channels: Int, channels of the images and of the mask.
-        width: Int, channels behind the first convolution.
+        channels: Positive int, channels of the images including the mask.
+        width: Positive int, channels of the first convolution.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -107,7 +123,21 @@ class SNPatchGANDiscriminator(ConfigurableNetwork):
     Returns:
         Float32 scores, `(batch, height / 64, width / 64, 4 * width)`, sides rounded up.
 
-    Source: Yu et al. 2019, section 3.3 and figure 3.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.SNPatchGANDiscriminator(4, width=4)
+    scores = discriminator(keras.ops.zeros((2, 64, 64, 4)))  # (2, 1, 1, 16)
+    ```
+
+    Reference: Yu et al., "Free-form image inpainting with gated convolution", 2019, arXiv:1806.03589, section
+    3.3 and figure 3.
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons, for points in the plane and for small images."""
+"""Multilayer perceptrons for points in the plane, and for small images."""
 
 import math
 
@@ -12,18 +12,19 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MLPGenerator(ConfigurableNetwork):
-    """Latents to points, or to images, by dense layers.
+    """Generator that maps latents to points or images with dense layers.
 
-    Points come from a linear layer, images from one with tanh. The defaults are VEEGAN's generator for its
-    rings and grids of Gaussians; PacGAN's has `hidden=(400,) * 4` with batch normalisation.
+    The output layer is linear for points, and has tanh for images. The defaults are VEEGAN's generator for
+    rings and grids of Gaussians. PacGAN's has `hidden=(400,) * 4` with batch normalization.
 
     Args:
-        latent_dim: Int, length of a latent.
+        latent_dim: Positive int, length of a latent.
         image_shape: Tuple `(num_features,)` for points, `(height, width, channels)` for images.
-        hidden: Sequence of ints, widths of the hidden layers.
+        hidden: Sequence of positive ints, units of the hidden layers.
         activation: Keras activation of the hidden layers.
-        batch_norm_momentum: Float, or None for no batch normalisation. Normalised layers have no bias.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        batch_norm_momentum: Float from 0 to 1, or None for no batch normalization. Normalized layers have no
+            bias.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -31,12 +32,22 @@ class MLPGenerator(ConfigurableNetwork):
     Returns:
         Float32 points `(batch, num_features)`, or float32 images in [-1, 1].
 
+    Raises:
+        ValueError: If an argument is out of its range, or `image_shape` has neither 1 nor 3 entries.
+
     Example:
 
-    >>> MLPGenerator().count_params()
-    17154
+    ```python
+    import keras_genzoo as kg
 
-    Source: Srivastava et al. 2017 (VEEGAN) and Lin et al. 2018 (PacGAN), experiments on synthetic data.
+    generator = kg.networks.MLPGenerator()
+    generator.count_params()  # 17,154
+    points = generator(kg.latent.normal(4, 2, seed=0))  # (4, 2)
+    ```
+
+    Reference: Srivastava et al., "VEEGAN: Reducing mode collapse in GANs using implicit variational
+    learning", 2017, arXiv:1705.07761, and Lin et al., "PacGAN: The power of two samples in generative
+    adversarial networks", 2018, arXiv:1712.04086, experiments on synthetic data.
     """
 
     @checked
@@ -58,7 +69,7 @@ class MLPGenerator(ConfigurableNetwork):
                 x = BatchNormalization(batch_norm_momentum, synchronized=synchronized)(x)
             x = layers.Activation(activation)(x)
         if len(image_shape) == 1:
-            # In float32 throughout: bfloat16 would round points by about the width of a narrow mode.
+            # In float32: rounding to bfloat16 would be as large as the width of a narrow mode.
             outputs = layers.Dense(image_shape[0], dtype="float32", name="points")(x)
         else:
             x = layers.Reshape(tuple(image_shape))(layers.Dense(math.prod(image_shape), name="pixels")(x))
@@ -68,16 +79,16 @@ class MLPGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MLPDiscriminator(ConfigurableNetwork):
-    """Points or images to logits by dense layers; a critic where its logits are taken as values.
+    """Discriminator that maps points or images to logits with dense layers; also used as a critic.
 
-    With `packing=m` it judges each `m` samples of the batch together, by one logit (PacGAN). That paper's
-    discriminator has maxout layers, three of 200 with 5 pieces, in the place of these.
+    With `packing=m`, one logit judges `m` samples of the batch together (PacGAN). The discriminator of that
+    paper has maxout layers instead, three with 200 units and 5 pieces.
 
     Args:
         image_shape: Tuple `(num_features,)` for points, `(height, width, channels)` for images.
-        hidden: Sequence of ints, widths of the hidden layers.
+        hidden: Sequence of positive ints, units of the hidden layers.
         activation: Keras activation of the hidden layers.
-        packing: Int, number of samples judged together; the batch must be a multiple of it.
+        packing: Positive int, number of samples judged together. The batch size must be a multiple of it.
 
     Call arguments:
         samples: Float points or images, `(batch, *image_shape)`.
@@ -85,12 +96,22 @@ class MLPDiscriminator(ConfigurableNetwork):
     Returns:
         Float32 logits, `(batch / packing, 1)`.
 
+    Raises:
+        ValueError: If an argument is out of its range, or `image_shape` has neither 1 nor 3 entries.
+
     Example:
 
-    >>> MLPDiscriminator().count_params()
-    17025
+    ```python
+    import keras
+    import keras_genzoo as kg
 
-    Source: Lin et al. 2018 (PacGAN), section 2.
+    discriminator = kg.networks.MLPDiscriminator()
+    discriminator.count_params()  # 17,025
+    logits = discriminator(keras.ops.zeros((4, 2)))  # (4, 1)
+    ```
+
+    Reference: Lin et al., "PacGAN: The power of two samples in generative adversarial networks", 2018,
+    arXiv:1712.04086, section 2.
     """
 
     @checked

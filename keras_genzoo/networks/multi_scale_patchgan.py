@@ -1,4 +1,4 @@
-"""The discriminator of pix2pixHD and SPADE: a PatchGAN at several scales, which gives its features too."""
+"""The discriminator of pix2pixHD and SPADE: a PatchGAN at several scales, which also returns its features."""
 
 import keras
 from keras import layers, ops
@@ -12,36 +12,50 @@ from keras_genzoo.networks.translation_resnet import in_half_size
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MultiScalePatchGAN(ConfigurableNetwork):
-    """Label maps and images to maps of logits, and to the features before them, at several scales.
+    """Discriminator that maps label maps and images to logits of patches, and features, at several scales.
 
-    4x4 convolutions with two pixels of padding: `num_layers` of stride 2 and one of stride 1, with `width` times 1,
-    2, 4, 8, 8, ... channels, all but the first with instance normalisation, each with leaky ReLU (0.2), and one of
-    stride 1 to the logits. Another such network sees the images in half the size, and so on. For 39 channels (35
-    labels, edges, and a colour image) two scales of width 64 have 5,603,202 trainable parameters, and 5,601,410 with
-    `spectral=True`.
+    It has 4x4 convolutions with a padding of two pixels: `num_layers` with stride 2 and one with stride 1,
+    with `width` times 1, 2, 4, 8, 8, ... channels. All but the first have instance normalization, and all
+    leaky ReLU (0.2). A convolution with stride 1 outputs the logits. Each further scale is another such
+    network for images of half the size. For 39 channels (35 labels, edges, and a color image), two scales
+    with width 64 have 5,603,202 trainable parameters, and 5,601,410 with `spectral=True`.
 
     Args:
-        num_labels: Int.
-        has_edges: Bool, whether the label maps have a second channel, of the edges between objects.
-        channels: Int, channels of the images.
-        width: Int, channels after the first convolution.
-        num_layers: Int, convolutions of stride 2.
-        num_scales: Int, number of scales.
-        spectral: Bool, whether it is SPADE's: the normalised convolutions are spectrally normalised too, and without
-            biases, which the instance normalisation would take away, and all begin by Xavier's normal distribution
-            times 0.02. Else it is pix2pixHD's, which begins by normal(0, 0.02).
+        num_labels: Positive int.
+        has_edges: Bool, whether the label maps have a second channel with the edges between objects.
+        channels: Positive int, channels of the images.
+        width: Positive int, channels of the first convolution.
+        num_layers: Int of at least 0, number of convolutions with stride 2.
+        num_scales: Positive int, number of scales.
+        spectral: Bool. True is for SPADE: normalized convolutions also have spectral normalization and no
+            biases, which instance normalization would remove, and all kernels are initialized with Xavier's
+            normal distribution times 0.02. False is for pix2pixHD, with normal(0, 0.02).
 
     Call arguments:
-        inputs: List of label maps `(batch, height, width, 1 or 2)` and float images in [-1, 1]
-            `(batch, height, width, channels)`.
+        inputs: List of label maps `(batch, height, width, 1 or 2)` and float images in [-1, 1] `(batch,
+            height, width, channels)`.
 
     Returns:
-        A list for each scale, the finest first: the maps after each leaky ReLU, and at the end float32 logits
-        `(batch, rows, columns, 1)`.
+        List with one list per scale, the finest scale first: the maps after each leaky ReLU, followed by
+        float32 logits `(batch, rows, columns, 1)`.
 
-    Source: Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs"
-    (arXiv:1711.11585), section 3.2; Park et al. 2019 (arXiv:1903.07291), appendix A; padding and
-    initialisation as in their code.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.MultiScalePatchGAN(num_labels=5, width=4)
+    fine, coarse = discriminator([keras.ops.zeros((2, 32, 32, 1)), keras.ops.zeros((2, 32, 32, 3))])
+    logits = fine[-1]
+    ```
+
+    Reference: Wang et al., "High-resolution image synthesis and semantic manipulation with conditional GANs",
+    2018, arXiv:1711.11585, section 3.2. Park et al., "Semantic image synthesis with spatially-adaptive
+    normalization", 2019, arXiv:1903.07291, appendix A. Padding and initialization as in their code.
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""Batch or instance normalisation by name."""
+"""Batch or instance normalization by name."""
 
 from keras import initializers
 
@@ -11,7 +11,9 @@ def check_normalization(normalization):
 
 
 def normalization_layer(normalization, name, synchronized=False):
-    """A layer: batch normalisation with scale from normal(1, 0.02), or instance normalisation without one."""
+    """Creates batch normalization with initial scales from normal(1, 0.02), or instance normalization without
+    scale.
+    """
     if normalization == "instance":
         return InstanceNormalization(name=name)
     return BatchNormalization(

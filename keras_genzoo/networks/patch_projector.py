@@ -1,4 +1,4 @@
-"""The projector of CUT: from features of patches to vectors that are compared (Park et al. 2020)."""
+"""The projector of CUT, which maps features of patches to vectors (Park et al. 2020)."""
 
 import keras
 from keras import layers
@@ -10,22 +10,38 @@ from keras_genzoo.networks.initialization import kernel_initializer
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class PatchProjector(ConfigurableNetwork):
-    """Features of patches to vectors, by two dense layers with a ReLU between them for each map.
+    """Projector of CUT: maps features of patches to vectors.
+
+    It has two dense layers with a ReLU in between for each feature map.
 
     For the maps of `ResNetTranslator` (3, 128, 256, 256 and 256 channels) it has 560,384 parameters.
 
     Args:
-        channels: Tuple of ints, the channels of the features of each map.
-        width: Int, units of the dense layers.
+        channels: Tuple of positive ints, channels of each feature map.
+        width: Positive int, units of the dense layers.
 
     Call arguments:
-        features: List of float tensors `(batch, patches, channels)`, one for each map.
+        features: List of float tensors `(batch, patches, channels)`, one per feature map.
 
     Returns:
         List of float32 tensors `(batch, patches, width)`.
 
-    Source: Park et al. 2020, section 3. Initialisation as the authors' PyTorch code has it: Xavier's normal
-    distribution times 0.02.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    projector = kg.networks.PatchProjector((3, 8), width=16)
+    vectors = projector([keras.ops.ones((2, 5, 3)), keras.ops.ones((2, 5, 8))])  # (2, 5, 16) each
+    ```
+
+    Reference: Park et al., "Contrastive learning for unpaired image-to-image translation", 2020,
+    arXiv:2007.15651, section 3. Initialization as in the authors' PyTorch code: Xavier's normal distribution
+    times 0.02.
     """
 
     @checked
@@ -41,7 +57,7 @@ class PatchProjector(ConfigurableNetwork):
                     width,
                     kernel_initializer=kernel_initializer("xavier"),
                     activation=activation,
-                    # Vectors begin so short that the gradient of their direction overflows in float16.
+                    # Initial vectors are so short that the gradient of their direction overflows in float16.
                     dtype="float32",
                     name=f"{step}_{index}",
                 )(x)

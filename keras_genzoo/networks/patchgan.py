@@ -12,43 +12,59 @@ from keras_genzoo.networks.normalization import check_normalization, normalizati
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class PatchGANDiscriminator(ConfigurableNetwork):
-    """Images to a map of logits, each of which judges one patch.
+    """Discriminator that maps images to a map of logits, one per patch (PatchGAN).
 
-    4x4 convolutions: `num_layers` of stride 2 and one of stride 1, all but the first normalised, each with leaky
-    ReLU (0.2), and one of stride 1 to the logits. Channels are `width` times 1, 2, 4, 8, 8, ... Those of
-    stride 1 shrink the map by a pixel. With `num_layers=0` all convolutions are 1x1.
+    It has 4x4 convolutions: `num_layers` with stride 2 and one with stride 1. All but the first are
+    normalized, and all have leaky ReLU (0.2). A convolution with stride 1 outputs the logits. Channels are
+    `width` times 1, 2, 4, 8, 8, ... The convolutions with stride 1 shrink the map by one pixel. With
+    `num_layers=0` all convolutions are 1x1.
 
-    | `num_layers` | patch | 256x256 becomes | the paper's |
+    | `num_layers` | patch | logits for 256x256 | name in the paper |
     | --- | --- | --- | --- |
     | 0 | 1x1 | 256x256 | PixelGAN |
     | 1 | 16x16 | 126x126 | |
     | 3 | 70x70 | 30x30 | PatchGAN |
     | 5 | 286x286 | 6x6 | ImageGAN |
 
-    With width 64 and 3 layers it has 2,768,705 trainable parameters for a pair of colour images (6 channels)
-    and batch normalisation, and 2,764,737 for 3 channels and instance normalisation.
+    With width 64 and 3 layers it has 2,768,705 trainable parameters for a pair of color images (6 channels)
+    and batch normalization, and 2,764,737 for 3 channels and instance normalization.
 
     Args:
-        channels: Int, channels of the images; of a pair joined along the channels, of both.
-        width: Int, channels after the first convolution.
-        num_layers: Int, number of convolutions of stride 2.
-        normalization: `"batch"` or `"instance"` (without learnt scale and offset; the convolutions then have
+        channels: Positive int, channels of the images; for pairs concatenated along the channels, of both.
+        width: Positive int, channels of the first convolution.
+        num_layers: Int of at least 0, number of convolutions with stride 2.
+        normalization: `"batch"` or `"instance"` (without trained scale and offset; convolutions then have
             biases).
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
-        antialias: Bool, whether a convolution of stride 1 and, behind its leaky ReLU, `BlurPool2D` stand for one of
-            stride 2. The maps keep their sizes, and patches grow: with 3 layers they have 84x84 pixels.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
+        antialias: Bool, whether convolutions with stride 2 are replaced by stride 1, leaky ReLU and
+            `BlurPool2D`. The maps keep their sizes, and patches grow: with 3 layers they have 84x84 pixels.
         initialization: `"normal"`, normal(0, 0.02), or `"xavier"`, Xavier's normal distribution times 0.02.
 
     Call arguments:
-        images: Float images in [-1, 1], `(batch, height, width, channels)`; height and width at least
+        images: Float images in [-1, 1], `(batch, height, width, channels)`, with sides of at least
             `smallest_side`.
 
     Returns:
-        Float32 logits, `(batch, rows, columns, 1)`: `height // 2**num_layers - 2` rows, and columns alike; with
-        `num_layers=0` those of the images.
+        Float32 logits, `(batch, rows, columns, 1)`, with `rows = height // 2**num_layers - 2`, and the same
+        for columns; with `num_layers=0`, the size of the images.
 
-    Source: Isola et al. 2017, appendix 6.1.2, without its sigmoid, which is part of the loss here. Padding and
-    biases follow the authors' PyTorch code; `antialias` and `"xavier"` that of Park et al. 2020 (CUT).
+    Raises:
+        ValueError: If an argument is out of its range or unknown.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.PatchGANDiscriminator(3, width=4)
+    logits = discriminator(keras.ops.zeros((2, 32, 32, 3)))  # (2, 2, 2, 1)
+    ```
+
+    Reference: Isola et al., "Image-to-image translation with conditional adversarial networks", 2017,
+    arXiv:1611.07004, appendix 6.1.2, without its sigmoid: losses take logits. Padding and biases follow the
+    authors' PyTorch code; `antialias` and `"xavier"` that of Park et al., "Contrastive learning for unpaired
+    image-to-image translation", 2020, arXiv:2007.15651.
     """
 
     @checked
@@ -70,7 +86,7 @@ class PatchGANDiscriminator(ConfigurableNetwork):
 
         def convolution(x, channels, strides, use_bias, name):
             if num_layers > 0:
-                # One pixel at each side, for every stride and size; 'same' puts more where a side is odd.
+                # One pixel on each side, for every stride and size; "same" adds more if a side is odd.
                 x = layers.ZeroPadding2D(1)(x)
             return layers.Conv2D(
                 channels,
@@ -96,7 +112,7 @@ class PatchGANDiscriminator(ConfigurableNetwork):
             x = layers.LeakyReLU(0.2)(x)
             if antialias and stride > 1:
                 x = BlurPool2D(name=f"blur_{level}")(x)
-        # The reference's 1x1 form gives its last convolution a bias with instance normalisation only.
+        # In the reference, the last convolution of the 1x1 variant only has a bias with instance normalization.
         last_bias = num_layers > 0 or normalization == "instance"
         x = convolution(x, 1, 1, last_bias, "logits")
         outputs = layers.Activation("linear", dtype="float32", name="float32_logits")(x)
@@ -104,11 +120,11 @@ class PatchGANDiscriminator(ConfigurableNetwork):
 
     @property
     def receptive_field(self):
-        """Side of the patch that a logit sees, in pixels."""
+        """Side of the patch of a logit, in pixels."""
         num_layers = self._arguments["num_layers"]
         if num_layers == 0:
             return 1
-        # The two of stride 1, then each halving, as kernels and strides from the logits to the image.
+        # Kernel sizes and strides from the logits to the image: two convolutions with stride 1, then each halving.
         steps = [(3, 2), (4, 1)] if self._arguments["antialias"] else [(4, 2)]
         side = 1
         for kernel_size, stride in [(4, 1)] * 2 + steps * num_layers:
@@ -117,7 +133,7 @@ class PatchGANDiscriminator(ConfigurableNetwork):
 
     @property
     def smallest_side(self):
-        """Smallest side of an image for which a logit is left."""
+        """Smallest side of an image that gives at least one logit."""
         num_layers = self._arguments["num_layers"]
-        # Three pixels behind the convolutions of stride 2, which round down; the two of stride 1 leave one.
+        # Three pixels after the convolutions with stride 2, which round down; the two with stride 1 leave one.
         return 3 * 2**num_layers if num_layers > 0 else 1

@@ -1,7 +1,7 @@
-"""The growing generator and discriminator of Karras et al. 2018, and the discriminator of all sizes at once.
+"""The growing networks of ProgressiveGAN (Karras et al. 2018), and the multi-scale discriminator of MSG-GAN.
 
-A growing network holds the blocks of all levels; a call names the level and runs the blocks up to it, no others.
-Level `l` has images of the side `4 * 2**l`.
+A growing network contains the blocks of all levels. A call specifies the level and only runs the blocks up to
+it. Images of level `l` have the side `4 * 2**l`.
 """
 
 import itertools
@@ -22,10 +22,10 @@ from keras_genzoo.networks.configurable import Configurable
 
 
 class _LevelledNetwork(Configurable, keras.Model):
-    """What all networks share: levels and their channels."""
+    """Base class of all networks, with levels and their channels."""
 
     def __init__(self, image_shape, fmap_base, fmap_max, name):
-        # Float32 are the images, the latents and alpha; the layers follow the policy in force.
+        # Images, latents and alpha are float32; the layers use the global dtype policy.
         super().__init__(name=name, dtype="float32")
         self.image_shape = tuple(image_shape)
         self.num_levels = num_levels_of(image_shape)
@@ -35,14 +35,14 @@ class _LevelledNetwork(Configurable, keras.Model):
 
 
 class _GrowingNetwork(_LevelledNetwork):
-    """A network that says which layers and weights a level has."""
+    """A network with the layers and weights of each level."""
 
     def layers_at(self, level, fading=False):
-        """Layers that a call at a level runs, with those of the level below that a blend needs."""
+        """Layers that a call at a level runs, including those of the level below that a blend needs."""
         raise NotImplementedError
 
     def layers_up_to(self, level):
-        """Layers of all levels up to one."""
+        """Layers of all levels up to a level."""
         raise NotImplementedError
 
     def weights_at(self, level, fading=False):
@@ -51,10 +51,12 @@ class _GrowingNetwork(_LevelledNetwork):
 
 
 class _LevelledDiscriminator(_LevelledNetwork):
-    """What both discriminators share: all behind the first convolution of each level."""
+    """Base class of both discriminators, with the layers after the first convolution of each level."""
 
     def _make_rest(self, group_size, extra_channels):
-        """Makes these layers; `extra_channels` come to those of 4x4, the deviation among them."""
+        """Creates these layers. `extra_channels` is the number of channels added to those of 4x4, including
+        the deviation.
+        """
         self.group_size = group_size
         self.second = [
             _built(EqualizedConv2D(below, 3), channels)
@@ -65,12 +67,12 @@ class _LevelledDiscriminator(_LevelledNetwork):
         self.final = _built(EqualizedConv2D(smallest, 3), smallest + extra_channels)
         self.dense = _built(EqualizedDense(smallest), 16 * smallest)
         self.values = _built(EqualizedDense(1, gain=1.0), smallest)
-        # In the form whose second derivative costs nothing in a gradient penalty.
+        # With this layer a gradient penalty does not compute the second derivative, which is zero.
         self.activation = _built(LeakyReLU(0.2), smallest)
         self.built = True
 
     def _value(self, x):
-        """The value of what has come to 4x4."""
+        """Computes the value from a map of 4x4."""
         x = self.activation(self.final(self.deviation(x)))
         x = self.activation(self.dense(ops.reshape(x, (-1, 16 * self.channels[0]))))
         return ops.cast(self.values(x), "float32")
@@ -78,31 +80,45 @@ class _LevelledDiscriminator(_LevelledNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ProgressiveGenerator(_GrowingNetwork):
-    """Latents to images, level by level.
+    """Generator of ProgressiveGAN and MSG-GAN: maps latents to images, level by level.
 
-    A latent is normalised to the hypersphere. A dense layer to 4x4 and a 3x3 convolution are the first level; each
-    other doubles the side, with nearest neighbours, and has two 3x3 convolutions. Leaky ReLU of 0.2 and pixel
-    normalisation follow every one. A linear 1x1 convolution a level makes the image. Level `l` has
-    `min(fmap_base / 2**(l + 1), fmap_max)` channels. With 1024x1024x3 it has 23,079,115 parameters, 23,071,507 in
-    the last level's call.
+    Latents are normalized. The first level has a dense layer to 4x4 and a 3x3 convolution. Each further level
+    doubles the side with nearest neighbors and has two 3x3 convolutions. All are followed by leaky ReLU (0.2)
+    and pixel normalization. A linear 1x1 convolution per level outputs the image. Level `l` has
+    `min(fmap_base / 2**(l + 1), fmap_max)` channels. For 1024x1024x3 it has 23,079,115 parameters, of which a
+    call at the last level uses 23,071,507.
 
     Args:
         image_shape: Tuple `(height, width, channels)` of the last level; height = width = 4 * 2^k.
-        latent_dim: Int, length of a latent.
-        fmap_base, fmap_max: Ints, for the numbers of channels.
-        pixel_bias: Bool, whether each of the first 4x4 pixels has a bias of its own, as in some programs.
+        latent_dim: Positive int, length of a latent.
+        fmap_base, fmap_max: Positive ints that determine the number of channels.
+        pixel_bias: Bool, whether each pixel of the first 4x4 map has its own bias, as in some
+            implementations.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
-        level: Int, or None for the last.
-        alpha: Float or scalar tensor from 0 to 1, share of the level's own image in a blend with that of the level
-            below; None for the level's own alone.
-        truncation: Float or scalar tensor, length of the normalised latent as a share of the trained one.
+        level: Int. Defaults to the last level.
+        alpha: Float or scalar tensor in [0, 1], weight of the level's own image in a blend with that of the
+            level below. Defaults to the level's own image.
+        truncation: Float or scalar tensor, factor of the length of the normalized latents.
 
     Returns:
-        Float32 images, in about [-1, 1] once trained, `(batch, 4 * 2**level, 4 * 2**level, channels)`.
+        Float32 images `(batch, 4 * 2**level, 4 * 2**level, channels)`, approximately in [-1, 1] once trained.
 
-    Source: Karras et al. 2018, table 2 and section 4.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.ProgressiveGenerator((16, 16, 3), latent_dim=8, fmap_max=8)
+    images = generator(kg.latent.normal(2, 8, seed=0), level=1)  # (2, 8, 8, 3)
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, table 2 and section 4.
     """
 
     @checked
@@ -137,12 +153,12 @@ class ProgressiveGenerator(_GrowingNetwork):
         return images if alpha is None else blend(images, enlarge(self._images(features, level - 1)), alpha)
 
     def pyramid(self, latents):
-        """Images of all levels in one pass, from 4x4 on: list of float32 `(batch, side, side, channels)`."""
+        """Generates images of all levels in one pass: list of float32 `(batch, side, side, channels)`."""
         features = self._features(latents, self.num_levels - 1)
         return [self._images(features, level) for level in range(self.num_levels)]
 
     def _features(self, latents, level, truncation=1.0):
-        """What each level up to one makes."""
+        """Features of each level up to a level."""
         x = self.normalization(latents)
         x = self._normalized(self.initial(x * ops.cast(truncation, x.dtype)))
         features = [self._normalized(self.second[0](x))]
@@ -175,27 +191,43 @@ class ProgressiveGenerator(_GrowingNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ProgressiveDiscriminator(_LevelledDiscriminator, _GrowingNetwork):
-    """Images to one value, from the level they have down to 4x4.
+    """Discriminator of ProgressiveGAN: maps images of a level to one value.
 
-    A 1x1 convolution a level takes the images in; each level but the first has two 3x3 convolutions and halves the
-    side by averaging. At 4x4 follow the standard deviation over a group of images, a 3x3 convolution, a dense layer
-    to as many values as there are channels, and one to the value. Leaky ReLU of 0.2 follows all but the last. With
-    1024x1024x3 it has 23,087,249 parameters, 23,077,137 in the last level's call.
+    A 1x1 convolution per level takes the images. Each level except the first has two 3x3 convolutions and
+    halves the side by averaging. At 4x4 there are the minibatch standard deviation, a 3x3 convolution, a
+    dense layer with the same number of channels, and a dense layer for the value. All but the last are
+    followed by leaky ReLU (0.2). For 1024x1024x3 it has 23,087,249 parameters, of which a call at the last
+    level uses 23,077,137.
 
     Args:
         image_shape, fmap_base, fmap_max: As for `ProgressiveGenerator`.
-        group_size: Int, images of a group; a batch (of a replica) must be a multiple of it.
+        group_size: Positive int, group size of the minibatch standard deviation. The batch size (per replica)
+            must be a multiple of it.
 
     Call arguments:
         images: Float `(batch, 4 * 2**level, 4 * 2**level, channels)`.
-        level: Int, or None for the last.
-        alpha: Float or scalar tensor from 0 to 1, share of the level's own layers in a blend with what the level
-            below makes of the halved images; None for the level's own alone.
+        level: Int. Defaults to the last level.
+        alpha: Float or scalar tensor in [0, 1], weight of the level's own layers in a blend with those of the
+            level below, applied to downsampled images. Defaults to the level's own layers.
 
     Returns:
         Float32 values `(batch, 1)`.
 
-    Source: Karras et al. 2018, table 2 and sections 2 and 3.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.ProgressiveDiscriminator((16, 16, 3), fmap_max=8, group_size=2)
+    values = discriminator(keras.ops.zeros((2, 8, 8, 3)), level=1)  # (2, 1)
+    ```
+
+    Reference: Karras et al., "Progressive growing of GANs for improved quality, stability, and variation",
+    2018, arXiv:1710.10196, table 2 and sections 2 and 3.
     """
 
     @checked
@@ -248,25 +280,43 @@ class ProgressiveDiscriminator(_LevelledDiscriminator, _GrowingNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class MultiScaleDiscriminator(_LevelledDiscriminator):
-    """An image at all sizes to one value.
+    """Discriminator of MSG-GAN: maps an image at all sizes to one value.
 
-    The largest is taken in by a linear 1x1 convolution. Each level down to 8x8 has the standard deviation over a
-    group of images and two 3x3 convolutions, and halves the side by averaging; the image of the halved size is then
-    put before the channels (the paper's phi_simple). At 4x4 follow the deviation, a 3x3 convolution, a dense layer to
-    as many values as there are channels, and one to the value. Leaky ReLU of 0.2 follows all but the first and the
-    last. With 1024x1024x3 it has 23,163,681 parameters.
+    A linear 1x1 convolution takes the largest image. Each level down to 8x8 has the minibatch standard
+    deviation and two 3x3 convolutions, and halves the side by averaging. Then the image of the next size is
+    concatenated before the channels (the paper's phi_simple). At 4x4 there are the minibatch standard
+    deviation, a 3x3 convolution, a dense layer with the same number of channels, and a dense layer for the
+    value. All but the first and the last are followed by leaky ReLU (0.2). For 1024x1024x3 it has 23,163,681
+    parameters.
 
     Args:
         image_shape, fmap_base, fmap_max: As for `ProgressiveGenerator`.
-        group_size: Int, images of a group; a batch (of a replica) must be a multiple of it.
+        group_size: Positive int, group size of the minibatch standard deviation. The batch size (per replica)
+            must be a multiple of it.
 
     Call arguments:
-        images: List of floats `(batch, side, side, channels)`, side 4, 8, ... to that of `image_shape`.
+        images: List of floats `(batch, side, side, channels)` with sides 4, 8, ... up to that of
+            `image_shape`.
 
     Returns:
         Float32 values `(batch, 1)`.
 
-    Source: Karnewar & Wang 2020, section 2 and table 7; the channels are those of Karras et al. 2018.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.MultiScaleDiscriminator((8, 8, 3), fmap_max=8, group_size=2)
+    values = discriminator([keras.ops.zeros((2, 4, 4, 3)), keras.ops.zeros((2, 8, 8, 3))])  # (2, 1)
+    ```
+
+    Reference: Karnewar & Wang, "MSG-GAN: Multi-scale gradients for generative adversarial networks", 2020,
+    arXiv:1903.06048, section 2 and table 7; the channels are those of Karras et al., "Progressive growing of
+    GANs for improved quality, stability, and variation", 2018, arXiv:1710.10196.
     """
 
     @checked
@@ -279,7 +329,7 @@ class MultiScaleDiscriminator(_LevelledDiscriminator):
         name="discriminator",
     ):
         super().__init__(image_shape, fmap_base, fmap_max, name)
-        # The deviation is one; at all levels but the largest the image's own come too.
+        # One channel for the deviation; at all levels except the largest, also those of the image.
         extra_channels = [image_shape[-1] + 1] * (self.num_levels - 1) + [1]
         self.from_images = _built(EqualizedConv2D(self.channels[-1], 1), image_shape[-1])
         self.first = [
@@ -298,22 +348,26 @@ class MultiScaleDiscriminator(_LevelledDiscriminator):
 
 
 def enlarge(images):
-    """Images of twice the side, each pixel as 2x2."""
+    """Doubles the side of images; each pixel becomes 2x2 pixels."""
     return ops.repeat(ops.repeat(images, 2, axis=1), 2, axis=2)
 
 
 def shrink(images):
-    """Images of half the side, each pixel the mean of 2x2."""
+    """Halves the side of images; each pixel is the mean of 2x2 pixels."""
     return ops.average_pool(images, 2, 2, data_format="channels_last")
 
 
 def blend(own, below, alpha):
-    """`alpha own + (1 - alpha) below`."""
+    """Computes `alpha own + (1 - alpha) below`."""
     return below + ops.cast(alpha, own.dtype) * (own - below)
 
 
 def num_levels_of(image_shape):
-    """Number of levels from 4x4 to images of a shape."""
+    """Returns the number of levels from 4x4 to images of a shape.
+
+    Raises:
+        ValueError: If the shape is not a triple, or the image is not square with a side of 4 * 2^k.
+    """
     if len(image_shape) != 3:
         raise ValueError(f"`image_shape` must be (height, width, channels). Received: {tuple(image_shape)}")
     height, width, _ = image_shape

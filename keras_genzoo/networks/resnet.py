@@ -1,4 +1,6 @@
-"""The residual generator and critic of WGAN-GP (Gulrajani et al. 2017), for 32x32 images and their like."""
+"""The residual generator and critic of WGAN-GP (Gulrajani et al. 2017), for images of 32x32 and similar
+sizes.
+"""
 
 import keras
 from keras import initializers, layers
@@ -10,18 +12,19 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ResNetGenerator(ConfigurableNetwork):
-    """Latents to images by pre-activation residual blocks, each of which doubles the side.
+    """Generator of WGAN-GP: pre-activation residual blocks that double the side.
 
-    A dense layer makes a map of 4x4. The residual branch of a block is batch normalisation, ReLU, nearest
-    upsampling, 3x3 convolution, batch normalisation, ReLU, 3x3 convolution; its shortcut is upsampling and a
-    1x1 convolution. Batch normalisation, ReLU, a 3x3 convolution and tanh make the image. All maps have
-    `width` channels. With 32x32x3, latent 128 and width 128 it has 1,204,483 trainable parameters.
+    A dense layer outputs a map of 4x4. The residual branch of a block has batch normalization, ReLU,
+    nearest-neighbor upsampling, 3x3 convolution, batch normalization, ReLU and 3x3 convolution. The shortcut
+    has upsampling and a 1x1 convolution. Batch normalization, ReLU, a 3x3 convolution and tanh output the
+    image. All maps have `width` channels. For 32x32x3, latents of length 128 and width 128 it has 1,204,483
+    trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k, k >= 2.
-        latent_dim: Int, length of a latent.
-        width: Int, channels of every map.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int, channels of every map.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -29,11 +32,23 @@ class ResNetGenerator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Gulrajani et al. 2017, appendix F, the table "Generator G(z)", and the authors' code
-    (gan_cifar_resnet.py), unconditional. Table and code make the same maps; what the table leaves out (biases
-    in every layer, initialisation, the normalisation and ReLU before the last convolution) follows the code, and
-    so does the upsampling before the first convolution of a block, where the appendix's text says the second.
-    Unlike the code, which normalises by the batch in sampling too, images are sampled with moving statistics.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.ResNetGenerator((16, 16, 3), latent_dim=8, width=4)
+    images = generator(kg.latent.normal(2, 8, seed=0))  # (2, 16, 16, 3)
+    ```
+
+    Reference: Gulrajani et al., "Improved training of Wasserstein GANs", 2017, arXiv:1704.00028, appendix F,
+    table "Generator G(z)", and the authors' code (gan_cifar_resnet.py), unconditional. Details that the table
+    omits (biases in every layer, initialization, normalization and ReLU before the last convolution) follow
+    the code, and so does upsampling before the first convolution of a block, where the text of the appendix
+    has the second. The code also uses batch statistics for sampling; here sampling uses moving statistics.
     """
 
     @checked
@@ -54,7 +69,7 @@ class ResNetGenerator(ConfigurableNetwork):
         x = layers.Dense(4 * 4 * width, name="initial_map")(latents)
         x = layers.Reshape((4, 4, width))(x)
         for block in (f"block_{level + 1}" for level in range(doublings)):
-            # Upsampling after the 1x1 convolution gives the same map as before it, for a quarter of the work.
+            # Upsampling after the 1x1 convolution gives the same map as before it, with a quarter of the operations.
             shortcut = layers.UpSampling2D(2)(layers.Conv2D(width, 1, name=f"{block}_shortcut")(x))
             residual = layers.UpSampling2D(2)(normalized_relu(x, f"{block}_norm_1"))
             residual = _convolution(width, f"{block}_conv_1")(residual)
@@ -69,17 +84,17 @@ class ResNetGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ResNetCritic(ConfigurableNetwork):
-    """Images to one value by pre-activation residual blocks, not normalised.
+    """Critic of WGAN-GP: pre-activation residual blocks without normalization.
 
-    Blocks with mean pooling halve the side until it is 8, two more keep it; ReLU, the mean over the map and a
-    dense layer follow. The residual branch of a block is ReLU, 3x3 convolution, ReLU, 3x3 convolution (and
-    pooling); its shortcut is the identity, or pooling and a 1x1 convolution. The first block has no ReLU
-    before its first convolution: it sees the image itself. All maps have `width` channels. With 32x32x3 and
-    width 128 it has 1,053,825 parameters.
+    Blocks with mean pooling halve the side down to 8; two more blocks keep it. ReLU, the mean over the map
+    and a dense layer follow. The residual branch of a block has ReLU, 3x3 convolution, ReLU and 3x3
+    convolution (and pooling). The shortcut is the identity, or pooling and a 1x1 convolution. The first block
+    has no ReLU before its first convolution. All maps have `width` channels. For 32x32x3 and width 128 it has
+    1,053,825 parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k, k >= 2.
-        width: Int, channels of every map.
+        width: Positive int, channels of every map.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -87,10 +102,23 @@ class ResNetCritic(ConfigurableNetwork):
     Returns:
         Float32 values `(batch, 1)`.
 
-    Source: Gulrajani et al. 2017, appendix F, the table "Critic D(x)", and the authors' code
-    (gan_cifar_resnet.py) without its classifier. Table and code make the same maps; what the table leaves out
-    (the first block's missing ReLU, 1x1 convolutions in the shortcuts, biases in every layer, initialisation)
-    follows the code.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    critic = kg.networks.ResNetCritic((16, 16, 3), width=4)
+    values = critic(keras.ops.zeros((2, 16, 16, 3)))  # (2, 1)
+    ```
+
+    Reference: Gulrajani et al., "Improved training of Wasserstein GANs", 2017, arXiv:1704.00028, appendix F,
+    table "Critic D(x)", and the authors' code (gan_cifar_resnet.py) without its classifier. Details that the
+    table omits (no ReLU at the start of the first block, 1x1 convolutions in the shortcuts, biases in every
+    layer, initialization) follow the code.
     """
 
     @checked
@@ -102,16 +130,16 @@ class ResNetCritic(ConfigurableNetwork):
             block = f"block_{level + 1}"
             shortcut, residual = x, x
             if level > 0:
-                residual = _penalised_relu()(residual)
+                residual = _penalized_relu()(residual)
             residual = _convolution(width, f"{block}_conv_1")(residual)
-            residual = _convolution(width, f"{block}_conv_2")(_penalised_relu()(residual))
+            residual = _convolution(width, f"{block}_conv_2")(_penalized_relu()(residual))
             if level < halvings:
-                # Pooling before the 1x1 convolution gives the same map as after it, for a quarter of the work.
+                # Pooling before the 1x1 convolution gives the same map as after it, with a quarter of the operations.
                 shortcut = layers.AveragePooling2D(2)(shortcut)
                 shortcut = layers.Conv2D(width, 1, name=f"{block}_shortcut")(shortcut)
                 residual = layers.AveragePooling2D(2)(residual)
             x = layers.Add(name=block)([shortcut, residual])
-        x = layers.GlobalAveragePooling2D(name="features")(_penalised_relu()(x))
+        x = layers.GlobalAveragePooling2D(name="features")(_penalized_relu()(x))
         values = layers.Dense(1, name="values")(x)
         outputs = layers.Activation("linear", dtype="float32", name="float32_values")(values)
         super().__init__(images, outputs, name=name)
@@ -132,11 +160,11 @@ def _doublings(image_shape):
 
 
 def _convolution(channels, name):
-    # He's variance by the mean of fan-in and fan-out, as in the authors' code; all other layers have Glorot's.
+    # He's variance with the mean of fan-in and fan-out, as in the authors' code; all other layers use Glorot's.
     initializer = initializers.VarianceScaling(2.0, mode="fan_avg", distribution="uniform")
     return layers.Conv2D(channels, 3, padding="same", kernel_initializer=initializer, name=name)
 
 
-def _penalised_relu():
-    # In the form whose second derivative costs nothing in a gradient penalty.
+def _penalized_relu():
+    # With this layer a gradient penalty does not compute the second derivative, which is zero.
     return LeakyReLU(negative_slope=0.0)

@@ -1,4 +1,4 @@
-"""The residual networks of SNGAN, of its projection discriminator, and of SAGAN."""
+"""The residual networks of SNGAN, its projection discriminator, and SAGAN."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ from keras_genzoo.layers import (
 from keras_genzoo.networks.configurable import ConfigurableNetwork
 from keras_genzoo.networks.dcgan import side_and_doublings
 
-# Doublings of the side -> channels of a generator's maps, the initial one first, in multiples of the width.
+# Doublings of the side -> channels of the maps of a generator, the initial map first, relative to the width.
 GENERATOR_WIDTHS = {
     1: (4, 4),
     2: (4, 4, 4),
@@ -39,8 +39,8 @@ GENERATOR_WIDTHS = {
     6: (16, 16, 8, 8, 4, 2, 1),
     7: (16, 16, 8, 8, 4, 2, 1, 1),
 }
-# Doublings of the side -> channels of a discriminator's blocks in multiples of the width, and how many of the blocks
-# halve the side.
+# Doublings of the side -> channels of the blocks of a discriminator relative to the width, and the number of blocks
+# that halve the side.
 DISCRIMINATOR_WIDTHS = {
     1: ((2, 2, 2), 1),
     2: ((2, 2, 2, 2), 2),
@@ -57,35 +57,53 @@ Interpolation = Annotated[str, Check(one_of("nearest", "bilinear"))]
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNGANGenerator(ConfigurableNetwork):
-    """Latents to images by pre-activation residual blocks, each of which doubles the side.
+    """Generator of SNGAN and SAGAN: pre-activation residual blocks that double the side.
 
-    A dense layer makes a map of 4x4 (7x7 where the size asks for it). The residual branch of a block is batch
-    normalisation, ReLU, nearest upsampling, 3x3 convolution, batch normalisation, ReLU, 3x3 convolution; its
-    shortcut is upsampling and a 1x1 convolution. Batch normalisation, ReLU, a 3x3 convolution and tanh make the
-    image. With classes, batch normalisation has a scale and an offset for each. With 32x32x3 it has 4,276,739
-    trainable parameters, of 10 classes 4,304,387; with 128x128x3 32,150,787, of 1,000 classes 41,996,931.
+    A dense layer outputs a map of 4x4 (7x7 for sides of 7 * 2^k). The residual branch of a block has batch
+    normalization, ReLU, nearest-neighbor upsampling, 3x3 convolution, batch normalization, ReLU and 3x3
+    convolution. The shortcut has upsampling and a 1x1 convolution. Batch normalization, ReLU, a 3x3
+    convolution and tanh output the image. With classes, batch normalization has a scale and an offset per
+    class. For 32x32x3 it has 4,276,739 trainable parameters, with 10 classes 4,304,387; for 128x128x3
+    32,150,787, with 1,000 classes 41,996,931.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k from 1 to 7.
-        latent_dim: Int, length of a latent.
-        width: Int. Maps have 4 times as many channels up to a side of 32; from 64 on they fall from 16 times as
-            many to as many as this or twice that.
-        num_classes: Int, or None for an unconditional generator.
-        attention_side: Int, the side of the map that attends to itself (SAGAN's is 32), or None.
-        spectral: Bool, whether convolutions and the dense layer are spectrally normalised, as SAGAN's are.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
-        channels: Tuple of ints, channels of the maps, the initial one first, instead of multiples of `width`. The
-            side may then be any number doubled once per block, such as 48, from 6, with `(512, 256, 128, 64)`.
-        interpolation: `"nearest"`, or `"bilinear"` upsampling.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int. For sides up to 32, maps have 4 times as many channels. From 64 on, the first map
+            has 16 times as many, and the last as many or twice as many.
+        num_classes: Int of at least 2, or None for an unconditional generator.
+        attention_side: Int, side of the map with self-attention (32 in SAGAN), or None.
+        spectral: Bool, whether convolutions and the dense layer have spectral normalization, as in SAGAN.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
+        channels: Tuple of positive ints, channels of the maps, the initial map first, instead of multiples of
+            `width`. The side can then be any number that is halved once per block, such as 48 with `(512,
+            256, 128, 64)`, which starts at 6.
+        interpolation: `"nearest"` or `"bilinear"` upsampling.
 
     Call arguments:
-        inputs: Float latents `(batch, latent_dim)`, or with classes a list of them and of int labels `(batch,)`.
+        inputs: Float latents `(batch, latent_dim)`, or with classes a list of latents and int labels
+            `(batch,)`.
 
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Miyato et al. 2018, tables 4 and 5; Miyato & Koyama 2018, figure 14; biases, initialisation and epsilon
-    as in their code. Zhang et al. 2019.
+    Raises:
+        ValueError: If an argument is out of its range or unknown, the side of `image_shape` is not supported,
+            or no block has a map of side `attention_side`.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.SNGANGenerator((8, 8, 3), latent_dim=8, width=4)
+    images = generator(kg.latent.normal(2, 8, seed=0))  # (2, 8, 8, 3)
+    ```
+
+    Reference: Miyato et al., "Spectral normalization for generative adversarial networks", 2018,
+    arXiv:1802.05957, tables 4 and 5. Miyato & Koyama, "cGANs with projection discriminator", 2018,
+    arXiv:1802.05637, figure 14; biases, initialization and epsilon as in their code. Zhang et al.,
+    "Self-attention generative adversarial networks", 2019, arXiv:1805.08318.
     """
 
     @checked
@@ -130,7 +148,7 @@ class SNGANGenerator(ConfigurableNetwork):
         x = layers.Reshape((side, side, initial))(dense(side**2 * initial, name="initial_map")(latents))
         for level, filters in enumerate(outputs, 1):
             block = f"block_{level}"
-            # Upsampling after the 1x1 convolution gives the same map as before it, for a quarter of the work.
+            # Upsampling after the 1x1 convolution gives the same map as before it, with a quarter of the operations.
             shortcut = convolution(filters, 1, name=f"{block}_shortcut")(x)
             shortcut = layers.UpSampling2D(2, interpolation=interpolation)(shortcut)
             residual = normalized_relu(x, f"{block}_norm_1")
@@ -151,36 +169,53 @@ class SNGANGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SNGANDiscriminator(ConfigurableNetwork):
-    """Images to logits by pre-activation residual blocks, every layer spectrally normalised.
+    """Discriminator of SNGAN and SAGAN: pre-activation residual blocks with spectral normalization.
 
-    The residual branch of a block is ReLU, 3x3 convolution, ReLU, 3x3 convolution; its shortcut a 1x1 convolution;
-    both are mean-pooled where the block halves the side. The first block has no ReLU before its first convolution:
-    it sees the image itself. ReLU, the sum over the map and a dense layer follow. With classes, the inner product of
-    the sum and the label's embedding is added to the logit. With 32x32x3 and `logits_bias=False` it has 1,053,824
-    trainable parameters, of 10 classes 1,055,104; with 128x128x3 29,017,857, of 1,000 classes 30,041,857.
+    The residual branch of a block has ReLU, 3x3 convolution, ReLU and 3x3 convolution. The shortcut has a 1x1
+    convolution. Both are mean-pooled if the block halves the side. The first block has no ReLU before its
+    first convolution. ReLU, the sum over the map and a dense layer follow. With classes, the inner product of
+    the sum and the label embedding is added to the logit. For 32x32x3 and `logits_bias=False` it has
+    1,053,824 trainable parameters, with 10 classes 1,055,104; for 128x128x3 29,017,857, with 1,000 classes
+    30,041,857.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k or 7 * 2^k, k from 1 to 7.
-        width: Int. Maps have twice as many channels up to a side of 32; from 64 on they rise from as many to 16
-            times as many.
-        num_classes: Int, or None for an unconditional discriminator.
-        attention_side: Int, the side of the map that attends to itself (SAGAN's is 32), or None.
-        wide: Bool, whether a block widens the map by its first convolution, as in SAGAN and BigGAN, or by its second.
-        logits_bias: Bool. The authors' network for 32x32 has none.
-        initializer: Keras initializer of all layers, or None for Glorot's, and He's before a ReLU.
-        epsilon: Float, as for `SpectralConv2D`.
-        channels: Tuple of ints, channels behind each block, instead of multiples of `width`, for images of any side
-            that can be halved `halvings` times.
-        halvings: Int, with `channels`: the number of blocks, from the first, that halve the side. Defaults to all.
+        width: Positive int. For sides up to 32, maps have twice as many channels. From 64 on, the first map
+            has as many, and the last 16 times as many.
+        num_classes: Int of at least 2, or None for an unconditional discriminator.
+        attention_side: Int, side of the map with self-attention (32 in SAGAN), or None.
+        wide: Bool, whether the first convolution of a block widens the map, as in SAGAN and BigGAN, or the
+            second.
+        logits_bias: Bool, whether the logit has a bias. The authors' network for 32x32 has none.
+        initializer: Keras initializer of all layers. Defaults to Glorot's, and He's for layers with ReLU.
+        epsilon: Positive float, as for `SpectralConv2D`.
+        channels: Tuple of positive ints, channels after each block, instead of multiples of `width`, for
+            images of any side that can be halved `halvings` times.
+        halvings: Positive int, with `channels`: number of blocks, starting with the first, that halve the
+            side. Defaults to all blocks.
 
     Call arguments:
-        inputs: Float images in [-1, 1] `(batch, height, width, channels)`, or with classes a list of them and of
-            int labels `(batch,)`.
+        inputs: Float images in [-1, 1] `(batch, height, width, channels)`, or with classes a list of images
+            and int labels `(batch,)`.
 
     Returns:
         Float32 logits, `(batch, 1)`.
 
-    Source: as for `SNGANGenerator`; Miyato & Koyama 2018, equation 3.
+    Raises:
+        ValueError: If an argument is out of its range, the side of `image_shape` is not supported, or no
+            block has a map of side `attention_side`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.SNGANDiscriminator((8, 8, 3), width=4)
+    logits = discriminator(keras.ops.zeros((2, 8, 8, 3)))  # (2, 1)
+    ```
+
+    Reference: as for `SNGANGenerator`; equation 3 of Miyato & Koyama for the projection.
     """
 
     @checked
@@ -229,7 +264,7 @@ class SNGANDiscriminator(ConfigurableNetwork):
             residual = convolution(filters, 3, f"{block}_conv_2")(residual)
             shortcut = x
             if halves:
-                # Pooling before the 1x1 convolution gives the same map as after it, for a quarter of the work.
+                # Pooling before the 1x1 convolution gives the same map as after it, with a quarter of the operations.
                 shortcut, residual = (layers.AveragePooling2D(2)(part) for part in (shortcut, residual))
                 side //= 2
             if halves or filters != x.shape[-1]:
@@ -243,7 +278,9 @@ class SNGANDiscriminator(ConfigurableNetwork):
 
 
 def projected_logits(x, labels, num_classes, use_bias, initializer, epsilon):
-    """Logits of a map: the sum of its ReLU over all pixels, a dense layer, and the projection on the label."""
+    """Computes logits from a map: the sum of its ReLU over all pixels, a dense layer, and the projection to
+    the label.
+    """
     initializer = initializer or "glorot_uniform"
     features = ops.sum(layers.ReLU()(x), axis=(1, 2))
     logits = SpectralDense(
@@ -263,10 +300,10 @@ def projected_logits(x, labels, num_classes, use_bias, initializer, epsilon):
 
 
 def side_and_depth(image_shape):
-    """The side of the smallest map, and how often it is doubled to that of an image.
+    """Returns the side of the smallest map, and the number of doublings to the side of the image.
 
     Raises:
-        ValueError: If there are no such networks.
+        ValueError: If the side of the image is not supported.
     """
     side, doublings = side_and_doublings(image_shape)
     if doublings not in GENERATOR_WIDTHS:
@@ -278,7 +315,7 @@ def side_and_depth(image_shape):
 
 
 def _side_halved(image_shape, num):
-    """The side of an image that is halved a number of times."""
+    """Returns the side of an image after a number of halvings."""
     height, width, _ = image_shape
     if height != width or height % 2**num:
         raise ValueError(
@@ -289,14 +326,14 @@ def _side_halved(image_shape, num):
 
 
 def check_attention(side, sides):
-    """Refuses a side that none of a network's maps has."""
+    """Checks that a network has a map of a side."""
     if side is not None and side not in sides:
         raise ValueError(
-            f"`attention_side` must be that of a map behind a block, one of {sorted(sides)}. Received: "
+            f"`attention_side` must be the side of the output of a block, one of {sorted(sides)}. Received: "
             f"attention_side={side}"
         )
 
 
 def _he():
-    # He's variance by the mean of fan-in and fan-out, as in the authors' code.
+    # He's variance with the mean of fan-in and fan-out, as in the authors' code.
     return initializers.VarianceScaling(2.0, mode="fan_avg", distribution="uniform")

@@ -20,36 +20,51 @@ from keras_genzoo.networks.initialization import kernel_initializer
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SPADEGenerator(ConfigurableNetwork):
-    """Label maps, and with `style_dim` styles, to images.
+    """Generator of SPADE: maps label maps, and with `style_dim` also styles, to images.
 
-    The label map in a small size, or a dense layer of the style, makes the first map. Residual blocks follow, the
-    side doubled (nearest) before each but the first and the third. Every normalisation of a block is spatially
-    adaptive: batch normalisation, then a scale and an offset for each pixel and channel that two convolutions make
-    of the label map. Leaky ReLU (0.2), a 3x3 convolution and tanh make the image. With 184 labels it has 97,480,899
-    trainable parameters; with `style_dim=256` for 256x256 112,626,883.
+    The first map is computed from the downsampled label map, or from the style by a dense layer. Residual
+    blocks follow; the side is doubled (nearest neighbor) before each block except the first and the third.
+    All normalizations of a block are spatially adaptive: batch normalization, followed by a scale and an
+    offset per pixel and channel, which two convolutions compute from the label map. Leaky ReLU (0.2), a 3x3
+    convolution and tanh output the image. For 184 labels it has 97,480,899 trainable parameters; with
+    `style_dim=256` for 256x256 112,626,883.
 
     Args:
-        num_labels: Int.
-        has_edges: Bool, whether the label maps have a second channel, of the edges between objects.
-        image_shape: Tuple `(height, width, channels)` of the images in training. Without styles other sizes can be
-            made, multiples of `size_multiple`.
-        width: Int.
-        multiples: Tuple of ints, channels behind each block, in multiples of `width`. The first map has as many as
-            the first block.
-        hidden: Int, channels of what is made of the label map before the scale and the offset.
-        doubles_middle: Bool, whether the side is doubled before the third block too.
-        style_dim: Int, length of a style, or None.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        num_labels: Positive int.
+        has_edges: Bool, whether the label maps have a second channel with the edges between objects.
+        image_shape: Tuple `(height, width, channels)` of the images in training. Without styles, other sizes
+            that are multiples of `size_multiple` are supported in inference.
+        width: Positive int.
+        multiples: Tuple of positive ints, channels after each block relative to `width`. The first map has as
+            many channels as the first block.
+        hidden: Positive int, channels of the hidden map that is computed from the label map.
+        doubles_middle: Bool, whether the side is also doubled before the third block.
+        style_dim: Positive int, length of a style, or None.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
-        inputs: Label maps `(batch, height, width, 1 or 2)`, numbers; with styles a list of them and of float styles
+        inputs: Label maps `(batch, height, width, 1 or 2)`; with styles a list of label maps and float styles
             `(batch, style_dim)`.
 
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, channels)`.
 
-    Source: Park et al. 2019, "Semantic image synthesis with spatially-adaptive normalization" (arXiv:1903.07291),
-    equation 1, figures 2 and 4, appendix A; initialisation as in the authors' code.
+    Raises:
+        ValueError: If an argument is out of its range, or with styles, if the sides of `image_shape` are not
+            multiples of `size_multiple`.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.SPADEGenerator(5, image_shape=(8, 8, 3), width=2, multiples=(4, 2, 1), hidden=4)
+    images = generator(keras.ops.zeros((2, 8, 8, 1)))  # (2, 8, 8, 3)
+    ```
+
+    Reference: Park et al., "Semantic image synthesis with spatially-adaptive normalization", 2019,
+    arXiv:1903.07291, equation 1, figures 2 and 4, appendix A; initialization as in the authors' code.
     """
 
     @checked
@@ -82,7 +97,7 @@ class SPADEGenerator(ConfigurableNetwork):
         encoding = LabelMapEncoding(num_labels, name="encoding")
 
         def encoded(step):
-            # As nearest resizing by an integer does.
+            # The same as nearest-neighbor resizing by an integer.
             return encoding(label_maps[:, ::step, ::step])
 
         def adaptive(x, labels, name):
@@ -131,24 +146,38 @@ class SPADEGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StyleEncoder(ConfigurableNetwork):
-    """Images to the mean and the logarithm of the variance of their styles.
+    """Style encoder of SPADE: maps images to the mean and log variance of their styles.
 
-    3x3 convolutions of stride 2, spectrally normalised, with instance normalisation and leaky ReLU (0.2), lead to a
-    map of side 4 or less; two dense layers make the outputs. Channels are `width` times 1, 2, 4, 8, 8, ... For
-    256x256x3 it has 10,463,424 trainable parameters.
+    3x3 convolutions with stride 2, spectral normalization, instance normalization and leaky ReLU (0.2) reduce
+    the side to 4 or less. Two dense layers output the mean and the log variance. Channels are `width` times
+    1, 2, 4, 8, 8, ... For 256x256x3 it has 10,463,424 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        style_dim: Int, length of a style.
-        width: Int.
+        style_dim: Positive int, length of a style.
+        width: Positive int.
 
     Call arguments:
         images: Float images in [-1, 1] `(batch, height, width, channels)`.
 
     Returns:
-        List of the float32 means and logarithms of variances, each `(batch, style_dim)`.
+        List of the float32 means and log variances, each `(batch, style_dim)`.
 
-    Source: Park et al. 2019 (arXiv:1903.07291), figure 14.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    encoder = kg.networks.StyleEncoder((16, 16, 3), style_dim=8, width=2)
+    mean, log_variance = encoder(keras.ops.zeros((2, 16, 16, 3)))  # (2, 8) each
+    ```
+
+    Reference: Park et al., "Semantic image synthesis with spatially-adaptive normalization", 2019,
+    arXiv:1903.07291, figure 14.
     """
 
     @checked

@@ -1,4 +1,4 @@
-"""The networks of StarGAN v2: a generator led by styles, what makes styles, and a discriminator of each domain."""
+"""The networks of StarGAN v2: generator, mapping, style encoder and discriminator."""
 
 import math
 
@@ -13,32 +13,46 @@ from keras_genzoo.networks.progressive import num_levels_of
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StarGANv2Generator(ConfigurableNetwork):
-    """Images and styles to images by residual blocks.
+    """Generator of StarGAN v2: maps images and styles to images with residual blocks.
 
-    A 3x3 convolution, blocks that halve the side and double the channels, and two more with instance normalisation;
-    then the same back, normalised by the style. Instance normalisation, leaky ReLU (0.2) and a linear 1x1 convolution
-    make the images. With width 64 and 4 downsamplings, for 256x256, it has 33,892,995 parameters; with width 128 and
-    3, for 128x128, 33,632,003.
+    A 3x3 convolution is followed by blocks that halve the side and double the channels, and by blocks at the
+    smallest side, with instance normalization. The decoder mirrors them with adaptive instance normalization.
+    Instance normalization, leaky ReLU (0.2) and a linear 1x1 convolution output the images. With width 64 and
+    4 downsamplings, for 256x256, it has 33,892,995 parameters; with width 128 and 3, for 128x128, 33,632,003.
 
-    The high-pass filter of the authors' model of faces is left out, and with it the network that finds the faces'
-    landmarks: this is their generator for animals.
+    The high-pass filter of the authors' model for faces, and its network for facial landmarks, are not
+    implemented. This is their generator for animals.
 
     Args:
-        channels: Int, channels of the images.
-        style_dim: Int, length of a style.
-        width: Int, channels behind the first convolution.
-        max_width: Int, the most channels.
-        num_downsamplings: Int; sides must be multiples of `size_multiple`, 2 to this power.
-        num_blocks: Int, blocks at the smallest side, of either kind.
+        channels: Positive int, channels of the images.
+        style_dim: Positive int, length of a style.
+        width: Positive int, channels of the first convolution.
+        max_width: Positive int, largest number of channels.
+        num_downsamplings: Positive int. Sides must be multiples of `size_multiple`, 2 to this power.
+        num_blocks: Int of at least 0, number of blocks of each kind at the smallest side.
 
     Call arguments:
-        inputs: List of float images in [-1, 1] `(batch, height, width, channels)` and styles `(batch, style_dim)`.
+        inputs: List of float images in [-1, 1] `(batch, height, width, channels)` and styles `(batch,
+            style_dim)`.
 
     Returns:
-        Float32 images, in about [-1, 1] once trained, of the shape of the first.
+        Float32 images of the shape of the first input, approximately in [-1, 1] once trained.
 
-    Source: Choi et al. 2020, "StarGAN v2: diverse image synthesis for multiple domains" (arXiv:1912.01865), appendix
-    E.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.StarGANv2Generator(style_dim=8, width=2, max_width=4, num_downsamplings=1)
+    images = generator([keras.ops.zeros((2, 16, 16, 3)), keras.ops.ones((2, 8))])  # (2, 16, 16, 3)
+    ```
+
+    Reference: Choi et al., "StarGAN v2: Diverse image synthesis for multiple domains", 2020,
+    arXiv:1912.01865, appendix E.
     """
 
     @checked
@@ -79,14 +93,15 @@ class StarGANv2Generator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StarGANv2Mapping(ConfigurableNetwork):
-    """Latents to the styles of a domain: dense layers that the domains share, and a branch for each of them.
+    """Mapping network of StarGAN v2: maps latents to styles of a domain.
 
-    With 3 domains it has 3,259,072 parameters.
+    It has dense layers that all domains share, and a branch of dense layers per domain. With 3 domains it has
+    3,259,072 parameters.
 
     Args:
-        num_domains: Int.
-        latent_dim, style_dim: Ints, lengths of a latent and of a style.
-        hidden: Int, units of the other layers, four of which are shared and three of a branch.
+        num_domains: Positive int.
+        latent_dim, style_dim: Positive ints, lengths of a latent and of a style.
+        hidden: Positive int, units of the other layers: four shared layers, and three per branch.
 
     Call arguments:
         inputs: List of float latents `(batch, latent_dim)` and int domains `(batch,)`.
@@ -94,7 +109,21 @@ class StarGANv2Mapping(ConfigurableNetwork):
     Returns:
         Float32 styles `(batch, style_dim)`.
 
-    Source: Choi et al. 2020, appendix E.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    mapping = kg.networks.StarGANv2Mapping(3, latent_dim=4, style_dim=8, hidden=8)
+    styles = mapping([kg.latent.normal(2, 4, seed=0), keras.ops.array([0, 2])])  # (2, 8)
+    ```
+
+    Reference: Choi et al., "StarGAN v2: Diverse image synthesis for multiple domains", 2020,
+    arXiv:1912.01865, appendix E.
     """
 
     @checked
@@ -118,7 +147,7 @@ class StarGANv2Mapping(ConfigurableNetwork):
                 x = layers.ReLU()(_dense(hidden, f"domain_{domain}_dense_{index + 1}")(x))
             x = _dense(style_dim, f"domain_{domain}_styles", dtype="float32")(x)
             branches.append(layers.Reshape((1, style_dim), dtype="float32")(x))
-        # Keras joins no list of one.
+        # Keras does not concatenate a list of one tensor.
         x = layers.Concatenate(axis=1, dtype="float32")(branches) if num_domains > 1 else branches[0]
         styles = OfDomain(dtype="float32", name="styles")([x, domains])
         super().__init__([latents, domains], styles, name=name)
@@ -126,16 +155,16 @@ class StarGANv2Mapping(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StarGANv2StyleEncoder(ConfigurableNetwork):
-    """Images to their styles as ones of a domain.
+    """Style encoder of StarGAN v2: maps images to styles of a domain.
 
-    A 3x3 convolution, residual blocks that halve the side down to 4x4, a 4x4 convolution, and a dense layer for each
-    domain. For 256x256 and 3 domains it has 20,949,760 parameters.
+    It has a 3x3 convolution, residual blocks that halve the side down to 4x4, a 4x4 convolution, and a dense
+    layer per domain. For 256x256 and 3 domains it has 20,949,760 parameters.
 
     Args:
-        num_domains: Int.
+        num_domains: Positive int.
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k.
-        style_dim: Int, length of a style.
-        width, max_width: Ints, as for `StarGANv2Generator`.
+        style_dim: Positive int, length of a style.
+        width, max_width: As for `StarGANv2Generator`.
 
     Call arguments:
         inputs: List of float images in [-1, 1] `(batch, *image_shape)` and int domains `(batch,)`.
@@ -143,7 +172,21 @@ class StarGANv2StyleEncoder(ConfigurableNetwork):
     Returns:
         Float32 styles `(batch, style_dim)`.
 
-    Source: Choi et al. 2020, appendix E.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    encoder = kg.networks.StarGANv2StyleEncoder(3, (16, 16, 3), style_dim=8, width=2, max_width=4)
+    styles = encoder([keras.ops.zeros((2, 16, 16, 3)), keras.ops.array([0, 2])])  # (2, 8)
+    ```
+
+    Reference: Choi et al., "StarGAN v2: Diverse image synthesis for multiple domains", 2020,
+    arXiv:1912.01865, appendix E.
     """
 
     @checked
@@ -161,10 +204,10 @@ class StarGANv2StyleEncoder(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StarGANv2Discriminator(ConfigurableNetwork):
-    """Images to one logit as ones of a domain.
+    """Discriminator of StarGAN v2: maps images and domains to one logit.
 
-    The layers of `StarGANv2StyleEncoder` with one output for each domain. For 256x256 and 3 domains it has 20,852,803
-    parameters.
+    It has the layers of `StarGANv2StyleEncoder`, with one output per domain. For 256x256 and 3 domains it has
+    20,852,803 parameters.
 
     Args:
         num_domains, image_shape, width, max_width: As for `StarGANv2StyleEncoder`.
@@ -175,7 +218,21 @@ class StarGANv2Discriminator(ConfigurableNetwork):
     Returns:
         Float32 logits `(batch, 1)`.
 
-    Source: Choi et al. 2020, appendix E.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.StarGANv2Discriminator(3, (16, 16, 3), width=2, max_width=4)
+    logits = discriminator([keras.ops.zeros((2, 16, 16, 3)), keras.ops.array([0, 2])])  # (2, 1)
+    ```
+
+    Reference: Choi et al., "StarGAN v2: Diverse image synthesis for multiple domains", 2020,
+    arXiv:1912.01865, appendix E.
     """
 
     @checked
@@ -192,7 +249,7 @@ class StarGANv2Discriminator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class OfDomain(layers.Layer):
-    """Of what is given for every domain, that of one.
+    """Selects the values of one domain from those of all domains.
 
     Call arguments:
         inputs: List of a float tensor `(batch, num_domains, size)` and int domains `(batch,)`.
@@ -212,8 +269,8 @@ class OfDomain(layers.Layer):
 
 
 def _judged(num_domains, image_shape, size, width, max_width, is_penalized):
-    """Inputs and output of a network of images and domains to `size` numbers."""
-    # Without a penalty on its gradient the stock layer is faster.
+    """Creates inputs and output of a network that maps images and domains to `size` numbers."""
+    # Without a gradient penalty, the layer of Keras is faster.
     activation = LeakyReLU if is_penalized else layers.LeakyReLU
     num_halvings = num_levels_of(image_shape) - 1
     images = keras.Input(image_shape, name="images")
@@ -230,9 +287,9 @@ def _judged(num_domains, image_shape, size, width, max_width, is_penalized):
 
 
 def _halving_block(x, filters, name, normalized=None, halves=True, activation=layers.LeakyReLU):
-    """A residual block; `normalized` is a function of maps and a name, or None."""
+    """Creates a residual block; `normalized` is a function of maps and a name, or None."""
     inputs = x.shape[-1]
-    # Means of pixels and a 1x1 convolution without biases may change places: this one is the smaller.
+    # Pooling and a 1x1 convolution without biases commute; pooling first needs fewer operations.
     shortcut = layers.AveragePooling2D(2)(x) if halves else x
     if inputs != filters:
         shortcut = _convolution(filters, 1, f"{name}_shortcut", use_bias=False)(shortcut)
@@ -245,10 +302,10 @@ def _halving_block(x, filters, name, normalized=None, halves=True, activation=la
 
 
 def _styled_block(x, filters, name, styled, doubles=True):
-    """A residual block, normalised by a style: `styled` is a function of maps and a name."""
+    """Creates a residual block that is normalized by a style; `styled` is a function of maps and a name."""
     shortcut = x
     if x.shape[-1] != filters:
-        # Before it is enlarged, which gives the same and costs less.
+        # Before upsampling, which gives the same result with fewer operations.
         shortcut = _convolution(filters, 1, f"{name}_shortcut", use_bias=False)(x)
     x = layers.LeakyReLU(0.2)(styled(x, f"{name}_norm_1"))
     if doubles:
@@ -275,5 +332,5 @@ def _dense(units, name, **arguments):
     return layers.Dense(units, kernel_initializer=_he(), name=name, **arguments)
 
 
-# Layers of the mapping before and behind where the domains part.
+# Number of layers of the mapping that all domains share, and of each branch.
 _NUM_SHARED, _NUM_OWN = 4, 3

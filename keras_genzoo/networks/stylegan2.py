@@ -1,4 +1,6 @@
-"""The networks of StyleGAN2 (Karras et al. 2020): mapping and synthesis in one generator, and the discriminator."""
+"""The networks of StyleGAN2 (Karras et al. 2020): a generator with mapping and synthesis, and a
+discriminator.
+"""
 
 import itertools
 import math
@@ -25,32 +27,48 @@ Architecture = Annotated[str, Check(one_of("resnet", "plain"))]
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StyleGAN2Generator(Configurable, keras.Model):
-    """Latents to styles by the mapping, and styles to images by the synthesis.
+    """Generator of StyleGAN2: a mapping network from latents to styles, and a synthesis network.
 
-    The mapping normalises the latent and the embedded label; its dense layers have a hundredth of the learning rate.
-    The synthesis begins with trained 4x4 maps. A level has two convolutions scaled by styles, of which the first
-    doubles the side (4x4 has one), and a linear 1x1 one whose images are added to those of the level below, enlarged.
-    The level of side `r` has `min(channel_base / r, channel_max)` channels. With 1024x1024x3 it has 30,370,060
-    trained parameters.
+    The mapping normalizes the latent and the embedded label; its dense layers have a hundredth of the
+    learning rate. The synthesis starts with a trained 4x4 map. Each level has two modulated convolutions, of
+    which the first doubles the side (one at 4x4), and a linear 1x1 convolution. Its images are added to the
+    upsampled images of the level below. The level with side `r` has `min(channel_base / r, channel_max)`
+    channels. For 1024x1024x3 it has 30,370,060 trainable parameters.
 
     Args:
         image_shape: Tuple `(height, width, channels)`; height = width = 4 * 2^k.
-        latent_dim: Int, length of a latent.
-        num_classes: Int, or None for a network without labels.
-        style_dim: Int, length of a style.
-        num_mapping_layers: Int.
-        channel_base, channel_max: Ints, for the numbers of channels.
+        latent_dim: Positive int, length of a latent.
+        num_classes: Int of at least 2, or None for a network without labels.
+        style_dim: Positive int, length of a style.
+        num_mapping_layers: Positive int, number of dense layers of the mapping.
+        channel_base, channel_max: Positive ints that determine the number of channels.
         noise: Bool, whether the convolutions add noise.
 
     Call arguments:
-        inputs: Float latents `(batch, latent_dim)`, or a list of them and int labels `(batch,)`.
-        truncation: Float or scalar tensor, distance of the styles from their average as a share of what the mapping
-            gives: below 1 images are more alike, and often better.
+        inputs: Float latents `(batch, latent_dim)`, or a list of latents and int labels `(batch,)`.
+        truncation: Float or scalar tensor, factor of the distance of the styles from their average. Below 1,
+            images are less diverse, and often better.
 
     Returns:
-        Float32 images, in about [-1, 1] once trained, `(batch, height, width, channels)`.
+        Float32 images `(batch, height, width, channels)`, approximately in [-1, 1] once trained.
 
-    Source: Karras et al. 2020, figures 2 and 7 ("output skips"); Karras et al. 2019, section 2 and appendix B.
+    Raises:
+        ValueError: If an argument is out of its range, or the side of `image_shape` is not supported.
+
+    Example:
+
+    ```python
+    import keras_genzoo as kg
+
+    generator = kg.networks.StyleGAN2Generator(
+        (8, 8, 3), latent_dim=8, style_dim=8, num_mapping_layers=2, channel_max=8
+    )
+    images = generator(kg.latent.normal(2, 8, seed=0))  # (2, 8, 8, 3)
+    ```
+
+    Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958,
+    figures 2 and 7 ("output skips"). Karras et al., "A style-based generator architecture for generative
+    adversarial networks", 2019, arXiv:1812.04948, section 2 and appendix B.
     """
 
     @checked
@@ -66,7 +84,7 @@ class StyleGAN2Generator(Configurable, keras.Model):
         noise: Flag = True,
         name="generator",
     ):
-        # Float32 are the latents, the styles and the images; the convolutions follow the policy in force.
+        # Latents, styles and images are float32; the convolutions use the global dtype policy.
         super().__init__(name=name, dtype="float32")
         self.image_shape = tuple(image_shape)
         self.latent_dim = latent_dim
@@ -95,12 +113,12 @@ class StyleGAN2Generator(Configurable, keras.Model):
 
     @property
     def num_styles(self):
-        """Number of styles of an image: one for each convolution, and one for the last that makes images."""
+        """Number of styles of an image: one per convolution, and one for the last layer that outputs images."""
         return len(self.convolutions) + 1
 
     @property
     def noise_sides(self):
-        """Sides of the noise maps, one for each convolution."""
+        """Sides of the noise maps, one per convolution."""
         return [4, *(side for level in range(1, len(self.images)) for side in (4 << level,) * 2)]
 
     def call(self, inputs, truncation=1.0):
@@ -108,25 +126,26 @@ class StyleGAN2Generator(Configurable, keras.Model):
         return self.synthesize(self.repeated(styles))
 
     def styles(self, inputs):
-        """Styles of latents, float32 `(batch, style_dim)`; `inputs` as for a call."""
+        """Maps latents to styles, float32 `(batch, style_dim)`; `inputs` as for a call."""
         latents, labels = inputs if isinstance(inputs, list | tuple) else (inputs, None)
         return self.mapping(latents, labels)
 
     def truncated(self, styles, truncation):
-        """Styles at a share of their distance from the average."""
+        """Scales the distance of styles from their average."""
         average = ops.convert_to_tensor(self.mapping.average)
         return average + ops.cast(truncation, "float32") * (styles - average)
 
     def repeated(self, styles):
-        """One style `(batch, style_dim)` for all convolutions, `(batch, num_styles, style_dim)`."""
+        """Repeats a style `(batch, style_dim)` for all convolutions, `(batch, num_styles, style_dim)`."""
         return ops.repeat(styles[:, None], self.num_styles, axis=1)
 
     def synthesize(self, styles, noise=None):
-        """Images of styles.
+        """Maps styles to images.
 
         Args:
             styles: Float tensor `(batch, num_styles, style_dim)`.
-            noise: List of float tensors `(batch, side, side, 1)` of `noise_sides`, or None for the saved ones.
+            noise: List of float tensors `(batch, side, side, 1)` with the sides `noise_sides`. Defaults to
+                the saved noise.
 
         Returns:
             Float32 images `(batch, height, width, channels)`.
@@ -139,29 +158,30 @@ class StyleGAN2Generator(Configurable, keras.Model):
             first = max(0, 2 * level - 1)
             for index in range(first, 2 * level + 1):
                 x = self.convolutions[index](x, styles[:, index], noise[index])
-            # By the style of the next level's first convolution.
+            # Uses the style of the first convolution of the next level.
             own = ops.cast(to_images(x, styles[:, 2 * level + 1]), "float32")
             images = own if images is None else enlarged(images) + own
         return images
 
 
 class Mapping(keras.layers.Layer):
-    """Latents, labels, or both, to styles.
+    """Mapping network: maps latents, labels, or both, to styles.
 
     Args:
         style_dim: Int.
         num_layers: Int.
         num_classes: Int or None.
-        average: Bool, whether it keeps the average of its styles.
+        average: Bool, whether the average of the styles is tracked.
 
     Call arguments:
-        latents: Float `(batch, latent_dim)`, or None in a mapping of labels alone.
+        latents: Float `(batch, latent_dim)`, or None for a mapping of labels only.
         labels: Ints `(batch,)` or None.
 
     Returns:
         Float32 `(batch, style_dim)`.
 
-    Source: Karras et al. 2019, section 2; labels as in the authors' program.
+    Reference: Karras et al., "A style-based generator architecture for generative adversarial networks",
+    2019, arXiv:1812.04948, section 2; labels as in the authors' code.
     """
 
     def __init__(self, style_dim, num_layers, num_classes=None, average=True, **kwargs):
@@ -202,35 +222,53 @@ class Mapping(keras.layers.Layer):
         return x
 
     def track_average(self, styles):
-        """Moves the average towards the mean of a batch of styles, by 0.5 %."""
+        """Moves the average by 0.5 % towards the mean of a batch of styles."""
         average = ops.convert_to_tensor(self.average)
         self.average.assign(average + 0.005 * (ops.mean(ops.stop_gradient(styles), axis=0) - average))
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StyleGAN2Discriminator(Configurable, keras.Model):
-    """Images to one logit.
+    """Discriminator of StyleGAN2: maps images to one logit.
 
-    A 1x1 convolution takes the image in. Each level but the first has two 3x3 convolutions, the second of which
-    smooths and halves, and in the residual architecture a 1x1 convolution beside them. At 4x4 follow the standard
-    deviation over a group of images, a 3x3 convolution, a dense layer, and one to the logit; with labels to a vector
-    whose product with the label's is the logit. With 1024x1024x3 it has 29,012,513 parameters.
+    A 1x1 convolution takes the image. Each level except the first has two 3x3 convolutions, of which the
+    second smooths and halves the side, and in the residual architecture a 1x1 convolution as shortcut. At 4x4
+    there are the minibatch standard deviation, a 3x3 convolution, a dense layer, and a dense layer for the
+    logit. With labels, the last layer outputs a vector, and the logit is its inner product with the vector of
+    the label. For 1024x1024x3 it has 29,012,513 parameters.
 
     Args:
         image_shape, channel_base, channel_max: As for `StyleGAN2Generator`.
-        num_classes: Int, or None for a network without labels.
-        num_mapping_layers: Int, dense layers of the labels' vectors.
-        architecture: `"resnet"`, or `"plain"` for one without the 1x1 convolutions beside (the authors' `orig`).
-        group_size: Int, images of a group; a batch (of a replica) must be a multiple of it.
+        num_classes: Int of at least 2, or None for a network without labels.
+        num_mapping_layers: Positive int, number of dense layers of the mapping of labels.
+        architecture: `"resnet"`, or `"plain"` without shortcuts (the authors' `orig`).
+        group_size: Positive int, group size of the minibatch standard deviation. The batch size (per replica)
+            must be a multiple of it.
 
     Call arguments:
-        inputs: Float images `(batch, height, width, channels)`, or a list of them and int labels `(batch,)`.
+        inputs: Float images `(batch, height, width, channels)`, or a list of images and int labels
+            `(batch,)`.
 
     Returns:
         Float32 logits `(batch, 1)`.
 
-    Source: Karras et al. 2020, figure 7 ("residual nets"); Mirza & Osindero 2014 and Miyato & Koyama 2018 on labels,
-    as in Karras et al. 2020 (Training generative adversarial networks with limited data), appendix C.
+    Raises:
+        ValueError: If an argument is out of its range or unknown, or the side of `image_shape` is not
+            supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.StyleGAN2Discriminator((8, 8, 3), channel_max=8, group_size=2)
+    logits = discriminator(keras.ops.zeros((2, 8, 8, 3)))  # (2, 1)
+    ```
+
+    Reference: Karras et al., "Analyzing and improving the image quality of StyleGAN", 2020, arXiv:1912.04958,
+    figure 7 ("residual nets"). Labels as in Karras et al., "Training generative adversarial networks with
+    limited data", 2020, arXiv:2006.06676, appendix C.
     """
 
     @checked
@@ -252,10 +290,10 @@ class StyleGAN2Discriminator(Configurable, keras.Model):
         channels = channels_of(image_shape, channel_base, channel_max)
         smallest, largest = channels[0], channels[-1]
         residual = architecture == "resnet"
-        # Half of the variance each, which their sum then has.
+        # Each branch has half of the variance, so that the sum keeps it.
         share = math.sqrt(0.5) if residual else 1.0
         self.from_images = _built(_convolution(largest, 1), image_shape[-1])
-        # From the largest images on.
+        # Starting with the largest images.
         pairs = list(itertools.pairwise(channels[::-1]))
         self.first = [_built(_convolution(own, 3), own) for own, _ in pairs]
         self.second = [_built(_convolution(below, 3, share, downsampling=True), own) for own, below in pairs]
@@ -293,13 +331,13 @@ class StyleGAN2Discriminator(Configurable, keras.Model):
 
 
 def channels_of(image_shape, channel_base, channel_max):
-    """Channels of each level, from 4x4 on."""
+    """Returns the channels of each level, starting with 4x4."""
     num_levels = num_levels_of(image_shape)
     return [max(1, min(channel_base >> (level + 2), channel_max)) for level in range(num_levels)]
 
 
 def _convolution(units, kernel_size, share=1.0, **kwargs):
-    """A convolution with the gain of the leaky ReLU behind it."""
+    """Creates a convolution with the gain of the leaky ReLU that follows."""
     gain = share * math.sqrt(2.0)
     return EqualizedConv2D(units, kernel_size, gain=gain, bias_gain=gain, **kwargs)
 

@@ -1,8 +1,8 @@
-"""Networks that enlarge images, of SRGAN, ESRGAN and Real-ESRGAN, and the discriminators that judge them.
+"""Generators and discriminators of SRGAN, ESRGAN and Real-ESRGAN.
 
-All generators take images of any size in [-1, 1]. As in the papers' code, they compute on the scale from 0 to 1, so
-that zeros at the border are black; what they return is not limited to [-1, 1], which `UpscalingModel` does after
-training.
+All generators take images of any size in [-1, 1]. As in the papers' code, they compute on the scale from 0 to
+1, so that zero padding is black. Their output is not limited to [-1, 1]; `UpscalingModel` clips it in
+inference.
 """
 
 import keras
@@ -14,12 +14,12 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 
 class _SuperResolver(ConfigurableNetwork):
-    """The base of the generators.
+    """Base class of the generators.
 
     Attributes:
-        scale: Int, the side of an enlarged image over that of its source.
-        receptive_radius: Int, how many pixels of the source to either side a pixel depends on.
-        size_multiple: Int, what the sides of a source must be multiples of.
+        scale: Int, the side of an enlarged image divided by that of its source.
+        receptive_radius: Int, number of source pixels in each direction on which a pixel depends.
+        size_multiple: Int, the sides of a source must be multiples of it.
     """
 
     size_multiple = 1
@@ -36,19 +36,20 @@ class _SuperResolver(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SRResNet(_SuperResolver):
-    """Images to larger ones by residual blocks with batch normalisation.
+    """Generator of SRGAN: residual blocks with batch normalization.
 
-    A 9x9 convolution and PReLU; `num_blocks` residual blocks of two normalised 3x3 convolutions, the first with
-    PReLU; a normalised 3x3 convolution, to which the first one's output is added; for each doubling a 3x3 convolution
-    to four times the channels, pixel shuffle and PReLU; a 9x9 convolution. A PReLU has one slope for all channels.
-    With the defaults and 3 channels it has 1,549,462 trainable parameters.
+    A 9x9 convolution and PReLU are followed by `num_blocks` residual blocks with two normalized 3x3
+    convolutions, of which the first has PReLU, and by a normalized 3x3 convolution, to which the output of
+    the first layer is added. Each doubling has a 3x3 convolution to four times the channels, pixel shuffle
+    and PReLU. A 9x9 convolution outputs the image. A PReLU has one slope for all channels. With the defaults
+    and 3 channels it has 1,549,462 trainable parameters.
 
     Args:
-        channels: Int, channels of the images.
+        channels: Positive int, channels of the images.
         scale: Int, 2 or 4.
-        width: Int, channels of the convolutions.
-        num_blocks: Int.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        width: Positive int, channels of the convolutions.
+        num_blocks: Int of at least 0, number of residual blocks.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -56,7 +57,21 @@ class SRResNet(_SuperResolver):
     Returns:
         Float32 images `(batch, scale * height, scale * width, channels)`.
 
-    Source: Ledig et al. 2017, figure 4.
+    Raises:
+        ValueError: If an argument is out of its range, or `scale` is neither 2 nor 4.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.SRResNet(3, scale=2, width=4, num_blocks=1)
+    images = generator(keras.ops.zeros((2, 8, 8, 3)))  # (2, 16, 16, 3)
+    ```
+
+    Reference: Ledig et al., "Photo-realistic single image super-resolution using a generative adversarial
+    network", 2017, arXiv:1609.04802, figure 4.
     """
 
     @checked
@@ -95,38 +110,54 @@ class SRResNet(_SuperResolver):
         for number in range(1, scale.bit_length()):
             x = PixelShuffle(2)(convolution(x, 4 * width, f"up_{number}_conv"))
             x = prelu(x, f"up_{number}_prelu")
-        # 4 pixels of the first convolution, 1 of each other one, and 4 or fewer of the larger images.
+        # 4 pixels for the first convolution, 1 for each other one, and at most 4 pixels of the larger images.
         super().__init__(images, convolution(x, channels, "output_conv", 9), name, 2 * num_blocks + 9)
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class RRDBSuperResolver(_SuperResolver):
-    """Images to larger ones by residual-in-residual dense blocks, without normalisation.
+    """Generator of ESRGAN: residual-in-residual dense blocks without normalization.
 
-    A 3x3 convolution; `num_blocks` blocks; a 3x3 convolution, to which the first one's output is added; twice nearest
-    pixels and a 3x3 convolution; two 3x3 convolutions. A block is three dense blocks, and 0.2 of their result is
-    added to what went in. A dense block is five 3x3 convolutions, each of which sees all maps before it; the first
-    four add `growth` channels, and 0.2 of the fifth's is added to what went in. Leaky ReLU (0.2) follows all but the
-    first and the last convolution, those that are added, and the fifth of a dense block.
+    A 3x3 convolution is followed by `num_blocks` blocks and a 3x3 convolution, to which the output of the
+    first layer is added. Two times nearest-neighbor upsampling and a 3x3 convolution, and two 3x3
+    convolutions follow. A block has three dense blocks, and adds 0.2 times their output to its input. A dense
+    block has five 3x3 convolutions, each of which takes all maps before it. The first four add `growth`
+    channels each; 0.2 times the output of the fifth is added to the input. Leaky ReLU (0.2) follows all
+    convolutions except the first and the last, those whose output is added, and the fifth of a dense block.
 
-    It enlarges fourfold; for `scale` 2 squares of 2x2 pixels first become the channels of one. With 3 channels it has
-    16,697,987 parameters (for `scale` 2 16,703,171), with 6 blocks 4,467,779.
+    The network upsamples by 4. For `scale` 2, squares of 2x2 pixels are first rearranged to channels. For 3
+    channels it has 16,697,987 parameters (for `scale` 2 16,703,171), with 6 blocks 4,467,779.
 
     Args:
-        channels: Int, channels of the images.
+        channels: Positive int, channels of the images.
         scale: Int, 2 or 4.
-        width: Int, channels of the convolutions.
-        growth: Int, channels that a convolution of a dense block adds.
-        num_blocks: Int.
+        width: Positive int, channels of the convolutions.
+        growth: Positive int, channels that each convolution of a dense block adds.
+        num_blocks: Int of at least 0, number of blocks.
 
     Call arguments:
-        images: Float images in [-1, 1], `(batch, height, width, channels)`, for `scale` 2 of even sides.
+        images: Float images in [-1, 1], `(batch, height, width, channels)`, with even sides for `scale` 2.
 
     Returns:
         Float32 images `(batch, scale * height, scale * width, channels)`.
 
-    Source: Wang et al. 2018, section 3.1, and for `scale` 2 Wang et al. 2021, section 3.4. The blocks begin a tenth
-    as large as by He et al. 2015.
+    Raises:
+        ValueError: If an argument is out of its range, or `scale` is neither 2 nor 4.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.RRDBSuperResolver(3, scale=4, width=4, growth=2, num_blocks=1)
+    images = generator(keras.ops.zeros((2, 8, 8, 3)))  # (2, 32, 32, 3)
+    ```
+
+    Reference: Wang et al., "ESRGAN: Enhanced super-resolution generative adversarial networks", 2018,
+    arXiv:1809.00219, section 3.1. For `scale` 2: Wang et al., "Real-ESRGAN: Training real-world blind
+    super-resolution with pure synthetic data", 2021, arXiv:2107.10833, section 3.4. The initial weights of
+    the blocks are a tenth of those of He et al. 2015.
     """
 
     @checked
@@ -172,7 +203,7 @@ class RRDBSuperResolver(_SuperResolver):
         for number in (1, 2):
             x = activated(convolution(layers.UpSampling2D(2)(x), width, f"up_{number}_conv"))
         x = activated(convolution(x, width, "large_conv"))
-        # 15 convolutions of a block, two beside the blocks, and less than 3 pixels of the larger images.
+        # 15 convolutions per block, two outside of the blocks, and less than 3 pixels of the larger images.
         radius = fold * (15 * num_blocks + 5)
         super().__init__(images, convolution(x, channels, "output_conv"), name, radius)
 
@@ -183,17 +214,19 @@ class RRDBSuperResolver(_SuperResolver):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class CompactSuperResolver(_SuperResolver):
-    """Images to larger ones by plain convolutions at the size of the source, added to its nearest pixels.
+    """Generator of the compact models of Real-ESRGAN: convolutions at the size of the source.
 
-    `num_layers + 1` 3x3 convolutions, each with PReLU of a slope for each channel, a 3x3 convolution to
-    `scale**2 * channels` channels, and pixel shuffle. With 3 channels and 16 layers it has 621,424 parameters, with
-    32 1,213,296. It begins as the nearest pixels, nearly.
+    The output of the convolutions is added to the nearest-neighbor upsampling of the source.
+
+    It has `num_layers + 1` 3x3 convolutions with PReLU (one slope per channel), a 3x3 convolution to
+    `scale**2 * channels` channels, and pixel shuffle. For 3 channels and 16 layers it has 621,424 parameters,
+    with 32 layers 1,213,296. The initial output is close to nearest-neighbor upsampling.
 
     Args:
-        channels: Int, channels of the images.
-        scale: Int, of any value.
-        width: Int, channels of the convolutions.
-        num_layers: Int, convolutions between the first and the last.
+        channels: Positive int, channels of the images.
+        scale: Positive int.
+        width: Positive int, channels of the convolutions.
+        num_layers: Int of at least 0, number of convolutions between the first and the last.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -201,8 +234,22 @@ class CompactSuperResolver(_SuperResolver):
     Returns:
         Float32 images `(batch, scale * height, scale * width, channels)`.
 
-    Source: Wang et al. 2021, whose code calls it SRVGGNetCompact. Initial kernels are by He et al. 2015 here, those
-    of the last convolution a tenth.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.CompactSuperResolver(3, scale=3, width=4, num_layers=1)
+    images = generator(keras.ops.zeros((2, 8, 8, 3)))  # (2, 24, 24, 3)
+    ```
+
+    Reference: Wang et al., "Real-ESRGAN: Training real-world blind super-resolution with pure synthetic
+    data", 2021, arXiv:2107.10833; SRVGGNetCompact in the authors' code. Here initial kernels follow He et al.
+    2015, a tenth of that for the last convolution.
     """
 
     @checked
@@ -231,17 +278,18 @@ class CompactSuperResolver(_SuperResolver):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class CroppedDiscriminator(ConfigurableNetwork):
-    """SRGAN's discriminator: images of one size to a logit each.
+    """Discriminator of SRGAN: maps images of a fixed size to one logit.
 
-    Eight 3x3 convolutions, every second of stride 2, of `width` times 1, 1, 2, 2, 4, 4, 8, 8 channels, all but the
-    first normalised, and two dense layers of 1,024 and 1 values; leaky ReLU (0.2) between. With width 64 it has
-    23,565,505 trainable parameters for images of 96x96 in colour, 38,245,569 for 128x128.
+    It has eight 3x3 convolutions, every second with stride 2, with `width` times 1, 1, 2, 2, 4, 4, 8, 8
+    channels, all but the first normalized, and two dense layers with 1,024 units and 1 unit; all but the last
+    are followed by leaky ReLU (0.2). With width 64 it has 23,565,505 trainable parameters for color images of
+    96x96, 38,245,569 for 128x128.
 
     Args:
         image_shape: Tuple `(height, width, channels)`.
-        width: Int, channels after the first convolution.
-        hidden: Int, values of the first dense layer.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        width: Positive int, channels of the first convolution.
+        hidden: Positive int, units of the first dense layer.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -249,7 +297,21 @@ class CroppedDiscriminator(ConfigurableNetwork):
     Returns:
         Float32 logits `(batch, 1)`.
 
-    Source: Ledig et al. 2017, figure 4, without its sigmoid, which is part of the loss here.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.CroppedDiscriminator((32, 32, 3), width=2, hidden=8)
+    logits = discriminator(keras.ops.zeros((2, 32, 32, 3)))  # (2, 1)
+    ```
+
+    Reference: Ledig et al., "Photo-realistic single image super-resolution using a generative adversarial
+    network", 2017, arXiv:1609.04802, figure 4, without its sigmoid: losses take logits.
     """
 
     @checked
@@ -274,17 +336,18 @@ class CroppedDiscriminator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class VGGDiscriminator(ConfigurableNetwork):
-    """ESRGAN's discriminator: images of one size to a logit each.
+    """Discriminator of ESRGAN: maps images of a fixed size to one logit.
 
-    Five pairs of a 3x3 convolution and a 4x4 one of stride 2, of `width` times 1, 2, 4, 8, 8 channels, all but the
-    first normalised and without biases, and two dense layers of 100 and 1 values; leaky ReLU (0.2) between. With
-    width 64 it has 14,499,401 trainable parameters for images of 128x128 in colour.
+    It has five pairs of a 3x3 convolution and a 4x4 convolution with stride 2, with `width` times 1, 2, 4, 8,
+    8 channels, all but the first normalized and without biases, and two dense layers with 100 units and 1
+    unit; all but the last are followed by leaky ReLU (0.2). With width 64 it has 14,499,401 trainable
+    parameters for color images of 128x128.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, both sides multiples of 32.
-        width: Int, channels after the first convolution.
-        hidden: Int, values of the first dense layer.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        image_shape: Tuple `(height, width, channels)` with sides that are multiples of 32.
+        width: Positive int, channels of the first convolution.
+        hidden: Positive int, units of the first dense layer.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -292,7 +355,21 @@ class VGGDiscriminator(ConfigurableNetwork):
     Returns:
         Float32 logits `(batch, 1)`.
 
-    Source: Wang et al. 2018, section 3.2, in the form of the authors' code.
+    Raises:
+        ValueError: If an argument is out of its range, or the sides are not multiples of 32.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.VGGDiscriminator((32, 32, 3), width=2, hidden=8)
+    logits = discriminator(keras.ops.zeros((2, 32, 32, 3)))  # (2, 1)
+    ```
+
+    Reference: Wang et al., "ESRGAN: Enhanced super-resolution generative adversarial networks", 2018,
+    arXiv:1809.00219, section 3.2, as in the authors' code.
     """
 
     size_multiple = 32
@@ -331,25 +408,40 @@ class VGGDiscriminator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class SpectralUNetDiscriminator(ConfigurableNetwork):
-    """Real-ESRGAN's discriminator: images to a logit for each pixel.
+    """Discriminator of Real-ESRGAN: maps images to one logit per pixel with a U-Net.
 
-    A 3x3 convolution; three 4x4 convolutions of stride 2, of `width` times 2, 4, 8 channels; three times bilinear
-    doubling and a 3x3 convolution of `width` times 4, 2, 1 channels, to which the map of that size on the way down is
-    added; two 3x3 convolutions, and one to the logits. All but the first and the last have no bias and a kernel
-    divided by its largest singular value; leaky ReLU (0.2) between. With width 64 and 3 channels it has 4,376,897
-    trainable parameters.
+    A 3x3 convolution is followed by three 4x4 convolutions with stride 2 and `width` times 2, 4, 8 channels.
+    Then there are three times bilinear upsampling by 2 and a 3x3 convolution with `width` times 4, 2, 1
+    channels, to which the encoder's map of the same size is added, followed by two 3x3 convolutions, and one
+    for the logits. All but the first and the last have spectral normalization and no bias; all but the last
+    are followed by leaky ReLU (0.2). For width 64 and 3 channels it has 4,376,897 trainable parameters.
 
     Args:
-        channels: Int, channels of the images.
-        width: Int, channels after the first convolution.
+        channels: Positive int, channels of the images.
+        width: Positive int, channels of the first convolution.
 
     Call arguments:
-        images: Float images in [-1, 1], `(batch, height, width, channels)`, of sides that are multiples of 8.
+        images: Float images in [-1, 1], `(batch, height, width, channels)`, with sides that are multiples of
+            8.
 
     Returns:
         Float32 logits `(batch, height, width, 1)`.
 
-    Source: Wang et al. 2021, section 3.4.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    discriminator = kg.networks.SpectralUNetDiscriminator(3, width=2)
+    logits = discriminator(keras.ops.zeros((2, 16, 16, 3)))  # (2, 16, 16, 1)
+    ```
+
+    Reference: Wang et al., "Real-ESRGAN: Training real-world blind super-resolution with pure synthetic
+    data", 2021, arXiv:2107.10833, section 3.4.
     """
 
     size_multiple = 8
@@ -392,7 +484,7 @@ def _dense_logits(x, hidden):
     return layers.Activation("linear", dtype="float32", name="float32_logits")(x)
 
 
-# Made anew for each layer: an initializer draws the same for equal shapes.
+# Created for each layer, because an initializer returns equal values for equal shapes.
 
 
 def _uniform():
@@ -401,5 +493,5 @@ def _uniform():
 
 
 def _small():
-    """A tenth of He et al.'s deviation."""
+    """A tenth of He et al.'s standard deviation."""
     return initializers.VarianceScaling(0.02, "fan_in", "untruncated_normal")

@@ -1,4 +1,6 @@
-"""The residual generators of CycleGAN (Zhu et al. 2017, after Johnson et al. 2016), of CUT, and of pix2pixHD."""
+"""The residual generators of CycleGAN (Zhu et al. 2017, after Johnson et al. 2016), CUT, DeblurGAN and
+pix2pixHD.
+"""
 
 import dataclasses
 
@@ -21,35 +23,38 @@ from keras_genzoo.networks.normalization import check_normalization, normalizati
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class ResNetTranslator(ConfigurableNetwork):
-    """Images, or label maps, to images by residual blocks at a quarter of the side.
+    """Generator that maps images, or label maps, to images with residual blocks at a quarter of the side.
 
-    A 7x7 convolution, two 3x3 convolutions of stride 2, `num_blocks` residual blocks of two 3x3 convolutions, two
-    3x3 transposed convolutions of stride 2, a 7x7 convolution and tanh. Channels are `width` times 1, 2, 4 and
-    back. All but the last are normalised and, but for the second of a block, followed by ReLU; the 7x7
-    convolutions and the blocks are padded by reflection. With width 64 and 3 channels it has 11,378,179 parameters
-    with 9 blocks, 7,837,699 with 6; with 9 blocks of one convolution, as in DeblurGAN, 6,067,459. With
-    `num_downsamplings=4` it is pix2pixHD's global generator: 182,546,755 parameters for 35 labels and edges.
+    It has a 7x7 convolution, two 3x3 convolutions with stride 2, `num_blocks` residual blocks with two 3x3
+    convolutions, two 3x3 transposed convolutions with stride 2, a 7x7 convolution and tanh. Channels are
+    `width` times 1, 2, 4 and back. All but the last are normalized and, except the second of a block,
+    followed by ReLU. The 7x7 convolutions and the blocks use reflection padding. For width 64 and 3 channels
+    it has 11,378,179 parameters with 9 blocks, 7,837,699 with 6; with 9 blocks of one convolution, as in
+    DeblurGAN, 6,067,459. With `num_downsamplings=4` it is the global generator of pix2pixHD: 182,546,755
+    parameters for 35 labels and edges.
 
-    It takes images whose sides are multiples of `size_multiple`, 4 with two downsamplings, and at least twice as
-    long: a map of one pixel cannot be mirrored.
+    The sides of the images must be multiples of `size_multiple`, 4 with two downsamplings, and at least twice
+    as large, because a map with a side of one pixel cannot be padded by reflection.
 
     Args:
-        channels: Int, channels of the source images; of label maps 1, or with edges 2.
-        output_channels: Int, channels of the images made. Defaults to those of the source.
-        width: Int, channels after the first convolution.
-        num_blocks: Int, number of residual blocks.
-        normalization: `"instance"` (without learnt scale and offset; the convolutions then have biases) or
+        channels: Positive int, channels of the source images; for label maps 1, or 2 with edges.
+        output_channels: Positive int, channels of the output. Defaults to those of the source.
+        width: Positive int, channels of the first convolution.
+        num_blocks: Int of at least 0, number of residual blocks.
+        normalization: `"instance"` (without trained scale and offset; convolutions then have biases) or
             `"batch"`.
-        dropout: Float in [0, 1), rate between the two convolutions of a block; 0 for none.
-        sampling_dropout: Bool, whether dropout acts outside of training too.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
-        antialias: Bool, whether convolutions of stride 1 with `BlurPool2D` behind them stand for those of stride 2,
-            and bilinear enlargement before them for transposed ones: as many parameters, smoother maps.
+        dropout: Float in [0, 1), rate of dropout between the two convolutions of a block; 0 for none.
+        sampling_dropout: Bool, whether dropout is also applied in inference.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
+        antialias: Bool, whether convolutions with stride 2 are replaced by stride 1 and `BlurPool2D`, and
+            transposed convolutions by bilinear upsampling and a convolution. The number of parameters is the
+            same.
         initialization: `"normal"`, normal(0, 0.02), or `"xavier"`, Xavier's normal distribution times 0.02.
-        num_downsamplings: Int, number of convolutions of stride 2, and of transposed ones.
-        num_labels: Int, number of labels of label maps; None for images.
-        block_convolutions: Int, 1 or 2, convolutions per block. A block of one ends with its ReLU, and its dropout.
-        residual: Bool, whether the images that the layers make are added to those given, and the sums clipped.
+        num_downsamplings: Positive int, number of convolutions with stride 2, and of transposed convolutions.
+        num_labels: Positive int, number of labels of label maps; None for images.
+        block_convolutions: Int, 1 or 2, convolutions per block. A block with one convolution ends with ReLU
+            and dropout.
+        residual: Bool, whether the output is added to the input and the sum is clipped to [-1, 1].
 
     Call arguments:
         images: Float images in [-1, 1], or label maps, `(batch, height, width, channels)`.
@@ -57,9 +62,27 @@ class ResNetTranslator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, output_channels)`.
 
-    Source: Zhu et al. 2017, section 4 and appendix 7.2; padding and biases follow the authors' PyTorch code;
-    `antialias` and `"xavier"` that of Park et al. 2020 (CUT). Wang et al. 2018 (arXiv:1711.11585), section 3.2.
-    `block_convolutions=1` and `residual` are of Kupyn et al. 2018 (arXiv:1711.07064), section 3.2.
+    Raises:
+        ValueError: If an argument is out of its range or unknown, or `residual` is used with different
+            channels or label maps.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.ResNetTranslator(3, width=4, num_blocks=1)
+    images = generator(keras.ops.zeros((2, 16, 16, 3)))  # (2, 16, 16, 3)
+    ```
+
+    Reference: Zhu et al., "Unpaired image-to-image translation using cycle-consistent adversarial networks",
+    2017, arXiv:1703.10593, section 4 and appendix 7.2; padding and biases follow the authors' PyTorch code.
+    `antialias` and `"xavier"`: the authors' code of Park et al., "Contrastive learning for unpaired
+    image-to-image translation", 2020, arXiv:2007.15651. `num_labels`: Wang et al., "High-resolution image
+    synthesis and semantic manipulation with conditional GANs", 2018, arXiv:1711.11585, section 3.2.
+    `block_convolutions=1` and `residual`: Kupyn et al., "DeblurGAN: Blind motion deblurring using conditional
+    adversarial networks", 2018, arXiv:1711.07064, section 3.2.
     """
 
     @checked
@@ -88,8 +111,8 @@ class ResNetTranslator(ConfigurableNetwork):
             raise ValueError(f"`block_convolutions` must be 1 or 2. Received: {block_convolutions}")
         if residual and (output_channels != channels or num_labels is not None):
             raise ValueError(
-                "`residual` adds what is made to the images given, which must have as many channels and be no label "
-                f"maps. Received: channels={channels}, output_channels={output_channels}, num_labels={num_labels}"
+                "`residual` adds the output to the input, which must be images with the same number of channels. "
+                f"Received: channels={channels}, output_channels={output_channels}, num_labels={num_labels}"
             )
         images = keras.Input((None, None, channels), name="images")
         x = images if num_labels is None else LabelMapEncoding(num_labels, name="encoding")(images)
@@ -105,9 +128,11 @@ class ResNetTranslator(ConfigurableNetwork):
 
     @property
     def feature_layers(self):
-        """Names of the layers that CUT compares: the padded images, both halvings, the first and the fifth block.
+        """Names of the layers that CUT compares.
 
-        With fewer than five blocks the last one stands for the fifth.
+        These are the padded images, both downsamplings, and the first and the fifth block.
+
+        With fewer than five blocks, the last one replaces the fifth.
         """
         num_blocks = self._arguments["num_blocks"]
         blocks = sorted({1, min(5, num_blocks)}) if num_blocks else []
@@ -116,23 +141,24 @@ class ResNetTranslator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class LocalEnhancer(ConfigurableNetwork):
-    """Label maps to images by pix2pixHD's two generators: one at half the side, and one that adds detail to it.
+    """Generator of pix2pixHD with a global generator at half the side, and a local enhancer.
 
-    The global generator, without its last convolution, sees the encoded label map in half the size. Its features are
-    added to those of a 7x7 and a 3x3 convolution of stride 2 of the label map itself; residual blocks, a transposed
-    convolution, a 7x7 convolution and tanh follow. With 35 labels and edges it has 182,857,059 parameters.
+    The global generator, without its last convolution, takes the encoded label map at half the size. Its
+    features are added to those of a 7x7 convolution and a 3x3 convolution with stride 2 of the label map at
+    full size. Residual blocks, a transposed convolution, a 7x7 convolution and tanh follow. For 35 labels and
+    edges it has 182,857,059 parameters.
 
-    Train a `ResNetTranslator` with `num_downsamplings` and twice the width first, at half the side, and hand it to
-    `load_global`.
+    First train a `ResNetTranslator` with the same `num_downsamplings` and twice the width at half the side.
+    Then pass it to `load_global`.
 
     Args:
-        num_labels: Int.
-        has_edges: Bool, whether the label maps have a second channel, of the edges between objects.
-        output_channels: Int, channels of the images made.
-        width: Int, channels after the first convolution; the global generator has twice as many.
-        num_blocks: Int, residual blocks of the global generator.
-        num_local_blocks: Int, residual blocks behind the sum.
-        num_downsamplings: Int, convolutions of stride 2 of the global generator.
+        num_labels: Positive int.
+        has_edges: Bool, whether the label maps have a second channel with the edges between objects.
+        output_channels: Positive int, channels of the output.
+        width: Positive int, channels of the first convolution; the global generator has twice as many.
+        num_blocks: Int of at least 0, residual blocks of the global generator.
+        num_local_blocks: Int of at least 0, residual blocks after the sum.
+        num_downsamplings: Positive int, convolutions with stride 2 of the global generator.
 
     Call arguments:
         images: Label maps `(batch, height, width, 1 or 2)`.
@@ -140,7 +166,23 @@ class LocalEnhancer(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, output_channels)`.
 
-    Source: Wang et al. 2018 (arXiv:1711.11585), figure 3.
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.LocalEnhancer(
+        num_labels=5, width=2, num_blocks=1, num_local_blocks=1, num_downsamplings=1
+    )
+    images = generator(keras.ops.zeros((2, 16, 16, 1)))  # (2, 16, 16, 3)
+    ```
+
+    Reference: Wang et al., "High-resolution image synthesis and semantic manipulation with conditional GANs",
+    2018, arXiv:1711.11585, figure 3.
     """
 
     @checked
@@ -168,14 +210,14 @@ class LocalEnhancer(ConfigurableNetwork):
         self.size_multiple = 2 ** (num_downsamplings + 1)
 
     def load_global(self, generator):
-        """Takes the weights of a trained global generator, all but those of its last convolution.
+        """Copies the weights of a trained global generator, except those of its last convolution.
 
         Args:
-            generator: `ResNetTranslator` of the same labels, number of blocks and of downsamplings, and of twice
-                the width.
+            generator: `ResNetTranslator` with the same labels, numbers of blocks and of downsamplings, and
+                twice the width.
 
         Raises:
-            ValueError: If the generator is another.
+            ValueError: If `generator` does not match.
         """
         own = {
             layer.name.removeprefix("global_"): layer
@@ -188,14 +230,16 @@ class LocalEnhancer(ConfigurableNetwork):
             given.pop("output_conv")
         if _shapes_of_weights(own) != _shapes_of_weights(given):
             raise ValueError(
-                "`generator` must be a `ResNetTranslator` of the same labels, blocks and downsamplings and of twice "
+                "`generator` must be a `ResNetTranslator` with the same labels, blocks and downsamplings, and twice "
                 f"the width. Received: {generator!r}"
             )
         for name, layer in own.items():
             layer.set_weights(given[name].get_weights())
 
     def _takes_maps_of(self, generator):
-        """Whether a `ResNetTranslator` takes the same label maps; encoded, others may have as many channels."""
+        """Whether a `ResNetTranslator` takes the same label maps. Others may have the same number of channels
+        once encoded.
+        """
         own, others = self._arguments, generator._arguments
         return (others["num_labels"], others["channels"]) == (own["num_labels"], 1 + own["has_edges"])
 
@@ -205,7 +249,7 @@ def _shapes_of_weights(layers):
 
 
 def in_half_size(images):
-    """Means of 3x3 pixels at every second one; at the borders of those that are within the image."""
+    """Downsamples images by 2: means over 3x3 pixels within the image, at every second pixel."""
 
     def sums(x):
         return ops.average_pool(layers.ZeroPadding2D(1)(x), 3, strides=2, padding="valid")
@@ -215,7 +259,7 @@ def in_half_size(images):
 
 @dataclasses.dataclass(frozen=True)
 class _Layers:
-    """The parts of residual generators. Their names begin with `prefix`."""
+    """Parts of residual generators, with names that start with `prefix`."""
 
     normalization: str
     synchronized: bool = False
@@ -225,7 +269,7 @@ class _Layers:
     block_convolutions: int = 2
 
     def features(self, x, width, num_downsamplings, num_blocks, dropout=0.0, sampling_dropout=False):
-        """All but the last convolution."""
+        """Creates all layers except the last convolution."""
         x = self.entered(x, width)
         for level in range(1, num_downsamplings + 1):
             x = self.halved(x, width * 2**level, f"down_{level}")
@@ -240,7 +284,7 @@ class _Layers:
         return layers.ReLU()(self._normalized(self._convolution(width, 7, "input")(padded), "input"))
 
     def halved(self, x, channels, name):
-        # A pixel at each side; 'same' would put it at the right and below only.
+        # One pixel on each side; "same" would only pad at the right and bottom.
         x = layers.ZeroPadding2D(1)(x)
         x = self._convolution(channels, 3, name, strides=1 if self.antialias else 2)(x)
         x = layers.ReLU()(self._normalized(x, name))
@@ -261,11 +305,11 @@ class _Layers:
 
     def doubled(self, x, channels, name):
         if self.antialias:
-            # The reference's filter [1, 3, 3, 1] with repeated edges is bilinear interpolation.
+            # The filter [1, 3, 3, 1] of the reference, with repeated borders, is bilinear interpolation.
             x = BilinearUpSampling2D(name=f"{self.prefix}{name}_enlarged")(x)
             x = self._convolution(channels, 3, name, padding="same")(x)
         else:
-            # The full result is 2 n + 1 wide; the reference leaves out the first row and column, 'same' the last.
+            # The full output has the side 2 n + 1; the reference crops the first row and column, "same" the last.
             kind = layers.Conv2DTranspose
             x = self._convolution(channels, 3, name, kind=kind, strides=2, padding="valid")(x)
             x = Cropping2D(((1, 0), (1, 0)))(x)

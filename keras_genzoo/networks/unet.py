@@ -11,33 +11,34 @@ from keras_genzoo.networks.normalization import check_normalization, normalizati
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class UNetGenerator(ConfigurableNetwork):
-    """Images to images by 4x4 convolutions of stride 2 down to one pixel and back, with skip connections.
+    """Generator of pix2pix: a U-Net of 4x4 convolutions with stride 2, down to one pixel and back.
 
-    At level k of the encoder: leaky ReLU (0.2) but for the first, convolution, normalisation but for the first
-    and the innermost; channels are `width` times 1, 2, 4, 8, 8, ... At each level of the decoder: ReLU, transposed
-    convolution, normalisation, dropout in some, concatenation with the encoder's map of that level (which comes
-    first); tanh at the end. With 256x256x3, width 64 and batch normalisation it has 54,413,955 trainable
-    parameters.
+    Each level of the encoder has leaky ReLU (0.2, not at the first), a convolution, and normalization (not at
+    the first and the innermost); channels are `width` times 1, 2, 4, 8, 8, ... Each level of the decoder has
+    ReLU, a transposed convolution, normalization, dropout in some, and concatenation with the encoder's map
+    of the same level, which comes first. The output has tanh. For 256x256x3, width 64 and batch normalization
+    it has 54,413,955 trainable parameters.
 
-    The network is convolutional throughout: it takes images whose sides are multiples of `size_multiple`, the
-    side of `image_shape`.
+    The network is fully convolutional. The sides of the images must be multiples of `size_multiple`, the side
+    of `image_shape`.
 
     Args:
-        image_shape: Tuple `(side, side, channels)` of the source images; the side is a power of two from 32 to
-            1024 and fixes the number of levels.
-        output_channels: Int, channels of the images made. Defaults to those of the source.
-        width: Int, channels after the first convolution.
-        normalization: `"batch"` or `"instance"` (without learnt scale and offset; the convolutions then have
+        image_shape: Tuple `(side, side, channels)` of the source images. The side is a power of two from 32
+            to 1024, and determines the number of levels.
+        output_channels: Positive int, channels of the output. Defaults to those of the source.
+        width: Positive int, channels of the first convolution.
+        normalization: `"batch"` or `"instance"` (without trained scale and offset; convolutions then have
             biases).
-        dropout: Float in [0, 1), rate; 0 for none.
-        dropout_blocks: `"paper"` puts dropout into the three innermost blocks of the decoder; `"reference"`,
-            as the authors' PyTorch code, into those with 8 times `width` channels on both sides but the
-            innermost (three at 256, two at 128, none at 32).
-        sampling_dropout: Bool, whether dropout acts outside of training too. Normalisation does not change.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
-        upsampling: `"transposed"`, or `"resize"` for nearest-neighbour upsampling and a 3x3 convolution in the
-            place of each transposed convolution (Odena et al. 2016): less of a pattern in the images, and fewer
-            parameters, for the same work.
+        dropout: Float in [0, 1), rate of dropout; 0 for none.
+        dropout_blocks: `"paper"` uses dropout in the three innermost blocks of the decoder. `"reference"`
+            uses it, as the authors' PyTorch code, in blocks with 8 times `width` channels on both sides
+            except the innermost (three at 256, two at 128, none at 32).
+        sampling_dropout: Bool, whether dropout is also applied in inference. It does not affect
+            normalization.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
+        upsampling: `"transposed"`, or `"resize"` for nearest-neighbor upsampling and a 3x3 convolution
+            instead of each transposed convolution (Odena et al. 2016), which reduces checkerboard artifacts
+            and parameters with the same number of operations.
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels)`.
@@ -45,9 +46,24 @@ class UNetGenerator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1], `(batch, height, width, output_channels)`.
 
-    Source: Isola et al. 2017, section 3.2 and appendix 6.1 (the first decoder blocks have dropout there);
-    biases, the order of ReLU and convolution and the innermost level follow the authors' code. Initialisation
-    normal(0, 0.02), batch normalisation's scale normal(1, 0.02).
+    Raises:
+        ValueError: If an argument is out of its range or unknown, or the side of `image_shape` is not
+            supported.
+
+    Example:
+
+    ```python
+    import keras
+    import keras_genzoo as kg
+
+    generator = kg.networks.UNetGenerator((32, 32, 3), width=4)
+    images = generator(keras.ops.zeros((2, 32, 32, 3)))  # (2, 32, 32, 3)
+    ```
+
+    Reference: Isola et al., "Image-to-image translation with conditional adversarial networks", 2017,
+    arXiv:1611.07004, section 3.2 and appendix 6.1 (where the first decoder blocks have dropout); biases, the
+    order of ReLU and convolution, and the innermost level follow the authors' code. Initialization with
+    normal(0, 0.02), the scale of batch normalization with normal(1, 0.02).
     """
 
     @checked
@@ -75,7 +91,7 @@ class UNetGenerator(ConfigurableNetwork):
                 f"`upsampling` must be 'transposed' or 'resize'. Received: upsampling={upsampling!r}"
             )
         channels = [width * min(2**level, 8) for level in range(levels)]
-        # From the innermost level, which has the last number.
+        # The innermost level has the largest index.
         dropped = (
             set(range(levels - 1, levels - 4, -1)) if dropout_blocks == "paper" else set(range(4, levels - 1))
         )
@@ -93,7 +109,7 @@ class UNetGenerator(ConfigurableNetwork):
                 4,
                 strides=2,
                 padding="same",
-                # No normalisation behind the innermost, and yet no bias with batch normalisation.
+                # The innermost level has no normalization, but also no bias with batch normalization.
                 use_bias=use_bias,
                 kernel_initializer=_normal(),
                 name=f"down_{level + 1}_conv",

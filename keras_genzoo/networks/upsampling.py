@@ -1,4 +1,4 @@
-"""The small generator and critic of the WGAN-GP tutorials, for any side."""
+"""The small generator and critic of WGAN-GP tutorials, for images of any side."""
 
 import math
 
@@ -12,17 +12,18 @@ from keras_genzoo.networks.configurable import ConfigurableNetwork
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class UpsamplingGenerator(ConfigurableNetwork):
-    """Latents to images by nearest-neighbour upsampling and 3x3 convolutions.
+    """Generator that maps latents to images with nearest-neighbor upsampling and 3x3 convolutions.
 
-    A dense layer makes a 4x4 map; each level doubles the side and convolves; batch normalisation and leaky ReLU
-    (0.2) follow each layer, of the last one batch normalisation and tanh. A side that is not 4 * 2^k is
-    cropped from the next larger one. No layer has a bias: the normalisations have offsets.
+    A dense layer outputs a 4x4 map. Each level doubles the side and convolves. Each layer is followed by
+    batch normalization and leaky ReLU (0.2), the last one by batch normalization and tanh. If the side is not
+    4 * 2^k, the image is cropped from the next larger side. No layer has a bias: batch normalization has
+    offsets.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, height and width equal.
-        latent_dim: Int, length of a latent.
-        width: Int, channels of the map before the last convolution.
-        synchronized: Bool, whether batch normalisation uses the statistics of all replicas.
+        image_shape: Tuple `(height, width, channels)`; height = width, at least 8.
+        latent_dim: Positive int, length of a latent.
+        width: Positive int, channels of the map before the last convolution.
+        synchronized: Bool, whether batch normalization uses the statistics of all replicas.
 
     Call arguments:
         latents: Float `(batch, latent_dim)`.
@@ -30,12 +31,20 @@ class UpsamplingGenerator(ConfigurableNetwork):
     Returns:
         Float32 images in [-1, 1].
 
+    Raises:
+        ValueError: If an argument is out of its range, or the image is not square with a side of at least 8.
+
     Example:
 
-    >>> UpsamplingGenerator((28, 28, 1)).count_params()  # channels 256, 128, 64, 1
-    910660
+    ```python
+    import keras_genzoo as kg
 
-    Source: Gulrajani et al. 2017 with the networks that Keras' WGAN-GP example made common.
+    generator = kg.networks.UpsamplingGenerator((28, 28, 1))  # channels 256, 128, 64, 1
+    generator.count_params()  # 910,660
+    ```
+
+    Reference: Gulrajani et al., "Improved training of Wasserstein GANs", 2017, arXiv:1704.00028, with the
+    networks of Keras' WGAN-GP example.
     """
 
     @checked
@@ -67,15 +76,16 @@ class UpsamplingGenerator(ConfigurableNetwork):
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
 class StridedCritic(ConfigurableNetwork):
-    """Images to one value by 5x5 convolutions with stride 2, leaky ReLU (0.2) and dropout, not normalised.
+    """Critic that maps images to one value with 5x5 convolutions with stride 2, leaky ReLU (0.2) and dropout.
 
-    A side that is not 4 * 2^k is padded to the next larger one. The map is halved until it is 2x2.
+    If the side is not 4 * 2^k, the image is padded to the next larger side. The map is halved down to 2x2.
+    There is no normalization.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, height and width equal.
-        width: Int, channels of the first convolution, doubled at each.
-        dropout: Float in [0, 1), rate after each convolution but the first and the last.
-        final_dropout: Float in [0, 1), rate before the dense layer.
+        image_shape: Tuple `(height, width, channels)`; height = width, at least 8.
+        width: Positive int, channels of the first convolution, doubled by each further one.
+        dropout: Float in [0, 1), rate of dropout after each convolution except the first and the last.
+        final_dropout: Float in [0, 1), rate of dropout before the dense layer.
 
     Call arguments:
         images: Float images in [-1, 1].
@@ -83,12 +93,20 @@ class StridedCritic(ConfigurableNetwork):
     Returns:
         Float32 values `(batch, 1)`.
 
+    Raises:
+        ValueError: If an argument is out of its range, or the image is not square with a side of at least 8.
+
     Example:
 
-    >>> StridedCritic((28, 28, 1)).count_params()  # channels 64, 128, 256, 512
-    4305409
+    ```python
+    import keras_genzoo as kg
 
-    Source: Gulrajani et al. 2017 with the networks that Keras' WGAN-GP example made common.
+    critic = kg.networks.StridedCritic((28, 28, 1))  # channels 64, 128, 256, 512
+    critic.count_params()  # 4,305,409
+    ```
+
+    Reference: Gulrajani et al., "Improved training of Wasserstein GANs", 2017, arXiv:1704.00028, with the
+    networks of Keras' WGAN-GP example.
     """
 
     @checked
@@ -120,13 +138,13 @@ def _side_channels_doublings(image_shape):
     if len(image_shape) != 3 or image_shape[0] != image_shape[1] or image_shape[0] < 8:
         raise ValueError(
             "`image_shape` must be (height, width, channels), square, with a side of at least 8. "
-            f"Received: image_shape={tuple(image_shape)}. Pass networks of your own for other shapes."
+            f"Received: image_shape={tuple(image_shape)}. Pass custom networks for other shapes."
         )
     side, _, channels = image_shape
     return side, channels, math.ceil(math.log2(side / 4))
 
 
 def _margins(side, doublings):
-    """Rows (and columns) between the image and the map of side 4 * 2^doublings, `((top, bottom), ...)`."""
+    """Rows (and columns) between the image and a map of side 4 * 2^doublings, `((top, bottom), ...)`."""
     margin = 4 * 2**doublings - side
     return ((margin // 2, margin - margin // 2),) * 2

@@ -204,7 +204,7 @@ class TestAsAWhole:
 
 @pytest.mark.parametrize("shape", [(8, 12, 3), (8, 8, 4)])
 def test_shapes_that_it_cannot_turn_or_colour_are_refused(shape):
-    with pytest.raises(ValueError, match=r"square ones of 1 or 3 channels.*`DiffAugment`"):
+    with pytest.raises(ValueError, match=r"square images with 1 or 3 channels.*`DiffAugment`"):
         models.GAN(image_shape=shape, width=4, augmentation="adaptive")
 
 

@@ -221,7 +221,9 @@ class TestBadInput:
     )
     def test_an_adaptive_one_needs_logits(self, family, arguments):
         """Without them no sign tells what is taken to be real."""
-        with pytest.raises(ValueError, match=r"follows the logits of a discriminator, which a \w+ does not"):
+        with pytest.raises(
+            ValueError, match=r"adapts to the logits of a discriminator, which a \w+ does not"
+        ):
             FAMILIES[family](augmentation="adaptive", **arguments)
 
     @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_another_keras_backend_is_refused():
     for module in ("jax", "scipy"):
         pytest.importorskip(module, reason=f"Keras' NumPy backend needs {module}")
     with pytest.raises(
-        AssertionError, match=r"runs on the TensorFlow and JAX backends of Keras, not on 'numpy'"
+        AssertionError, match=r"supports the TensorFlow and JAX backends of Keras, not 'numpy'"
     ):
         support.fresh_process(_import_the_package, backend="numpy")
 

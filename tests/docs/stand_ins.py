@@ -1,6 +1,10 @@
 """What the blocks of the pages take for granted: data sets, folders of pictures, and the reader's own arrays."""
 
 import dataclasses
+import functools
+import shutil
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -29,7 +33,7 @@ def install(folder, monkeypatch):
             monkeypatch.setitem(named._DATASETS, name, _stand_in(dataset))
     toy_flowers.install(folder, monkeypatch.setitem)
     _limit_training(monkeypatch)
-    _write_pictures(folder)
+    shutil.copytree(_pictures().name, folder, dirs_exist_ok=True)
 
 
 def _stand_in(dataset):
@@ -77,6 +81,14 @@ def _limit_training(monkeypatch):
     monkeypatch.setattr(kg.callbacks.Backup, "fit", one_step_with_backup)
 
 
+@functools.cache
+def _pictures():
+    """Temporary folder of the pictures, written once per process."""
+    folder = tempfile.TemporaryDirectory()
+    _write_pictures(Path(folder.name))
+    return folder
+
+
 def _write_pictures(folder):
     rng = np.random.default_rng(0)
 
@@ -109,40 +121,3 @@ class ReadersModel:
     def fit(self, data, epochs):
         sources, targets = next(iter(data))
         assert len(sources) == len(targets)
-
-
-def names_for(page):
-    """Dict of what a page uses and does not make, by the name of the page in the repository."""
-    rng = np.random.default_rng(0)
-
-    def images(num, side, channels):
-        return rng.integers(0, 256, (num, side, side, channels)).astype("uint8")
-
-    given = {
-        "README.md": lambda: {"digits": images(64, 28, 1), "label_maps": images(2, 256, 3)},
-        "docs/guide.md": lambda: {
-            "model": ReadersModel(),
-            "images": images(64, 28, 1),
-            "my_28_by_28_grey_images": images(64, 28, 1),
-            "picture": images(1, 64, 3)[0],
-            "summer": images(2, 128, 3),
-        },
-        "docs/serving.md": _for_serving,
-    }
-    return given[page]() if page in given else {}
-
-
-def _for_serving():
-    import tensorflow as tf
-    import tensorflow_hub
-
-    return {
-        "tf": tf,
-        "keras": keras,
-        "tensorflow_hub": tensorflow_hub,
-        "gan": kg.models.load("dcgan_fashion_mnist"),
-        "vae": kg.models.load("vae_mnist"),
-        "cyclegan": kg.models.load("cyclegan_noto_twemoji"),
-        "pix2pix": kg.models.load("pix2pix_edges_to_emoji"),
-        "latents": np.zeros((4, 100), "float32"),
-    }

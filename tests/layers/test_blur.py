@@ -28,7 +28,7 @@ class TestBlurPool2D:
         assert network(ops.zeros((3, 4, 5, 2))).shape == (3, 2, 3, 2)
 
     def test_a_map_of_one_pixel_is_refused(self):
-        with pytest.raises(ValueError, match="A map of 1x4 cannot be padded by 1 mirrored pixels"):
+        with pytest.raises(ValueError, match="A map of 1x4 cannot be padded by 1 reflected pixels"):
             layers.BlurPool2D()(np.zeros((1, 1, 4, 1), "float32"))
 
     def test_config(self):

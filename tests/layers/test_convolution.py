@@ -73,7 +73,7 @@ class TestResizeConv2D:
 
     @pytest.mark.parametrize("fixed", ["kernel_size", "strides", "dilation_rate", "groups"])
     def test_what_it_cannot_do_is_refused(self, fixed):
-        with pytest.raises(ValueError, match=f"'{fixed}'. cannot be given"):
+        with pytest.raises(ValueError, match=f"'{fixed}'. cannot be set"):
             layers.ResizeConv2D(4, **{fixed: 2})
 
     def test_config(self):

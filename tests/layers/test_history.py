@@ -66,7 +66,9 @@ class TestImageHistory:
         np.testing.assert_array_equal(_values(gradient), np.ones(4))
 
     def test_batch_larger_than_the_pool_is_refused(self):
-        with pytest.raises(ValueError, match=r"holds 3, fewer than the batch of 4. Raise `history_size`"):
+        with pytest.raises(
+            ValueError, match=r"has size 3, less than the batch size 4. Increase `history_size`"
+        ):
             layers.ImageHistory(3)(_images(0, 4))
         with pytest.raises(ValueError, match=r"`size` must be at least 1. Received: size=0"):
             layers.ImageHistory(0)

@@ -35,7 +35,7 @@ class TestPack:
     def test_a_batch_that_does_not_divide_is_refused(self):
         with pytest.raises(
             ValueError,
-            match=r"multiple of the 2 samples of a pack. Received: 5 samples.*Change the batch size",
+            match=r"multiple of the pack size 2. Received: 5 samples.*Change the batch size",
         ):
             layers.Pack(2)(np.zeros((5, 2), "float32"))
 
@@ -59,7 +59,7 @@ class TestMinibatchStandardDeviation:
             np.testing.assert_allclose(output[image, ..., 2], deviation, atol=1e-3)
 
     def test_batch_that_groups_do_not_fill(self):
-        with pytest.raises(ValueError, match="multiple of the 4 images"):
+        with pytest.raises(ValueError, match="multiple of `group_size`, 4"):
             layers.MinibatchStandardDeviation()(np.zeros((6, 2, 2, 1), "float32"))
 
     def test_config(self):

@@ -288,7 +288,9 @@ class Contract(Asked):
                 model.compile(**{unknown: 1})
             assert all(f"`{each}`" in str(error.value) for each in [*own, "run_eagerly", "jit_compile"])
         if len(players) > 1:
-            with pytest.raises(TypeError, match=f"an optimizer of its own, such as `{'|'.join(own)}"):
+            with pytest.raises(
+                TypeError, match=f"Each player has its own optimizer, such as `{'|'.join(own)}"
+            ):
                 model.compile(optimizer="adam")
 
     @pytest.mark.any_backend
@@ -312,7 +314,9 @@ class Contract(Asked):
         """No loss would heed them."""
         data = toy_data(model)
         for argument, value in (("class_weight", {0: 1.0}), ("sample_weight", np.ones(len(data[0])))):
-            with pytest.raises(ValueError, match=f"`{argument}` is for losses that are sums over examples"):
+            with pytest.raises(
+                ValueError, match=f"`{argument}` is not supported: the losses of a .* are not sums over"
+            ):
                 model.fit(*data, verbose=0, **{argument: value})
 
     @pytest.mark.any_backend
@@ -731,19 +735,19 @@ def _bad_later_batches(model, x, rest):
     if isinstance(expected, modalities.LabelMaps):
         # Ints, among which there is no NaN.
         too_large = (
-            f"`x` must hold labels from 0 to {expected.num_labels - 1}. Received .*{expected.num_labels}"
+            f"`x` must contain labels from 0 to {expected.num_labels - 1}. Received .*{expected.num_labels}"
         )
         cases = [((x + expected.num_labels, *rest), too_large)]
-        cases += [((x - expected.num_labels, *rest), "`x` must hold labels .* Received labels from -")]
+        cases += [((x - expected.num_labels, *rest), "`x` must contain labels .* Received labels from -")]
     else:
-        cases = [((np.full_like(x, np.nan), *rest), r"`x` contains NaN|`x` must hold finite float values")]
+        cases = [((np.full_like(x, np.nan), *rest), r"`x` contains NaN|`x` must contain finite float values")]
     if isinstance(expected, modalities.Images):
         cases.append(((127.5 * (x + 1), *rest), r"`x` must lie in \[-1, 1\]"))
     if "y" in model.expected_data() and model.condition:
         (labels,) = rest
         cases += [
             ((x, np.full_like(labels, 77)), "`y` must lie from 0 to .* Received labels from 77 to 77"),
-            ((x, labels[:3]), "`y` must hold one entry for each of the 4 of `x`"),
+            ((x, labels[:3]), "`y` must have one entry for each of the 4 entries of `x`"),
         ]
     return cases
 

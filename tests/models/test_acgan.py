@@ -128,12 +128,12 @@ class Blank(Augmentation):
 @pytest.mark.any_backend
 class TestRefusals:
     def test_no_classes(self):
-        with pytest.raises(ValueError, match="`num_classes` is needed"):
+        with pytest.raises(ValueError, match="`num_classes` is required"):
             models.ACGAN(image_shape=SHAPE)
 
     def test_a_discriminator_of_one_head(self):
         with pytest.raises(
-            ValueError, match=r"`discriminator` must give a list of .*class logits \(batch, 3\)"
+            ValueError, match=r"`discriminator` must return a list of .*class logits \(batch, 3\)"
         ):
             make_acgan(discriminator=networks.DCGANDiscriminator(SHAPE, 4))
 

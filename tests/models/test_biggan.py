@@ -159,7 +159,7 @@ def test_default_latents_are_20_values_for_each_block():
 
 def test_bad_arguments_are_refused():
     with pytest.raises(
-        ValueError, match=r"`latent_dim` must be a multiple of 2, for equal parts.*latent_dim=5"
+        ValueError, match=r"`latent_dim` must be a multiple of 2, to be split equally.*latent_dim=5"
     ):
         make_biggan(latent_dim=5)
     with pytest.raises(ValueError, match=r"`orthogonal_weight`.*-0.1"):

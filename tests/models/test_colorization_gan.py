@@ -145,9 +145,9 @@ class TestBadInput:
         [
             (
                 {"generator": make_generator(1, 1)},
-                "`generator` must make 3 channels of 1. Received .* 1 of 1",
+                "`generator` must map 1 to 3 channels. Received .* maps 1 to 1",
             ),
-            ({"discriminator": make_discriminator(3)}, "`discriminator` must make 1 channels of 4"),
+            ({"discriminator": make_discriminator(3)}, "`discriminator` must map 4 to 1 channels"),
             ({"l1_weight": -1.0}, "`l1_weight` must be at least 0"),
             ({"generator": networks.ColorizationUNet((2, 2, 2, 2, 2, 2))}, "multiples of 32"),
         ],
@@ -161,7 +161,7 @@ class TestBadInput:
             models.ColorizationGAN((32, 32, 1))
 
     def test_filters(self):
-        with pytest.raises(ValueError, match="`filters` must have at least two numbers"):
+        with pytest.raises(ValueError, match="`filters` must have at least two entries"):
             networks.ColorizationUNet((4,))
 
 

@@ -229,7 +229,7 @@ class TestBadInput:
             make_cyclegan(**arguments)
 
     def test_a_batch_larger_than_the_history_is_refused(self):
-        with pytest.raises(ValueError, match="`history_size` must be at least the batch of 8"):
+        with pytest.raises(ValueError, match="`history_size` must be at least the batch size of 8"):
             make_cyclegan().fit(*DOMAINS, batch_size=8)
 
 

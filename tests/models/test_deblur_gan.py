@@ -163,7 +163,7 @@ def test_deblur_keeps_the_size(size):
         ({"generator": make_generator(1, 3)}, r"`image_shape\[-1\]` is 3, but the network"),
         ({"generator": make_generator(3, 1)}, r"`image_shape\[-1\]` is 3, but the network"),
         ({"discriminator": make_discriminator(6)}, r"`image_shape\[-1\]` is 3, but the network"),
-        ({"discriminator": networks.PatchGANDiscriminator(3, 2, num_layers=0)}, "has batch normalisation"),
+        ({"discriminator": networks.PatchGANDiscriminator(3, 2, num_layers=0)}, "has batch normalization"),
         ({"discriminator_steps": 0}, "`discriminator_steps` must be at least 1"),
     ],
 )

@@ -105,7 +105,7 @@ class TestFormulas:
                 network((6, 8, 1))
 
     def test_one_image_is_refused(self):
-        with pytest.raises(ValueError, match="at least 2 images of a batch on each replica"):
+        with pytest.raises(ValueError, match="at least 2 images per batch and replica"):
             make_ebgan().fit(np.zeros((1, *SHAPE), "float32") - 1, verbose=0)
 
 

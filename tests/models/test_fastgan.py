@@ -256,12 +256,12 @@ def test_networks_with_other_outputs_are_refused():
     latents, images = keras.Input((3,)), keras.Input((32, 32, 1))
     one_size = keras.Model(latents, layers.Reshape((32, 32, 1))(layers.Dense(1024)(latents)), name="one_size")
     with pytest.raises(
-        ValueError, match=r"`generator` must give a list of images and small ones.*'one_size' with 1"
+        ValueError, match=r"`generator` must return a list of images and small images.*'one_size' with 1"
     ):
         models.FastGAN(generator=one_size)
     judge = keras.Model(images, layers.Dense(1)(layers.Flatten()(images)), name="judge")
     with pytest.raises(
-        ValueError, match=r"`discriminator` must give a list of logits and three maps.*'judge'"
+        ValueError, match=r"`discriminator` must return a list of logits and three maps.*'judge'"
     ):
         models.FastGAN(SHAPE, discriminator=judge)
 

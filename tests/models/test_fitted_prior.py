@@ -191,7 +191,7 @@ class TestKeeping:
     def test_training_drops_it_with_a_warning(self, family):
         model = make_fitted(family)
         with pytest.warns(
-            UserWarning, match="`fit` drops the fitted prior.*Call `fit_prior` again after training"
+            UserWarning, match="`fit` removes the fitted prior.*Call `fit_prior` again after training"
         ):
             model.fit(IMAGES, batch_size=20, verbose=0)
         assert model.priors == ("standard",) and model.get_config()["num_components"] is None
@@ -235,7 +235,8 @@ class TestRefusals:
     def test_a_prior_that_is_not_there(self, family):
         model = make_autoencoder(family)
         with pytest.raises(
-            ValueError, match=r"'fitted' needs a fitted prior, and this model has none. Call `fit_prior"
+            ValueError,
+            match=r"prior='fitted'` needs a fitted prior, but this model has none. Call `fit_prior",
         ):
             model.sample(3, seed=0, prior="fitted")
         with pytest.raises(

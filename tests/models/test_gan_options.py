@@ -122,7 +122,7 @@ class TestOptions:
         ),
         ({"image_shape": (8, 16, 1)}, r"`image_shape` must be square.*Received: \(8, 16, 1\)"),
         ({"image_shape": (8, 8)}, r"`image_shape` must be a tuple \(height, width, channels\)"),
-        ({"image_shape": None}, r"`image_shape` is needed where no network is passed"),
+        ({"image_shape": None}, r"`image_shape` is required unless it is determined by a network"),
         (
             {"loss": "hinge", "real_targets": 0.9},
             r"`real_targets`.*need a loss with targets.*Received: loss=Hinge",
@@ -141,7 +141,7 @@ class TestOptions:
         ),
         (
             {"image_shape": (16, 16, 1), "separate_batches": False},
-            r"`separate_batches=False` would normalise",
+            r"`separate_batches=False` is not supported",
         ),
         (
             {"average_decay": 0.9, "average_half_life": 10},
@@ -149,7 +149,7 @@ class TestOptions:
         ),
         (
             {"image_shape": (16, 16, 1), "penalty": penalties.R1()},
-            r"'discriminator' has batch normalisation.*a gradient penalty needs layer normalisation",
+            r"'discriminator' has batch normalization.*With a gradient penalty, use layer normalization",
         ),
         ({"penalty": "r3"}, r"`penalty` must be one of .*Received: 'r3'"),
         (
@@ -184,7 +184,9 @@ def test_batch_larger_than_the_history_is_refused(kind):
         tf = pytest.importorskip("tensorflow")
         data, arguments = tf.data.Dataset.from_tensor_slices(data).batch(8), {}
     before = support.state_of(gan)
-    with pytest.raises(ValueError, match=r"`history_size` must be at least the batch of 8.*history_size=4"):
+    with pytest.raises(
+        ValueError, match=r"`history_size` must be at least the batch size of 8.*history_size=4"
+    ):
         gan.fit(data, verbose=0, **arguments)
     support.assert_same_state(support.state_of(gan), before)
     gan.evaluate(data, verbose=0, **arguments)  # which shows no history
@@ -195,7 +197,9 @@ def test_batch_larger_than_the_history_is_refused(kind):
 def test_batches_that_packs_do_not_fill_are_refused(num, batch_size, size):
     gan = make_packed_gan((2,), 4)
     points = support.toy_images(num, (2,))
-    with pytest.raises(ValueError, match=rf"judges packs of 4, which must fill each.*a batch of {size}\."):
+    with pytest.raises(
+        ValueError, match=rf"judges packs of 4 samples, so the batch size.*a batch of {size}\."
+    ):
         gan.fit(points, batch_size=batch_size, verbose=0)
     gan.fit(support.toy_images(12, (2,)), batch_size=8, verbose=0)
 
@@ -206,13 +210,13 @@ def test_a_partial_batch_that_packs_do_not_fill_is_refused_when_it_comes():
         pytest.importorskip("tensorflow").data.Dataset.from_tensor_slices(points).batch(8),
         ((points[start : start + 8],) for start in (0, 8)),
     ):
-        with pytest.raises(ValueError, match=r"judges packs of 4, which must fill each.*a batch of 2\."):
+        with pytest.raises(ValueError, match=r"judges packs of 4 samples, so the batch size.*a batch of 2\."):
             make_packed_gan((2,), 4).fit(batches, verbose=0)
 
 
 def test_a_penalty_is_not_for_packs():
     with pytest.raises(
-        ValueError, match=r"'discriminator' judges packs of 2: a gradient penalty is of single"
+        ValueError, match=r"'discriminator' judges packs of 2 samples, but a gradient penalty is for single"
     ):
         make_packed_gan(penalty=penalties.R1())
 

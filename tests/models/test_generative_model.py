@@ -110,13 +110,13 @@ class TestCompile:
     def test_one_optimizer_for_two_players_is_refused(self):
         optimizer = keras.optimizers.Adam()
         with pytest.raises(
-            ValueError, match=r"`generator_optimizer`, `discriminator_optimizer` must be an object of its own"
+            ValueError, match=r"`generator_optimizer`, `discriminator_optimizer` must be a separate object"
         ):
             make_gan({f"{player}_optimizer": optimizer for player in models.GAN.players})
 
     def test_arguments_of_keras_compile_that_mean_nothing_here_are_refused(self):
         with pytest.raises(
-            TypeError, match=r"no argument `loss`. The loss belongs to the model.*`generator_opt"
+            TypeError, match=r"no argument `loss`. The loss is part of the model.*`generator_opt"
         ):
             make_gan({"loss": "mse"})
 

@@ -44,7 +44,7 @@ def test_sizes_that_a_network_cannot_take_are_refused_after_others_too():
     model = make_pix2pix(generator=keras.Model(images, keras.layers.Conv2D(1, 7)(x)))
     for side in (8, 10):
         assert model.translate(support.toy_images(1, (side, side, 2))).shape == (1, side, side, 1)
-    with pytest.raises(ValueError, match="A map of 3x3 cannot be padded by 3 mirrored pixels"):
+    with pytest.raises(ValueError, match="A map of 3x3 cannot be padded by 3 reflected pixels"):
         model.translate(support.toy_images(1, (3, 3, 2)))
     fixed = keras.Input(SHAPE)
     model = make_cyclegan(generator_a_to_b=keras.Model(fixed, keras.layers.Conv2D(1, 1)(fixed)))

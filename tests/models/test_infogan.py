@@ -134,9 +134,9 @@ class TestLatentsOfChoice:
         for arguments, message in (
             ({"category": 3}, "`category` must be an int from 0 to 2"),
             ({"category": 0.5}, "`category` must be an int"),
-            ({"num": 3, "category": [0, 1]}, "or 3 of them"),
+            ({"num": 3, "category": [0, 1]}, "or 3 such ints"),
             ({"codes": [0.0]}, r"`codes` .* shape \(2,\) or \(1, 2\)"),
-            ({"codes": [0.0, 1.5]}, "`codes` must lie from -1 to 1"),
+            ({"codes": [0.0, 1.5]}, "`codes` must be in .-1, 1."),
             ({}, "`num` is missing"),
         ):
             with pytest.raises(ValueError, match=message):
@@ -145,9 +145,9 @@ class TestLatentsOfChoice:
 
 @pytest.mark.any_backend
 def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match="`latent_dim` must be at least the 12"):
+    with pytest.raises(ValueError, match=r"`latent_dim` must be at least `num_categories \+ num_codes`, 12"):
         models.InfoGAN(image_shape=SHAPE, latent_dim=8)
-    with pytest.raises(ValueError, match=r"what is read, \(batch, 6\)"):
+    with pytest.raises(ValueError, match=r"of inferred values \(batch, 6\)"):
         make_infogan(num_categories=4)
     with pytest.raises(ValueError, match=r"multiples of 4.*Received: \(6, 8, 1\)"):
         models.InfoGAN(image_shape=(6, 8, 1))

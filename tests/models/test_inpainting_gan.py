@@ -144,7 +144,7 @@ class TestInpaint:
         ("images", "masks", "message"),
         [
             (np.zeros((8, 8, 4), "uint8"), np.zeros((8, 8), bool), r"`images` must have the shape"),
-            (np.zeros((8, 8, 3), "uint8"), np.zeros((8, 9), bool), r"as large as `images`, \(8, 8\)"),
+            (np.zeros((8, 8, 3), "uint8"), np.zeros((8, 9), bool), r"have the size of `images`, \(8, 8\)"),
             (np.zeros((8, 8, 3), "uint8"), np.zeros((8, 8), "float32"), "`masks` must be bool or uint8"),
             (np.full((8, 8, 3), 2.0, "float32"), np.zeros((8, 8), bool), r"must lie in \[-1, 1"),
         ],
@@ -159,7 +159,7 @@ class TestBadInput:
         ("arguments", "message"),
         [
             ({"generator": make_generator(3, 3)}, "`generator` must take 4 channels"),
-            ({"generator": make_generator(4, 3)}, "two images of 3 channels"),
+            ({"generator": make_generator(4, 3)}, "two images with 3 channels"),
             ({"discriminator": make_discriminator(3)}, "`discriminator` must take 4 channels"),
             ({"l1_weight": -1.0}, "`l1_weight` must be at least 0"),
         ],

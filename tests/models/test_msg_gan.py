@@ -171,5 +171,5 @@ def test_bad_arguments(make, arguments, message):
 
 
 def test_batches_that_do_not_fill_groups_are_refused():
-    with pytest.raises(ValueError, match="must be a multiple of the 2 images of a group"):
+    with pytest.raises(ValueError, match="must be a multiple of 2, the discriminator's `group_size`"):
         make_msg_gan().fit(IMAGES[0], batch_size=3, verbose=0)

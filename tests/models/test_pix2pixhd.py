@@ -140,7 +140,7 @@ class TestLocalEnhancer:
     def test_another_generator_is_refused_and_nothing_taken(self, make_other):
         enhancer, other = local_enhancer(), make_other()
         before = enhancer.get_weights()
-        with pytest.raises(ValueError, match="`generator` must be a `ResNetTranslator` of the same labels"):
+        with pytest.raises(ValueError, match="`generator` must be a `ResNetTranslator` with the same labels"):
             enhancer.load_global(other)
         for old, new in zip(before, enhancer.get_weights(), strict=True):
             np.testing.assert_array_equal(old, new)

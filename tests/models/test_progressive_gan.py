@@ -172,8 +172,14 @@ def test_the_phase_is_in_the_config():
         (lambda: make_growing(images_seen=-1), "`images_seen`"),
         (lambda: make_growing(drift=-1.0), "`drift`"),
         (lambda: make_growing(compile_arguments={"steps_per_execution": 5}), "`steps_per_execution` is 5"),
-        (lambda: fit_growing(make_growing(), 9, batch_size=9), "multiple of the 2 images of a group"),
-        (lambda: fit_growing(make_growing(), 10, batch_size=3), "multiple of the 2 images of a group"),
+        (
+            lambda: fit_growing(make_growing(), 9, batch_size=9),
+            "multiple of 2, the discriminator's `group_size`",
+        ),
+        (
+            lambda: fit_growing(make_growing(), 10, batch_size=3),
+            "multiple of 2, the discriminator's `group_size`",
+        ),
         (lambda: make_growing().sample(2, level=2), "`level` must be from 0 to 1"),
         (lambda: make_growing().at_level(-1), "`level` must be from 0 to 1"),
         (lambda: make_growing().sample(2, truncation=-1), "`truncation`"),

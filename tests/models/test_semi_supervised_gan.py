@@ -166,9 +166,9 @@ class TestHalfLabeledBatches:
 def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="`objective` must be 'feature_matching' or 'adversarial'"):
         make_gan(objective="both")
-    with pytest.raises(ValueError, match="`num_classes` is needed"):
+    with pytest.raises(ValueError, match="`num_classes` is required"):
         make_gan(num_classes=None)
-    with pytest.raises(ValueError, match=r"`discriminator` must give a list of features .*\(batch, 4\)"):
+    with pytest.raises(ValueError, match=r"`discriminator` must return a list of features .*\(batch, 4\)"):
         make_gan(num_classes=4)
 
 

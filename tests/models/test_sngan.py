@@ -151,9 +151,9 @@ def test_labels_of_the_generator_are_those_of_the_images():
 
 def test_bad_arguments_are_refused():
     batch_normalised = networks.DCGANDiscriminator((16, 16, 1), 4)
-    with pytest.raises(ValueError, match=r"`discriminator` has batch normalisation.*the family `GAN`"):
+    with pytest.raises(ValueError, match=r"`discriminator` has batch normalization.*the family `GAN`"):
         make_sngan(image_shape=(16, 16, 1), discriminator=batch_normalised)
     with pytest.raises(
-        ValueError, match=r"multiple of the 2 parts .*`discriminator_steps`.*a batch of 3 images"
+        ValueError, match=r"multiple of 2, the number of parts .*`discriminator_steps`.*a batch of 3 images"
     ):
         make_sngan(split_batches=True).fit(support.toy_images(3), batch_size=3, verbose=0)

@@ -164,15 +164,17 @@ class TestStyles:
     def test_without_styles_there_is_no_encoder(self):
         model = make_exact_spade()
         assert set(model.networks) == {"generator", "discriminator"}
-        with pytest.raises(ValueError, match=r"has no styles\. Make it with `style_dim`"):
+        with pytest.raises(ValueError, match=r"has no styles\. Create it with `style_dim`"):
             model.styles_of(data()[1])
         with pytest.raises(ValueError, match="`styles` was given, but this model has no styles"):
             model.translate(data()[0], styles=np.zeros((4, 2)))
-        with pytest.raises(ValueError, match=r"`seed` was given, but this model draws nothing.* seed=3"):
+        with pytest.raises(
+            ValueError, match=r"`seed` was given, but translations of this model are not random.* seed=3"
+        ):
             model.translate(data()[0], seed=3)
 
     def test_a_seed_beside_styles_is_refused(self):
-        with pytest.raises(ValueError, match=r"`seed` draws styles, and `styles` was given.* seed=0"):
+        with pytest.raises(ValueError, match=r"`seed` draws styles, but `styles` was also given.* seed=0"):
             make_spade().translate(data()[0], seed=0, styles=np.zeros((4, 2)))
 
     def test_a_list_of_pictures_takes_a_style_for_each_or_one_of_all(self):
@@ -183,12 +185,12 @@ class TestStyles:
         for given in (styles, styles[2]):
             found = model.translate(painted, styles=given)
             np.testing.assert_allclose(found, model.translate(labels, styles=given), atol=1e-5)
-        with pytest.raises(ValueError, match=r"`styles` must be finite floats of the shape \(4, 2\)"):
+        with pytest.raises(ValueError, match=r"`styles` must be finite floats of shape \(4, 2\)"):
             model.translate(painted, styles=styles[:3])
 
     @pytest.mark.parametrize("styles", [np.zeros((3, 2)), np.zeros((4, 5)), np.full((4, 2), np.nan)])
     def test_bad_styles_are_refused(self, styles):
-        with pytest.raises(ValueError, match=r"`styles` must be finite floats of the shape \(4, 2\)"):
+        with pytest.raises(ValueError, match=r"`styles` must be finite floats of shape \(4, 2\)"):
             make_spade().translate(data()[0], styles=styles)
 
 
@@ -283,7 +285,7 @@ class TestBadInput:
         [
             ({"num_labels": 0}, "`num_labels` must be at least 1"),
             ({"num_labels": 300}, "`num_labels` must be an int from 2 to 256. Received: num_labels=300"),
-            ({"style_dim": None, "encoder": networks.StyleEncoder(SHAPE, 2, width=1)}, "no `style_dim`"),
+            ({"style_dim": None, "encoder": networks.StyleEncoder(SHAPE, 2, width=1)}, "without `style_dim`"),
             (
                 {
                     "style_dim": 2,
@@ -312,7 +314,7 @@ class TestBadInput:
             ),
             (
                 lambda: {"generator": _generator(channels=1)},
-                "of 3 channels, but `generator` is of images of 1",
+                "with 3 channels, but the images of `generator` have 1",
             ),
             (
                 lambda: {
@@ -330,7 +332,7 @@ class TestBadInput:
             ),
             (
                 lambda: {"discriminator": networks.MultiScalePatchGAN(3, channels=1, width=1)},
-                "of 3 channels, but `discriminator` is of images of 1",
+                "with 3 channels, but the images of `discriminator` have 1",
             ),
             (
                 lambda: {"encoder": networks.StyleEncoder(SHAPE, 5, width=1)},

@@ -164,15 +164,15 @@ class TestBadInput:
             ({"adversarial_weight": -1.0}, "`adversarial_weight` must be at least 0"),
             (
                 {"image_shape": (8, 8, 2), "perceptual_weight": 1.0},
-                r"`perceptual_weight` must be 0 for images of other than 1 or 3 channels",
+                r"`perceptual_weight` must be 0 unless images have 1 or 3 channels",
             ),
             (
                 {"generator": networks.CompactSuperResolver(3, 2, width=2, num_layers=0)},
-                r"`generator` takes images of \(None, None, 3\).*are \(4, 4, 1\) for it",
+                r"`generator` takes images of \(None, None, 3\).*are \(4, 4, 1\)",
             ),
             (
                 {"discriminator": networks.CroppedDiscriminator((16, 16, 1), width=2, hidden=4)},
-                r"`discriminator` takes images of \(16, 16, 1\).*are \(8, 8, 1\) for it",
+                r"`discriminator` takes images of \(16, 16, 1\).*are \(8, 8, 1\)",
             ),
             (
                 {
@@ -183,7 +183,7 @@ class TestBadInput:
             ),
             (
                 {"generator": networks.CompactSuperResolver(1, 4, width=2, num_layers=1)},
-                r"`generator` makes images of \(16, 16, 1\) from images of \(4, 4, 1\).*the `scale` of the model, 2",
+                r"`generator` maps images of \(4, 4, 1\) to images of \(16, 16, 1\).*the `scale` of the model, 2",
             ),
         ],
     )

@@ -488,7 +488,7 @@ class TestTranslation:
         np.testing.assert_allclose(of_each, model.translate(images, domain=[2, 0]), atol=1e-5)
         of_all = model.translate(pictures, domain=1)
         np.testing.assert_allclose(of_all, model.translate(images, domain=1), atol=1e-5)
-        with pytest.raises(ValueError, match="`domain` must be one for all pictures"):
+        with pytest.raises(ValueError, match="`domain` must be one domain for all images"):
             model.translate(pictures, domain=[2, 0, 1])
 
     def test_is_of_other_sizes(self):
@@ -505,10 +505,10 @@ class TestTranslation:
             ({"domain": 1.5}, "`domain` must hold one int label"),
             (
                 {"domain": [0, 1]},
-                r"`domain` must be one for all images, or hold one for each of the 3. .*: 2",
+                r"`domain` must be one domain for all images, or a sequence of 3 domains. .*: 2",
             ),
             ({"domain": "bird"}, "`domain` must be one of cat, dog, wild, or a number from 0 to 2.*'bird'"),
-            ({"styles": np.zeros((2, 3))}, r"`styles` must be finite floats of the shape \(3, 3\)"),
+            ({"styles": np.zeros((2, 3))}, r"`styles` must be finite floats of shape \(3, 3\)"),
             ({"domain": 7, "styles": np.zeros((3, 3))}, "`domain` must lie from 0 to 2"),
         ],
     )
@@ -537,7 +537,7 @@ class TestTranslation:
         function, inputs = model.signatures()["translate"]
         assert {*inputs} == {"images", "domains", "latents"}
         if keras.backend.backend() == "tensorflow":
-            with pytest.raises(Exception, match="`domains` must lie from 0 to 2"):
+            with pytest.raises(Exception, match="`domains` must be from 0 to 2"):
                 function(
                     images=data(1)[0],
                     domains=ops.convert_to_tensor(np.array([3], "int32")),
@@ -561,8 +561,8 @@ class TestBadInput:
             ({"num_classes": None}, "`num_classes` must be the number of domains"),
             ({"image_shape": (12, 12, 3)}, r"`image_shape` must be square with a side of 4 \* 2\^k"),
             ({"image_shape": (8, 16, 3)}, r"`image_shape` must be square"),
-            ({"domain_names": ["a", "b"]}, "`domain_names` must hold 3 names"),
-            ({"domain_names": ["a", "b", "b"]}, "`domain_names` must be different strings"),
+            ({"domain_names": ["a", "b"]}, "`domain_names` must contain 3 names"),
+            ({"domain_names": ["a", "b", "b"]}, "`domain_names` must be a tuple of different strings"),
             ({"r1_weight": -1}, "`r1_weight` must be at least 0"),
             ({"diversity_steps": 0}, "`diversity_steps` must be at least 1"),
             ({"mapping": networks.StarGANv2Mapping(3, 4, 5, hidden=2)}, "`style_dim` is 3, but the network"),

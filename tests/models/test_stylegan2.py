@@ -276,15 +276,15 @@ class TestSamples:
     [
         (lambda: make_stylegan2(architecture="orig"), "`architecture` must be 'resnet' or 'plain'"),
         (lambda: models.StyleGAN2((12, 12, 3)), "side of 4"),
-        (lambda: make_stylegan2(style_mixing=1.5), "`style_mixing` must lie from 0 to 1"),
+        (lambda: make_stylegan2(style_mixing=1.5), "`style_mixing` must be from 0 to 1"),
         (lambda: make_stylegan2(r1_weight=-1.0), "`r1_weight`"),
         (lambda: make_stylegan2(truncation=-1.0), "`truncation`"),
         (lambda: make_stylegan2().sample(2, truncation=-0.1), "`truncation`"),
         (lambda: make_stylegan2({"steps_per_execution": 2}), "`steps_per_execution` must be 1"),
-        (lambda: make_stylegan2().fit(support.toy_images(3, SHAPE), verbose=0), "multiple of the 2 images"),
+        (lambda: make_stylegan2().fit(support.toy_images(3, SHAPE), verbose=0), "multiple of 2, the disc"),
         (
             lambda: make_stylegan2().evaluate(support.toy_images(3, SHAPE), verbose=0),
-            "multiple of the 2 images",
+            "multiple of 2, the discriminator's `group_size`",
         ),
         (
             lambda: make_stylegan2(generator=keras.Sequential()),

@@ -321,7 +321,7 @@ def test_a_discriminator_of_other_latents_is_refused():
 @pytest.mark.parametrize("method", ["fit", "evaluate"])
 def test_a_batch_of_one_image_has_no_discrepancy_and_is_refused(method):
     wae = make_autoencoder("WAEMMD")
-    with pytest.raises(ValueError, match=r"at least 2 images of a batch.*Received a batch of 1\. Change"):
+    with pytest.raises(ValueError, match=r"at least 2 images per batch.*Received a batch of 1\. Change"):
         getattr(wae, method)(support.toy_images(9), batch_size=4, verbose=0)
     assert np.isfinite(list(wae.evaluate(support.toy_images(10), batch_size=4, verbose=0))).all()
 
@@ -331,7 +331,7 @@ def test_a_dataset_s_last_batch_of_one_image_is_refused_when_it_comes():
     import tensorflow as tf
 
     wae = make_autoencoder("WAEMMD")
-    with pytest.raises(ValueError, match=r"at least 2 images of a batch.*Received a batch of 1\. Change"):
+    with pytest.raises(ValueError, match=r"at least 2 images per batch.*Received a batch of 1\. Change"):
         wae.fit(tf.data.Dataset.from_tensor_slices(support.toy_images(9)).batch(4), verbose=0)
     assert all(np.isfinite(weight).all() for weight in wae.get_weights())
 
@@ -344,5 +344,5 @@ def test_prior_is_fresh_in_every_step():
 
 def test_the_rest_for_validation_is_checked_too():
     """Of 8 images one remains, which has no other to be compared with."""
-    with pytest.raises(ValueError, match=r"needs at least 2 images of a batch.*Received a batch of 1"):
+    with pytest.raises(ValueError, match=r"needs at least 2 images per batch.*Received a batch of 1"):
         make_autoencoder("WAEMMD").fit(IMAGES, batch_size=7, validation_split=0.1, verbose=0)

@@ -95,14 +95,14 @@ class TestGradientPenalty:
         if nested:
             normalised = keras.Model(images, normalised)(images)
         critic = keras.Model(images, keras.layers.Dense(1)(keras.layers.Flatten()(normalised)))
-        with pytest.raises(ValueError, match=r"has batch normalisation.*needs layer normalisation, or none"):
+        with pytest.raises(ValueError, match=r"has batch normalization.*use layer normalization, or none"):
             models.WGANGP(image_shape=SHAPE, width=2, critic=critic)
         models.WGAN(image_shape=SHAPE, width=2, critic=critic)  # whose weights are clipped instead
 
     def test_critic_of_packs_is_refused(self):
         critic = networks.MLPDiscriminator(SHAPE, (4,), packing=2, name="critic")
         with pytest.raises(
-            ValueError, match=r"'critic' judges packs of 2: a gradient penalty is of single sam"
+            ValueError, match=r"'critic' judges packs of 2 samples, but a gradient penalty is for single sam"
         ):
             models.WGANGP(image_shape=SHAPE, width=2, critic=critic)
 
@@ -200,7 +200,7 @@ class TestEvaluate:
         (make_wgan, {"clip_value": -0.01}, r"`clip_value` must be above 0. Received: clip_value=-0.01"),
         (make_plain_wgan_gp, {"penalty": "r3"}, r"`penalty` must be one of .*Received: 'r3'"),
         (make_wgan, {"num_classes": 3}, r"`num_classes` is 3, but the network 'generator' has 1 inputs"),
-        (make_wgan, {"image_shape": None}, r"`image_shape` is needed where no network is passed"),
+        (make_wgan, {"image_shape": None}, r"`image_shape` is required unless it is determined by a network"),
         (make_wgan, {"image_shape": (8, 16, 1)}, r"`image_shape` must be .*square.*Received: .*\(8, 16, 1\)"),
         (make_wgan, {"average_decay": 1.0}, r"`average_decay` must be at least 0 and below 1"),
     ],
@@ -220,7 +220,7 @@ def test_a_critic_of_another_shape_is_refused():
 class TestBatchesThatDoNotSplit:
     make_model = staticmethod(partial(make_plain_wgan, critic_steps=5, split_batches=True))
     message = (
-        r"`split_batches` a batch must be a multiple of the {} parts.*Received a batch of {} images.*"
+        r"`split_batches` the batch size must be a multiple of {}, the number of.*Received a batch of {} images.*"
         "Change the batch size, or drop the last"
     )
 
@@ -250,7 +250,7 @@ class TestBatchesThatDoNotSplit:
 
     def test_packs_must_fill_each_part(self):
         critic = networks.MLPDiscriminator(SHAPE, (4,), packing=2, name="critic")
-        with pytest.raises(ValueError, match=r"judges packs of 2, which must fill each.*a batch of 3\."):
+        with pytest.raises(ValueError, match=r"judges packs of 2 samples, so the batch size.*a batch of 3\."):
             self.make_model(critic=critic).fit(support.toy_images(15), batch_size=15, verbose=0)
 
     def test_each_replica_splits_its_own(self, monkeypatch):

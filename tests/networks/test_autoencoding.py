@@ -135,15 +135,15 @@ def test_sides_that_are_not_4_or_7_times_a_power_of_two_are_refused_where_the_fi
         ({"filters": (4, 1)}, r"`filters` needs `initial_shape`, and `strides`.*filters=\(4, 1\)"),
         (
             {"filters": (4, 1), "initial_shape": (4, 4, 4), "strides": (2,)},
-            r"of its length.*strides=\(2,\)",
+            r"of the same length.*strides=\(2,\)",
         ),
         (
             {"filters": (4, 1), "initial_shape": (4, 4, 4), "strides": (2, 1), "kernel_sizes": (3,)},
-            r"of its length.*kernel_sizes=\(3,\)",
+            r"of the same length.*kernel_sizes=\(3,\)",
         ),
         (
             {"filters": (4, 1), "initial_shape": (4, 4, 4), "strides": (2, 2)},
-            r"make images of shape \(16, 16, 1\), but `image_shape` is \(8, 8, 1\)",
+            r"output images of shape \(16, 16, 1\), but `image_shape` is \(8, 8, 1\)",
         ),
     ],
 )

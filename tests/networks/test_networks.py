@@ -39,7 +39,7 @@ class TestSizes:
         assert support.output_of(discriminator, support.toy_images(3, (18, 30, 3))).shape == (3, 1)
 
     def test_lists_of_different_length_are_refused(self):
-        with pytest.raises(ValueError, match=r"`upsample` and `filters` must have one entry a convolution"):
+        with pytest.raises(ValueError, match=r"`upsample` and `filters` must have one entry per convolution"):
             networks.ConvGenerator(filters=(4, 1), upsample=(2, 2, 1))
         with pytest.raises(ValueError, match=r"`strides` and `filters`.*strides=\(2,\), filters=\(4, 4\)"):
             networks.ConvDiscriminator((8, 8, 1), filters=(4, 4), strides=(2,))

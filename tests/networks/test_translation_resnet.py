@@ -128,7 +128,7 @@ class TestGeometry:
     def test_images_too_small_to_mirror_are_refused(self):
         network = ResNetTranslator(1, width=2, num_blocks=1)
         assert network(np.zeros((1, 8, 8, 1), "float32")).shape == (1, 8, 8, 1)
-        with pytest.raises(ValueError, match="A map of 1x2 cannot be padded by 1 mirrored pixels"):
+        with pytest.raises(ValueError, match="A map of 1x2 cannot be padded by 1 reflected pixels"):
             network(np.zeros((1, 4, 8, 1), "float32"))
 
     def test_a_block_adds_to_what_it_gets(self):

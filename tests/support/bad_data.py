@@ -18,7 +18,7 @@ def bad_data(model):
                 data = (bad, *(x[:0] for x in good[1:]))
             cases.append((data, message.replace("ARGUMENT", f"`{argument}`")))
     if len(good) == 2:
-        entries = f"`y` must hold one entry for each of the {len(good[0])} of `x`. Received: shape"
+        entries = f"`y` must have one entry for each of the {len(good[0])} entries of `x`. Received: shape"
         cases += [((good[0],), "`y` is missing"), ((good[0], good[1][:-1]), entries)]
     return cases
 
@@ -45,7 +45,7 @@ def _bad_images(images, expected):
         (_with(images, np.nan), "ARGUMENT contains NaN or infinite values"),
         (_with(images, np.inf), "ARGUMENT contains NaN or infinite values"),
         (images.astype("int64"), r"ARGUMENT must hold uint8 .* Received dtype int64.*astype\('uint8'\)"),
-        (images[:0], "ARGUMENT is empty: there is nothing to train on|must hold one entry for each"),
+        (images[:0], "ARGUMENT is empty: there is nothing to train on|must have one entry for each"),
         *(
             []
             if expected.may_be_bright
@@ -57,20 +57,20 @@ def _bad_images(images, expected):
 def _bad_label_maps(label_maps, expected):
     height, width, channels = expected.shape
     last = expected.num_labels - 1
-    shape = f"ARGUMENT must hold label maps, shape \\(batch, {height}, {width}, {channels}\\)"
+    shape = f"ARGUMENT must contain label maps of shape \\(batch, {height}, {width}, {channels}\\)"
     return [
         (label_maps[..., 0], f"{shape}.*Add a channel axis"),
         (np.concatenate([label_maps] * 2, axis=1), shape),
-        (_with(label_maps, last + 1), f"ARGUMENT must hold labels from 0 to {last}.*from 0 to {last + 1}"),
-        (_with(label_maps, -1), f"ARGUMENT must hold labels from 0 to {last}.*from -1 to"),
-        (label_maps.astype("float32"), f"ARGUMENT must hold int labels from 0 to {last}.*dtype float32"),
+        (_with(label_maps, last + 1), f"ARGUMENT must contain labels from 0 to {last}.*from 0 to {last + 1}"),
+        (_with(label_maps, -1), f"ARGUMENT must contain labels from 0 to {last}.*from -1 to"),
+        (label_maps.astype("float32"), f"ARGUMENT must contain int labels from 0 to {last}.*dtype float32"),
     ]
 
 
 def _bad_points(points, expected):
     (num_features,) = expected.shape
-    shape = f"ARGUMENT must hold points, shape \\(batch, {num_features}\\). Received: "
-    finite = "ARGUMENT must hold finite float values"
+    shape = f"ARGUMENT must contain points of shape \\(batch, {num_features}\\). Received: "
+    finite = "ARGUMENT must contain finite float values"
     return [
         (np.concatenate([points] * 2, axis=1), shape),
         (points[:, 0], shape),
@@ -122,11 +122,11 @@ def _bad_arguments_of_sample(model):
     dim = model.latent.dim
     labels = {"labels": 0} if model.condition else {}
     cases = [
-        ({}, "`num` is missing: give the number of images"),
+        ({}, "`num` is missing: pass the number of images"),
         ({"num": 0, **labels}, "`num` must be at least 1. Received: num=0"),
         ({"latents": np.zeros((2, dim + 1))}, rf"`latents` must have the shape \(num, {dim}\)\. Received"),
-        ({"num": 3, "latents": np.zeros((2, dim))}, "`latents` holds 2 rows, but `num` is 3"),
-        ({"latents": np.full((2, dim), np.nan)}, "`latents` must hold finite.*in 2 of 2 rows"),
+        ({"num": 3, "latents": np.zeros((2, dim))}, "`latents` has 2 rows, but `num` is 3"),
+        ({"latents": np.full((2, dim), np.nan)}, "`latents` must contain finite.*in 2 of 2 rows"),
         *(
             (
                 {"num": 3, "seed": seed, **labels},
@@ -146,7 +146,7 @@ def _bad_arguments_of_sample(model):
             f"`labels` must lie from 0 to {last}. Received labels from {last + 1}",
         ),
         ({"num": 2, "labels": [0, -1]}, f"`labels` must lie from 0 to {last}. Received labels from -1"),
-        ({"num": 3, "labels": [0, 1]}, "`labels` must hold 3, one for each image. Received: 2"),
+        ({"num": 3, "labels": [0, 1]}, "`labels` must contain 3 labels, one per image. Received: 2"),
         ({"num": 3, "labels": 1.5}, "`labels` must hold one int label.*dtype float64"),
     ]
 
@@ -181,7 +181,7 @@ def _bad_arguments_of_translate(model):
         ]
     else:
         images += [
-            (good + 256, "`images` must hold labels from 0 to .* from 256"),
+            (good + 256, "`images` must contain labels from 0 to .* from 256"),
             (good.astype("float32"), "astype"),
         ]
     options = [

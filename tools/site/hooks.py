@@ -22,6 +22,9 @@ _MORE_MODULES = ("conditions", "export", "modalities", "recipes")
 _BASES = {"models": ("keras_genzoo.models.adversarial_model.AdversarialModel",)}
 _LONG = {path.rsplit(".", 1)[1]: path for paths in _BASES.values() for path in paths}
 
+# Released models whose samples are too poor for the gallery.
+_NOT_IN_GALLERY = ("pix2pix_noto_to_twemoji", "progressive_gan_emoji_64")
+
 # Modules whose names for users are shorter than their paths.
 _SHORT = re.compile(r"^keras_genzoo\.(pictures|pixels)\b")
 
@@ -56,6 +59,7 @@ def on_files(files, config):
 def on_page_markdown(markdown, page, config, files):
     root = _root(config)
     repository = _repository(root)
+    linked = repository | _made_from(root)
     source = page.file.src_uri
     at = f"docs/{source}"
     if page.file.generated_by:
@@ -63,7 +67,7 @@ def on_page_markdown(markdown, page, config, files):
 
     def rewritten(match):
         target = posixpath.normpath(posixpath.join(posixpath.dirname(at), match[2]))
-        address = repository.get(target, target.removeprefix("docs/"))
+        address = linked.get(target, target.removeprefix("docs/"))
         if address == target and address not in files.src_uris and (root / target).is_file():
             _add_file(files, config, target, root / target)
         return match[1] + posixpath.relpath(address, posixpath.dirname(source) or ".") + match[3]
@@ -110,6 +114,12 @@ def _repository(root):
     return _PAGES | cards
 
 
+def _made_from(root):
+    """Files and folders that the gallery and the reference are made from, and their pages."""
+    reference = {path.relative_to(root).as_posix(): f"api/{name}.md" for name, path in _modules(root)}
+    return {"checkpoints": "gallery.md", "keras_genzoo/__init__.py": "api/index.md", **reference}
+
+
 def _add_page(files, config, address, text):
     files.append(File.generated(config, address, content=text))
 
@@ -144,10 +154,13 @@ def _has_picture(metadata):
 
 def _gallery(root):
     introduction = (
-        "# Gallery\n\nThe released models, as their metadata describe them. Each has a card with all its numbers and "
-        "their protocol. [Results](results.md) compares them."
+        "# Gallery\n\nThe released models. Each model has a card with all its results and their protocol. "
+        "[Results](results.md) compares the models."
     )
-    return "\n\n".join([introduction, *map(_gallery_entry, _checkpoints(root))])
+    shown = [each for each in _checkpoints(root) if each["name"] not in _NOT_IN_GALLERY]
+    cards = " and ".join(f"[{name}](checkpoints/{name}.md)" for name in _NOT_IN_GALLERY)
+    not_shown = f"## Not shown\n\nThe samples of {cards} are poor. The cards contain them, with all results."
+    return "\n\n".join([introduction, *map(_gallery_entry, shown), not_shown])
 
 
 def _gallery_entry(metadata):
@@ -180,16 +193,9 @@ model = kg.models.load("{name}")
 def _reference(root):
     """Pairs of an address and the text of the page, for each public module."""
     rows = []
-    for name in sorted([*_public_names(root / "keras_genzoo/__init__.py"), *_MORE_MODULES]):
-        path = next(
-            path
-            for path in (f"{name}/__init__.py", f"{name}.py", f"images/{name}.py")
-            if (root / "keras_genzoo" / path).is_file()
-        )
-        module = "keras_genzoo." + path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        summary = ast.get_docstring(
-            ast.parse((root / "keras_genzoo" / path).read_text("utf-8"))
-        ).splitlines()[0]
+    for name, path in _modules(root):
+        module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        summary = ast.get_docstring(ast.parse(path.read_text("utf-8"))).splitlines()[0]
         rows.append(f"| [`{name}`]({name}.md) | {summary} |")
         bases = "".join(
             f"\n\n::: {base}\n    options:\n      show_root_heading: true\n      show_root_toc_entry: true"
@@ -197,8 +203,16 @@ def _reference(root):
         )
         heading = f"---\nmodule: {module}\n---\n\n# keras_genzoo.{name}"
         yield f"api/{name}.md", f"{heading}\n\n::: {module}{bases}\n"
-    table = "\n".join(["| module | what |", "| --- | --- |", *rows])
+    table = "\n".join(["| module | content |", "| --- | --- |", *rows])
     yield "api/index.md", f"# Reference\n\nThe public names, from their docstrings.\n\n{table}\n"
+
+
+def _modules(root):
+    """Pairs of a public module's short name and its file."""
+    package = root / "keras_genzoo"
+    for name in sorted([*_public_names(package / "__init__.py"), *_MORE_MODULES]):
+        paths = (f"{name}/__init__.py", f"{name}.py", f"images/{name}.py")
+        yield name, next(package / path for path in paths if (package / path).is_file())
 
 
 def _public_names(path):
