@@ -1,4 +1,4 @@
-"""The process of the command `genzoo`: what it imports late, and what it keeps off the terminal."""
+"""The process of the `genzoo` command: lazy imports, and filtering of TensorFlow's log."""
 
 import contextlib
 import faulthandler
@@ -13,25 +13,25 @@ from pathlib import Path
 
 
 def is_this_process():
-    """Whether this process is the command: `genzoo`, or `python -m keras_genzoo`.
+    """Returns whether this process is the command: `genzoo`, or `python -m keras_genzoo`.
 
-    The package imports all of its modules for any other program, since `keras.saving.load_model` knows only classes
-    whose modules were imported. The command answers many a question without Keras, whose import takes seconds.
+    For other programs, the package imports all of its modules, because `keras.saving.load_model` only knows classes
+    of imported modules. Many commands do not need Keras, whose import takes seconds.
     """
     program = sys.argv[0] if getattr(sys, "argv", None) else ""
     if program == "-m":
-        # Python imports the package of the module that it is to run before it sets the program's name.
+        # Python imports the package before it sets the program's name.
         return not {"keras_genzoo", "keras_genzoo.cli"}.isdisjoint(sys.orig_argv)
     return Path(program).name.removesuffix(".exe") == "genzoo"
 
 
 def start():
-    """Imports all of the package, and with it Keras, without the lines that TensorFlow writes at its start."""
-    # Lines of information that TensorFlow writes once it has read this; those before, it writes all the same.
+    """Imports the whole package, including Keras, without the messages that TensorFlow logs at startup."""
+    # Suppresses info messages from the time when TensorFlow has read the variable.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     with usual_lines_dropped(), _ended_by_interrupt():
-        # Keras imports TensorFlow where it is installed, beside JAX as well, but later. A device is asked for here
-        # since that writes lines too; it does not hinder a strategy that sets up its devices itself.
+        # Keras imports TensorFlow later, if it is installed, also with the JAX backend. Listing the devices logs
+        # messages too; it does not prevent a strategy from configuring its devices.
         with contextlib.suppress(ImportError):
             importlib.import_module("tensorflow").config.list_physical_devices()
         package = importlib.import_module("keras_genzoo")
@@ -41,9 +41,9 @@ def start():
 
 @contextlib.contextmanager
 def _ended_by_interrupt():
-    """Inside, Ctrl-C ends the process at once.
+    """Context manager in which Ctrl-C ends the process immediately.
 
-    Python would raise KeyboardInterrupt in whatever runs: what a library runs while it is imported may swallow it.
+    Python would raise KeyboardInterrupt in the running code, which may be library code that catches it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -57,10 +57,10 @@ def _ended_by_interrupt():
 
 @contextlib.contextmanager
 def usual_lines_dropped():
-    """Leaves out, of what is written to stderr inside, lines of TensorFlow that tell a user nothing.
+    """Context manager that removes uninformative lines of TensorFlow from stderr.
 
-    They come from C++, straight to the file descriptor. Everything else that was written there follows at the end.
-    Nothing is left out with `TF_CPP_MIN_LOG_LEVEL=0`, nor where stderr is closed or no file can be written.
+    The lines are written by C++ code directly to the file descriptor. All other lines are written at the end of the
+    block. Nothing is removed with `TF_CPP_MIN_LOG_LEVEL=0`, or if stderr is closed or no file can be written.
     """
     _flush_stderr()
     try:
@@ -71,7 +71,7 @@ def usual_lines_dropped():
     if stderr is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
         yield
         return
-    # What ends the process at once, such as a missing instruction, still says where that was.
+    # Faults that end the process, such as an illegal instruction, are still reported.
     with caught, stderr, _faults_shown(stderr):
         os.dup2(caught.fileno(), 2)
         try:
@@ -85,9 +85,9 @@ def usual_lines_dropped():
                 stderr.flush()
 
 
-# What TensorFlow 2.20 and 2.21 write whether or not something is amiss: information, the note that their log is not
-# ready yet, that NVIDIA's driver is not installed (303), that the remapper leaves a U-Net as it is (whose results are
-# right), and which options LiteRT's converter has no use for. Other warnings and errors are shown.
+# Lines that TensorFlow 2.20 and 2.21 log even if there is no problem: info messages, the notice that logging is not
+# initialized yet, that NVIDIA's driver is not installed (303), that the remapper does not optimize a U-Net (whose
+# results are correct), and unused options of LiteRT's converter. Other warnings and errors are shown.
 _USUAL_LINE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
     rb"|I\d{4} \d\d:\d\d:.*"
@@ -100,7 +100,7 @@ _USUAL_LINE = re.compile(
 
 
 def without_usual_lines(text):
-    """Bytes of a log without the lines of TensorFlow that tell a user nothing."""
+    """Returns the bytes of a log without uninformative lines of TensorFlow."""
     lines = text.splitlines(keepends=True)
     return b"".join(line for line in lines if not _USUAL_LINE.fullmatch(line.rstrip(b"\r\n")))
 

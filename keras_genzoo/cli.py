@@ -1,6 +1,6 @@
-"""The command `genzoo`.
+"""The `genzoo` command.
 
-What is typed is checked first, as far as that needs no Keras: `_command.start` imports it, which takes seconds.
+Arguments are checked before Keras is imported wherever possible: the import takes seconds (`_command.start`).
 """
 
 import argparse
@@ -29,15 +29,14 @@ def main(arguments=None):
         with warnings.catch_warnings():
             _show_warnings_as_lines(options.command)
             status = options.run(options) or 0
-        # Here, where it can still be told that the disk is full.
+        # Flushed here, so that a full disk is still reported.
         _flush_stdout()
         return status
     except KeyboardInterrupt:
         print(f"genzoo {options.command}: stopped.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # Whoever reads has read enough, as in `genzoo list | head -1`. The status is that of a program that the
-        # signal SIGPIPE ends.
+        # The reader closed the pipe, as in `genzoo list | head -1`. 141 is the status of a process ended by SIGPIPE.
         _discard_stdout()
         return 141
     except Exception as error:
@@ -53,12 +52,12 @@ def _show_warnings_as_lines(command):
         print(f"genzoo {command}: {message}", file=sys.stderr)
 
     warnings.showwarning = show
-    # The limit on pixels, and its message, are our own.
+    # The library has its own limit on pixels, with its own message.
     warnings.filterwarnings("ignore", module="PIL", message=".*decompression bomb")
 
 
 def _expected_failures():
-    """Classes of errors whose message says all: of input, and of a disk or a memory that is full."""
+    """Returns the error classes shown without a traceback: bad input, a full disk, exhausted memory."""
     expected = [ValueError, OSError, ImportError, FloatingPointError, MemoryError, RuntimeError]
     if tensorflow := sys.modules.get("tensorflow"):
         expected += [tensorflow.errors.ResourceExhaustedError, tensorflow.errors.PermissionDeniedError]
@@ -66,7 +65,7 @@ def _expected_failures():
 
 
 def _discard_stdout():
-    """Sends what stdout still holds nowhere if it cannot be written, so that Python does not try at its end."""
+    """Discards buffered output that cannot be written, so that Python does not try again at exit."""
     try:
         _flush_stdout()
     except OSError:
@@ -76,7 +75,7 @@ def _discard_stdout():
 
 
 def _flush_stdout():
-    # None where stdout is closed.
+    # `sys.stdout` is None if the descriptor is closed.
     if sys.stdout is not None:
         sys.stdout.flush()
 
@@ -86,7 +85,7 @@ def _list(options):
 
     entries = {name: presets.describe(name) for name in presets.names() if options.pattern in name}
     if not entries:
-        raise ValueError(f"No name of a pretrained model holds {options.pattern!r}.")
+        raise ValueError(f"No pretrained model has {options.pattern!r} in its name.")
     rows = {
         name: (entry["class"], _millions(entry["parameters"]["total"])) for name, entry in entries.items()
     }
@@ -121,12 +120,12 @@ def _sample(options):
         raise ValueError(
             f"--prior of {options.name!r} must be {' or '.join(model.priors)}. Received: {options.prior}"
         )
-    # Only models with a choice take it.
+    # Only models with several priors take the argument.
     prior = {} if options.prior in (None, model.priors[0]) else {"prior": options.prior}
     labels = _labels(model, options, options.num)
     truncation = {} if options.truncation is None else {"truncation": options.truncation}
     samples = model.sample(options.num, seed=options.seed, labels=labels, **truncation, **prior)
-    # All classes in turn: each column one class.
+    # Without --label, each column of the grid is one class.
     columns = model.condition.columns(options.num) if model.condition and options.label is None else None
     model.modality.save(samples, output, columns, options.scale)
     print(f"Wrote {options.num} samples of {options.name} to {output}.")
@@ -155,10 +154,10 @@ def _interpolate(options):
     print(f"Wrote {options.rows} interpolations of {options.name} to {output}.")
 
 
-# What `edit --distance` minimizes, for the line that tells what is left of it.
+# The lines that `genzoo edit --images` prints: the remaining value of what `--distance` minimizes.
 _DISTANCES = {
     "squared_error": "mean squared error {:.4f} (values in [-1, 1])",
-    "perceptual": "distance of features {:.4f}",
+    "perceptual": "feature distance {:.4f}",
 }
 
 
@@ -176,9 +175,11 @@ def _edit(options):
     model.check_drawable()
     if options.images:
         if len(model.modality.shape) != 3:
-            raise ValueError(f"--images was given, but {options.name!r} makes points. Leave it out.")
+            raise ValueError(f"--images was given, but {options.name!r} generates points. Leave it out.")
         if model.condition and options.label is None:
-            raise ValueError(f"--label is missing: say of which class of {options.name!r} the pictures are.")
+            raise ValueError(
+                f"--label is missing: pass the class of {options.name!r} that the pictures show."
+            )
         height, width, channels = model.modality.shape
         given = [pictures.read(file, channels, (height, width), "center") for file in options.images]
     direction = editing.find_direction(model, options.direction)
@@ -217,7 +218,7 @@ def _paint(options):
 
 
 def _translate_pictures(options, size_of):
-    """Translates pictures, scaled to the size that a function of the model gives, or None."""
+    """Translates pictures. `size_of` maps the model to the size to scale them to, or None for no scaling."""
     outputs = _picture_outputs(options.images, Path(options.output))
     if options.reference is not None and not Path(options.reference).is_file():
         raise FileNotFoundError(f"There is no picture {options.reference!r} for --reference.")
@@ -239,7 +240,7 @@ def _translate_pictures(options, size_of):
     styles = _style(model, options, domain)
     if options.seed is not None and not model.draws(options.direction):
         raise ValueError(
-            f"--seed was given, but {options.name!r} draws nothing: it has no styles, and no dropout that acts in "
+            f"--seed was given, but {options.name!r} is deterministic: it has no styles, and no dropout during "
             "translation."
         )
 
@@ -263,12 +264,12 @@ def _translate_pictures(options, size_of):
 
 
 def _domain(model, options):
-    """The keyword of what is asked of a domain by --domain, a number or a name; none without it."""
+    """Returns keyword arguments for the domain that --domain gives by number or name; empty without it."""
     if options.domain is None:
         return {}
     if model.task(options.direction).num_domains is None:
         raise ValueError(f"--domain was given, but {options.name!r} has no domains.")
-    # A name may be a number too, such as that of a folder.
+    # A domain may be named after a folder, whose name may be a number.
     is_number = options.domain.isdecimal() and options.domain not in (model.domain_names or ())
     domain = int(options.domain) if is_number else options.domain
     model.check_domain(domain)
@@ -276,13 +277,13 @@ def _domain(model, options):
 
 
 def _style(model, options, domain):
-    """The style of the picture --reference, of a domain as `_domain` gives it; None without it."""
+    """Returns the style of the picture given by --reference, or None. `domain` is what `_domain` returns."""
     if options.reference is None:
         return None
     if model.task(options.direction).style_dim is None:
         raise ValueError(f"--reference was given, but {options.name!r} has no styles.")
     if options.seed is not None:
-        raise ValueError("--seed draws a style, and --reference is one: give only one of them.")
+        raise ValueError("--seed and --reference both set the style: give only one of them.")
     picture = model.modality.read(options.reference, model.image_shape[:2])
     return model.styles_of(picture[None], **domain)[0]
 
@@ -292,14 +293,14 @@ def _upscale(options):
     name = _released(
         options.model,
         f"esrgan_flowers_x{scale}",
-        f"No released model enlarges {scale} times. Name one of your own by --model: "
-        "`genzoo train --model SuperResolution --images FOLDER` trains one.",
+        f"No released model upscales by {scale}. Pass a model of your own with --model. To train one, run "
+        "`genzoo train --model SuperResolution --images FOLDER`.",
     )
 
     def enlarging(model):
         if options.scale not in (None, model.scale):
             raise ValueError(
-                f"--scale is {options.scale}, but {name!r} enlarges {model.scale} times. Leave it out."
+                f"--scale is {options.scale}, but {name!r} upscales by {model.scale}. Leave it out."
             )
         return lambda picture: model.upscale(picture, tile=options.tile)
 
@@ -310,32 +311,32 @@ def _colorize(options):
     name = _released(
         options.model,
         "colorize_flowers_128",
-        "No model that colours is released. Name one of your own by --model: "
-        "`genzoo train --model ColorizationGAN --images FOLDER` trains one.",
+        "No colorization model is released. Pass a model of your own with --model. To train one, run "
+        "`genzoo train --model ColorizationGAN --images FOLDER`.",
     )
 
     def coloring(model):
         return lambda picture: model.colorize(picture, options.size)
 
-    return _remake(options, name, "colorize", coloring, "in colour", "coloured")
+    return _remake(options, name, "colorize", coloring, "in color", "colorized")
 
 
 def _deblur(options):
     name = _released(
         options.model,
         "deblur_flowers_128",
-        "No model that sharpens is released. Name one of your own by --model: "
-        "`genzoo train --model DeblurGAN --images FOLDER` trains one.",
+        "No deblurring model is released. Pass a model of your own with --model. To train one, run "
+        "`genzoo train --model DeblurGAN --images FOLDER`.",
     )
-    return _remake(options, name, "deblur", lambda model: model.deblur, "sharpened", "sharpened")
+    return _remake(options, name, "deblur", lambda model: model.deblur, "deblurred", "deblurred")
 
 
 def _inpaint(options):
     name = _released(
         options.model,
         "inpaint_flowers_128",
-        "No model that fills holes is released. Name one of your own by --model: "
-        "`genzoo train --model InpaintingGAN --images FOLDER` trains one.",
+        "No inpainting model is released. Pass a model of your own with --model. To train one, run "
+        "`genzoo train --model InpaintingGAN --images FOLDER`.",
     )
     if not Path(options.mask).is_file():
         raise FileNotFoundError(f"There is no mask {options.mask!r}.")
@@ -343,15 +344,15 @@ def _inpaint(options):
     def filling(model):
         return lambda picture: model.inpaint(picture, options.mask)
 
-    return _remake(options, name, "inpaint", filling, "filled", "filled")
+    return _remake(options, name, "inpaint", filling, "inpainted", "inpainted")
 
 
 def _terrain(options):
     name = _released(
         options.model,
         "terrain_64",
-        "No model of terrain is released. Name one of your own by --model: "
-        "`genzoo train --model TerrainGAN --images HEIGHT_MAPS TEXTURES` trains one.",
+        "No terrain model is released. Pass a model of your own with --model. To train one, run "
+        "`genzoo train --model TerrainGAN --images HEIGHT_MAPS TEXTURES`.",
     )
     folder = Path(options.output)
     _check_preset(name)
@@ -368,11 +369,11 @@ def _terrain(options):
         pictures.write(heights, folder / f"{number:04}_heights.png")
         pictures.write(texture, folder / f"{number:04}_texture.png")
         visualization.save_mesh(heights, texture, folder / f"{number:04}.ply", options.relief)
-    print(f"Wrote {_counted(options.num, 'piece')} of terrain (height map, texture and mesh) to {folder}.")
+    print(f"Wrote {_counted(options.num, 'terrain')} (height map, texture and mesh) to {folder}.")
 
 
 def _released(model, default, message):
-    """The model that was named, or else the released one; refused where there is none."""
+    """Returns the preset that --model names, or the released default; raises a ValueError without either."""
     from keras_genzoo import presets
 
     if model is None and default not in presets.names():
@@ -381,15 +382,16 @@ def _released(model, default, message):
 
 
 def _remake(options, name, ability, maker, made, done):
-    """Makes of each picture another, in the format and with the notes of its file.
+    """Processes each picture, and writes the result in the format and with the metadata of its file.
 
     Args:
-        options: What was typed: `images` and `output`.
+        options: Parsed command line with `images` and `output`.
         name: String, the preset.
-        ability: String, what its model must be able to, the name of the command too.
-        maker: Function from the model to a function from a picture, uint8 `(height, width, channels)`, to the other.
-        made: String, what the last line says of the pictures; `{scale}` stands for the model's.
-        done: String, what it says could not be done to those that failed.
+        ability: String, the ability that the model must have; also the name of the command.
+        maker: Function that maps the model to a function from a picture, a uint8 array
+            `(height, width, channels)`, to the result.
+        made: String, describes the results in the last line; `{scale}` is replaced by the model's scale.
+        done: String, the participle used in the last line for pictures that failed.
     """
     from keras_genzoo.images import pictures
 
@@ -414,7 +416,7 @@ def _remake(options, name, ability, maker, made, done):
 
 
 def _outputs_of_any_format(options):
-    """As `_picture_outputs`, of files that keep their format; --output may name the file of one picture."""
+    """As `_picture_outputs`, for files that keep their format. For one picture, --output may name a file."""
     from keras_genzoo.images import pictures
 
     output = Path(options.output)
@@ -425,18 +427,18 @@ def _outputs_of_any_format(options):
     if not Path(options.images[0]).exists():
         raise FileNotFoundError(f"There is no picture {options.images[0]!r}.")
     if output.resolve() == Path(options.images[0]).resolve():
-        raise ValueError(f"{options.images[0]} would be written over. Choose another --output.")
+        raise ValueError(f"{options.images[0]}, an input, would be overwritten. Choose another --output.")
     return {Path(options.images[0]): _writable_file(output)}
 
 
 def _of_each_picture(command, outputs, make):
-    """Calls `make` with each file and what is to be written, under a progress bar; returns how many failed."""
+    """Calls `make` with each input and output file, with a progress bar; returns the number of failures."""
     import keras
 
     from keras_genzoo.images import pictures
 
     failures = 0
-    # No bar where nobody watches.
+    # No progress bar unless the output is a terminal.
     watched = sys.stdout is not None and sys.stdout.isatty()
     progress = keras.utils.Progbar(len(outputs), verbose=int(watched), unit_name="picture")
     for file, output in outputs.items():
@@ -445,19 +447,19 @@ def _of_each_picture(command, outputs, make):
                 make(file, output)
         except (ValueError, OSError) as error:
             failures += 1
-            # Its message names the file too.
+            # The full message would name the file twice.
             is_named = isinstance(error, pictures.UnreadablePicture) and error.path == file
             line = f"genzoo {command}: {file}: {error.reason if is_named else error}"
-            # In a line of its own: the bar goes on below.
+            # On a line of its own, above the progress bar.
             print(f"\n{line}" if watched else line, file=sys.stderr)
         progress.add(1)
     return failures
 
 
 def _picture_outputs(inputs, folder, suffixes=(".png",)):
-    """Dict of the picture files to read -> the files to write; refused where one would be lost.
+    """Returns a dict of input file -> output file; raises a ValueError if a file would be overwritten.
 
-    A file keeps its suffix where that is among `suffixes`; others become the first of them.
+    A file whose suffix is not in `suffixes` gets the first of them.
     """
     from keras_genzoo.images import pictures
 
@@ -468,11 +470,11 @@ def _picture_outputs(inputs, folder, suffixes=(".png",)):
                 raise FileNotFoundError(f"There is no picture {str(path)!r}.")
             outputs[path] = folder / f"{path.stem}{_suffix_of(path, suffixes)}"
             continue
-        # What an earlier call has written to a folder inside is not read again.
+        # Results of an earlier call, in a subfolder, are not read as inputs.
         earlier = folder.resolve() if folder.resolve() != path.resolve() else None
         found = [file for file in pictures.find(path) if earlier not in file.resolve().parents]
         if not found:
-            raise ValueError(f"The folder {str(path)!r} holds no pictures.")
+            raise ValueError(f"The folder {str(path)!r} contains no pictures.")
         outputs |= {
             file: folder / file.relative_to(path).with_suffix(_suffix_of(file, suffixes)) for file in found
         }
@@ -480,10 +482,10 @@ def _picture_outputs(inputs, folder, suffixes=(".png",)):
     writers = {}
     for file, output in outputs.items():
         if output.resolve() in sources:
-            raise ValueError(f"{file} would be written over {output}. Choose another --output.")
+            raise ValueError(f"{output}, an input, would be overwritten by {file}. Choose another --output.")
         if (other := writers.setdefault(output, file)) != file:
             raise ValueError(
-                f"{other} and {file} would both be written to {output}. Give them to two commands."
+                f"{other} and {file} would both be written to {output}. Process them in two calls."
             )
     _check_writable(next(iter(outputs.values())))
     return outputs
@@ -529,25 +531,25 @@ def _train(options):
             verbose=1 if sys.stdout.isatty() else 2,
         )
     except callbacks.Interrupted as interruption:
-        print(f"{interruption} Go on with:\n  {_resume_command(options, output)}")
+        print(f"{interruption} Resume with:\n  {_resume_command(options, output)}")
         return 130
     except callbacks.WorkerLost as lost:
         print(f"genzoo train: {lost}", file=sys.stderr)
-        # Where it was lost before this one had begun, what was typed is to be typed again.
+        # Without a recipe, the run had not started on this worker: there is nothing to resume.
         if (training.run_folder(output, options.strategy) / "recipe.toml").is_file():
-            print(f"Go on, on every machine, with:\n  {_resume_command(options, output)}")
-        # At its end TensorFlow waits for a worker that does not answer.
+            print(f"Resume on every machine with:\n  {_resume_command(options, output)}")
+        # A normal exit would block: TensorFlow waits for the worker that does not respond.
         _flush_stdout()
         os._exit(1)
     except OSError as error:
         if disk.is_full(error):
-            print(f"Once there is room, go on with:\n  {_resume_command(options, output)}")
+            print(f"Free some disk space, then resume with:\n  {_resume_command(options, output)}")
         raise
     _print_next_steps(output / "preset")
 
 
 def _recipe(options):
-    """The recipe that is named, that of the run to go on with, or that of one's own pictures."""
+    """Returns the recipe named, the recipe of the run to resume, or one made for the user's pictures."""
     from keras_genzoo import own_pictures, training
     from keras_genzoo.recipes import Recipe
 
@@ -556,21 +558,25 @@ def _recipe(options):
         if own:
             option = min(own).removesuffix("_preset").replace("_", "-")
             raise ValueError(
-                f"--{option} is for pictures of your own, without a recipe: leave one of them out."
+                f"--{option} is for training on your own pictures and cannot be combined with a recipe."
             )
         return Recipe.load(_recipe_path(options.recipe))
     if "images" in own:
         if "from_preset" in own and options.strategy == "multi_worker":
-            # The preset would be loaded before the workers have met.
-            raise ValueError("--from with --strategy multi_worker needs a recipe with `from` in its [model].")
+            # The preset would be loaded before the workers are connected.
+            raise ValueError(
+                "--from cannot be combined with --strategy multi_worker. Write a recipe with `from` in its [model]."
+            )
         return own_pictures.make_recipe(epochs=options.epochs, **own)
     if options.resume and options.output and not own:
         path = training.run_folder(options.output, options.strategy) / "recipe.toml"
         if not path.is_file():
-            raise ValueError(f"--output {options.output!r} holds no run with a recipe.toml: name its recipe.")
+            raise ValueError(
+                f"--output {options.output!r} has no recipe.toml. Pass the recipe of the run too."
+            )
         return Recipe.load(path)
     raise ValueError(
-        "Name a recipe, or --images FOLDER with --model CLASS or --from PRESET, or --resume and the --output of a "
+        "Pass a recipe; or --images FOLDER with --model CLASS or --from PRESET; or --resume with the --output of a "
         "run."
     )
 
@@ -606,8 +612,8 @@ def _evaluate(options):
             arguments[name] = value
     if "dataset" not in arguments:
         raise ValueError(
-            f"{options.name!r} does not say how it is measured: its metadata has no `evaluation`. Name the data "
-            "with --dataset, and an --extractor."
+            f"The metadata of {options.name!r} has no `evaluation`, so there are no defaults. Pass --dataset and "
+            "--extractor."
         )
     _command.start()
     from keras_genzoo import metrics, models
@@ -650,7 +656,7 @@ def _export(options):
             model.export(options.output, options.format, metadata=told, verbose=True, **given)
 
 
-# Format -> the function of `keras_genzoo.export` that writes its folder.
+# Format -> the function of `keras_genzoo.export` that writes its folder. Other formats are written by `model.export`.
 _FOLDERS = {
     "bundle": "export_bundle",
     "triton": "export_triton",
@@ -683,7 +689,7 @@ def _explore(options):
 
 
 def _labels(model, options, num):
-    """The label asked for, or all in turn; None for a model without classes."""
+    """Returns `num` labels: the one that --label gives, or all in turn; None for a model without classes."""
     if model.condition is None:
         if options.label is not None:
             raise ValueError(f"--label was given, but {options.name!r} has no classes.")
@@ -695,9 +701,9 @@ def _labels(model, options, num):
 
 
 def _require(model, name, ability, option=None):
-    """Refuses a model without an ability that a command, or an option, needs."""
+    """Raises a ValueError if the model lacks an ability that the command, or an option, needs."""
     if ability not in model.abilities:
-        # The commands that use an ability.
+        # Ability -> the commands that use it.
         commands = {
             "sample": "genzoo sample, genzoo interpolate, genzoo edit",
             "sample_terrain": "genzoo terrain",
@@ -721,14 +727,14 @@ def _counted(num, noun):
 
 
 def _check_preset(name):
-    """The metadata of a preset, whose files are checked, and fetched, before Keras is imported."""
+    """Returns the metadata of a preset. Its files are downloaded and verified before Keras is imported."""
     from keras_genzoo import presets
 
     return presets.metadata(name)
 
 
 def _writable_file(path):
-    """The path of a picture to write, refused before any work where it cannot be written."""
+    """Returns the path of the picture to write; raises a ValueError early if it cannot be written."""
     from keras_genzoo.images import pictures
 
     path = Path(path)
@@ -736,13 +742,13 @@ def _writable_file(path):
         *kinds, last = pictures.WRITABLE
         raise ValueError(f"--output {str(path)!r} must end with {', '.join(kinds)} or {last}.")
     if path.is_dir():
-        raise ValueError(f"--output {str(path)!r} is a folder: give the name of a file.")
+        raise ValueError(f"--output {str(path)!r} is a folder. Pass the path of a file.")
     _check_writable(path)
     return path
 
 
 def _check_writable(path):
-    """Refuses the path of a file or folder to write whose folder neither is writable nor can be made."""
+    """Raises a ValueError if the path is in a folder that is not writable and cannot be created."""
     parent = path.parent
     while not parent.exists():
         parent = parent.parent
@@ -751,14 +757,18 @@ def _check_writable(path):
 
 
 def _recipe_path(name):
-    """A recipe's path, or the path that its name has in a checkout."""
+    """Returns the path of a recipe, which may be given by its name in tools/recipes of a checkout."""
     if name.endswith(".toml") or Path(name).exists():
         return Path(name)
     return Path(__file__).parent.parent / "tools" / "recipes" / f"{name}.toml"
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="genzoo", description="Generative image models for Keras.")
+    parser = argparse.ArgumentParser(
+        prog="genzoo",
+        description="Generative image models for Keras: generate, edit, train, evaluate and export.",
+        epilog="Run `genzoo COMMAND --help` for the options of a command.",
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
 
@@ -767,82 +777,101 @@ def _parser():
         command.set_defaults(run=run)
         return command
 
-    command = add("list", _list, "List the pretrained models: name, class, parameters and what each does.")
-    command.add_argument("pattern", nargs="?", default="", metavar="TEXT", help="only names that hold this")
+    command = add(
+        "list", _list, "List the pretrained models: name, class, number of parameters, description."
+    )
+    command.add_argument(
+        "pattern", nargs="?", default="", metavar="TEXT", help="list only names that contain this text"
+    )
 
-    command = add("sample", _sample, "Draw samples of a pretrained model into a picture.")
+    command = add("sample", _sample, "Generate images with a pretrained model and save them as a grid.")
     _add_picture_options(command, "samples.png")
-    command.add_argument("--num", type=_positive_int, default=64, help="number of images (default 64)")
+    command.add_argument("--num", type=_positive_int, default=64, help="number of images (default: 64)")
     command.add_argument(
         "--truncation",
         type=float,
-        help="how far latents lie from their mean: below 1 more alike, often better (default: the model's)",
+        help="scale of the distance of latents from their mean; values below 1 trade variety for quality "
+        "(default: the model's)",
     )
     command.add_argument(
         "--prior",
         choices=("standard", "fitted"),
-        help="distribution of an autoencoder's latents: the standard normal, or the one fitted to the training "
-        "images (default, where there is one)",
+        help="latent distribution of an autoencoder: the standard normal, or the mixture fitted to the latents of "
+        "the training images (default: fitted if the model has one)",
     )
 
     command = add(
-        "terrain", _terrain, "Draw terrain: height maps, their textures, and both as meshes (PLY files)."
+        "terrain", _terrain, "Generate terrains: height maps, textures, and meshes of both (PLY files)."
     )
-    command.add_argument("--model", metavar="NAME", help="preset (default terrain_64)")
-    command.add_argument("--output", default="terrain", help="folder to write (default terrain)")
-    command.add_argument("--num", type=_positive_int, default=4, help="number of pieces (default 4)")
-    command.add_argument("--seed", type=int, default=0, help="seed of the latents (default 0)")
-    command.add_argument("--truncation", type=float, help="as for `genzoo sample`")
+    command.add_argument("--model", metavar="NAME", help=f"{_PRESET} (default: terrain_64)")
+    command.add_argument("--output", default="terrain", help="output folder (default: terrain)")
+    command.add_argument("--num", type=_positive_int, default=4, help="number of terrains (default: 4)")
+    command.add_argument("--seed", type=int, default=0, help="random seed of the latents (default: 0)")
+    command.add_argument(
+        "--truncation",
+        type=float,
+        help="scale of the distance of latents from their mean, as in `genzoo sample`",
+    )
     command.add_argument(
         "--relief",
         type=float,
         default=0.15,
-        help="height of a white pixel in the meshes as a share of their longer side (default 0.15)",
+        help="height of a white pixel of the height map, as a fraction of the longer side of the mesh "
+        "(default: 0.15)",
     )
 
-    command = add("interpolate", _interpolate, "Draw paths between random latents, one per row.")
+    command = add(
+        "interpolate", _interpolate, "Interpolate between random latents and save one path per row."
+    )
     _add_picture_options(command, "paths.png")
-    command.add_argument("--rows", type=_positive_int, default=8, help="number of paths (default 8)")
-    command.add_argument("--steps", type=_positive_int, default=10, help="images per path (default 10)")
+    command.add_argument("--rows", type=_positive_int, default=8, help="number of paths (default: 8)")
+    command.add_argument("--steps", type=_positive_int, default=10, help="images per path (default: 10)")
 
-    command = add("edit", _edit, "Draw samples, or given pictures, moved along a direction, one per row.")
+    command = add("edit", _edit, "Move samples, or given pictures, along a latent direction; one per row.")
     _add_picture_options(command, "edits.png")
     command.add_argument(
         "--direction",
         default="principal:0",
-        help="principal:K, weights:K, or the name of one of the model's own (default principal:0)",
+        help="principal:K, weights:K, or the name of a direction stored with the model (default: principal:0)",
     )
     command.add_argument(
-        "--strength", type=float, default=3.0, help="largest move, in the direction's unit (default 3)"
+        "--strength",
+        type=float,
+        default=3.0,
+        help="largest move, in units of the direction's scale (default: 3)",
     )
-    command.add_argument("--steps", type=_positive_int, default=7, help="images per row (default 7)")
-    command.add_argument("--rows", type=_positive_int, default=8, help="number of samples (default 8)")
-    command.add_argument(
-        "--images", nargs="+", metavar="IMAGE", help="pictures to edit, in the place of samples"
-    )
+    command.add_argument("--steps", type=_positive_int, default=7, help="images per row (default: 7)")
+    command.add_argument("--rows", type=_positive_int, default=8, help="number of samples (default: 8)")
+    command.add_argument("--images", nargs="+", metavar="IMAGE", help="pictures to edit instead of samples")
     command.add_argument(
         "--distance",
         choices=_DISTANCES,
         default="squared_error",
-        help="by which the nearest samples to --images are found (default squared_error)",
+        help="distance that is minimized to find the codes of --images (default: squared_error)",
     )
     command.add_argument(
-        "--truncation", type=float, help="move to the mean code first: 1 not at all, 0 all the way"
+        "--truncation",
+        type=float,
+        help="move the codes toward the mean code first: 1 does not move them, 0 moves them all the way",
     )
 
-    command = add("translate", _translate, "Translate pictures, each into a png file of its name.")
-    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
+    command = add(
+        "translate", _translate, "Translate pictures; each is saved as a png file of the same name."
+    )
+    command.add_argument("name", help=_PRESET)
     command.add_argument("images", nargs="+", metavar="IMAGE", help="picture, or folder of pictures")
-    command.add_argument("--output", required=True, help="folder for the translations")
+    command.add_argument("--output", required=True, help="output folder")
     command.add_argument("--direction", help="direction of the translation (default: the model's first)")
     command.add_argument(
         "--fit",
         choices=("pad", "resize", "none"),
         default="pad",
-        help="what to do with sizes that the model cannot take: mirror the edges and crop again (default), scale, "
-        "or refuse",
+        help="how to handle sizes that the model does not accept: pad by reflection and crop the result, resize, or "
+        "fail (default: pad)",
     )
-    command.add_argument("--size", type=_positive_int, help="scale the longer side to this many pixels first")
+    command.add_argument(
+        "--size", type=_positive_int, help="resize the longer side to this number of pixels first"
+    )
     command.add_argument("--edges", action="store_true", help="translate the edges of the pictures")
     command.add_argument(
         "--domain", help="name or number of the domain to translate into (default: the first)"
@@ -850,158 +879,195 @@ def _parser():
     command.add_argument(
         "--seed",
         type=int,
-        help="seed of a model whose dropout acts in translation, or that has styles; for each picture the same",
+        help="random seed of the style, or of dropout during translation; the same for all pictures",
     )
     command.add_argument(
         "--reference",
         metavar="PICTURE",
-        help="translate in the style of this picture, one of --domain where there are several",
+        help="use the style of this picture, which must belong to --domain if the model has domains",
     )
     command.set_defaults(done="translated")
 
-    command = add("paint", _paint, "Make pictures of painted label maps, each a png file of its name.")
+    command = add(
+        "paint", _paint, "Turn label maps into pictures; each is saved as a png file of the same name."
+    )
     command.add_argument(
         "images",
         nargs="+",
         metavar="LABELS",
-        help="picture, or folder of pictures, of labels: grey values or the colors of the model's card",
+        help="label map, or folder of label maps, as grey values or in the colors listed in the model's card",
     )
-    command.add_argument("--output", default="painted", help="folder for the pictures (default painted)")
+    command.add_argument("--output", default="painted", help="output folder (default: painted)")
     command.add_argument(
         "--model",
         dest="name",
+        metavar="NAME",
         default="spade_avatars_64",
-        help="name, folder or address of a pretrained model",
+        help=f"{_PRESET} (default: spade_avatars_64)",
     )
-    command.add_argument("--seed", type=int, help="seed of the style, for each picture the same")
-    command.add_argument("--reference", metavar="PICTURE", help="paint in the style of this picture")
+    command.add_argument("--seed", type=int, help="random seed of the style; the same for all pictures")
+    command.add_argument("--reference", metavar="PICTURE", help="use the style of this picture")
     command.set_defaults(direction=None, domain=None, edges=False, fit="none", done="painted")
 
-    command = add("upscale", _upscale, "Enlarge pictures, each into a file of its name and format.")
+    command = add("upscale", _upscale, "Upscale pictures; names and formats are kept.")
     _add_remaking_options(command, "upscaled")
-    command.add_argument(
-        "--scale", type=_positive_int, help="how many times as wide and high (default: the model's)"
-    )
+    command.add_argument("--scale", type=_positive_int, help="upscaling factor (default: the model's)")
     command.add_argument(
         "--tile",
         type=_positive_int,
         default=256,
-        help="side of the tiles that a picture is enlarged in (default 256): less takes less memory",
+        help="side in pixels of the tiles that are processed one by one; smaller tiles need less memory "
+        "(default: 256)",
     )
 
-    command = add("colorize", _colorize, "Colour grey pictures, each into a file of its name and format.")
+    command = add("colorize", _colorize, "Colorize grey pictures; names and formats are kept.")
     _add_remaking_options(command, "colorized")
     command.add_argument(
         "--size",
         type=_positive_int,
-        help="longer side in pixels that the model sees (default: that of its training); the picture keeps its own",
+        help="longer side in pixels at which the model computes the colors (default: its training size); the output "
+        "keeps the size of the picture",
     )
 
-    command = add(
-        "deblur",
-        _deblur,
-        "Sharpen pictures blurred by camera shake, each into a file of its name and format.",
-    )
+    command = add("deblur", _deblur, "Deblur pictures blurred by camera shake; names and formats are kept.")
     _add_remaking_options(command, "sharpened")
 
-    command = add("inpaint", _inpaint, "Fill holes in pictures, each into a file of its name and format.")
+    command = add("inpaint", _inpaint, "Fill holes in pictures; names and formats are kept.")
     _add_remaking_options(command, "inpainted")
     command.add_argument(
-        "--mask", required=True, metavar="PICTURE", help="picture of the same size, white in the holes"
+        "--mask",
+        required=True,
+        metavar="PICTURE",
+        help="mask of the same size as the picture, white in the holes",
     )
 
-    command = add("train", _train, "Train a model by a recipe, or on pictures of your own.")
+    command = add("train", _train, "Train a model with a recipe, or on your own pictures.")
     command.add_argument(
-        "recipe", nargs="?", help="path of a recipe, or its name in tools/recipes of a checkout"
+        "recipe", nargs="?", help="path of a recipe, or the name of one in tools/recipes of a checkout"
     )
-    command.add_argument("--output", help="run folder (default runs/NAME)")
-    command.add_argument("--data-dir", help="folder with the data set's original files")
+    command.add_argument("--output", help="run folder (default: runs/NAME)")
+    command.add_argument("--data-dir", help="folder with the original files of the dataset")
     command.add_argument(
         "--epochs",
         type=_positive_int,
-        help="number of epochs instead of the recipe's; a growing model trains all of its schedule, in so many parts",
+        help="number of epochs (default: the recipe's); a growing model trains its whole schedule, divided into this "
+        "number of epochs",
     )
-    command.add_argument("--strategy", choices=("none", "mirrored", "multi_worker"), default="none")
-    command.add_argument("--resume", action="store_true", help="go on with the run in the run folder")
-    command.add_argument("--deterministic", action="store_true", help="same weights bit for bit, slower")
-    command.add_argument("--dry-run", action="store_true", help="print what would run")
-    own = command.add_argument_group("pictures of your own, without a recipe")
+    command.add_argument(
+        "--strategy",
+        choices=("none", "mirrored", "multi_worker"),
+        default="none",
+        help="distribution strategy: one device, all GPUs of this machine, or several machines (default: none)",
+    )
+    command.add_argument("--resume", action="store_true", help="resume the run in the run folder")
+    command.add_argument(
+        "--deterministic", action="store_true", help="make runs reproducible bit for bit, which is slower"
+    )
+    command.add_argument("--dry-run", action="store_true", help="print the configuration without training")
+    own = command.add_argument_group("training on your own pictures, without a recipe")
     own.add_argument(
         "--images",
         nargs="+",
         metavar="FOLDER",
-        help="folder of pictures; of a Pix2Pix one of pairs side by side, or those of the sources and of the "
-        "targets; of a CycleGAN those of both kinds",
+        help="folder of pictures. For paired models: one folder of side-by-side pairs, or the folders of the sources "
+        "and of the targets. For unpaired models: the folders of both domains",
     )
     own.add_argument("--model", metavar="CLASS", help="class of keras_genzoo.models, such as GAN")
-    own.add_argument("--from", dest="from_preset", metavar="PRESET", help="preset to train further instead")
-    own.add_argument("--image-size", type=_positive_int, help="side of the images (default 64)")
-    own.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for colour (default 3)")
-    own.add_argument("--labels", action="store_true", help="make each sub-folder a class")
-    own.add_argument("--flip", action="store_true", help="mirror single images at random")
-    own.add_argument("--source-side", choices=("left", "right"), help="sources in pairs (default left)")
-    own.add_argument("--num-labels", type=_positive_int, help="labels of label maps, in the first folder")
-    own.add_argument("--on-error", choices=("raise", "skip"), help="refuse damaged files, or leave them out")
-    own.add_argument("--batch-size", type=_positive_int, help="images per batch (default: the family's)")
-    own.add_argument("--name", help="name of the trained model (default: of class and folder)")
-
-    command = add(
-        "evaluate", _evaluate, "Measure a pretrained model as its card does, one JSON line per result."
+    own.add_argument(
+        "--from", dest="from_preset", metavar="PRESET", help="preset to fine-tune, instead of --model"
     )
-    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
-    command.add_argument("--num-samples", type=_positive_int, help="number of samples instead of the card's")
-    command.add_argument("--dataset", help="data set instead of the card's")
-    command.add_argument("--extractor", help="network that gives features, instead of the card's")
-    command.add_argument("--measures", nargs="+", metavar="MEASURE", help="measures instead of the card's")
-    command.add_argument("--data-dir", help="folder with the data set's original files")
+    own.add_argument("--image-size", type=_positive_int, help="side of the images in pixels (default: 64)")
+    own.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for color (default: 3)")
+    own.add_argument("--labels", action="store_true", help="use each subfolder as a class")
+    own.add_argument(
+        "--flip", action="store_true", help="mirror images at random; not for translation models"
+    )
+    own.add_argument(
+        "--source-side",
+        choices=("left", "right"),
+        help="side of the source in side-by-side pairs (default: left)",
+    )
+    own.add_argument(
+        "--num-labels", type=_positive_int, help="number of labels of the label maps in the first folder"
+    )
+    own.add_argument(
+        "--on-error",
+        choices=("raise", "skip"),
+        help="stop at damaged files, or skip them with a warning (default: raise)",
+    )
+    own.add_argument("--batch-size", type=_positive_int, help="images per batch (default: the model's)")
+    own.add_argument(
+        "--name", help="name of the trained model (default: made from the class and folder names)"
+    )
+
+    command = add("evaluate", _evaluate, "Evaluate a pretrained model and print one JSON line per result.")
+    command.add_argument("name", help=_PRESET)
+    command.add_argument(
+        "--num-samples", type=_positive_int, help="number of samples (default: as on the card)"
+    )
+    command.add_argument("--dataset", help="dataset to compare with (default: as on the card)")
+    command.add_argument("--extractor", help="feature extractor (default: as on the card)")
+    command.add_argument(
+        "--measures", nargs="+", metavar="MEASURE", help="measures to compute (default: as on the card)"
+    )
+    command.add_argument("--data-dir", help="folder with the original files of the dataset")
 
     command = add("export", _export, "Export a pretrained model for serving.")
-    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
-    command.add_argument("--output", required=True, help="folder of the SavedModel, or file")
+    command.add_argument("name", help=_PRESET)
+    command.add_argument("--output", required=True, help="output folder, or output file of a single network")
     formats = ("tf_saved_model", "onnx", "litert", "openvino", *_FOLDERS)
-    command.add_argument("--format", choices=formats, default=formats[0], help="default tf_saved_model")
-    one = command.add_argument_group("for onnx, litert and openvino, and --dtype also for bundle and triton")
-    one.add_argument("--direction", help="direction of a translator (default: its first)")
+    command.add_argument(
+        "--format", choices=formats, default=formats[0], help=f"export format (default: {formats[0]})"
+    )
+    one = command.add_argument_group(
+        "options of onnx, litert and openvino (--dtype also of bundle and triton)"
+    )
+    one.add_argument("--direction", help="direction of a translation model (default: its first)")
     one.add_argument("--signature", help="network to export, such as encode (default: the model's first)")
     one.add_argument(
         "--dtype",
         choices=("float32", "float16", "int16"),
-        help="type of the large weights: float32 (default), or half the size by int16 (not for litert) or float16",
+        help="dtype of the large weights; float16 and int16 halve the file size, int16 is not available for litert "
+        "(default: float32)",
     )
-    one.add_argument("--batch-size", type=_positive_int, help="fix the batch size (default: free)")
+    one.add_argument("--batch-size", type=_positive_int, help="fixed batch size (default: any)")
 
     command = add("serve", _serve, "Serve pretrained models over HTTP.")
     command.add_argument(
-        "names", nargs="+", metavar="NAME", help="name or folder of a pretrained model, or of a bundle"
+        "names", nargs="+", metavar="NAME", help="name or folder of a pretrained model, or folder of a bundle"
     )
-    command.add_argument("--host", default="127.0.0.1", help="address to listen at (default 127.0.0.1)")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     command.add_argument(
-        "--port", type=_port, default=8000, help="port to listen at, 0 for a free one (default 8000)"
+        "--port", type=_port, default=8000, help="port to listen on, 0 for any free port (default: 8000)"
     )
     command.add_argument(
-        "--token", help="token that requests must bear (default: KERAS_GENZOO_TOKEN, or none)"
+        "--token",
+        help="bearer token that requests must send (default: the value of KERAS_GENZOO_TOKEN, else no token)",
     )
-    command.add_argument("--threads", type=_positive_int, help="threads that compute (default: all)")
+    command.add_argument(
+        "--threads", type=_positive_int, help="number of computing threads (default: all cores)"
+    )
     limits = command.add_argument_group("limits")
     for limit in dataclasses.fields(Limits):
         limits.add_argument(
             f"--{limit.name.replace('_', '-')}",
             type=_positive_int if limit.type is int else _seconds,
             default=limit.default,
-            help=f"{limit.metadata['help']} (default {limit.default})",
+            help=f"{limit.metadata['help']} (default: {limit.default})",
         )
 
-    command = add(
-        "explore", _explore, "Write a page that runs pretrained models in the browser, without a server."
-    )
+    command = add("explore", _explore, "Write a static page that runs pretrained models in the browser.")
     command.add_argument("names", nargs="+", metavar="NAME", help="name or folder of a pretrained model")
-    command.add_argument("--output", required=True, help="folder to write, for any file server")
+    command.add_argument("--output", required=True, help="output folder, which any file server can serve")
     command.add_argument(
         "--cdn",
         action="store_true",
-        help="let the page load ONNX Runtime from a public server, in the place of a copy in the folder",
+        help="load ONNX Runtime Web from a public CDN instead of a copy in the output folder",
     )
     return parser
+
+
+_PRESET = "name, folder or address (hf://, https://) of a pretrained model"
 
 
 def _add_remaking_options(command, folder):
@@ -1009,26 +1075,26 @@ def _add_remaking_options(command, folder):
     command.add_argument(
         "--output",
         default=folder,
-        help=f"folder for the pictures (default {folder}); of one picture also a png, jpg or webp file",
+        help=f"output folder; for one picture also a png, jpg or webp file (default: {folder})",
     )
     command.add_argument(
-        "--model",
-        metavar="NAME",
-        help="name, folder or address (hf://, https://) of a pretrained model (default: the released one, if any)",
+        "--model", metavar="NAME", help=f"{_PRESET} (default: the released model, if there is one)"
     )
 
 
 def _add_picture_options(command, output):
-    command.add_argument("name", help="name, folder or address (hf://, https://) of a pretrained model")
-    command.add_argument("--output", default=output, help=f"png, jpg or webp file (default {output})")
-    command.add_argument("--seed", type=int, default=0, help="seed of the latents (default 0)")
-    command.add_argument("--label", type=int, help="class to draw (default: all in turn)")
+    command.add_argument("name", help=_PRESET)
     command.add_argument(
-        "--scale", type=_positive_int, default=2, help="size of an image's pixel (default 2)"
+        "--output", default=output, help=f"output file: png, jpg or webp (default: {output})"
+    )
+    command.add_argument("--seed", type=int, default=0, help="random seed of the latents (default: 0)")
+    command.add_argument("--label", type=int, help="class to generate (default: all classes in turn)")
+    command.add_argument(
+        "--scale", type=_positive_int, default=2, help="enlargement of the saved images (default: 2)"
     )
 
 
-# The options of `genzoo train` for pictures of one's own.
+# The options of `genzoo train` for training on the user's own pictures.
 _OWN_PICTURES = (
     "images",
     "model",

@@ -1,7 +1,7 @@
-"""Files and folders that are whole at every instant: written beside their place, synced to the disk, and moved there.
+"""Atomic writing of files and folders: written to a temporary name, synced to the disk, and renamed.
 
-A process that is killed leaves the old file or the new one, and at most something whose name begins with
-`.unfinished-`, which the next one that writes to the same place removes.
+If a process is killed, either the old or the new version exists, and possibly a temporary file or folder whose name
+begins with `.unfinished-`. The next process that writes to the same path removes it.
 """
 
 import contextlib
@@ -23,15 +23,15 @@ _LOCK = ".lock"
 
 @contextlib.contextmanager
 def written(path: str | os.PathLike) -> Iterator[Path]:
-    """Yields the path of a temporary file beside `path`, which takes its place where the block ends well.
+    """Context manager that yields the path of a temporary file, which replaces `path` if the block succeeds.
 
-    Where the block fails the temporary file is deleted, and `path` stays what it was.
+    If the block fails, the temporary file is deleted, and `path` is unchanged.
 
     Args:
-        path: String or path of the file. The temporary file has the same suffixes.
+        path: String or path of the file. The temporary file is in the same folder, with the same suffixes.
 
     Raises:
-        OSError: If the file cannot be written, for example since the disk is full.
+        OSError: If the file cannot be written, for example because the disk is full.
     """
     path = Path(path)
     temporary = path.with_name(f"{UNFINISHED}{uuid.uuid4().hex[:12]}-{path.name}")
@@ -46,15 +46,15 @@ def written(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def no_room_told(path: str | os.PathLike, unfinished: Path | None = None) -> Iterator[None]:
-    """Inside, the errors by which libraries say that a disk is full become one `OSError` that names the path.
+    """Context manager that converts the errors of libraries for a full disk to an `OSError` that names the path.
 
     Args:
-        path: String or path of what is to be.
-        unfinished: `pathlib.Path` of the temporary file or folder that is written inside, to be deleted, or None.
+        path: String or path of the file or folder to be written.
+        unfinished: `pathlib.Path` of the temporary file or folder written inside, to be emptied, or None.
     """
     try:
         yield
-    # HDF5 raises either.
+    # HDF5 raises both.
     except (OSError, RuntimeError) as error:
         if is_full(error):
             if unfinished:
@@ -64,10 +64,10 @@ def no_room_told(path: str | os.PathLike, unfinished: Path | None = None) -> Ite
 
 
 def _give_room_back(unfinished: Path) -> None:
-    """Empties the files that were being written.
+    """Truncates the files that were being written.
 
-    HDF5 keeps a file open whose last bytes found no room. It tries again when Python ends, and crashes where that
-    fails.
+    HDF5 keeps a file open if its last bytes could not be written. It tries again when Python exits, and crashes if
+    that fails.
     """
     for file in unfinished.rglob("*") if unfinished.is_dir() else [unfinished]:
         with contextlib.suppress(OSError):
@@ -76,7 +76,7 @@ def _give_room_back(unfinished: Path) -> None:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error says that a disk, or what a user may write to it, is full."""
+    """Returns whether an error means that a disk is full or a quota is exceeded."""
     text = str(error)
     return getattr(error, "errno", None) in _FULL or any(f"errno = {number}," in text for number in _FULL)
 
@@ -85,23 +85,23 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def move(source: Path, target: Path) -> None:
-    """Moves a complete file to its place, once its content is on the disk."""
+    """Moves a complete file to its final path, after syncing its content to the disk."""
     sync(source)
     os.replace(source, target)
     sync(target.parent)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes a text file as a whole, with the same line ending on every system: such files are hashed."""
+    """Writes a text file atomically, with the same line endings on all systems, because such files are hashed."""
     with written(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def free_folder(argument: str, path: str | os.PathLike) -> Path:
-    """Returns the absolute path of a folder to be; refuses one that holds anything, and files.
+    """Returns the absolute path of a folder to be created. It may exist if it is empty.
 
     Args:
-        argument: String, name of the argument, for the message.
+        argument: String, name of the argument, for the error message.
         path: String or path.
 
     Raises:
@@ -118,19 +118,19 @@ def free_folder(argument: str, path: str | os.PathLike) -> Path:
 
 @contextlib.contextmanager
 def unfinished_folder(target: Path, hint: str) -> Iterator[Path]:
-    """Yields an empty folder beside `target`, on the same disk, to be moved there by `replace_folder`.
+    """Context manager that yields an empty folder on the same disk as `target`, for `replace_folder`.
 
-    Whatever is still in it when the block ends, well or not, is deleted. What killed processes left for the same
-    target goes when a block ends well.
+    The folder is deleted at the end of the block. If the block succeeds, folders that killed processes left for the
+    same target are deleted too.
 
     Args:
-        target: `pathlib.Path` of the folder to be.
-        hint: String, what to do where nothing can be written, for the message.
+        target: `pathlib.Path` of the folder to be created.
+        hint: String, what to do if the folder cannot be written, for the error message.
     """
     folder = target.with_name(f"{UNFINISHED}{uuid.uuid4().hex[:12]}-{target.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Taken before there is a folder, so that a folder whose lock is free has no process any more.
+        # Locked before the folder is created: if the lock of a folder is free, its process has ended.
         lock = _lock_of(folder)
         lock.acquire()
     except OSError as error:
@@ -147,10 +147,10 @@ def unfinished_folder(target: Path, hint: str) -> Iterator[Path]:
 
 
 def replace_folder(target: Path, fresh: Path) -> None:
-    """Moves the complete folder `fresh` to `target`; at every instant there is the old folder or the new one.
+    """Replaces the folder `target` by the complete folder `fresh`, atomically.
 
-    Only where the system cannot exchange two folders in one step (Windows, some network file systems), `target` is
-    missing for a moment, and the old folder lies beside it.
+    If the system cannot exchange two folders in one step (Windows, some network file systems), `target` is missing
+    for a moment, and the old folder has another name.
     """
     for path in (*fresh.rglob("*"), fresh):
         sync(path)
@@ -169,15 +169,15 @@ def replace_folder(target: Path, fresh: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
+    """Waits until a file, or the names in a folder, are written to the disk."""
     if os.name == "nt" and path.is_dir():
         return
-    # Windows syncs only what may be written to.
+    # Windows can only sync files opened for writing.
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some file systems of a network cannot sync folders.
+        # Some network file systems cannot sync folders.
         if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
             raise
     finally:
@@ -185,7 +185,7 @@ def sync(path: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Deletes what killed processes left in a folder that no other process writes to."""
+    """Deletes the temporary files of killed processes in a folder that no other process writes to."""
     for path in folder.glob(f"{UNFINISHED}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -195,10 +195,10 @@ def remove_unfinished(folder: Path) -> None:
 
 @contextlib.contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Creates a folder that no other process may use meanwhile. If it is empty at the end it is removed.
+    """Context manager that creates a folder and locks it. If the folder is empty at the end, it is removed.
 
     Raises:
-        BlockingIOError: If another process uses it.
+        BlockingIOError: If another process uses the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / _LOCK, timeout=0)
@@ -221,7 +221,7 @@ def _lock_of(folder):
 
 
 def _release(lock):
-    # While it is held, so that nobody's new lock is deleted.
+    # Deleted while the lock is held, so that a new lock of another process is not deleted.
     with contextlib.suppress(OSError):
         os.unlink(lock.lock_file)
     lock.release()
@@ -238,7 +238,7 @@ def _remove_unfinished_of(target):
 
 
 def _exchanged(first, second):
-    """Exchanges the names of two folders in one step; returns False where the system cannot."""
+    """Exchanges the names of two folders in one step; returns False if the system does not support it."""
     arguments = (os.fsencode(first), os.fsencode(second))
     if sys.platform == "linux":
         function, arguments = "renameat2", (_HERE, arguments[0], _HERE, arguments[1], _RENAME_EXCHANGE)
@@ -251,5 +251,5 @@ def _exchanged(first, second):
     return False
 
 
-# Of linux/fs.h and fcntl.h, and of macOS' sys/stdio.h.
+# Constants of linux/fs.h and fcntl.h, and of sys/stdio.h of macOS.
 _HERE, _RENAME_EXCHANGE, _RENAME_SWAP = -100, 2, 2

@@ -1,4 +1,4 @@
-"""The recipe of a training on pictures of one's own, with what suits the family where nothing is said."""
+"""Recipes for training on the user's own pictures, with defaults of the model family."""
 
 import inspect
 import re
@@ -8,11 +8,11 @@ from keras_genzoo import modalities, models
 from keras_genzoo.datasets import sources
 from keras_genzoo.recipes import Recipe, model_classes
 
-# What messages say where a value of the recipe comes from.
+# The origin of the values of the recipe, for messages.
 _PLACE = "the command line"
-# With few pictures an epoch is short; more of them than this only repeat what is known.
+# The maximum number of epochs, for small folders of pictures.
 _MOST_EPOCHS = 500
-# Of a schedule, which knows its steps: parts, each with a grid of samples.
+# The number of epochs of a schedule, which sets the number of steps. There is a grid of samples per epoch.
 _EPOCHS_OF_A_SCHEDULE = 20
 
 
@@ -35,29 +35,29 @@ def make_recipe(
     """Makes the recipe of `genzoo train --images`.
 
     Args:
-        images: Sequence of one folder, of images or of pairs side by side; or of two: for a model of pairs those
-            of the sources and of the targets, for one of unpaired images those of either kind.
-        model: String, name of a class of `keras_genzoo.models`, made as `recipe_defaults` of the class says.
-        from_preset: String, name or folder of a preset to train further, instead of `model`.
-        image_size: Int, side of the images. Defaults to 64, with `from_preset` to the preset's.
-        channels: 3 or 1. Defaults to 3, with `from_preset` to the preset's.
-        labels: Bool, whether the sub-folders are classes that the model is conditional on.
-        flip: Bool, whether single images are mirrored at random.
-        source_side: `"left"` or `"right"`, of pairs side by side. Defaults to `"left"`.
-        num_labels: Int, of a model of label maps the number of their labels; the first folder holds them.
-        on_error: `"raise"` or `"skip"`, of damaged files. Defaults to `"raise"`.
-        batch_size: Int. Defaults to the family's.
-        epochs: Int. Defaults to those that take the family's number of steps, at most 500.
-        name: String, name of the trained model. Defaults to that of the class and of the folders.
+        images: Sequence of one folder, of single images or of pairs side by side; or of two folders: of sources and
+            targets for paired models, of the two domains for unpaired models.
+        model: String, name of a class of `keras_genzoo.models`, built with its `recipe_defaults`.
+        from_preset: String, name or folder of a preset to fine-tune, instead of `model`.
+        image_size: Int, side of the images. Defaults to 64, or to that of `from_preset`.
+        channels: 3 or 1. Defaults to 3, or to that of `from_preset`.
+        labels: Bool, whether to train a conditional model with one class per subfolder.
+        flip: Bool, whether to mirror images at random. For single images only.
+        source_side: `"left"` or `"right"`, side of the source in pairs side by side. Defaults to `"left"`.
+        num_labels: Int, number of labels of label maps, which are in the first folder.
+        on_error: `"raise"` or `"skip"`, how to handle damaged files. Defaults to `"raise"`.
+        batch_size: Int. Defaults to that of the model family.
+        epochs: Int. Defaults to the number of epochs for the family's number of steps, at most 500.
+        name: String, name of the trained model. Defaults to the names of the class and of the folders.
 
     Returns:
         `keras_genzoo.recipes.Recipe`.
 
     Raises:
-        ValueError: If an argument does not suit the others, or a folder is missing or holds no pictures.
+        ValueError: If arguments do not fit together, or a folder does not exist or contains no pictures.
     """
     if (model is None) == (from_preset is None):
-        raise ValueError("--images needs either --model CLASS, or --from PRESET to train it further.")
+        raise ValueError("--images requires either --model CLASS, or --from PRESET to fine-tune a preset.")
     if from_preset is None:
         if model not in (known := model_classes()):
             raise ValueError(f"--model must be one of {sorted(known)}. Received: {model!r}")
@@ -68,35 +68,35 @@ def make_recipe(
         model_class, image_shape = type(start), start.modality.shape
         if start.modality != modalities.Images(image_shape):
             raise ValueError(
-                f"--from {from_preset} makes {type(start.modality).__name__.lower()}, not images."
+                f"--from {from_preset} generates {type(start.modality).__name__.lower()}, not images."
             )
         given = (image_size or image_shape[0], channels or image_shape[-1])
         if given != (image_shape[0], image_shape[-1]):
             raise ValueError(
-                f"--from {from_preset} makes images of {image_shape}: leave --image-size and --channels out."
+                f"--from {from_preset} has images of {image_shape}. Leave --image-size and --channels out."
             )
         labels = labels or start.condition is not None
     if (labels or flip) and "images" not in model_class.trains_on:
         raise ValueError(
-            f"--labels and --flip are for single images, and a {model_class.__name__} translates. Leave them out."
+            f"--labels and --flip do not apply to translation models such as {model_class.__name__}. Leave them out."
         )
     defaults = model_class.recipe_defaults(image_shape)
     if "num_labels" in inspect.signature(model_class).parameters:
         if from_preset is not None:
             if num_labels not in (None, start.num_labels):
                 raise ValueError(
-                    f"--num-labels is {num_labels}, but --from {from_preset} takes {start.num_labels} labels: leave "
+                    f"--num-labels is {num_labels}, but --from {from_preset} has {start.num_labels} labels: leave "
                     "--num-labels out."
                 )
             num_labels = start.num_labels
         if num_labels is None or len(images) != 2:
             needed = "" if num_labels else "--num-labels, and "
             raise ValueError(
-                f"A {model_class.__name__} needs {needed}--images of two folders: label maps and pictures."
+                f"{model_class.__name__} needs {needed}--images with two folders: label maps and pictures."
             )
     elif num_labels is not None:
         raise ValueError(
-            f"--num-labels is for label maps, and a {model_class.__name__} takes none. Leave it out."
+            f"--num-labels applies to models of label maps only, not to {model_class.__name__}. Leave it out."
         )
     is_made = bool({"scale", "sources"} & set(defaults["data"]))
     data = {
@@ -117,13 +117,13 @@ def make_recipe(
     needs_classes = inspect.signature(model_class).parameters.get("num_classes")
     if needs_classes and needs_classes.default is inspect.Parameter.empty and source.condition is None:
         raise ValueError(
-            f"A {model_class.__name__} needs classes: put the pictures of each class in a sub-folder of "
+            f"{model_class.__name__} needs classes: put the pictures of each class in a subfolder of "
             f"{source.label}, and pass --labels."
         )
     num, size = source.num_files, data["batch_size"]
     if num < size:
         raise ValueError(
-            f"--images {source.label} holds {num or 'no'} pictures, fewer than a batch of {size}. Add some, or "
+            f"--images {source.label} has {num or 'no'} pictures, fewer than the batch size {size}. Add pictures, or "
             "choose a smaller --batch-size."
         )
     if from_preset is not None:
@@ -155,7 +155,7 @@ def make_recipe(
 
 
 def _folders(images, model_class, source_side, is_made):
-    """The folders as the `[data]` of a recipe has them; of plain pictures that sources are made of, one."""
+    """Returns the folders as keys of the `[data]` table. If sources are made from pictures, there is one folder."""
     kind = "images" if is_made else model_class.trains_on[0]
     for folder in images:
         if not Path(folder).expanduser().is_dir():
@@ -164,16 +164,18 @@ def _folders(images, model_class, source_side, is_made):
     wanted, keys = {
         "images": ("one folder of pictures", {1: ["folder"]}),
         "pairs": (
-            "one folder of pairs side by side, or two: the sources and the targets, partners named alike",
+            "one folder of pairs side by side, or two folders, sources and targets, with matching file names",
             {1: ["folder"], 2: ["folder", "target_folder"]},
         ),
-        "unpaired": ("two folders, one for each kind of pictures", {2: ["folder_a", "folder_b"]}),
+        "unpaired": ("two folders, one per domain", {2: ["folder_a", "folder_b"]}),
     }[kind]
     if len(paths) not in keys:
-        raise ValueError(f"--images of a {model_class.__name__} is {wanted}. Received: {len(paths)} folders.")
+        raise ValueError(
+            f"--images of {model_class.__name__} must be {wanted}. Received: {len(paths)} folders."
+        )
     side_by_side = kind == "pairs" and len(paths) == 1
     if source_side and not side_by_side:
-        raise ValueError("--source-side is for pairs side by side, in one folder. Leave it out.")
+        raise ValueError("--source-side applies to pairs side by side, in one folder, only. Leave it out.")
     table = dict(zip(keys[len(paths)], paths, strict=True))
     return {**table, "source": source_side or "left"} if side_by_side else table
 

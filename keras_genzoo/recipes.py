@@ -1,4 +1,4 @@
-"""Recipes: one data file that holds everything needed to train a checkpoint again."""
+"""Recipes: TOML files with everything needed to reproduce the training of a checkpoint."""
 
 import functools
 import tomllib
@@ -40,61 +40,61 @@ class Best(TypedDict):
 
 @with_config(ConfigDict(extra="forbid", strict=True))
 class Prior(TypedDict):
-    """The arguments of `fit_prior` of an autoencoder."""
+    """The arguments of `fit_prior` of autoencoders."""
 
     num_components: PositiveInt
     seed: NotRequired[int]
 
 
-# An object: the name of its class, and the arguments of the constructor.
+# An object: the name of its class, and the arguments of its constructor.
 Described = with_config(ConfigDict(extra="allow", strict=True))(TypedDict("Described", {"class": str}))
 
 
 class Recipe(BaseModel):
-    """Everything needed to train a checkpoint, as read from a TOML file.
+    """A recipe for training a checkpoint, usually read from a TOML file.
 
-    The data are a data set of the zoo, or folders of pictures:
+    The data are a named dataset, or folders of pictures:
 
     ```toml
     [data]
-    name = "mnist"             # a data set by its name
+    name = "mnist"             # a named dataset
     batch_size = 64
 
     [data]
-    folder = "photographs"     # images
+    folder = "photographs"     # single images
     image_size = 64
     batch_size = 32
-    labels = "folder"          # only of a conditional model: a class for each sub-folder
+    labels = "folder"          # only for conditional models: one class per subfolder
 
     [data]
-    folder = "sketches"        # pairs of two folders, ...
+    folder = "sketches"        # pairs in two folders
     target_folder = "photographs"
     image_size = 256
     batch_size = 1
     augment = true
 
     [data]
-    folder = "facades"         # ... or side by side in a file
+    folder = "facades"         # pairs side by side in one file
     source = "right"
     image_size = 256
     batch_size = 1
 
     [data]
-    folder = "photographs"     # large pictures, and the same reduced, for super-resolution
+    folder = "photographs"     # pictures and their reductions, for super-resolution
     scale = 4
     image_size = 128
     batch_size = 16
 
     [data]
-    folder_a = "summer"        # two kinds of pictures without partners
+    folder_a = "summer"        # unpaired pictures of two domains
     folder_b = "winter"
     image_size = 256
     batch_size = 1
     ```
 
-    A recipe may have stages, trained one after the other. A stage is the file's own tables with those of the stage
-    laid over them, key by key. It begins with the networks of the stage before that it has too: those of the same
-    name, with weights of the same shapes. The last stage gives the checkpoint:
+    A recipe may have several stages, which are trained in order. The keys of a stage override those of the file. A
+    stage starts with the trained networks of the previous stage that have the same name and the same weight shapes.
+    The last stage gives the checkpoint:
 
     ```toml
     [model]
@@ -115,27 +115,27 @@ class Recipe(BaseModel):
     ```
 
     Args:
-        name: Name of the checkpoint.
-        description: One paragraph for the card.
-        license: License of the trained weights.
-        model: Dict with `class` (a name in `keras_genzoo.models`) and the constructor's arguments. A dict among
-            them is an object too: `class` is the name of a class that this package registers with Keras, such as a
-            network, a penalty or a loss. Or dict with `from` alone: a preset's name or folder, whose model is
-            trained further, with the optimizers of the paper or of the recipe.
-        data: Dict with the arguments of `keras_genzoo.datasets.load`, `name` and `batch_size` among them; or
-            with folders and the other arguments of `image_folder`, `paired_folder` or `unpaired_folders`, as
-            above (`crop = "none"` for None). A relative path is that from the recipe's own folder, here and in
-            `model.from`. A `TranslationModel` takes pairs. A model with a `schedule` has the batch sizes there.
-        epochs: Int. Where there is a `schedule`, the parts that it is divided into.
+        name: String, name of the checkpoint.
+        description: String, one paragraph for the card.
+        license: String, license of the trained weights.
+        model: Dict with `class` (a name in `keras_genzoo.models`) and the arguments of its constructor. Arguments may
+            themselves be dicts with `class`, the name of a class that this package registers with Keras, such as a
+            network, a penalty or a loss. To fine-tune a preset, a dict with only `from`, the name or folder of the
+            preset.
+        data: Dict with the arguments of `keras_genzoo.datasets.load`, including `name` and `batch_size`; or with
+            folders and the other arguments of the loader, as above (`crop = "none"` stands for None). Relative paths,
+            here and in `model.from`, are relative to the folder of the recipe. The batch sizes of a model with a
+            `schedule` are part of the schedule.
+        epochs: Int, number of epochs; with a `schedule`, the number of epochs that it is divided into.
         seed: Int, seed of the initial weights, of the noise and of the order of the data.
-        optimizers: Dict of player -> dict with `class` (a name in `keras_genzoo.optimizers` or
-            `keras.optimizers`) and its arguments; a missing player takes the paper's. A dict among the
-            arguments is a schedule of `keras_genzoo.optimizers` or `keras.optimizers.schedules`. A classifier's
-            one player is `optimizer`.
+        optimizers: Dict that maps players to dicts with `class` (a name in `keras_genzoo.optimizers` or
+            `keras.optimizers`) and its arguments. Defaults to the optimizers of the paper. Arguments may be dicts
+            that describe a schedule of `keras_genzoo.optimizers` or `keras.optimizers.schedules`. The only player of
+            a classifier is `optimizer`.
         evaluation: Dict with the arguments of `keras_genzoo.metrics.evaluate`.
-        best: Dict with `monitor` and `mode`: the result by which the best epoch is kept.
-        prior: Dict with `num_components` and `seed` for `fit_prior` of an autoencoder, which then takes the images of
-            `data` after training.
+        best: Dict with `monitor` and `mode`, the result that determines the best epoch.
+        prior: Dict with `num_components` and `seed` of `fit_prior` of an autoencoder, which is fitted to the images
+            of `data` after training.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -164,7 +164,7 @@ class Recipe(BaseModel):
         path = Path(path)
         if not path.is_file():
             raise FileNotFoundError(
-                f"There is no recipe {str(path)!r}. Give the path of a .toml file, such as those in "
+                f"There is no recipe {str(path)!r}. Pass the path of a .toml file, such as those in "
                 "tools/recipes/ of a checkout."
             )
         try:
@@ -174,7 +174,7 @@ class Recipe(BaseModel):
         stages = values.pop("stages", [{}])
         if not (isinstance(stages, list) and stages and all(isinstance(stage, dict) for stage in stages)):
             raise ValueError(
-                f"`stages` in {path} must be tables, each headed [[stages]]. Received: {stages!r}"
+                f"`stages` in {path} must be tables with the header [[stages]]. Received: {stages!r}"
             )
         recipes = []
         for number, stage in enumerate(stages, start=1):
@@ -190,12 +190,12 @@ class Recipe(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            # What is unknown first: it may well be what is missing, misspelt.
+            # Unknown keys first: they may be misspelled required keys.
             errors = sorted(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
             raise ValueError(" ".join(_told(each, where) for each in errors)) from None
 
     def save(self, path):
-        """Writes the recipe as a TOML file, which `load` reads as the same recipe."""
+        """Saves the recipe as a TOML file, which `load` reads as an equal recipe."""
         import tomli_w
 
         values = _without_empty(self.model_dump(mode="json"))
@@ -209,18 +209,18 @@ class Recipe(BaseModel):
         disk.write_text(Path(path), tomli_w.dumps(values))
 
     def as_json(self):
-        """The recipe as a dict that JSON can hold, with the list `earlier_stages` where there are some."""
+        """Returns the recipe as a dict for JSON, with the list `earlier_stages` if there are any."""
         earlier = [stage.as_json() for stage in self._earlier_stages]
         return {**self.model_dump(mode="json"), **({"earlier_stages": earlier} if earlier else {})}
 
     def check(self, where):
-        """Refuses parts that do not fit one another; makes no model and reads no data.
+        """Checks that the parts of the recipe fit together, without building a model or reading data.
 
         Args:
-            where: String or path, what messages say the recipe comes from.
+            where: String or path, the origin of the recipe in messages.
 
         Raises:
-            ValueError: If the data, a class or a measure is unknown, or they do not fit one another.
+            ValueError: If the data, a class or a measure is unknown, or they do not fit together.
         """
         if "from" in self.model:
             _check_keys(where, "model.", self.model, {"from"})
@@ -230,8 +230,8 @@ class Recipe(BaseModel):
         self._check_evaluation(where)
         if self.prior and "fitted" not in self.model_class.known_priors:
             raise ValueError(
-                f"`prior` in {where} is fitted to the latents of images, which a {self.model_class.__name__} does "
-                "not have. Leave it out."
+                f"`prior` in {where} applies to autoencoders only: it is fitted to the latents of images, which a "
+                f"{self.model_class.__name__} does not have. Leave it out."
             )
         players = self.model_class.optimizer_arguments()
         for player, entry in self.optimizers.items():
@@ -267,15 +267,15 @@ class Recipe(BaseModel):
     def _check_evaluation(self, where):
         if self.best and self.planned_steps is not None:
             raise ValueError(
-                f"`best` in {where} cannot compare the epochs of a model that grows: their images differ in size. "
-                "Leave it out, and the last epoch is kept."
+                f"`best` in {where} does not apply to growing models: the images of their epochs differ in size. "
+                "Leave it out to keep the last epoch."
             )
         if self.best and not self.evaluation:
-            raise ValueError(f"`best` in {where} needs an `evaluation` whose result it names.")
+            raise ValueError(f"`best` in {where} needs an `evaluation` that reports its `monitor`.")
         extractor = self.evaluation.get("extractor", "inception")
         named = extractor in ("inception", "effnet_lite0_224_pool1280")
         if not named and not extractor.startswith("keras_applications/"):
-            # Its metadata alone: nothing may be made before a strategy is.
+            # Only the metadata: the model must be built within the strategy's scope.
             presets.metadata(extractor)
         if (
             self.best
@@ -283,13 +283,13 @@ class Recipe(BaseModel):
             and "train" not in datasets.info(self.evaluation["dataset"]).paired_splits
         ):
             raise ValueError(
-                f"`best` in {where} needs training images that belong together, to compare translations with. Those "
-                f"of {self.evaluation['dataset']!r} do not: leave `best` out, and the last epoch is kept."
+                f"`best` in {where} needs paired training images, to compare translations with. Those of "
+                f"{self.evaluation['dataset']!r} are unpaired. Leave `best` out to keep the last epoch."
             )
 
     @property
     def stages(self):
-        """List of the recipes of all stages in their order, this one the last."""
+        """List of the recipes of all stages in order; the last one is this recipe."""
         return [*self._earlier_stages, self]
 
     @functools.cached_property
@@ -299,22 +299,22 @@ class Recipe(BaseModel):
 
     @functools.cached_property
     def source(self):
-        """What the data come from, an object of `keras_genzoo.datasets.sources`."""
+        """The source of the data, an object of `keras_genzoo.datasets.sources`."""
         return sources.of(self.data)
 
     def examples(self, num, data_dir=None):
-        """What `preview` of the model shows beside it: see `keras_genzoo.datasets.sources`."""
+        """Returns the examples for `preview` of the model; see `keras_genzoo.datasets.sources`."""
         return self.source.examples(num, data_dir, labelled="translate" in self.model_class.abilities)
 
     @property
     def planned_steps(self):
-        """Int, the steps of a training that an argument of the model plans, such as a schedule; else None."""
+        """Int, total number of training steps if an argument of the model, such as a schedule, sets it; else None."""
         planned_by = self.model_class.planned_by
         return made(planned_by, self.model[planned_by]).num_steps if planned_by in self.model else None
 
     @property
     def steps_per_epoch(self):
-        """Int."""
+        """Int, number of training steps per epoch."""
         if (planned := self.planned_steps) is not None:
             return -(-planned // self.epochs)
         return self.source.num_images // self.data["batch_size"]
@@ -323,7 +323,7 @@ class Recipe(BaseModel):
         """Builds and compiles the model.
 
         Raises:
-            ValueError: If the model or an optimizer refuses an argument, or the data do not fit the model.
+            ValueError: If an argument of the model or an optimizer is invalid, or the data do not fit the model.
         """
         try:
             if "from" in self.model:
@@ -333,7 +333,7 @@ class Recipe(BaseModel):
             chosen = {player: made(player, entry) for player, entry in self.optimizers.items()}
         except TypeError as error:
             raise ValueError(
-                f"`model` or `optimizers` of the recipe {self.name!r} has an unusable argument: {error}"
+                f"`model` or `optimizers` of the recipe {self.name!r} has an invalid argument: {error}"
             ) from error
         self._check_fit(model)
         arguments = model.optimizer_arguments()
@@ -341,27 +341,27 @@ class Recipe(BaseModel):
         return model
 
     def _check_fit(self, model):
-        """Refuses data of another modality or condition than the model was made for."""
+        """Raises a ValueError if the modality or condition of the data is not that of the model."""
         source = self.source
         if model.modality != source.modality:
             raise ValueError(
-                f"`model` of the recipe {self.name!r} is of images {tuple(model.modality.shape)}, the data are "
-                f"{tuple(source.modality.shape)}. Set `data.image_size` and `data.channels`, or choose another "
+                f"`model` of the recipe {self.name!r} has images of shape {tuple(model.modality.shape)}, but the "
+                f"data have {tuple(source.modality.shape)}. Set `data.image_size` and `data.channels`, or another "
                 "model."
             )
         if model.condition not in (None, source.condition):
             classes = source.condition.num_classes if source.condition else "no labels"
             raise ValueError(
-                f"`model` of the recipe {self.name!r} has {model.condition.num_classes} classes, the data "
-                f"{source.label!r} have {classes}. A folder gives labels by "
-                '`data.labels = "folder"`, a class for each of its sub-folders.'
+                f"`model` of the recipe {self.name!r} has {model.condition.num_classes} classes, but the data "
+                f"{source.label!r} have {classes}. Set "
+                '`data.labels = "folder"` to use each subfolder as a class.'
             )
         expected = model.expected_data()["x"]
         if source.source_modality not in (None, expected):
             raise ValueError(
-                f"`model` of the recipe {self.name!r} translates {expected.described}. The sources of "
-                f"{source.label!r} are {source.source_modality.described}: set `model.source_channels` or "
-                "`model.num_labels`, and what belongs to them of a generator of your own."
+                f"`model` of the recipe {self.name!r} translates {expected.described}, but the sources of "
+                f"{source.label!r} are {source.source_modality.described}. Set `model.source_channels` or "
+                "`model.num_labels`, and the corresponding arguments of a custom generator."
             )
 
 
@@ -369,7 +369,7 @@ _DATA_OF_KIND = {"images": "single images", "pairs": "pairs of images", "unpaire
 
 
 def model_classes():
-    """Dict of the families by name: the models that this package registers with Keras."""
+    """Returns a dict of the model classes that this package registers with Keras, by name."""
     return {
         name.removeprefix(_PACKAGE): found
         for name, found in keras.saving.get_custom_objects().items()
@@ -378,7 +378,7 @@ def model_classes():
 
 
 def registered(name):
-    """The class of a name that this package registers with Keras, or an optimizer or schedule of Keras; or None."""
+    """Returns a class registered by this package, an optimizer or schedule of Keras, or None, by its name."""
     rooms = (keras.optimizers, keras.optimizers.schedules)
     found = [keras.saving.get_registered_object(f"{_PACKAGE}{name}")]
     found += [getattr(room, str(name), None) for room in rooms]
@@ -389,7 +389,7 @@ _PACKAGE = "keras_genzoo>"
 
 
 def made(argument, value):
-    """The object that a dict describes by its `class` and arguments; any other value unchanged."""
+    """Makes the object that a dict with `class` and arguments describes; returns other values unchanged."""
     if not isinstance(value, dict):
         return value
     found = registered(value.get("class"))
@@ -410,7 +410,7 @@ def _is_optimizer(found):
 
 
 def _laid_over(values, stage):
-    """The values with those of a stage in their place; of two tables the keys."""
+    """Returns the values overridden by those of a stage; tables are merged by key."""
     both = {
         key: {**values[key], **stage[key]}
         for key in values.keys() & stage.keys()
@@ -424,7 +424,7 @@ def _are_tables(*values):
 
 
 def _with_absolute_paths(values, base):
-    """The values with the folders of their data, and that of a preset in `model.from`, as absolute paths."""
+    """Returns the values with absolute paths of the data folders and of the preset in `model.from`."""
     model, data = values.get("model"), values.get("data")
     if isinstance(data, dict):
         values = {**values, "data": sources.with_absolute_paths(data, base)}
@@ -439,13 +439,13 @@ def _without_empty(values):
 
 
 def _told(error, where):
-    """One error of pydantic as a sentence that names the key with its table."""
+    """Converts an error of pydantic to a message that names the key with its table."""
     *tables, _ = path = error["loc"]
     key = ".".join(map(str, path))
     if error["type"] == "missing":
         return f"Missing key `{key}` in {where}."
     if error["type"] == "extra_forbidden":
-        # Of the recipe itself or of one of its tables.
+        # The keys of the recipe itself, or of one of its tables.
         known = Recipe.model_fields[tables[0]].annotation.__annotations__ if tables else _KEYS
         return f"Unknown key `{key}` in {where}. Known keys: {sorted(known)}."
     wanted = error["msg"].removeprefix("Input should ").replace("a valid dictionary", "a table")

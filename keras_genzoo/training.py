@@ -1,4 +1,4 @@
-"""Training a checkpoint from its recipe."""
+"""Training checkpoints with recipes."""
 
 import contextlib
 import functools
@@ -28,37 +28,42 @@ def train(
     deterministic=False,
     verbose="auto",
 ):
-    """Trains a checkpoint.
+    """Trains a checkpoint with a recipe.
 
-    The run folder holds `recipe.toml`, which repeats the run, `recipe.json`, `log.jsonl` (a line per epoch),
-    `samples/` (per epoch a grid of the same latents, or of translations of the same test images; of folders of
-    pictures, which have no test images, of a few that are trained on), `best/` (the best model so far as a
-    preset), `backup/`, and in the end `preset/`: the model of the recipe with metadata, card and picture. Of a recipe
-    with stages that is the last one's; `stage-1/`, ... hold the same of those before.
+    The run folder contains:
+
+    - `recipe.toml`, to repeat the run, and `recipe.json`;
+    - `log.jsonl`, one line per epoch;
+    - `samples/`, one picture per epoch: samples of the same latents, or translations of the same test images (of
+      training images for folders of pictures, which have no test split);
+    - `best/`, the best model so far as a preset;
+    - `backup/`, the backups;
+    - `preset/`, after training: the model with metadata, card and picture;
+    - `stage-1/`, ..., the same for the earlier stages of a recipe with stages.
 
     Args:
         recipe: `Recipe`.
         output: String or path of the run folder.
-        data_dir: Folder with the data set's original files; see `keras_genzoo.datasets.load`.
-        epochs: Int, instead of the recipe's; of one with stages, of the last one's.
-        strategy: `"none"`, `"mirrored"` (all GPUs of this machine) or `"multi_worker"` (by `TF_CONFIG`).
-        resume: Bool. Whether to go on from the run folder's backup.
-        deterministic: Bool. Whether to make TensorFlow's operations deterministic, which is slower: two runs
-            then end with the same weights, bit for bit.
-        verbose: As for `keras.Model.fit`.
+        data_dir: Folder with the original files of the dataset; see `keras_genzoo.datasets.load`.
+        epochs: Int, number of epochs (of the last stage). Defaults to the recipe's.
+        strategy: `"none"`, `"mirrored"` (all GPUs of this machine) or `"multi_worker"` (configured by `TF_CONFIG`).
+        resume: Bool, whether to resume the run in the run folder.
+        deterministic: Bool, whether to use deterministic TensorFlow operations, which are slower. Two runs then give
+            the same weights, bit for bit.
+        verbose: See `keras.Model.fit`.
 
     Returns:
-        The trained model: the best one where the recipe says how to tell it.
+        The trained model; the best one if the recipe has `best`.
 
     Raises:
-        FileExistsError: If the run folder holds a run and `resume` is False.
-        ValueError: If the run folder holds the run of another recipe, or the recipe, the data or the strategy
-            do not suit; nothing is written then.
+        FileExistsError: If the run folder contains a run and `resume` is False.
+        ValueError: If the run folder contains a run of another recipe, or the recipe, the data or the strategy is
+            invalid. Nothing is written then.
         FloatingPointError: If a loss is not finite.
-        OSError: If a file cannot be written, for example since the disk is full; the last backup is kept.
-        BlockingIOError: If another process trains in the run folder.
+        OSError: If a file cannot be written, for example because the disk is full. The last backup is kept.
+        BlockingIOError: If another process is training in the run folder.
         keras_genzoo.callbacks.Interrupted: After Ctrl-C, SIGTERM or SIGHUP, once the state is saved.
-        keras_genzoo.callbacks.WorkerLost: If another worker has ended, or has not answered for 10 seconds.
+        keras_genzoo.callbacks.WorkerLost: If another worker has ended, or has not responded for 10 seconds.
     """
     output = run_folder(output, strategy)
     _check_run_folder(recipe, output, resume)
@@ -68,14 +73,14 @@ def train(
         except backends.LOST_WORKER as error:
             if strategy != "multi_worker":
                 raise
-            # Lost while the models were made: what comes later, `Backup` tells.
+            # The worker was lost while the models were built. Later losses are reported by `Backup`.
             raise callbacks.WorkerLost(None) from error
 
 
 def run_folder(output, strategy):
-    """The folder of this process's run: workers but the first have one of their own in that of the first.
+    """Returns the run folder of this process. Workers other than the first have a subfolder of the first's.
 
-    Every worker does all that the first does, which keeps them in step.
+    Every worker does the same work as the first, which keeps them synchronized.
     """
     if strategy == "multi_worker" and (worker := _worker()):
         return Path(output) / f"worker-{worker}"
@@ -89,11 +94,11 @@ def _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose):
         for stage in recipe.stages:
             if not stage.model_class.trains_on_several_machines:
                 raise ValueError(
-                    "`strategy` 'multi_worker' trains generative models only: Keras' own step fails there."
+                    "`strategy` 'multi_worker' supports generative models only: Keras' own training step fails."
                 )
     with strategy_scope(strategy):
         models_of_stages = make_models(recipe)
-    # Read before anything is written: where they are not to be had, the next start finds no trace of this one.
+    # Read before anything is written, so that a failure leaves no files behind.
     for stage in recipe.stages:
         stage.source.load(data_dir)
     for folder in (output, output / "samples", *output.glob("stage-*"), *output.glob("stage-*/samples")):
@@ -109,17 +114,17 @@ def _train(recipe, output, data_dir, epochs, strategy, deterministic, verbose):
 
 
 def _check_run_folder(recipe, output, resume):
-    """Refuses a folder with a run that is not to be resumed, or with that of another recipe."""
+    """Raises an error if the folder has a run that is not to be resumed, or a run of another recipe."""
     begun = (output / "log.jsonl").exists() or any(output.glob("backup/*")) or any(output.glob("stage-*"))
     if begun and not resume:
         raise FileExistsError(
-            f"`output` {str(output)!r} already holds a run. Go on with it by `resume` (--resume), or choose "
+            f"`output` {str(output)!r} already contains a run. Resume it with `resume` (--resume), or choose "
             "another folder."
         )
     if begun and _own_recipe(output / "recipe.json") != recipe.as_json():
         raise ValueError(
-            f"`output` {str(output)!r} holds the run of another recipe, or of an earlier form of this one. "
-            f"Choose another folder, or go on with its own recipe: genzoo train --resume --output {output}"
+            f"`output` {str(output)!r} contains the run of another recipe, or of an earlier version of this one. "
+            f"Choose another folder, or resume with the recipe of the run: genzoo train --resume --output {output}"
         )
 
 
@@ -128,16 +133,16 @@ def _own_recipe(file):
         return folders.read_json(file)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"{file}, by which a run is known again, is missing or damaged ({error}). Copy it from where the run was "
-            "kept, or begin again in another folder."
+            f"{file}, which identifies the run, is missing or damaged ({error}). Restore it from a copy, or start a "
+            "new run in another folder."
         ) from error
 
 
 def make_models(recipe):
-    """Makes the compiled models of all stages, the last stage's last.
+    """Builds the compiled models of all stages, in order.
 
     Raises:
-        ValueError: If one cannot be made, or shares no network with the stage before.
+        ValueError: If a model cannot be built, or shares no network with the previous stage.
     """
     made = []
     for stage in recipe.stages:
@@ -149,7 +154,7 @@ def make_models(recipe):
 
 
 def _shared_networks(earlier, later):
-    """Pairs of the networks of two stages' models that have one name and weights of the same shapes.
+    """Returns pairs of networks of the models of two stages with the same name and weight shapes.
 
     Raises:
         ValueError: If there are none.
@@ -162,8 +167,9 @@ def _shared_networks(earlier, later):
     ]
     if not pairs:
         raise ValueError(
-            f"The stage of the {type(later).__name__} begins with no network of the stage before: networks of the "
-            f"same name need weights of the same shapes. Before: {list(given)}; then: {list(later.preset_networks)}."
+            f"The stage of the {type(later).__name__} shares no network with the previous stage: networks of the "
+            f"same name need weights of the same shapes. Previous: {list(given)}; then: "
+            f"{list(later.preset_networks)}."
         )
     return pairs
 
@@ -173,19 +179,19 @@ def _shapes(network):
 
 
 def _begin_with(model, earlier):
-    """Gives a model the weights of the networks that the model of the stage before has too."""
+    """Copies the weights of the networks shared with the model of the previous stage."""
     for given, network in _shared_networks(earlier, model):
         network.set_weights(given.get_weights())
     model.preset_weights_loaded()
 
 
 def _train_stage(model, recipe, output, epochs, data_dir, verbose):
-    """Trains a compiled model in its folder, from the backup there or from the start; returns the final one."""
+    """Trains a compiled model in its folder, from the backup if there is one; returns the final model."""
     output.mkdir(parents=True, exist_ok=True)
     examples = recipe.examples(8, data_dir)
     watchers = [callbacks.SampleGrid(output / "samples", examples)]
     if recipe.best:
-        # The best epoch is chosen on training images: the card's results are of images never looked at.
+        # The best epoch is selected on training images, so that the results on the card are of unseen images.
         chosen_on = {**recipe.evaluation, "split": "train", "data_dir": data_dir}
         watchers += [callbacks.Evaluate(**chosen_on), callbacks.KeepBest(output / "best", **recipe.best)]
     watchers.append(callbacks.JSONLines(output / "log.jsonl"))
@@ -208,14 +214,14 @@ def _train_stage(model, recipe, output, epochs, data_dir, verbose):
 
 
 def _all_images(source, data_dir):
-    """The images of a source in its own order, float32 in [-1, 1]."""
-    # One by one first: a loader drops its last partial batch.
+    """Returns all images of a source in order, float32 in [-1, 1]."""
+    # Loaded with batch size 1: a loader drops its last, partial batch.
     batches = source.load(data_dir, batch_size=1, shuffle=False).unbatch().batch(1000).as_numpy_iterator()
     return np.concatenate([keras.utils.unpack_x_y_sample_weight(batch)[0] for batch in batches])
 
 
 def write_preset(model, recipe, output, data_dir=None):
-    """Writes `output/preset`: the trained model with its metadata, results and picture."""
+    """Saves the trained model with its metadata, results and picture as `output/preset`."""
     output = Path(output)
     log = callbacks.JSONLines.read(output / "log.jsonl")
     seconds = statistics.median(line["seconds"] for line in log)
@@ -257,14 +263,16 @@ def write_preset(model, recipe, output, data_dir=None):
 
 @contextlib.contextmanager
 def strategy_scope(name):
-    """Context of the strategy `"none"`, `"mirrored"` or `"multi_worker"`."""
+    """Returns the context of the strategy `"none"`, `"mirrored"` or `"multi_worker"`."""
     if name == "none":
         yield
         return
     if name not in ("mirrored", "multi_worker"):
         raise ValueError(f"`strategy` must be 'none', 'mirrored' or 'multi_worker'. Received: {name!r}")
     if keras.backend.backend() != "tensorflow":
-        raise ValueError(f"`strategy` {name!r} needs the TensorFlow backend: set KERAS_BACKEND=tensorflow.")
+        raise ValueError(
+            f"`strategy` {name!r} requires the TensorFlow backend. Set KERAS_BACKEND=tensorflow."
+        )
     import tensorflow as tf
 
     if name == "mirrored":
@@ -276,7 +284,7 @@ def strategy_scope(name):
 
 
 def _worker():
-    """The number of this worker in its cluster, the chief's 0, as `MultiWorkerMirroredStrategy` counts them."""
+    """Returns the index of this worker in its cluster, 0 for the chief, as in `MultiWorkerMirroredStrategy`."""
     config = json.loads(os.environ.get("TF_CONFIG") or "{}")
     task = config.get("task", {})
     after_the_chief = task.get("type") == "worker" and "chief" in config.get("cluster", {})
@@ -291,7 +299,7 @@ def _make_deterministic():
 
 
 def _released(recipe):
-    """Where a checkout keeps the recipe, for the card; nothing of any other."""
+    """Returns the path of the recipe in the repository, for the card, if it is one of the repository's."""
     path = Path(__file__).parent.parent / "tools" / "recipes" / f"{recipe.name}.toml"
     found = path.is_file() and Recipe.load(path) == recipe
     return {"recipe": f"tools/recipes/{recipe.name}.toml"} if found else {}
@@ -311,6 +319,6 @@ def _hardware():
         ]
     if devices:
         return ", ".join(devices)
-    # The cores that this process may use, where the system tells.
+    # The cores available to this process, if the system reports them.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return f"{cores} CPU core{'s' if cores > 1 else ''} ({platform.machine()})"

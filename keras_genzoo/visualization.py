@@ -1,4 +1,4 @@
-"""Pictures of what a model makes."""
+"""Pictures of the outputs of models: image grids, translations, scatter plots and meshes."""
 
 import pathlib
 
@@ -27,15 +27,15 @@ def save_grid(
     padding: NonNegativeInt = 2,
     scale: PositiveInt = 1,
 ):
-    """Writes a grid of images as a picture file.
+    """Saves a grid of images as a picture file.
 
     Args:
-        images, columns, padding: As for `image_grid`.
-        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
-        scale: Int, size of an image's pixel in the file.
+        images, columns, padding: See `image_grid`.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`. Its folder is created if necessary.
+        scale: Int, enlargement factor: the size of a pixel of an image in the file.
 
     Raises:
-        ValueError: If `images` cannot be laid out, or the suffix of `path` is not one of
+        ValueError: If the shape or range of `images` is invalid, or the suffix of `path` is not one of
             `keras_genzoo.pictures.WRITABLE`.
         OSError: If `path` cannot be written.
 
@@ -54,26 +54,27 @@ def save_grid(
 def translation_grid(
     model, sources, targets=None, direction=None, padding: NonNegativeInt = 2, scale: PositiveInt = 1
 ):
-    """Lays out images and their translations, one row per image.
+    """Lays out images and their translations in a grid, one row per image.
 
-    The columns are source, translation and, where there are targets, target. Of a model of several directions and
-    without `direction`, the target's translation back comes last. Grey images are shown in grey, and images that are
-    smaller than their targets are enlarged by whole pixels.
+    The columns are the source, the translation, and the target if `targets` is given. For a model with several
+    directions, without `direction`, the last column is the translation of the target back. Images that are smaller
+    than their targets are enlarged by an integer factor.
 
     Args:
         model: `keras_genzoo.models.TranslationModel`.
         sources: Array `(num, height, width, channels)`, uint8 or float in [-1, 1].
-        targets: Array `(num, height, width, channels)`: what the translations should be, or without pairs
-            any images of the other domain. A direction other than the first translates these.
-        direction: String, one of `model.tasks`. Defaults to all that there are images for.
-        padding: Int, white pixels between images.
-        scale: Int, size of an image's pixel in the picture.
+        targets: Array `(num, height, width, channels)`, the targets of the sources, or any images of the other domain
+            for unpaired models. They are the inputs of all directions but the first.
+        direction: String, one of `model.tasks`. Defaults to all directions whose inputs are given.
+        padding: Int, number of white pixels between images.
+        scale: Int, enlargement factor.
 
     Returns:
         uint8 NumPy array `(grid_height, grid_width, channels)`.
 
     Raises:
-        ValueError: If the images do not fit the model, cannot be drawn, or the targets for `direction` are missing.
+        ValueError: If the images do not fit the model, do not have 1 or 3 channels, or the targets for `direction`
+            are missing.
     """
     if direction is None:
         directions = [
@@ -85,8 +86,8 @@ def translation_grid(
     for each in directions:
         images, wanted = model.in_direction(each, sources, targets)
         if images is None:
-            raise ValueError(f"`targets` is missing: `direction` {each!r} translates them.")
-        # The same weights draw the same picture.
+            raise ValueError(f"`targets` is missing: it is the input of `direction` {each!r}.")
+        # A fixed seed, so that the picture depends on the weights only.
         seed = 0 if model.draws(each) else None
         columns += [model.task(each).source.colored(images), model.translate(images, each, seed=seed)]
     if len(directions) == 1 and wanted is not None:
@@ -95,23 +96,21 @@ def translation_grid(
 
 
 def columns_grid(columns, padding=2, scale=1):
-    """Lays out images in columns, as `translation_grid` does.
+    """Lays out images in columns, like `translation_grid`.
 
     Args:
-        columns: List of arrays `(num, height, width, channels)`, uint8 or float in [-1, 1], one for each column.
-        padding, scale: As for `translation_grid`.
+        columns: List of arrays `(num, height, width, channels)`, uint8 or float in [-1, 1], one per column.
+        padding, scale: See `translation_grid`.
 
     Returns:
         uint8 NumPy array `(grid_height, grid_width, channels)`.
 
     Raises:
-        ValueError: If the images cannot be drawn.
+        ValueError: If the images do not have 1 or 3 channels.
     """
     columns = [pixels.to_uint8(images) for images in columns]
     if channels := {images.shape[-1] for images in columns} - {1, 3}:
-        raise ValueError(
-            f"Images of 1 or 3 channels can be drawn. Received: images of {max(channels)} channels."
-        )
+        raise ValueError(f"Images must have 1 or 3 channels. Received: images with {max(channels)} channels.")
     if any(images.shape[-1] == 3 for images in columns):
         columns = [np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images for images in columns]
     height = max(images.shape[1] for images in columns)
@@ -134,21 +133,23 @@ def save_translations(
     padding: NonNegativeInt = 2,
     scale: PositiveInt = 1,
 ):
-    """Writes the picture of `translation_grid` as a file.
+    """Saves the picture of `translation_grid` as a file.
 
     Args:
-        model, sources, targets, direction, padding, scale: As for `translation_grid`.
-        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
+        model, sources, targets, direction, padding, scale: See `translation_grid`.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`. Its folder is created if necessary.
 
     Raises:
-        ValueError: As for `translation_grid`, or if the suffix of `path` is not one of
+        ValueError: See `translation_grid`; also if the suffix of `path` is not one of
             `keras_genzoo.pictures.WRITABLE`.
         OSError: If `path` cannot be written.
 
     Example:
 
     ```python
-    keras_genzoo.visualization.save_translations(model, edges[:8], "edges.png", targets=pictures[:8])
+    model = keras_genzoo.models.load("pix2pix_edges_to_emoji")
+    edges, drawings = keras_genzoo.datasets.arrays("edges_to_emoji", split="test", image_size=64)
+    keras_genzoo.visualization.save_translations(model, edges[:8], "edges.png", targets=drawings[:8])
     ```
     """
     pictures.check_writable(path)
@@ -156,22 +157,25 @@ def save_translations(
 
 
 def label_colors(num_labels):
-    """Colours that stand for labels, those of the Pascal VOC label maps.
+    """Returns the colors of labels, as in the label maps of Pascal VOC.
 
     Args:
-        num_labels: Int up to 256.
+        num_labels: Int, at most 256.
 
     Returns:
-        uint8 NumPy array `(num_labels, 3)`. The first colour is black; those of few labels differ much.
+        uint8 NumPy array `(num_labels, 3)`. The first color is black.
+
+    Raises:
+        ValueError: If `num_labels` is out of range.
 
     Example:
 
-    >>> label_colors(3).tolist()
+    >>> keras_genzoo.visualization.label_colors(3).tolist()
     [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     """
     labels = np.arange(num_labels)
     colors = np.zeros((num_labels, 3), "uint8")
-    # Three bits of a label at a time, from the lowest on, are bits of red, green and blue, from the highest on.
+    # Each group of three bits of a label, from the lowest, sets a bit of red, green and blue, from the highest.
     for step in range(3):
         for channel in range(3):
             colors[:, channel] |= ((labels >> (3 * step + channel)) & 1).astype("uint8") << (7 - step)
@@ -179,26 +183,23 @@ def label_colors(num_labels):
 
 
 def scatter(points, titles=None, real=None):
-    """Draws points in the plane: one panel, or a row of them such as samples over training.
+    """Draws scatter plots of points in the plane, in one or several panels.
 
-    Points are blue, real ones orange.
-
-    Needs matplotlib: `pip install "keras_genzoo[plots]"`.
+    Requires matplotlib: `pip install "keras_genzoo[plots]"`.
 
     Args:
-        points: Array `(num, 2)`, or a sequence of such arrays, one per panel.
+        points: Array `(num, 2)`, or a sequence of such arrays, one per panel. Drawn in blue.
         titles: Sequence of strings, one per panel.
-        real: Array `(num_real, 2)` of real points or of the centres of their modes, drawn in every panel in
-            orange behind `points`. They decide what part of the plane is shown, the same in all
-            panels: their own and a quarter of its extent on each side. Below a panel stands how many of
-            its points lie outside. Without `real`, all points are shown.
+        real: Array `(num_real, 2)` of real points, or of the centers of their modes, drawn in orange behind `points`
+            in every panel. All panels then show the bounding square of `real` with a margin of a quarter of its size,
+            and the number of points outside is written below a panel. Without `real`, all points are shown.
 
     Returns:
         uint8 NumPy array `(height, width, 3)`.
 
     Raises:
-        ValueError: If an array has another shape or values that are not finite, or the numbers of titles and
-            panels differ.
+        ValueError: If an array has another shape or values that are not finite, or the numbers of titles and panels
+            differ.
         ImportError: If matplotlib is not installed.
     """
     is_array = len(getattr(points, "shape", ())) == 2
@@ -207,12 +208,12 @@ def scatter(points, titles=None, real=None):
     titles = [""] * len(panels) if titles is None else list(titles)
     if not panels or len(titles) != len(panels):
         raise ValueError(
-            "`points` must hold at least one array, and `titles` one title for each. "
+            "`points` must contain at least one array, and `titles` one title per array. "
             f"Received: {len(panels)} arrays and {len(titles)} titles"
         )
     Figure, FigureCanvas = _matplotlib_classes()
     low, high = _extent(np.concatenate(panels) if real is None else real)
-    # A figure of its own, without pyplot: nothing is left open, and a notebook's settings stay as they are.
+    # Without pyplot: no figure remains open, and the settings of a notebook do not change.
     figure = Figure(figsize=(3 * len(panels), 3.3), dpi=150, layout="constrained")
     row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, panel, title in zip(row, panels, titles, strict=True):
@@ -228,14 +229,14 @@ def scatter(points, titles=None, real=None):
 
 
 def save_scatter(points, path, titles=None, real=None):
-    """Writes the picture of `scatter` as a file.
+    """Saves the picture of `scatter` as a file.
 
     Args:
-        points, titles, real: As for `scatter`.
-        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`; its folder is created.
+        points, titles, real: See `scatter`.
+        path: String or path of the file, `.png`, `.jpg`, `.jpeg` or `.webp`. Its folder is created if necessary.
 
     Raises:
-        ValueError: As for `scatter`, or if the suffix of `path` is not one of `keras_genzoo.pictures.WRITABLE`.
+        ValueError: See `scatter`; also if the suffix of `path` is not one of `keras_genzoo.pictures.WRITABLE`.
         ImportError: If matplotlib is not installed.
         OSError: If `path` cannot be written.
 
@@ -252,14 +253,14 @@ def save_scatter(points, path, titles=None, real=None):
 
 
 def check_plane(shape):
-    """Refuses, before any work, what `scatter` could not draw: samples of `shape` that are not `(2,)`.
+    """Checks in advance that `scatter` can draw samples of a shape.
 
     Raises:
-        ValueError: If the points are not of the plane.
+        ValueError: If the shape is not `(2,)`.
         ImportError: If matplotlib is not installed.
     """
     if tuple(shape) != (2,):
-        raise ValueError(f"Only points of the plane, shape (2,), can be drawn. Received: {tuple(shape)}")
+        raise ValueError(f"Only points in the plane, shape (2,), can be drawn. Received: {tuple(shape)}")
     _matplotlib_classes()
 
 
@@ -269,7 +270,7 @@ def _matplotlib_classes():
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            f"Drawing points needs the package `matplotlib`, which could not be imported ({error}). "
+            f"Drawing points requires the package `matplotlib`, which could not be imported ({error}). "
             'Install it with `pip install "keras_genzoo[plots]"`.'
         ) from error
     return Figure, FigureCanvasAgg
@@ -279,18 +280,18 @@ def _plane_points(points, argument):
     points = ops.convert_to_numpy(points)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
         raise ValueError(
-            f"`{argument}` must hold points of the plane, shape (num, 2), at least one. Received: {points.shape}"
+            f"`{argument}` must contain at least one point in the plane, shape (num, 2). Received: {points.shape}"
         )
     points = points.astype("float64")
     if not np.isfinite(points).all():
         raise ValueError(
-            f"`{argument}` contains NaN or infinite values. Has the training diverged? Leave those points out."
+            f"`{argument}` contains NaN or infinite values. Remove these points. The training may have diverged."
         )
     return points
 
 
 def _extent(points):
-    """The lower left and upper right corners of a square around points, with a margin."""
+    """Returns the lower left and upper right corners of a square around points, with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     side = 1.5 * max((high - low).max(), 1e-3)
     middle = (low + high) / 2
@@ -299,23 +300,25 @@ def _extent(points):
 
 @checked
 def save_mesh(heights, texture, path: Path, relief: Positive = 0.15):
-    """Writes a height map and its texture as a mesh, a PLY file that 3-D programs open.
+    """Saves a height map and its texture as a triangle mesh, a PLY file for 3-D software.
 
-    A pixel is a vertex of its colour. x points to the east, y to the north and z upwards; a pixel is 1 wide.
+    Each pixel is a colored vertex. The x axis points east, the y axis north and the z axis up. A pixel is 1 wide.
 
     Args:
         heights: Array `(height, width, 1)` or `(height, width)`, uint8 or float in [-1, 1].
         texture: Array `(height, width, 1 or 3)`, uint8 or float in [-1, 1].
-        path: String or path of the file, `.ply`; its folder is created.
-        relief: Float, the height of 255 (or 1) as a share of the longer side.
+        path: String or path of the `.ply` file. Its folder is created if necessary.
+        relief: Float, z coordinate of the value 255 (or 1.0), as a fraction of the longer side.
 
     Raises:
-        ValueError: If the arrays are no images of one size, or the suffix of `path` is another.
+        ValueError: If the shapes or ranges of the arrays are invalid, `relief` is not positive, or `path` does not
+            end with `.ply`.
         OSError: If `path` cannot be written.
 
     Example:
 
     ```python
+    model = keras_genzoo.models.TerrainGAN((64, 64, 3), width=8)
     heights, textures = model.sample_terrain(1, seed=0)
     keras_genzoo.visualization.save_mesh(heights[0], textures[0], "terrain.ply")
     ```
@@ -327,8 +330,8 @@ def save_mesh(heights, texture, path: Path, relief: Positive = 0.15):
     sides = texture.shape[:2]
     if heights.shape not in (sides, (*sides, 1)) or texture.shape[2:] not in ((1,), (3,)) or min(sides) < 2:
         raise ValueError(
-            "`heights` must be (height, width, 1), `texture` (height, width, 1 or 3), of at least 2x2 pixels. "
-            f"Received: {heights.shape} and {texture.shape}"
+            "`heights` must have the shape (height, width, 1) and `texture` (height, width, 1 or 3), with at least "
+            f"2x2 pixels. Received: {heights.shape} and {texture.shape}"
         )
     levels = (np.asarray(ops.convert_to_numpy(pixels.normalize(heights))).reshape(sides) + 1.0) / 2.0
     rows, columns = np.indices(sides)
@@ -337,7 +340,7 @@ def save_mesh(heights, texture, path: Path, relief: Positive = 0.15):
     vertices["color"] = pixels.to_uint8(texture)
     numbers = np.arange(rows.size, dtype="<i4").reshape(sides)
     upper, lower = (numbers[:-1], numbers[1:])
-    # Of each square two triangles, counterclockwise when seen from above.
+    # Two triangles per square, counterclockwise when seen from above.
     corners = [
         (upper[:, :-1], lower[:, :-1], lower[:, 1:]),
         (upper[:, :-1], lower[:, 1:], upper[:, 1:]),

@@ -481,8 +481,8 @@ class TestALostWorker:
         for words in (["ring_gan"], ["--resume"]):
             told, status = lost(*words)
             assert status == 1
-            assert "ended, or does not answer. Start all workers again." in told.err
-            assert told.out.splitlines()[0] == "Go on, on every machine, with:"
+            assert "ended, or does not respond. Start all workers again." in told.err
+            assert told.out.splitlines()[0] == "Resume on every machine with:"
             assert f"genzoo train --resume --output {tmp_path}/run --strategy multi_worker" in told.out
 
     def test_before_anything_was_written_there_is_nothing_to_resume(self, lost):
@@ -523,7 +523,7 @@ def test_export_of_a_direction_in_another_format(toy_translator, tmp_path, monke
         (("sample", "TOY", "--label", 9), "must lie from 0 to 3"),
         (("sample", "TOY", "--output", "setup.cfg/a.png"), "cannot be written"),
         (("train", "nonexistent"), "There is no recipe"),
-        (("evaluate", "UNMEASURED"), "its metadata has no `evaluation`"),
+        (("evaluate", "UNMEASURED"), "has no `evaluation`, so there are no defaults"),
         (
             ("sample", "TRANSLATOR"),
             "is a CycleGAN, which cannot sample. It can: translate (genzoo translate).",
@@ -535,8 +535,8 @@ def test_export_of_a_direction_in_another_format(toy_translator, tmp_path, monke
             "is a GAN, which cannot translate. It can: sample",
         ),
         (("translate", "TRANSLATOR", "nowhere.png", "--output", "out"), "There is no picture 'nowhere.png'"),
-        (("translate", "TRANSLATOR", "EMPTY", "--output", "out"), "holds no pictures"),
-        (("translate", "TRANSLATOR", "PICTURE", "--output", "SAME"), "would be written over"),
+        (("translate", "TRANSLATOR", "EMPTY", "--output", "out"), "contains no pictures"),
+        (("translate", "TRANSLATOR", "PICTURE", "--output", "SAME"), "would be overwritten"),
         (("translate", "TRANSLATOR", "PICTURE", "TWIN", "--output", "out"), "would both be written to"),
         (("translate", "TRANSLATOR", "PICTURE", "--output", "setup.cfg"), "cannot be written"),
         (("translate", "TRANSLATOR", "PICTURE", "--output", "out", "--direction", "up"), "must be one of"),

@@ -42,7 +42,7 @@ def test_pictures_become_what_the_model_makes_of_them(colorizer, tmp_path, capsy
         expected = kg.pixels.to_uint8(model.colorize(file, size=8))
         assert made.shape == (12, 17, 3) and np.abs(made - expected).max() <= 1
     assert Image.open(output / "photograph.jpg").format == "JPEG"
-    assert f"Wrote 3 pictures, in colour, to {output}.\n" in capsys.readouterr().out
+    assert f"Wrote 3 pictures, in color, to {output}.\n" in capsys.readouterr().out
 
 
 def test_a_turned_picture_with_exif(colorizer, tmp_path):
@@ -62,5 +62,5 @@ def test_bad_input_is_refused(colorizer, tmp_path, monkeypatch, capsys):
     assert cli.main(["colorize", picture, "--model", "dcgan_fashion_mnist"]) == 1
     assert re.search("which cannot colorize", capsys.readouterr().err)
     assert cli.main(["colorize", picture, "--model", colorizer, "--output", picture]) == 1
-    assert re.search("would be written over", capsys.readouterr().err)
+    assert re.search("would be overwritten", capsys.readouterr().err)
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]

@@ -17,7 +17,7 @@ def test_a_picture_becomes_what_the_model_makes_of_it(tmp_path, capsys):
     Image.fromarray(values).save(picture)
     words = ["deblur", str(picture), "--model", str(tmp_path / "preset"), "--output", str(output.parent)]
     assert cli.main(words) == 0
-    assert f"Wrote 1 picture, sharpened, to {output.parent}.\n" in capsys.readouterr().out
+    assert f"Wrote 1 picture, deblurred, to {output.parent}.\n" in capsys.readouterr().out
     made = np.asarray(Image.open(output)).astype(int)
     assert np.abs(made - kg.pixels.to_uint8(model.deblur(values))).max() <= 1
     assert np.abs(made - values).max() > 1
@@ -26,4 +26,4 @@ def test_a_picture_becomes_what_the_model_makes_of_it(tmp_path, capsys):
 def test_without_a_released_model_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("keras_genzoo.presets.names", list)
     assert cli.main(["deblur", "in.png"]) == 1
-    assert "No model that sharpens is released" in capsys.readouterr().err
+    assert "No deblurring model is released" in capsys.readouterr().err

@@ -32,7 +32,7 @@ def test_holes_are_filled_and_all_else_is_kept(inpainter, tmp_path, capsys):
     filled = np.asarray(Image.open(output))
     np.testing.assert_array_equal(filled[holes == 0], values[holes == 0])
     assert (filled[holes > 0] != values[holes > 0]).any()
-    assert f"Wrote 1 picture, filled, to {output}.\n" in capsys.readouterr().out
+    assert f"Wrote 1 picture, inpainted, to {output}.\n" in capsys.readouterr().out
 
 
 def test_bad_input_is_refused(inpainter, tmp_path, capsys):

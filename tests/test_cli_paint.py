@@ -82,12 +82,12 @@ def test_a_file_that_cannot_be_painted_is_named_once(preset, labels, tmp_path, c
     assert cli.main([*map(str, command)]) == 1
     said = capsys.readouterr()
     assert said.err.startswith(
-        f"genzoo paint: {path}: the picture has colours that stand for no label, such as #090909"
+        f"genzoo paint: {path}: the picture has colors that are not those of labels, such as #090909"
     )
     assert said.err.count(str(path)) == 1
     assert said.out.endswith("; 1 could not be painted.\n")
     Image.new("L", (SIDE, SIDE), 3).save(path)
-    assert f"genzoo paint: {path}: the picture must hold labels from 0 to 2" in refused(capsys, *command)
+    assert f"genzoo paint: {path}: the picture must have labels from 0 to 2" in refused(capsys, *command)
     path.write_text("no picture")
     assert refused(capsys, *command).startswith(f"genzoo paint: {path}: Pillow cannot identify")
 
@@ -113,7 +113,7 @@ def test_what_has_no_effect_is_refused(plain, labels, tmp_path, capsys, name):
     command = [name, *given, "--output", tmp_path / "out"]
     line = refused(capsys, *command, "--reference", path)
     assert f"--reference was given, but '{preset}' has no styles" in line
-    assert f"--seed was given, but '{preset}' draws nothing" in refused(capsys, *command, "--seed", 0)
+    assert f"--seed was given, but '{preset}' is deterministic" in refused(capsys, *command, "--seed", 0)
     assert not (tmp_path / "out").exists()
     assert cli.main([*map(str, command)]) == 0
 

@@ -26,9 +26,7 @@ def test_files_are_what_the_model_samples(preset, tmp_path, capsys):
     output = tmp_path / "made" / "here"
     words = ["terrain", "--model", preset, "--output", output, "--num", 2, "--seed", 3, "--relief", 0.5]
     assert cli.main(list(map(str, words))) == 0
-    assert (
-        f"Wrote 2 pieces of terrain (height map, texture and mesh) to {output}.\n" in capsys.readouterr().out
-    )
+    assert f"Wrote 2 terrains (height map, texture and mesh) to {output}.\n" in capsys.readouterr().out
     model = kg.models.load(preset)
     for number, (heights, texture) in enumerate(zip(*model.sample_terrain(2, seed=3), strict=True)):
         for name, image in (("heights", heights), ("texture", texture)):
@@ -57,4 +55,4 @@ def test_a_model_of_another_kind_is_refused(tmp_path, capsys):
 def test_without_a_released_model_it_says_what_to_do(monkeypatch, capsys):
     monkeypatch.setattr("keras_genzoo.presets.names", list)
     assert cli.main(["terrain"]) == 1
-    assert "No model of terrain is released" in capsys.readouterr().err
+    assert "No terrain model is released" in capsys.readouterr().err

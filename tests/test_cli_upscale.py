@@ -104,9 +104,9 @@ def test_a_damaged_file_is_named_and_the_others_are_written(upscaler, tmp_path, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("PICTURE", "--scale", "4"), "--scale is 4, but .* enlarges 2 times"),
+        (("PICTURE", "--scale", "4"), "--scale is 4, but .* upscales by 2"),
         (("nowhere.png",), "There is no picture 'nowhere.png'"),
-        (("PICTURE", "--output", "PICTURE"), "would be written over"),
+        (("PICTURE", "--output", "PICTURE"), "would be overwritten"),
         (("PICTURE", "PICTURE", "--output", "large.png"), "is one file: name a folder for several pictures"),
         (("PICTURE", "--output", "large.tif"), "'large.tif' must end with .png, .jpg, .jpeg or .webp"),
     ],
@@ -124,5 +124,5 @@ def test_without_a_model_one_of_the_scale_must_be_released(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     picture = save_picture(tmp_path / "picture.png")
     assert upscale(picture, "--scale", 7) == 1
-    assert "No released model enlarges 7 times. Name one of your own by --model" in capsys.readouterr().err
+    assert "No released model upscales by 7. Pass a model of your own with --model" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]

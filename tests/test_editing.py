@@ -126,10 +126,10 @@ class TestDirections:
     @pytest.mark.parametrize(
         "arguments, message",
         [
-            (([[0.0], [1.0]], [True, True]), "`has_attribute` must be true of some codes .* true of 2 of 2"),
+            (([[0.0], [1.0]], [True, True]), "`has_attribute` must be True for some codes .* true of 2 of 2"),
             (([[0.0], [1.0]], [True]), "`has_attribute` must hold 2"),
             (([[1.0], [1.0]], [True, False]), "have the same mean"),
-            (([[0.0], [1.0]], [True, False], [0, 1]), "in one group at least"),
+            (([[0.0], [1.0]], [True, False], [0, 1]), "within at least one group"),
         ],
     )
     def test_attributes_that_give_no_direction_are_refused(self, arguments, message):
@@ -192,7 +192,7 @@ class TestEdits:
         "codes, index, strength, message",
         [
             (np.zeros((3, 1)), 0, 1.0, r"`codes` must have the shape \(num, 2\). Received: \(3, 1\)"),
-            (np.full((3, 2), np.nan), 0, 1.0, "`codes` must hold finite"),
+            (np.full((3, 2), np.nan), 0, 1.0, "`codes` must be finite"),
             (np.zeros((3, 2)), 2, 1.0, "`index` must be at least 0 and below 2"),
             (np.zeros((3, 2)), -1, 1.0, "`index` must be at least 0 and below 2"),
             (np.zeros((3, 2)), 0, [1.0, 2.0], "`strength` must be a float, or hold 3"),
@@ -341,7 +341,7 @@ class TestProjection:
 
     def test_a_perceptual_distance_of_points_is_refused(self):
         gan = models.GAN(image_shape=(2,), latent_dim=4)
-        with pytest.raises(ValueError, match="of grey and RGB images"):
+        with pytest.raises(ValueError, match="for grey and RGB images"):
             editing.project(gan, np.zeros((1, 2)), distance="perceptual")
 
     @pytest.mark.parametrize("distance", ["lpips", None])
@@ -383,5 +383,5 @@ class TestAttributes:
         assert found.directions["right"].scales[0] == pytest.approx(2 * np.sqrt(2 / np.pi), rel=0.05)
 
     def test_a_data_set_without_attributes_is_refused(self):
-        with pytest.raises(ValueError, match="`name` must be a data set with attributes"):
+        with pytest.raises(ValueError, match="`name` must be a dataset with attributes"):
             datasets.attributes("mnist")

@@ -286,7 +286,7 @@ def test_an_empty_folder_is_filled(gan, tmp_path, capsys):
 
 def test_a_path_that_cannot_be_written_is_refused(gan, tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(OSError, match="Pass a `filepath` that can be written"):
+    with pytest.raises(OSError, match="Pass a writable `filepath`"):
         gan.export(tmp_path / "file" / "gan")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     with pytest.raises(ValueError, match="`filepath` must be a local folder"):

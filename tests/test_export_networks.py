@@ -203,7 +203,7 @@ def test_a_bundle_holds_the_networks_and_what_a_server_must_know(tmp_path):
         ),
         (
             {"filepath": "gan.tflite", "format": "litert", "dtype": "int16"},
-            "'int16' is not for `format` 'litert'.*choose 'float16'",
+            "'int16' is not available for `format` 'litert'.*Use 'float16'",
         ),
         (
             {"filepath": "gan.onnx", "format": "onnx", "signature": "encode"},

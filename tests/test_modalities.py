@@ -148,7 +148,7 @@ class TestPoints:
         assert orange(POINTS.show(points, examples=behind)) > 50
 
     def test_of_more_than_a_plane_are_refused_before_any_work(self):
-        with pytest.raises(ValueError, match="Only points of the plane"):
+        with pytest.raises(ValueError, match="Only points in the plane"):
             Points((3,)).check_drawable()
         IMAGES.check_drawable()
         with pytest.raises(

@@ -168,7 +168,7 @@ def test_a_run_is_gone_on_with_by_its_folder_alone(tmp_path, capsys):
     words = ("train", "--model", "GAN", "--images", pictures, "--image-size", 8, "--batch-size", 2)
     assert genzoo(*words, "--output", run, "--epochs", 1) == 0
     assert genzoo(*words, "--output", run, "--epochs", 1) == 1
-    assert "already holds a run" in capsys.readouterr().err
+    assert "already contains a run" in capsys.readouterr().err
     assert genzoo("train", "--resume", "--output", run, "--epochs", 3) == 0
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3]
@@ -261,39 +261,45 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
     ("arguments", "message"),
     [
         (("--model", "Gan", "--images", "FEW"), "--model must be one of"),
-        (("--images", "FEW"), "needs either --model CLASS, or --from PRESET"),
-        (("--model", "GAN", "--from", "cgan_mnist", "--images", "FEW"), "needs either --model"),
-        (("--model", "GAN"), "Name a recipe, or --images"),
-        (("--model", "SPADE", "--images", "FEW"), "A SPADE needs --num-labels"),
-        (("--model", "GAN", "--num-labels", "3", "--images", "FEW"), "--num-labels is for label maps"),
+        (("--images", "FEW"), "requires either --model CLASS, or --from PRESET"),
+        (("--model", "GAN", "--from", "cgan_mnist", "--images", "FEW"), "requires either --model"),
+        (("--model", "GAN"), "Pass a recipe; or --images"),
+        (("--model", "SPADE", "--images", "FEW"), "SPADE needs --num-labels"),
+        (
+            ("--model", "GAN", "--num-labels", "3", "--images", "FEW"),
+            "--num-labels applies to models of label maps only",
+        ),
         (
             ("--from", "spade_avatars_64", "--num-labels", "7", "--images", "FEW", "FEW"),
-            "--num-labels is 7, but --from spade_avatars_64 takes 5 labels",
+            "--num-labels is 7, but --from spade_avatars_64 has 5 labels",
         ),
-        (("--from", "spade_avatars_64", "--images", "FEW"), "A SPADE needs --images of two folders"),
-        (("cgan_mnist", "--from", "cgan_mnist"), "--from is for pictures of your own"),
-        (("cgan_mnist", "--images", "FEW"), "--images is for pictures of your own"),
-        (("--resume", "--output", "FEW"), "holds no run"),
-        (("--model", "GAN", "--images", "FEW"), "holds 4 pictures, fewer than a batch of 32"),
-        (("--model", "GAN", "--images", "EMPTY"), "holds no pictures"),
+        (("--from", "spade_avatars_64", "--images", "FEW"), "SPADE needs --images with two folders"),
+        (("cgan_mnist", "--from", "cgan_mnist"), "--from is for training on your own pictures"),
+        (("cgan_mnist", "--images", "FEW"), "--images is for training on your own pictures"),
+        (("--resume", "--output", "FEW"), "has no recipe.toml"),
+        (("--model", "GAN", "--images", "FEW"), "has 4 pictures, fewer than the batch size 32"),
+        (("--model", "GAN", "--images", "EMPTY"), "has no pictures"),
         (
             ("--model", "GAN", "--images", "nowhere"),
             "must be existing folders of pictures. Received: 'nowhere'",
         ),
         (("--model", "GAN", "--images", "FEW", "FEW"), "one folder of pictures. Received: 2 folders"),
-        (("--model", "CycleGAN", "--images", "FEW"), "two folders, one for each kind"),
-        (("--model", "Pix2Pix", "--images", "FEW", "FEW", "--source-side", "left"), "--source-side is for"),
-        (("--model", "Pix2Pix", "--images", "FEW", "--flip"), "are for single images"),
+        (("--model", "CycleGAN", "--images", "FEW"), "two folders, one per domain"),
+        (
+            ("--model", "Pix2Pix", "--images", "FEW", "FEW", "--source-side", "left"),
+            "--source-side applies to",
+        ),
+        (("--model", "Pix2Pix", "--images", "FEW", "--flip"), "do not apply to translation models"),
         (("--model", "GAN", "--images", "FEW", "--batch-size", 2, "--image-size", 9), "side of 4 * 2^k"),
         (
             ("--model", "GAN", "--images", "FEW", "--batch-size", 2, "--labels"),
-            "needs every picture in a sub-f",
+            "needs every picture in a subf",
         ),
         (("--model", "GAN", "--images", "TORN", "--batch-size", 2), "torn.png"),
         (("--from", "cgan_mnist", "--images", "FEW", "--batch-size", 2), "has 10 classes"),
         (
             ("--from", "cgan_mnist", "--images", "FEW", "--image-size", 64),
-            "leave --image-size and --channels",
+            "Leave --image-size and --channels",
         ),
     ],
 )

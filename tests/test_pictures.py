@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     ):
         with pytest.raises((ValueError, OSError), match=message):
             pictures.read(tmp_path / name, 1)
-    with pytest.raises(ValueError, match="`channels` must be 3 for colour or 1 for grey"):
+    with pytest.raises(ValueError, match="`channels` must be 3 for color or 1 for grey"):
         pictures.read(tmp_path / "text.png", 4)
 
 
@@ -146,13 +146,13 @@ class TestLabels:
     @pytest.mark.parametrize(
         ("picture", "message"),
         [
-            (LABELS + 2, "the picture must hold labels from 0 to 3. Received labels from 2 to 4"),
+            (LABELS + 2, "the picture must have labels from 0 to 3. Received labels from 2 to 4"),
             (LABELS.astype("uint16") + 254, "labels from 0 to 3. Received labels from 254 to 256"),
             (LABELS.astype("int32") - 1, "labels from 0 to 3. Received labels from -1 to 1"),
-            (LABELS.astype("float32"), "the picture holds float values"),
+            (LABELS.astype("float32"), "the picture has float values"),
             (
                 COLORS[LABELS] + np.uint8(1),
-                r"stand for no label, such as #010101, #018101, #810101\. Labels.*#008000",
+                r"are not those of labels, such as #010101, #018101, #810101\. The colors of the labels.*#008000",
             ),
         ],
     )
@@ -196,7 +196,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
     message, kilobytes = ran.stdout.splitlines()
-    assert "large.png cannot be read: it has 15000x10000 pixels, more than the 120 million" in message
+    assert (
+        "large.png cannot be read: it has 15000x10000 pixels, more than the limit of 120 million" in message
+    )
     assert int(kilobytes) < 20_000
 
 

@@ -93,7 +93,7 @@ class TestSaveTranslations:
             self._shown(tmp_path, _flat(1, channels=2), directions=("a_to_b",))
 
     def test_a_direction_without_its_images_is_refused(self, tmp_path):
-        with pytest.raises(ValueError, match="`targets` is missing: `direction` 'b_to_a' translates them"):
+        with pytest.raises(ValueError, match="`targets` is missing: it is the input of `direction` 'b_to_a'"):
             self._shown(tmp_path, _flat(1), direction="b_to_a")
 
 
@@ -206,12 +206,18 @@ class TestSaveScatter:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"points": np.zeros((4, 3))}, r"`points` must hold points of the plane.*\(4, 3\)"),
-            ({"points": np.zeros((0, 2))}, r"`points` must hold points of the plane.*\(0, 2\)"),
-            ({"points": []}, "`points` must hold at least one array.*0 arrays"),
-            ({"real": np.zeros((2, 1))}, r"`real` must hold points of the plane.*\(2, 1\)"),
+            (
+                {"points": np.zeros((4, 3))},
+                r"`points` must contain at least one point in the plane.*\(4, 3\)",
+            ),
+            (
+                {"points": np.zeros((0, 2))},
+                r"`points` must contain at least one point in the plane.*\(0, 2\)",
+            ),
+            ({"points": []}, "`points` must contain at least one array.*0 arrays"),
+            ({"real": np.zeros((2, 1))}, r"`real` must contain at least one point in the plane.*\(2, 1\)"),
             ({"points": np.array([[0.0, np.nan]])}, "`points` contains NaN"),
-            ({"titles": ["a", "b"]}, "one title for each.*1 arrays and 2 titles"),
+            ({"titles": ["a", "b"]}, "one title per array.*1 arrays and 2 titles"),
             ({"path": "points.svg"}, r"`path` must end with .png.*points\.svg"),
         ],
     )

@@ -1,25 +1,24 @@
-"""Measures training steps as `fit` runs them, or inference, and prints one JSON line per run.
+"""Measures the time of training steps in `fit`, or of inference, and prints one JSON line per run.
 
 Usage:
     python tools/benchmark.py --workload dcgan64
     KERAS_BACKEND=jax python tools/benchmark.py --workload dcgan64 --dtype bfloat16
     python tools/benchmark.py --inference dcgan_fashion_mnist cyclegan_noto_twemoji
 
-The images are synthetic and stay in memory. A step's time includes reading its losses, so that no work is
-left running. Absolute times of a shared machine drift: compare runs made in turn, by the ratio of their
-medians.
+The images are synthetic and remain in memory. The time of a step includes reading its losses, so that all work has
+ended. Absolute times on a shared machine vary: alternate the runs to compare, and use the ratio of their medians.
 
-`--inference` takes presets, names or folders, exports each to a temporary folder, and measures `sample` or
-`translate` beside the SavedModel, ONNX Runtime, OpenVINO and LiteRT on one thread. There is a line for one
-image and one for a batch (64, for translators 8; or `--batch-size`). In each of `--steps` rounds every program
-runs once, in turn. A line holds
+`--inference` takes names or folders of presets, exports each to a temporary folder, and compares `sample` or
+`translate` with the SavedModel, ONNX Runtime, OpenVINO and LiteRT on one thread. It prints one line for a single
+image and one for a batch (64, for translation models 8; or `--batch-size`). In each of `--steps` rounds, every
+program runs once. The keys of a line are
 
-- `median_ms`: the median time of each call, its results in NumPy arrays. `sample` draws latents, as does the
-  SavedModel's signature; `sample(latents)` and the other runtimes begin with latents. `translate` and the
-  SavedModel take uint8 images, the other runtimes floats;
-- `ratio`: the median of this package's call that does the same, divided by that of the other program: above 1
-  the other program is faster;
-- `not_measured`: the programs that are not installed, or cannot hold the model, and why.
+- `median_ms`: the median time per call, including conversion to NumPy arrays. `sample` and the SavedModel's signature
+  draw latents; `sample(latents)` and the other runtimes get them. `translate` and the SavedModel take uint8 images,
+  the other runtimes floats;
+- `ratio`: the median of the equivalent call of this package, divided by that of the other program: above 1, the other
+  program is faster;
+- `not_measured`: the programs that are not installed, or do not support the model, with the reason.
 """
 
 import argparse
@@ -36,7 +35,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "--inference" in sys.argv:
-    # Read when a library starts. The threads of TensorFlow and of the other runtimes are set below.
+    # These variables are read at import. The threads of TensorFlow and of the other runtimes are set below.
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false"
 
@@ -63,7 +62,7 @@ def _vae28():
 
 
 def _pix2pix256():
-    # The reference's three blocks with dropout, as the peer's.
+    # Three blocks with dropout, as in the reference implementation.
     return kg.models.Pix2Pix((256, 256, 3), width=64, dropout_blocks="reference"), {}
 
 
@@ -87,12 +86,12 @@ def _msg_gan32():
 
 
 def _stylegan2_64():
-    # The paper's widths at half the channels, as the authors' "auto" settings have at 64x64.
+    # Half of the paper's channels, as in the authors' "auto" settings for 64x64.
     return kg.models.StyleGAN2((64, 64, 3), channel_base=16384, num_mapping_layers=2, r1_weight=0.05), {}
 
 
 def _biggan_32():
-    # Brock et al.'s for CIFAR-10: four updates of the discriminator for each of the generator.
+    # As in Brock et al. for CIFAR-10: four discriminator updates per generator update.
     return kg.models.BigGAN((32, 32, 3), num_classes=10, width=64, discriminator_steps=4), {}
 
 
@@ -113,7 +112,7 @@ def _pggan_at_8(num_levels):
     return kg.models.ProgressiveGAN((side, side, 3), schedule=schedule, images_seen=images_seen), {}
 
 
-# Name -> (function of the model and what it is compiled with, batch size). One step of
+# Name -> (function that returns the model and its compile arguments, batch size). One step of
 # - dcgan64: an update of the discriminator, on a real and on a generated batch, and one of the generator;
 # - wgan_gp28: five updates of the critic, each with new generated images, and one of the generator;
 # - vae28: an update of encoder and decoder;
@@ -147,13 +146,13 @@ WORKLOADS = {
     "pggan128_at_8": (functools.partial(_pggan_at_8, 6), 16),
     "pggan8": (functools.partial(_pggan_at_8, 2), 16),
 }
-# Steps from one time that a workload does all it does to the next: its time is the mean over them.
+# Number of steps in the cycle of a workload. Its time is the mean over a cycle.
 CYCLES = {"stylegan2_64": 16}
 JIT = {"auto": "auto", "on": True, "off": False}
 
 
 class StepTimes(keras.callbacks.Callback):
-    """Records the seconds of every step, the losses read."""
+    """Records the time of every step in seconds, including reading the losses."""
 
     def __init__(self):
         super().__init__()
@@ -169,7 +168,7 @@ class StepTimes(keras.callbacks.Callback):
 
 
 class OneBatch(keras.utils.PyDataset):
-    """The same batch, again and again."""
+    """A dataset that repeats one batch."""
 
     def __init__(self, batch, steps):
         super().__init__()
@@ -190,7 +189,7 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
     make_model, default_batch_size = WORKLOADS[workload]
     batch_size = batch_size or default_batch_size
     cycle = CYCLES.get(workload, 1)
-    # Whole cycles, of which the first compiles.
+    # Whole cycles. The first one includes compilation.
     warmup, steps = (-(-number // cycle) * cycle for number in (warmup, steps))
     model, optimizers = make_model()
     model.compile(**optimizers, jit_compile=JIT[jit])
@@ -220,7 +219,7 @@ def measure(workload, dtype, jit, batch_size, steps, warmup):
 
 
 def _drawn(expected, num, rng):
-    """Examples of a modality or a condition: labels are ints, all else floats in [-1, 1]."""
+    """Draws examples of a modality or a condition: int labels, or floats in [-1, 1]."""
     low, high = expected.bounds
     shape = (num, *expected.shape)
     if isinstance(high, int):
@@ -237,7 +236,7 @@ def _resident(batch, steps):
 
 
 def measure_inference(name, batch_size, runs, warmup):
-    """Measures a preset beside what it is exported to, and returns the JSON line as a dict."""
+    """Measures a preset and its exports, and returns the JSON line as a dict."""
     model = kg.models.load(name)
     calls, not_measured = {}, {}
     with tempfile.TemporaryDirectory() as folder:
@@ -273,7 +272,7 @@ def measure_inference(name, batch_size, runs, warmup):
 
 
 def _own_calls(model, batch_size):
-    """Name -> function without arguments: the whole call, and that of the network alone where it differs."""
+    """Returns a dict of name -> function without arguments: the whole call, and the network only if it differs."""
     if "translate" in model.abilities:
         images, seed = _sources(model, batch_size), 0 if model.draws() else None
         return {"translate": lambda: model.translate(images, seed=seed, batch_size=batch_size)}
@@ -296,7 +295,7 @@ def _latents(model, batch_size):
 
 
 def _network_inputs(model, batch_size):
-    """What an exported network takes."""
+    """Returns the inputs of an exported network."""
     if "translate" in model.abilities:
         return [np.asarray(kg.pixels.normalize(_sources(model, batch_size)))]
     labels = [np.zeros(batch_size, "int32")] if model.condition else []
@@ -345,7 +344,7 @@ def _openvino(model, batch_size, folder):
     import openvino
 
     model.export(folder / "model.xml", "openvino")
-    # Otherwise it computes in bfloat16 where the processor can.
+    # By default, it computes in bfloat16 if the processor supports it.
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
     network = openvino.compile_model(folder / "model.xml", "CPU", options)
     inputs = _by_rank(
@@ -379,18 +378,18 @@ def _litert(model, batch_size, folder):
 
 
 def _by_rank(inputs, arrays, rank_of):
-    """Pairs of a runtime's inputs, whose order is its own, and the arrays for them."""
+    """Returns pairs of a runtime's inputs, which may be in any order, and the arrays for them."""
     of_rank = {array.ndim: array for array in arrays}
     return [(each, of_rank[rank_of(each)]) for each in inputs]
 
 
-# Program -> function of the model, the batch size and a folder to export to: returns a call without arguments.
+# Program -> function of the model, the batch size and an export folder that returns a function without arguments.
 RUNTIMES = {"SavedModel": _saved_model, "ONNX Runtime": _onnx, "OpenVINO": _openvino, "LiteRT": _litert}
 
 
 def _keep_to_one_thread():
     if hasattr(os, "sched_setaffinity"):
-        # Of the whole process: a runtime that counts processors finds one.
+        # For the whole process: runtimes that count the processors find one.
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if importlib.util.find_spec("tensorflow") is not None:
         import tensorflow as tf
@@ -404,23 +403,29 @@ def main(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workload", choices=sorted(WORKLOADS), default="dcgan64")
-    parser.add_argument("--inference", nargs="+", metavar="NAME", help="presets to measure, instead of steps")
+    parser.add_argument(
+        "--inference", nargs="+", metavar="NAME", help="presets to measure, instead of training steps"
+    )
     parser.add_argument("--dtype", choices=("float32", "bfloat16", "float16"), default="float32")
     parser.add_argument(
-        "--jit", choices=sorted(JIT), default="auto", help="XLA (default: what `compile` does)"
+        "--jit", choices=sorted(JIT), default="auto", help="XLA compilation (default: that of `compile`)"
     )
     parser.add_argument(
-        "--batch-size", type=int, help="instead of the workload's; of --inference the larger one"
+        "--batch-size",
+        type=int,
+        help="batch size (default: the workload's); with --inference, the larger of the two",
     )
-    parser.add_argument("--steps", type=int, default=20, help="timed steps, or rounds (default 20)")
-    parser.add_argument("--warmup", type=int, default=3, help="steps before, the first compiles (default 3)")
+    parser.add_argument("--steps", type=int, default=20, help="number of timed steps or rounds (default: 20)")
+    parser.add_argument(
+        "--warmup", type=int, default=3, help="number of steps before, including compilation (default: 3)"
+    )
     options = parser.parse_args(arguments)
     if options.inference:
         _keep_to_one_thread()
         for name in options.inference:
             abilities = kg.models.load(name).abilities
             if abilities.isdisjoint({"sample", "translate"}):
-                parser.error(f"--inference measures models that sample or translate. Received: {name}")
+                parser.error(f"--inference supports models that sample or translate. Received: {name}")
             larger = options.batch_size or (8 if "translate" in abilities else 64)
             for batch_size in sorted({1, larger}):
                 print(

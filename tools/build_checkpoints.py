@@ -3,8 +3,8 @@
 Usage:
     python tools/build_checkpoints.py --output dist
 
-Networks that only training needs are left out. Large arrays are stored as float16 where the pictures that a model
-makes move by less than half a grey level, and the models that are loaded from them are float32.
+Networks that are only needed for training are left out. Large arrays are stored as float16 if this changes the
+model's pictures by less than half a grey level. Models loaded from them are float32.
 """
 
 import argparse
@@ -27,11 +27,11 @@ from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHT
 from keras_genzoo.presets.resolution import DISTRIBUTION, PACKAGE
 
 MAX_BYTES = 75_000_000
-# Of 255. Half a grey level, with a margin for pictures that are not measured.
+# In levels of 255: half a grey level, with a margin for other pictures than the tested ones.
 LARGEST_MOVE = 0.4
 NUM_SAMPLES = 1000
-# Arrays of at least so many numbers become float16, the first that moves pictures little enough: small arrays take
-# little room, and some of them move pictures most.
+# Minimum sizes of arrays stored as float16. The first one with small enough changes is used: small arrays take little
+# space, and some of them affect pictures most.
 FLOAT16_FROM = (1_000, 10_000, 50_000)
 
 PYPROJECT = f"""\
@@ -80,11 +80,11 @@ def write_source(source):
     for checkpoint in publish.checkpoints():
         write_smaller(checkpoint, package / checkpoint.name)
         entries[checkpoint.name] = {
-            # Of the released file: another version of it makes this one out of date.
+            # The hash of the released file: if that file changes, this one is outdated.
             "weights": folders.fingerprint(checkpoint / WEIGHTS)["sha256"],
             "files": folders.fingerprints(package / checkpoint.name, (CONFIG, METADATA, WEIGHTS, CARD)),
         }
-    # With it `genzoo explore` needs neither npm nor a network.
+    # With the runtime, `genzoo explore` needs neither npm nor a network.
     try:
         found = runtime.find()
         shutil.copytree(found, package / found.name)
@@ -114,10 +114,10 @@ The folder of each name holds a card with its data, training and results.
 
 
 def write_smaller(checkpoint, folder):
-    """Writes a preset with the networks that a checkpoint is used by."""
+    """Writes a preset with the inference networks of a checkpoint."""
     model = models.load(checkpoint)
     expected = pictures_of(model, checkpoint)
-    # What makes no pictures measures them: its features stay as they were.
+    # Models without pictures are used for measures: their features must not change.
     for float16_from in (*FLOAT16_FROM, None) if expected else (None,):
         write_preset(checkpoint, folder, model, float16_from)
         moved = largest_move(expected, pictures_of(models.load(folder), checkpoint))
@@ -149,7 +149,7 @@ def copy_weights(source, target, stored, float16_from, may_be_rounded):
         network = path.split("/")[0]
         if isinstance(item, h5py.Dataset) and network in stored:
             array = item[()]
-            # A prior that is no network chooses by its weights, and a choice does not move by a little.
+            # The prior draws a component by its weights: a small change can change the component.
             if float16_from and array.size >= float16_from and network in may_be_rounded:
                 array = array.astype("float16")
             smaller[path] = array
@@ -159,7 +159,7 @@ def copy_weights(source, target, stored, float16_from, may_be_rounded):
 
 
 def pictures_of(model, checkpoint):
-    """Dict of what a model makes by its abilities, float arrays in [-1, 1]; empty where it makes no pictures."""
+    """Returns a dict of a model's pictures by ability, float arrays in [-1, 1]; empty if it makes no pictures."""
     made = {}
     if "sample" in model.abilities:
         labels = model.condition.in_turn(NUM_SAMPLES) if model.condition else None
@@ -175,7 +175,7 @@ def pictures_of(model, checkpoint):
 
 
 def sources(picture, modality):
-    """What the images in the picture of a card are as sources: label maps of the nearest labels of their colors."""
+    """Converts the images of a card to sources; for label maps, to the labels of the nearest colors."""
     if modality.interpolates:
         return tiles(picture, modality.shape)
     colors = visualization.label_colors(modality.num_labels).astype(int)
@@ -184,7 +184,7 @@ def sources(picture, modality):
 
 
 def tiles(picture, shape):
-    """The images in the picture of a card, `(num, height, width, channels)`: sources are among them."""
+    """Returns the images in the picture of a card, including sources, `(num, height, width, channels)`."""
     height, width, channels = shape
     with Image.open(picture) as opened:
         pixels = np.asarray(opened.convert("L" if channels == 1 else "RGB"))
@@ -198,7 +198,7 @@ def tiles(picture, shape):
 
 
 def largest_move(expected, found):
-    """Largest difference of a pixel, of 255; 0 where there are none."""
+    """Returns the largest difference of a pixel, in levels of 255; 0 without pictures."""
     moves = [np.abs(expected[name] - found[name]).max() * 127.5 for name in expected]
     return max(moves, default=0.0)
 

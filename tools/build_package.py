@@ -3,8 +3,8 @@
 Usage:
     python tools/build_package.py --output dist
 
-The sdist holds all of the repository. README loses the links and pictures that only work in a checkout, since a
-package index shows it alone.
+The sdist contains the whole repository. Links and pictures that only work in a checkout are removed from the README,
+because a package index shows it without the repository.
 """
 
 import argparse
@@ -26,14 +26,14 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as source:
         write_source(Path(source))
-        # The wheel is built from the sdist, which shows that it can be.
+        # The wheel is built from the sdist, to test the sdist.
         command = [sys.executable, "-m", "build", "--outdir", str(options.output.resolve()), source]
         subprocess.run(command, check=True)
 
 
 def write_source(source):
-    """Copies the tracked files, and says that all of them belong to the sdist."""
-    # The git that the maintainer uses.
+    """Copies the tracked files, and includes all of them in the sdist."""
+    # The maintainer's git.
     tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True)  # nosec B607
     names = [name for name in tracked.split("\0") if (ROOT / name).is_file()]
     for name in names:
@@ -45,7 +45,7 @@ def write_source(source):
 
 
 def for_index(text):
-    """A text of Markdown with the words of relative links, and without relative pictures."""
+    """Removes relative links (keeping their text) and relative pictures from a Markdown text."""
     text = re.sub(r"^!\[[^\]]*\]\((?!https?://)[^)]*\)\n\n?", "", text, flags=re.MULTILINE)
     return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?://)[^)]*\)", r"\1", text)
 

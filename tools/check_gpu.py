@@ -1,10 +1,11 @@
-"""Runs the checks that depend on the hardware, on whatever GPUs this machine has.
+"""Runs the hardware-dependent checks on the GPUs of this machine.
 
 Usage:
     python tools/check_gpu.py
 
-Replicas (two GPUs, or two logical ones on a single card), mixed precision, XLA, export and the benchmark. Prints
-each check's outcome and exits 1 if one failed; without a GPU it says so and exits 2. TensorFlow backend.
+The checks are replicas (on two GPUs, or two logical ones of a single GPU), mixed precision, XLA, export and the
+benchmark, with the TensorFlow backend. The outcome of each check is printed. The exit status is 1 if a check failed,
+and 2 without a GPU.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Name -> arguments of pytest: the same tests as on a CPU, with the replicas on GPUs.
+# Name -> arguments of pytest. The tests are those for CPUs, with replicas on GPUs.
 CHECKS = {
     "replicas": ["tests/models", "-k", "replica"],
     "mixed precision": ["tests/models", "-k", "mixed"],
@@ -27,7 +28,7 @@ BENCHMARKS = [
 
 
 def main():
-    # In a process of its own: TensorFlow holds a GPU's memory for as long as it runs.
+    # In a separate process: TensorFlow keeps the GPU's memory until its process ends.
     listing = "import tensorflow as tf; print(*[d.name for d in tf.config.list_physical_devices('GPU')])"
     gpus = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True).stdout.split()
     if not gpus:

@@ -1,11 +1,14 @@
-"""Kills a run again and again, and compares what it ends with to a run that nothing disturbed.
+"""Kills a training run repeatedly, and compares its final weights with those of an uninterrupted run.
 
+Usage:
     python tools/fault_drill.py tools/recipes/ring_gan.toml --kills 30 --seconds 1800 --output runs/drill
 
-trains a recipe once undisturbed, in a new folder, then again and again with a signal after a random time: SIGKILL
-or SIGTERM. Each start goes on with the run. It ends after so many kills, or seconds, and prints a JSON line per
-finished run: the kills it survived, and whether all weights are those of the undisturbed run, bit for bit. Exits
-with status 1 where one differs or does not go on, or nothing was killed.
+Trains a recipe once without interruption, in a new folder. Then it trains the recipe again, and sends SIGKILL or
+SIGTERM after random times. Each restart resumes the run. The drill ends after the given number of kills or seconds.
+It prints
+one JSON line per finished run: the number of kills it survived, and whether all weights equal those of the
+uninterrupted run, bit for bit. The exit status is 1 if weights differ, a run cannot be resumed, or nothing was
+killed.
 """
 
 import argparse
@@ -27,14 +30,16 @@ GENZOO = (sys.executable, "-m", "keras_genzoo")
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", help="path of a recipe")
-    parser.add_argument("--kills", type=int, default=30, help="number of kills in all (default 30)")
-    parser.add_argument("--seconds", type=float, default=1800, help="longest time (default 1800)")
-    parser.add_argument("--epochs", type=int, help="number of epochs instead of the recipe's")
-    parser.add_argument("--seed", type=int, default=0, help="of the times and signals (default 0)")
-    parser.add_argument("--data-dir", help="folder with the data set's original files")
-    parser.add_argument("--output", default="runs/drill", help="folder of the runs (default runs/drill)")
+    parser.add_argument("--kills", type=int, default=30, help="total number of kills (default: 30)")
+    parser.add_argument("--seconds", type=float, default=1800, help="maximum duration (default: 1800)")
+    parser.add_argument("--epochs", type=int, help="number of epochs (default: the recipe's)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="random seed of the times and signals (default: 0)"
+    )
+    parser.add_argument("--data-dir", help="folder with the original files of the dataset")
+    parser.add_argument("--output", default="runs/drill", help="folder of the runs (default: runs/drill)")
     options = parser.parse_args()
-    # It draws when to kill.
+    # Not for security: it draws the times of the kills.
     return drill(options, Path(options.output), random.Random(options.seed))  # nosec B311
 
 
@@ -43,7 +48,7 @@ def drill(options, output, rng):
         sys.exit(f"--output {str(output)!r} exists. Choose another folder: the drill deletes its runs.")
     undisturbed, begun = output / "undisturbed", time.monotonic()
     if (status := start(options, undisturbed).wait()) != 0:
-        sys.exit(f"The undisturbed run ended with status {status}.")
+        sys.exit(f"The uninterrupted run ended with status {status}.")
     length = time.monotonic() - begun
     expected, kills, failed, number = weights(undisturbed), 0, False, 0
     started = time.monotonic()
@@ -55,7 +60,7 @@ def drill(options, output, rng):
             delay = rng.uniform(0.2, 1.2) * length
             asked = rng.choice([signal.SIGKILL, signal.SIGTERM])
             try:
-                # One that is left alone may take ten times as long as the first, no longer.
+                # A run that is not killed may take at most ten times as long as the first.
                 status = process.wait(timeout=delay if is_killed else 10 * length)
                 break
             except subprocess.TimeoutExpired:
@@ -72,14 +77,14 @@ def drill(options, output, rng):
         print(json.dumps(result), flush=True)
         if same:
             shutil.rmtree(run)
-    # A drill without a kill has shown nothing.
+    # A drill without a kill proves nothing.
     failed |= kills == 0
     print(json.dumps({"kills": kills, "runs": number, "failed": failed}))
     return int(failed)
 
 
 def start(options, run, resume=False):
-    """Starts `genzoo train` in a process of its own."""
+    """Starts `genzoo train` in a new process."""
     command = [*GENZOO, "train", options.recipe, "--output", str(run), "--deterministic"]
     command += ["--resume"] * resume
     for name in ("epochs", "data_dir"):
@@ -89,7 +94,7 @@ def start(options, run, resume=False):
 
 
 def weights(run):
-    """Dict of the arrays in the weights of a finished run, by path."""
+    """Returns a dict of the weights of a finished run, by path."""
     values = {}
     with h5py.File(run / "preset" / "model.weights.h5") as file:
         file.visititems(

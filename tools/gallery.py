@@ -1,4 +1,4 @@
-"""Draws docs/pictures/gallery.png, the first picture of the README, from the pictures of checkpoints.
+"""Creates docs/pictures/gallery.png, the first picture of the README, from the sample pictures of checkpoints.
 
 Usage:
     python tools/gallery.py
@@ -10,7 +10,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDE, GAP = 264, 12
-# The checkpoint, and the boxes (left, upper, right, lower) of its picture that make the rows of a tile.
+# Checkpoint -> the boxes (left, upper, right, lower) of its picture that are the rows of a tile.
 TILES = (
     ("dcgan_fashion_mnist", [(0, 0, 152, 152)]),
     ("spade_avatars_64", [(4, 4, 264, 132), (4, 268, 264, 396)]),

@@ -1,10 +1,10 @@
-"""Counts what a progressive GAN of the paper's widths costs at each level, and prints it as a Markdown table.
+"""Computes the training cost of a progressive GAN with the paper's widths at each level, as a Markdown table.
 
-Multiply-adds of convolutions and dense layers count as 2 FLOP, padding as work. A step is that of `ProgressiveGAN`:
-the generator runs once forwards and once backwards; the discriminator is trained on two batches (3 times its forward
-pass each), passed through by the penalty (4 times, and twice more before the deviation of a minibatch, which has a
-second derivative) and by the update of the generator (twice). Memory is what the passes keep for their gradients, at
-least.
+A multiply-add of convolutions and dense layers counts as 2 FLOP, including padding. A step is that of
+`ProgressiveGAN`. The generator has one forward and one backward pass. The discriminator is trained on two batches (3
+times its forward pass each), and is also evaluated by the gradient penalty (4 times; 6 times for the layers before
+the minibatch standard deviation, which has a second derivative) and by the update of the generator (twice). Memory is
+a lower bound, the activations kept for the gradients.
 
 Usage:
     python tools/progressive_scale.py --teraflops 200
@@ -14,26 +14,26 @@ import argparse
 
 FMAP_BASE, FMAP_MAX, LATENT_DIM = 8192, 512, 512
 NUM_LEVELS = 9
-# Images of training at a level, those of the fade among them (Karras et al. 2018, appendix A.1).
+# Number of training images per level, including those of the fade (Karras et al. 2018, appendix A.1).
 IMAGES = [800_000] + [1_600_000] * (NUM_LEVELS - 1)
 CHANNELS = [min(FMAP_BASE // 2 ** (level + 1), FMAP_MAX) for level in range(NUM_LEVELS)]
 
 
 def generator_cost(level):
-    """FLOP of a forward pass for an image, and values that it keeps."""
+    """Returns the FLOP of a forward pass per image, and the number of values that it keeps."""
     flop = 16 * LATENT_DIM * CHANNELS[0] + 16 * 9 * CHANNELS[0] ** 2
     kept = 16 * CHANNELS[0] * 4
     for index in range(1, level + 1):
         pixels, below, own = (4 * 2**index) ** 2, CHANNELS[index - 1], CHANNELS[index]
-        # With upsampling a transposed convolution: 16 weights for each of a quarter of the pixels.
+        # Upsampling is a transposed convolution: 16 weights for a quarter of the pixels.
         flop += pixels // 4 * 16 * below * own + pixels * 9 * own**2
-        # Each convolution's result before and after its normalisation.
+        # The output of each convolution, before and after its normalization.
         kept += pixels * own * 4
     return 2 * (flop + (4 * 2**level) ** 2 * CHANNELS[level] * 3), kept
 
 
 def discriminator_cost(level):
-    """The same of the discriminator, and the FLOP that come before the deviation."""
+    """Returns the same for the discriminator, and the FLOP before the minibatch standard deviation."""
     pixels = (4 * 2**level) ** 2
     flop = pixels * 3 * CHANNELS[level]
     kept = pixels * CHANNELS[level]
@@ -46,11 +46,11 @@ def discriminator_cost(level):
 
 
 def step_cost(level):
-    """FLOP of a step for an image, and values kept."""
+    """Returns the FLOP of a step per image, and the number of values kept."""
     generator, kept_by_generator = generator_cost(level)
     discriminator, kept, before_deviation = discriminator_cost(level)
     flop = 3 * generator + (6 + 4 + 2) * discriminator + 2 * before_deviation
-    # Two batches, and the penalty's pass with its way back.
+    # Two batches, and the forward and backward pass of the penalty.
     return flop, kept_by_generator + 4 * kept
 
 
@@ -59,11 +59,11 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--teraflops", type=float, default=200.0, help="sustained rate of a device (default 200)"
+        "--teraflops", type=float, default=200.0, help="sustained speed of a device (default: 200)"
     )
     options = parser.parse_args()
     print(
-        "| side | channels | step, GFLOP an image | kept, MB an image (bfloat16) | level, EFLOP | level, hours |"
+        "| side | channels | step, GFLOP per image | activations, MB per image (bfloat16) | level, EFLOP | level, hours |"
     )
     print("| --- | --- | --- | --- | --- | --- |")
     total = 0

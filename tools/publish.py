@@ -1,17 +1,18 @@
-"""Keeps the released checkpoints, their cards and the registry of presets in step.
+"""Keeps the released checkpoints, their cards and the registry of presets consistent.
 
 Usage:
     python tools/publish.py card NAME         after editing checkpoints/NAME/metadata.json or its samples.png
-    python tools/publish.py update NAME       after a change of its recipe's `evaluation`: measures again
-    python tools/publish.py expected NAME     after `update`: the results by 1,000 samples that the tests expect
+    python tools/publish.py update NAME       after a change of its recipe's `evaluation`: evaluates it again
+    python tools/publish.py expected NAME     after `update`: writes the results with 1,000 samples for the tests
     python tools/publish.py registry          after adding or removing a checkpoint
-    python tools/publish.py check             exits 1 and says what is out of step
-    python tools/publish.py check --evaluate  also measures all checkpoints again, as their cards say
+    python tools/publish.py check             prints inconsistencies; exits with status 1 if there are any
+    python tools/publish.py check --evaluate  also evaluates all checkpoints again, with the protocols of their cards
 
-What others download is laid out in an empty folder, to be copied where it is served (docs/weights.md):
+To prepare the files for download in an empty folder, to be copied to a server (docs/weights.md):
     python tools/publish.py static --output DIR             for a static host: DIR/NAME/FILE
-    python tools/publish.py assets --output DIR             for the files of a release, without folders: DIR/NAME.FILE
-    python tools/publish.py hub --owner OWNER --output DIR  for the Hub: the files of the repository NAME in DIR/NAME
+    python tools/publish.py assets --output DIR             for the assets of a release, without folders:
+    DIR/NAME.FILE python tools/publish.py hub --owner OWNER --output DIR  for the Hub: the files of the repository
+    NAME in DIR/NAME
 """
 
 import argparse
@@ -28,10 +29,10 @@ from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHT
 from keras_genzoo.presets.resolution import checkpoints_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-# Results by so few samples that the tests measure them all.
+# A small number of samples, with which the tests evaluate all checkpoints.
 EXPECTED = ROOT / "tests" / "expected_results.json"
 EXPECTED_SAMPLES = 1000
-# What a released checkpoint must tell, beyond what `save_to_preset` computes.
+# Required metadata of a released checkpoint, besides those that `save_to_preset` computes.
 REQUIRED = ("name", "description", "dataset", "license", "recipe", "training", "results")
 
 
@@ -42,21 +43,21 @@ def main(arguments=None):
     commands = parser.add_subparsers(dest="command", required=True)
     card_command = commands.add_parser("card", help="write a card from its metadata, then the registry")
     card_command.add_argument("name", metavar="NAME")
-    update_command = commands.add_parser("update", help="measure checkpoints again, then write their cards")
+    update_command = commands.add_parser("update", help="evaluate checkpoints again, then write their cards")
     update_command.add_argument("names", metavar="NAME", nargs="+")
     commands.add_parser("registry", help="write registry.json from the checkpoints")
     check_command = commands.add_parser(
         "check", help="exit 1 if checkpoints, cards and registry are out of step"
     )
-    check_command.add_argument("--evaluate", action="store_true", help="measure all checkpoints again")
+    check_command.add_argument("--evaluate", action="store_true", help="evaluate all checkpoints again")
     expected_command = commands.add_parser("expected", help="write the results that the tests expect")
     expected_command.add_argument("names", metavar="NAME", nargs="+")
     for command in (update_command, check_command, expected_command):
-        command.add_argument("--data-dir", help="folder with the data sets' original files")
+        command.add_argument("--data-dir", help="folder with the original files of the datasets")
     layouts = {"static": lay_out_folders, "assets": lay_out_assets, "hub": lay_out_repositories}
     for name in layouts:
-        layout_command = commands.add_parser(name, help="lay out what others download; see above")
-        layout_command.add_argument("--output", required=True, type=Path, help="folder to be filled")
+        layout_command = commands.add_parser(name, help="prepare the files for download; see above")
+        layout_command.add_argument("--output", required=True, type=Path, help="output folder")
     layout_command.add_argument("--owner", required=True, help="user or organization of the repositories")
     options = parser.parse_args(arguments)
 
@@ -84,7 +85,7 @@ def main(arguments=None):
 
 
 def write_card(folder):
-    """Renews the hash of the picture and the card; config and weights must be what was saved."""
+    """Updates the hash of the picture and the card. Config and weights must be unchanged."""
     if not (folder / METADATA).is_file():
         return [f"{folder.name}: {folder / METADATA} is missing."]
     metadata = folders.read_json(folder / METADATA)
@@ -98,7 +99,7 @@ def write_card(folder):
 
 
 def update(folder, data_dir=None):
-    """Measures a checkpoint by the evaluation of its recipe; only its results, and so its card, change."""
+    """Evaluates a checkpoint as its recipe says. Only its results and its card change."""
     if problems := check_checkpoint(folder):
         return problems
     metadata = folders.read_json(folder / METADATA)
@@ -138,7 +139,7 @@ def check():
 
 
 def evaluate(folder, data_dir=None):
-    """Measures a checkpoint as its card says; lists the results that differ."""
+    """Evaluates a checkpoint as its card says. Returns a list of the results that differ."""
     metadata = folders.read_json(folder / METADATA)
     if not metadata.get("evaluation"):
         return []
@@ -148,7 +149,7 @@ def evaluate(folder, data_dir=None):
 
 
 def differences(measured, told):
-    """Lists how results that were measured differ from those that were told, beyond rounding."""
+    """Lists how measured results differ from those on the card, beyond rounding."""
     about = [[(result["metric"], result["protocol"]) for result in results] for results in (measured, told)]
     if about[0] != about[1]:
         return [f"measured {about[0]}, where {about[1]} are told. Run `python tools/publish.py update`."]
@@ -161,7 +162,7 @@ def differences(measured, told):
 
 
 def write_expected(names, data_dir=None):
-    """Measures checkpoints by few samples and writes their results where the tests find them."""
+    """Evaluates checkpoints with few samples and writes the results for the tests."""
     expected = folders.read_json(EXPECTED) if EXPECTED.exists() else {}
     for name in names:
         expected[name] = folders.json_safe(measure_by_few_samples(name, data_dir))
@@ -170,7 +171,7 @@ def write_expected(names, data_dir=None):
 
 
 def measure_by_few_samples(name, data_dir=None):
-    """Dict of results by metric."""
+    """Returns a dict of results by metric."""
     evaluation = presets.metadata(name)["evaluation"]
     evaluation["num_samples"] = min(evaluation.get("num_samples", EXPECTED_SAMPLES), EXPECTED_SAMPLES)
     results = metrics.evaluate(models.load(name), **evaluation, data_dir=data_dir)
@@ -212,8 +213,8 @@ def checkpoints():
 
 
 def check_checkpoint(folder):
-    """Lists what is wrong inside one checkpoint, whatever the registry says."""
-    # A name becomes a folder of the cache and a part of an address.
+    """Lists the problems of a checkpoint, independently of the registry."""
+    # The name is used as a folder of the cache and in addresses.
     if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", folder.name):
         return [f"{folder.name}: a name must be lower-case letters, digits and underscores."]
     if not (folder / METADATA).is_file():

@@ -1,10 +1,11 @@
-"""Trains a recipe with several seeds and prints what its measures say of them.
+"""Trains a recipe with several seeds and prints the results as a Markdown table.
 
+Usage:
     python tools/run_seeds.py tools/recipes/ring_gan.toml --seeds 5 --output runs/ring_gan
 
-writes a run folder a seed (`genzoo train` explains them), goes on where it was stopped, and prints a Markdown
-row a result: mean, smallest and largest value, and the time of a run. Of points it also writes
-`samples_over_training.png`, the first seed's samples at some epochs.
+Writes one run folder per seed (see `genzoo train`), resumes interrupted runs, and prints one Markdown row per result:
+mean, smallest and largest value, and the time per run. For points it also writes `samples_over_training.png`, the
+samples of the first seed at several epochs.
 """
 
 import argparse
@@ -21,10 +22,10 @@ from keras_genzoo import training, visualization
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", help="path of a recipe")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, from 0 (default 5)")
-    parser.add_argument("--output", help="folder of the runs (default runs/NAME)")
-    parser.add_argument("--data-dir", help="folder with the data set's original files")
-    parser.add_argument("--panels", type=int, default=6, help="epochs in the picture (default 6)")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds, starting from 0 (default: 5)")
+    parser.add_argument("--output", help="folder of the runs (default: runs/NAME)")
+    parser.add_argument("--data-dir", help="folder with the original files of the dataset")
+    parser.add_argument("--panels", type=int, default=6, help="number of epochs in the picture (default: 6)")
     options = parser.parse_args()
 
     recipe = training.Recipe.load(options.recipe)
@@ -55,7 +56,7 @@ def print_results(recipe, runs):
 
 
 def write_picture(folder, num_panels, path):
-    """Puts the pictures of some epochs, the first and the last among them, side by side."""
+    """Places the pictures of several epochs, including the first and the last, side by side."""
     pictures = sorted(folder.glob("epoch-*.png"))
     # Early epochs change the most: the panels are evenly spaced on a logarithmic scale.
     chosen = np.unique(np.geomspace(1, len(pictures), num_panels).round().astype(int)) - 1

@@ -1,4 +1,4 @@
-"""Callbacks for `fit`: grids of images, measures, logs, the best model so far, health, and backups that resume."""
+"""Callbacks for `fit`: sample grids, evaluation, logging, best model, training health, and backups."""
 
 from keras_genzoo.callbacks.backup import Backup, Interrupted, WorkerLost
 from keras_genzoo.callbacks.health import TrainingHealth

@@ -1,4 +1,4 @@
-"""A backup from which a killed run goes on as if nothing had happened."""
+"""Fault-tolerant training: backups from which an interrupted run resumes exactly."""
 
 import contextlib
 import re
@@ -13,66 +13,71 @@ import numpy as np
 from keras_genzoo import arguments, backends, disk
 from keras_genzoo.presets.folders import fingerprint
 
-# How many of the newest backups are kept: where one is damaged, or another worker has not written it, the one before.
+# Number of backups kept. The older one is used if the newest is damaged, or if another worker has not written it.
 GENERATIONS = 2
 _NAME = re.compile(r"step-(\d{8,})-([0-9a-f]{64})\.weights\.h5")
-# A file that says that a backup has been removed, so that the run cannot begin again from the start unnoticed.
+# A file that marks that a backup has been removed, so that the run cannot silently restart from the beginning.
 _REMOVED = ".removed"
-# The signals that ask a process to end: Ctrl-C, a scheduler, a terminal that is closed.
+# Termination signals: Ctrl-C, a scheduler, a closed terminal.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Interrupted(Exception):
-    """Raised by `Backup` once it has saved a run that was asked to stop.
+    """Raised by `Backup` after it has saved the state of an interrupted run.
 
     Attributes:
-        step: Int, number of steps taken.
+        step: Int, number of training steps so far.
     """
 
     def __init__(self, step):
-        super().__init__(f"Training was interrupted after {step} steps; the state is saved.")
+        super().__init__(f"Training was interrupted after {step} steps. The state is saved.")
         self.step = step
 
 
 class WorkerLost(Exception):
-    """Raised by `Backup.fit` where another worker has ended or does not answer, so that no further step can be taken.
+    """Raised by `Backup.fit` if another worker has ended or does not respond, so that training cannot continue.
 
     Attributes:
-        step: Int, the step of this worker's newest backup; None where it has not yet looked for one.
+        step: Int, the step of this worker's newest backup; None if it has not yet looked for one.
     """
 
     def __init__(self, step):
         kept = {None: "", 0: "There is no backup yet. "}.get(step, f"The backup of step {step} is kept. ")
         super().__init__(
-            f"Another worker of this run has ended, or does not answer. {kept}Start all workers again."
+            f"Another worker of this run has ended, or does not respond. {kept}Start all workers again."
         )
         self.step = step
 
 
 class Backup(keras.callbacks.Callback):
-    """Saves everything a run needs to go on: networks, averages, optimizers, noise, and the position.
+    """Saves the full training state: networks, averages, optimizers, noise generators, and the training step.
 
-    A run that is killed and started again by `fit` ends with the weights of one that was never stopped, given
-    data that begin at a step (`keras_genzoo.datasets.load(..., initial_step=step)`).
-    `keras.callbacks.BackupAndRestore` knows neither the position in the epoch nor the order of the data.
+    A run that is interrupted and restarted with `Backup.fit` ends with the same weights as an uninterrupted run. The
+    dataset must be able to start at a given step, as `keras_genzoo.datasets.load(..., initial_step=step)` does. In
+    contrast, `keras.callbacks.BackupAndRestore` does not restore the order of the data.
 
-    A backup is one file, `step-00001234-SHA256.weights.h5`, synced and moved in place as a whole. Its name holds
-    the SHA-256 of its content, which is compared before anything is restored. The two newest are kept: where one
-    is damaged a warning names it, and the run goes on from the other.
+    A backup is a single file, `step-00001234-SHA256.weights.h5`, that is written atomically. Its name contains the
+    SHA-256 of its content, which is verified before the state is restored. The two newest backups are kept. If one is
+    damaged, a warning names it and the other is used.
 
-    Ctrl-C, SIGTERM and SIGHUP are answered after the running step, or after the other callbacks at the end of an
-    epoch: the state is saved, then `Interrupted` raised. A loss that is not finite is never saved.
+    On Ctrl-C, SIGTERM or SIGHUP, the callback finishes the current step, saves the state and raises `Interrupted`. At
+    the end of an epoch, the other callbacks run first. The state is never saved after a loss that is not finite.
 
-    The workers of a `MultiWorkerMirroredStrategy` agree on the newest step of which all hold a backup.
+    The workers of a `MultiWorkerMirroredStrategy` resume from the newest step for which all of them have a backup.
 
     Args:
-        directory: String or path of the folder, which is created. Each process of a multi-worker run needs a
-            folder of its own.
-        every: Int, steps from one backup to the next.
+        directory: String or path of the folder, which is created if necessary. Each process of a multi-worker run
+            needs a folder of its own.
+        every: Int, number of steps between backups.
+
+    Raises:
+        ValueError: If `every` is not a positive int.
 
     Example:
 
     ```python
+    gan = keras_genzoo.models.GAN(image_shape=(28, 28, 1))
+    gan.compile()
     backup = keras_genzoo.callbacks.Backup("backup", every=500)
     backup.fit(
         gan,
@@ -89,29 +94,29 @@ class Backup(keras.callbacks.Callback):
         self.every = arguments.integer("every", every, at_least=1)
         self.step = 0
         self._saved_step = 0
-        # None until they have met.
+        # None until the workers are connected.
         self._num_workers = None
         self._signal = None
         self._previous_handlers = {}
 
     def fit(self, model, make_batches, steps_per_epoch, epochs, callbacks=(), **kwargs):
-        """Trains a compiled model from its newest backup, or from the start, to the last epoch.
+        """Trains a compiled model, starting from the newest backup if there is one.
 
         Args:
             model: Compiled `keras.Model`.
-            make_batches: Callable from a step to an endless dataset that begins with that step's batch.
-            steps_per_epoch: Int.
-            epochs: Int, number of epochs in all.
-            callbacks: Sequence of callbacks; this one is added after them.
-            **kwargs: As for `model.fit`.
+            make_batches: Callable that maps a step to an infinite dataset that starts with the batch of that step.
+            steps_per_epoch: Int, number of steps per epoch.
+            epochs: Int, total number of epochs.
+            callbacks: Sequence of callbacks. This callback is added at the end.
+            **kwargs: Other arguments of `model.fit`.
 
         Raises:
             Interrupted: After Ctrl-C, SIGTERM or SIGHUP, once the state is saved.
             FloatingPointError: If a loss is not finite.
-            ValueError: As for `restore`.
-            OSError: If a backup cannot be written. The backups before it are kept.
-            BlockingIOError: If another process uses the folder.
-            WorkerLost: If another worker of the run has ended, or has not answered for 10 seconds.
+            ValueError: See `restore`.
+            OSError: If a backup cannot be written. The earlier backups are kept.
+            BlockingIOError: If another process is using the folder.
+            WorkerLost: If another worker of the run has ended, or has not responded for 10 seconds.
         """
         with disk.in_use(self.directory):
             self._fit(model, make_batches, steps_per_epoch, epochs, callbacks, kwargs)
@@ -124,7 +129,7 @@ class Backup(keras.callbacks.Callback):
                 model.fit(
                     make_batches(self.step),
                     initial_epoch=first_epoch,
-                    # `fit` counts whole epochs: the rest of a broken-off one is a call of its own.
+                    # `fit` counts whole epochs: the rest of an interrupted epoch needs a separate call.
                     epochs=first_epoch + 1 if offset else epochs,
                     steps_per_epoch=steps_per_epoch - offset,
                     callbacks=[*callbacks, self],
@@ -137,44 +142,48 @@ class Backup(keras.callbacks.Callback):
                 raise
             raise WorkerLost(self._saved_step if self._num_workers else None) from error
         finally:
-            # A `model.fit` that fails does not come to `on_train_end`.
+            # `on_train_end` is not called if `model.fit` fails.
             self._restore_handlers()
 
     def restore(self, model):
-        """Loads the newest intact backup into a compiled model.
+        """Restores a compiled model from the newest intact backup.
+
+        Args:
+            model: Compiled `keras.Model`.
 
         Returns:
-            Int, number of steps that the model has been trained; 0 where there is no backup.
+            Int, number of training steps so far; 0 if there is no backup.
 
         Raises:
-            ValueError: If there are backups and none is intact, or if the workers of a run hold no common step.
+            ValueError: If there are backups but none is intact, or the workers of a run have no backup of a common
+                step.
         """
         disk.remove_unfinished(self.directory)
         backups = self._backups()
         intact = {step: file for step, file in backups if _is_intact(file)}
-        # Where no backup has been removed yet, the run can begin again as well.
+        # If no backup has been removed yet, the run can also restart from the beginning.
         removed = (self.directory / _REMOVED).exists() or len(backups) >= GENERATIONS
         held_by_workers = backends.gather_from_workers(model, [*intact, *[0] * (not removed)])
         self._num_workers = len(held_by_workers)
         if held_by_workers == [[]]:
             raise ValueError(
-                f"None of the backups in {str(self.directory)!r} is intact: the run cannot go on. Copy them again "
-                "from where they were kept, or begin again in another folder."
+                f"None of the backups in {str(self.directory)!r} is intact, so the run cannot be resumed. Restore "
+                "them from a copy, or start a new run in another folder."
             )
         self.step = self._saved_step = agreed_step(held_by_workers)
         if self.step:
             model.load_weights(intact[self.step])
         for step, file in backups:
-            # What another worker does not hold, and what is damaged, is trained again.
+            # Backups that are damaged, or that another worker does not have, are removed: their steps are repeated.
             if step > self.step:
                 self._remove(file)
         return self.step
 
     def on_train_begin(self, logs=None):
-        # Python answers signals in the main thread only.
+        # Python handles signals in the main thread only.
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                # Ignored by whoever started the process, for example `nohup`.
+                # Ignored by the parent process, for example `nohup`.
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._previous_handlers[number] = signal.signal(number, self._remember_signal)
 
@@ -186,7 +195,7 @@ class Backup(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += batch - self._first_batch + 1
-        # The end of an epoch is saved after the other callbacks, so that a resumed run does not miss them.
+        # The end of an epoch is saved after the other callbacks have run, so that a resumed run does not skip them.
         last = batch + 1 == self.params["steps"]
         due = self.step - self._saved_step >= self.every
         if due or last:
@@ -212,12 +221,12 @@ class Backup(keras.callbacks.Callback):
             if not np.all(np.isfinite(keras.ops.convert_to_numpy(value))):
                 raise FloatingPointError(
                     f"`{name}` is not finite after {self.step} steps. The backup of step {self._saved_step} is "
-                    "kept. Look for broken images in the data, or lower the learning rate."
+                    "kept. Check the data for broken images, or lower the learning rate."
                 )
 
     def _remember_signal(self, number, frame):
         self._signal = number
-        # A second Ctrl-C stops at once. A terminal that is closed may send SIGHUP twice.
+        # A second Ctrl-C stops immediately. A closed terminal may send SIGHUP twice.
         if number == signal.SIGINT:
             self._restore_handlers()
 
@@ -228,7 +237,7 @@ class Backup(keras.callbacks.Callback):
 
     def _save(self):
         self.directory.mkdir(parents=True, exist_ok=True)
-        # Keras asks for this suffix.
+        # Keras requires this suffix.
         temporary = self.directory / f"{disk.UNFINISHED}{self.step}.weights.h5"
         try:
             with disk.no_room_told(self.directory, temporary):
@@ -251,24 +260,24 @@ class Backup(keras.callbacks.Callback):
         file.unlink()
 
     def _backups(self):
-        """Pairs of step and file, the newest first."""
+        """Returns pairs of step and file, the newest first."""
         found = []
         for file in self.directory.glob("step-*.weights.h5"):
             match = _NAME.fullmatch(file.name)
             if match is None:
                 raise ValueError(
-                    f"The backup {str(file)!r} has no SHA-256 in its name, so it cannot be verified: an earlier "
-                    "version wrote it. Go on with that version, or begin again in another folder."
+                    f"The backup {str(file)!r} was written by an earlier version and has no SHA-256 in its name, so "
+                    "it cannot be verified. Resume with that version, or start a new run in another folder."
                 )
             found.append((int(match[1]), file))
         return sorted(found, reverse=True)
 
 
 def agreed_step(held_by_workers):
-    """The newest step of which all workers hold a backup.
+    """Returns the newest step for which all workers have a backup.
 
     Args:
-        held_by_workers: List of the lists of steps, one per worker; 0 stands for the start.
+        held_by_workers: List of lists of steps, one list per worker; 0 stands for the start.
 
     Raises:
         ValueError: If there is no common step.
@@ -280,8 +289,8 @@ def agreed_step(held_by_workers):
             for worker, steps in enumerate(held_by_workers)
         )
         raise ValueError(
-            f"The workers hold no backup of a common step ({held}). Copy the missing files to the worker that lacks "
-            "them, or begin again in another folder."
+            f"The workers have no backup of a common step ({held}). Copy the missing files to the worker that lacks "
+            "them, or start a new run in another folder."
         )
     return max(common)
 
@@ -291,7 +300,7 @@ def _is_intact(file):
         if fingerprint(file)["sha256"] == _NAME.fullmatch(file.name)[2]:
             return True
     warnings.warn(
-        f"The backup {str(file)!r} is damaged: its SHA-256 is not the one in its name. It is not used.",
+        f"The backup {str(file)!r} is damaged and is not used: its SHA-256 is not the one in its name.",
         stacklevel=5,
     )
     return False

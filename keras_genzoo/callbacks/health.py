@@ -1,4 +1,4 @@
-"""A callback that warns of the known early signs of a failing training, and survives losses that are not finite."""
+"""A callback that warns of early signs of failing training, and restores weights after losses that are not finite."""
 
 import math
 import threading
@@ -14,9 +14,9 @@ from keras_genzoo.images import pixels
 
 
 class TrainingHealth(keras.callbacks.Callback):
-    """Warns of the signs by which a training is known to fail; stops when a loss is not finite.
+    """Warns of known signs of failing training, and stops training when a loss is not finite.
 
-    | sign | in models with | what is looked at |
+    | sign | in models with | function in `keras_genzoo.callbacks.signs` |
     | --- | --- | --- |
     | discriminator loss near 0 | a chance level | `near_zero` |
     | generator wins | a chance level, and a log of the generator's adversarial loss alone | `generator_wins` |
@@ -24,30 +24,35 @@ class TrainingHealth(keras.callbacks.Callback):
     | unsteady loss | any loss | `unsteady` |
     | samples look alike | `sample` | `look_alike` |
 
-    A sign is a `UserWarning` that names it, the value, the step, and what people do about it; then the sign is
-    silent for `cooldown` steps. The chance level is the loss of a discriminator that cannot tell real from
-    generated, as the model says it (`model.chance_level`): a critic's loss has neither the floor 0 nor a ceiling,
-    so the first two signs cannot be told from it.
+    Each sign is reported as a `UserWarning` with its value, the step and common remedies. The sign is then not
+    reported again for `cooldown` steps. The chance level (`model.chance_level`) is the loss of a discriminator that
+    cannot distinguish real from generated images. The loss of a critic has no such level, so the first two signs do
+    not apply to it.
 
-    The logs are looked at after every 50 executions, at the end of an epoch, and when weights are copied; in between
-    this callback does not make training wait for them. Keras itself does (version 3.15): always on TensorFlow, where
-    `steps_per_execution` makes it rarer; on JAX where another callback has an `on_train_batch_end`, as `Backup` has.
+    The logs are checked after every 50 executions, at the end of an epoch, and when weights are copied. In between,
+    this callback does not make training wait for the logs. Keras itself (version 3.15) waits for them: always on
+    TensorFlow, less often with `steps_per_execution`; on JAX if another callback, such as `Backup`, has an
+    `on_train_batch_end`.
 
-    When a loss (or another value in the logs, gradient norms aside) is not finite, training stops, up to 49
-    executions later, and the last good weights are put back: those of the networks, their average and the image
-    history. The weights of a step count as good if they are finite, and so are the losses of a later step, which
-    come of them. The optimizers keep what they have: call `compile` before training on.
+    If a loss (or another logged value, except gradient norms) is not finite, training stops at most 49 executions
+    later, and the last good weights are restored: those of the networks, their average and the image history. The
+    weights of a step are good if they are finite and the losses of a later step, computed from them, are finite too.
+    The optimizers are not restored: call `compile` before you continue training.
 
-    With `Backup`, put this one first (`Backup.fit` does), and leave `Backup`'s `every` a multiple of 50: a backup
-    that comes upon the loss before it is looked at raises `FloatingPointError`, and no weights are put back.
+    When used with `Backup`, this callback must come first (`Backup.fit` takes care of that), and `every` of `Backup`
+    should be a multiple of 50. Otherwise a backup may see the loss before this callback does. It then raises
+    `FloatingPointError`, and no weights are restored.
 
     Args:
-        images: Array of at least 2 real images (uint8 or in [-1, 1]) or points, of which the first `num` tell
-            how much samples should differ. Without them samples are compared with the most diverse ones of
-            earlier epochs.
+        images: Array of at least 2 real images (uint8, or float in [-1, 1]) or points. The diversity of the first
+            `num` is the reference for the diversity of samples. Without `images`, the reference is the largest
+            diversity of earlier epochs.
         num: Int, number of samples to compare at the end of an epoch.
-        snapshot_every: Int, steps from one copy of the weights (in main memory) to the next.
-        cooldown: Int, steps for which a sign is silent after its warning.
+        snapshot_every: Int, number of steps between copies of the weights (in main memory).
+        cooldown: Int, number of steps before a sign is reported again.
+
+    Raises:
+        ValueError: If an argument is out of range, or the shape of `images` is invalid.
 
     Example:
 
@@ -55,11 +60,13 @@ class TrainingHealth(keras.callbacks.Callback):
     gan.fit(images, epochs=20, callbacks=[keras_genzoo.callbacks.TrainingHealth(images[:64])])
     ```
 
-    Source: Goodfellow 2016 (tutorial), sections 4 and 5; Salimans et al. 2016, section 3; Chintala et al. 2016
-    ("How to train a GAN"); Arjovsky & Bottou 2017.
+    Reference: Goodfellow 2016, "NIPS 2016 tutorial: Generative adversarial networks" (arXiv:1701.00160), sections 4
+    and 5; Salimans et al. 2016, "Improved techniques for training GANs" (arXiv:1606.03498), section 3; Chintala et
+    al. 2016, "How to train a GAN"; Arjovsky & Bottou 2017, "Towards principled methods for training generative
+    adversarial networks" (arXiv:1701.04862).
     """
 
-    # Keras then hands over the logs in a thread of their own, and does not wait for the step that they are of.
+    # With this attribute, Keras passes the logs in a separate thread, without waiting for their step.
     async_safe = True
 
     def __init__(self, images=None, num=64, snapshot_every=500, cooldown=1000):
@@ -68,7 +75,7 @@ class TrainingHealth(keras.callbacks.Callback):
             images = np.asarray(images)
             if images.ndim not in (2, 4) or len(images) < 2:
                 raise ValueError(
-                    "`images` must hold at least 2 images (num, height, width, channels) or points (num, "
+                    "`images` must contain at least 2 images (num, height, width, channels) or points (num, "
                     f"num_features). Received: shape {images.shape}"
                 )
         self.num = arguments.integer("num", num, at_least=2)
@@ -79,7 +86,7 @@ class TrainingHealth(keras.callbacks.Callback):
         self._image_shape = None if images is None else images.shape[1:]
         self._real_diversity = None if images is None else _diversity_of_real(images[:num])
         self._largest_diversity = 0.0
-        # Executions that were begun and logs that have come since the last look.
+        # Executions started and logs received since the last check.
         self._begun = []
         self._ended = []
         self._arrival = threading.Condition()
@@ -92,7 +99,7 @@ class TrainingHealth(keras.callbacks.Callback):
 
     def set_model(self, model):
         if model is not self._trained_model:
-            # Weights of another model, or of none yet.
+            # The snapshot is of another model, or there is none yet.
             self._good = None
         self._trained_model = model
         super().set_model(model)
@@ -125,32 +132,32 @@ class TrainingHealth(keras.callbacks.Callback):
         self._begun.append(batch)
 
     def on_train_batch_end(self, batch, logs=None):
-        # One number also where several workers log one each.
+        # Several workers may log one number each: reduced to one.
         ended = (batch, {name: float(np.mean(value)) for name, value in (logs or {}).items()})
         with self._arrival:
             self._ended.append(ended)
             self._arrival.notify()
-        # Where another callback makes Keras wait for every step: before those behind this one.
+        # If another callback makes Keras wait for every step: check before the callbacks that follow.
         if threading.get_ident() == self._thread:
             self._look_if_due(last=batch + 1 == (self.params or {}).get("steps"))
 
     def _look_if_due(self, last=False):
-        """Looks at the executions that were begun since the last look, all of them ended, where it is time."""
-        # Not by `self.model`, which on JAX brings back the state of the step that is running.
+        """Checks the executions since the last check, once all of them have ended, if a check is due."""
+        # Not through `self.model`, which on JAX would wait for the state of the current step.
         steps = self.step + len(self._begun) * self._trained_model.steps_per_execution
         snapshot_is_due = steps - (self._candidate or self._good).step >= self.snapshot_every
         if self._begun and (snapshot_is_due or last or self._executions % LOOK_EVERY == 0):
             self._look()
 
     def on_epoch_end(self, epoch, logs=None):
-        # Keras has handed over all logs. A step that was begun where the data end has none.
+        # Keras has passed all logs. A step that started at the end of the data has none.
         del self._begun[len(self._ended) :]
         self._look()
         if self._stopped:
-            # One more step may have been begun before the training stopped.
+            # One more step may have started before training stopped.
             self.model.set_weights(self._good.weights)
             return
-        # An untrained generator's samples look alike too.
+        # The samples of an untrained generator look alike too.
         if self.step < signs.WINDOW:
             return
         samples = self.model.preview_samples(self.num, seed=0)
@@ -173,7 +180,7 @@ class TrainingHealth(keras.callbacks.Callback):
         begun, self._begun = self._begun, []
         with self._arrival:
             self._arrival.wait_for(lambda: len(self._ended) >= len(begun), timeout=600)
-            # Threads may have brought them in any order.
+            # Threads may have delivered them in any order.
             ended, self._ended = sorted(self._ended, key=lambda end: end[0]), []
         for first, (last, logs) in zip(begun, ended, strict=True):
             self.step += last - first + 1
@@ -181,9 +188,9 @@ class TrainingHealth(keras.callbacks.Callback):
                 self._look_at(_Execution(self.step, first, last), logs)
         if not self._stopped and self.step - (self._candidate or self._good).step >= self.snapshot_every:
             self._candidate = _Snapshot(self.step, self.model.get_weights())
-            # A ReLU can hide NaN from the losses: of NaN and 0 some kernels take 0 for the larger.
+            # A ReLU can hide NaN from the losses: some kernels return 0 for max(NaN, 0).
             if not all(np.isfinite(weight).all() for weight in self._candidate.weights):
-                self._stop("A weight was found not finite, although the losses are,", self.step)
+                self._stop("A weight became not finite, although the losses are finite,", self.step)
 
     def _look_at(self, execution, logs):
         step = execution.step
@@ -192,7 +199,7 @@ class TrainingHealth(keras.callbacks.Callback):
             if not math.isfinite(value):
                 self._stop(f"`{name}` became {value}", step)
                 return
-        # The candidate's weights gave the finite losses of a step after it.
+        # The weights of the candidate gave finite losses in a later step.
         if self._candidate is not None and step > self._candidate.step:
             self._good, self._candidate = self._candidate, None
         for name, largest in norms.items():
@@ -205,7 +212,7 @@ class TrainingHealth(keras.callbacks.Callback):
                 del values[: signs.WINDOW // 4]
 
     def _of_execution(self, execution, means):
-        """Means over an execution's steps, from logs that are means since the epoch's start."""
+        """Computes the means over the steps of an execution, from logs that are means since the epoch's start."""
         before, after = execution.first_batch, execution.last_batch + 1
         values = {
             name: (after * mean - before * self._means.get(name, 0.0)) / (after - before)
@@ -215,7 +222,7 @@ class TrainingHealth(keras.callbacks.Callback):
         return values
 
     def _check_norm(self, name, largest, step):
-        # The log is the epoch's largest: only a new one tells of this step.
+        # The log is the maximum of the epoch: only a new maximum belongs to this step.
         if largest > self._largest_norms.get(name, 0.0):
             self._largest_norms[name] = largest
             if name.removesuffix("_gradient_norm") in _ADVERSARIES and signs.large_gradient(largest):
@@ -237,19 +244,19 @@ class TrainingHealth(keras.callbacks.Callback):
                 self._warn(
                     "generator wins",
                     f"over {signs.WINDOW} values `{name}` fell to {signs.quarters(values[name])[-1]:.3g}, while "
-                    f"`discriminator_loss` was {discriminator.mean():.3g}; guessing costs {chance_level:.3g}",
+                    f"`discriminator_loss` was {discriminator.mean():.3g}; its chance level is {chance_level:.3g}",
                     step,
                 )
         for name in values:
-            # A critic is defined up to a constant: the generator's loss against it has no size of its own.
+            # A critic is defined up to a constant, so the absolute value of the generator's loss has no meaning.
             if name in _MEASURING_LOSSES or (name == "generator_loss" and chance_level is not None):
                 mean = values[name].mean()
                 self._scales[name] = max(self._scales.get(name, chance_level or 0.0), abs(mean))
                 if signs.unsteady(values[name], self._scales[name]):
                     self._warn(
                         "unsteady loss",
-                        f"`{name}` varies by {signs.spread(values[name]):.3g} from one value to the next; the "
-                        f"mean of {signs.WINDOW} is {mean:.3g}, and the size of this loss {self._scales[name]:.3g}",
+                        f"`{name}` varies by {signs.spread(values[name]):.3g} from one value to the next; the mean "
+                        f"of {signs.WINDOW} values is {mean:.3g}; its scale is {self._scales[name]:.3g}",
                         step,
                     )
 
@@ -257,7 +264,7 @@ class TrainingHealth(keras.callbacks.Callback):
         if step - self._warned.get(sign, -math.inf) >= self.cooldown:
             self._warned[sign] = step
             warnings.warn(
-                f"Sign of a failing training at step {step} (epoch {self._epoch + 1}): {sign} ({seen}). "
+                f"Sign of failing training at step {step} (epoch {self._epoch + 1}): {sign} ({seen}). "
                 f"{signs.ADVICE[sign]}",
                 stacklevel=2,
             )
@@ -268,10 +275,10 @@ class TrainingHealth(keras.callbacks.Callback):
         model.stop_training = True
         model.set_weights(self._good.weights)
         warnings.warn(
-            f"{cause} at step {step} (epoch {self._epoch + 1}): training stops, and the "
-            f"weights of step {self._good.step} are put back. Look for broken images in the data, lower the "
-            "learning rates, or clip gradients (`global_clipnorm`); call `compile` before training on, because "
-            "the optimizers' moments may not be finite either.",
+            f"{cause} at step {step} (epoch {self._epoch + 1}). Training stops, and the weights of step "
+            f"{self._good.step} are restored. Check the data for broken images, lower the learning rates, or clip "
+            "gradients (`global_clipnorm`). Call `compile` before you continue training: the moments of the "
+            "optimizers may not be finite either.",
             stacklevel=2,
         )
 
@@ -282,17 +289,17 @@ class _Snapshot(NamedTuple):
 
 
 class _Execution(NamedTuple):
-    """One or several steps: the number of the last one in all, and the first and the last in the epoch."""
+    """One or several steps: the total number of steps at its end, and its first and last step in the epoch."""
 
     step: int
     first_batch: int
     last_batch: int
 
 
-# Executions from one look at the logs to the next.
+# Number of executions between checks of the logs.
 LOOK_EVERY = 50
-# Chintala et al.'s bound is on losses that are means over logits; the gradient of a likelihood, a sum over
-# pixels, grows with their number.
+# The threshold of Chintala et al. is for losses that are means over logits. The gradient of a likelihood, a sum over
+# pixels, grows with the number of pixels.
 _ADVERSARIES = ("discriminator", "critic", "generator")
 _MEASURING_LOSSES = ("discriminator_loss", "critic_loss", "loss")
 

@@ -1,4 +1,4 @@
-"""Callbacks that look at a model while it trains."""
+"""Callbacks that monitor a model during training."""
 
 import json
 import math
@@ -19,26 +19,31 @@ from keras_genzoo.presets import folders
 
 
 class SampleGrid(keras.callbacks.Callback):
-    """Writes a picture of what the model makes after every epoch, as `epoch-0001.png`, ...
+    """Writes a picture of the model's outputs after every epoch, as `epoch-0001.png`, `epoch-0002.png`, ...
 
-    It is the model's own `preview`, of the same latents each time: samples, a conditional model's classes in turn, a
-    column each; points of the plane, which need matplotlib; or translations of `examples`. Of a model that makes
-    nothing, such as a classifier, or of a translator without examples, nothing is written.
+    The picture is the model's `preview`, with the same latents in every epoch: a grid of samples, with one class per
+    column for conditional models; a scatter plot of points, which requires matplotlib; or translations of `examples`.
+    Nothing is written for models without outputs to show, such as classifiers, and for translation models without
+    examples.
 
     Args:
-        directory: String or path of the folder, which is created.
-        examples: What is shown beside the samples: of a translator the pair `(sources, targets)` of arrays, of which
-            `targets` may be None; of points, points to draw behind them, such as the centers of their modes
-            `(num_modes, 2)`.
-        num: Int, number of samples, or of examples. Defaults to the model's own choice.
+        directory: String or path of the folder, which is created if necessary.
+        examples: For translation models, a tuple of arrays `(sources, targets)`; `targets` may be None. For points,
+            an array of points to draw behind the samples, such as the centers of the modes `(num_modes, 2)`.
+        num: Int, number of samples or examples. Defaults to the model's choice.
         seed: Int, seed of the latents.
+
+    Raises:
+        ValueError: If `num` or `seed` is out of range; at the start of training, if `examples` do not fit the model.
 
     Example:
 
     ```python
     sources, targets = keras_genzoo.datasets.arrays("facades", split="test")
     grid = keras_genzoo.callbacks.SampleGrid("runs/facades", examples=(sources[:8], targets[:8]))
-    model.fit(batches, epochs=200, callbacks=[grid])
+    model = keras_genzoo.models.Pix2Pix(image_shape=(256, 256, 3))
+    model.compile()
+    model.fit(keras_genzoo.datasets.load("facades", batch_size=1), epochs=200, callbacks=[grid])
     ```
     """
 
@@ -52,7 +57,7 @@ class SampleGrid(keras.callbacks.Callback):
 
     def set_model(self, model):
         super().set_model(model)
-        # Now, not after the first epoch.
+        # Checked now, not after the first epoch.
         model.check_drawable()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -64,17 +69,31 @@ class SampleGrid(keras.callbacks.Callback):
 class Evaluate(keras.callbacks.Callback):
     """Adds the results of `keras_genzoo.metrics.evaluate` to the logs of an epoch.
 
-    Put it before the callbacks that read the results (`KeepBest`, `JSONLines`, early stopping).
+    Place it before the callbacks that use the results, such as `KeepBest`, `JSONLines` and
+    `keras.callbacks.EarlyStopping`.
 
     Args:
-        every: Int, epochs from one evaluation to the next.
-        **arguments: As for `keras_genzoo.metrics.evaluate`, without the model.
+        every: Int, number of epochs between evaluations.
+        **arguments: Arguments of `keras_genzoo.metrics.evaluate`, except `model`.
+
+    Raises:
+        ValueError: If `every` is not a positive int.
+        TypeError: If `evaluate` has no argument of that name.
+
+    Example:
+
+    ```python
+    evaluate = keras_genzoo.callbacks.Evaluate(
+        dataset="fashion_mnist", extractor="classifier_fashion_mnist", measures=["kernel_distance"], num_samples=100
+    )
+    gan.fit(images, epochs=20, callbacks=[evaluate, keras_genzoo.callbacks.JSONLines("log.jsonl")])
+    ```
     """
 
     @checked
     def __init__(self, every: PositiveInt = 1, **arguments):
         super().__init__()
-        # A misspelt argument is refused now, not after the first epoch.
+        # Unknown arguments are refused now, not after the first epoch.
         check_call(metrics.evaluate, None, **arguments)
         check_what(
             **{name: arguments[name] for name in ("dataset", "measures", "split") if name in arguments}
@@ -84,7 +103,7 @@ class Evaluate(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         if self.arguments.get("extractor") is not None:
-            # Loaded once, not in every epoch.
+            # Loaded once, not in every evaluation.
             self.arguments["extractor"] = metrics.extractor(self.arguments["extractor"])
 
     def on_epoch_end(self, epoch, logs=None):
@@ -96,12 +115,22 @@ class Evaluate(keras.callbacks.Callback):
 class KeepBest(keras.callbacks.Callback):
     """Saves the model as a preset whenever a logged value is the best so far.
 
-    The preset's metadata records the epoch and the value, and a resumed run goes on from them.
+    The metadata of the preset records the epoch and the value. A resumed run compares with this value.
 
     Args:
         path: String or path of the preset's folder.
-        monitor: Name of the value in the logs.
-        mode: `"min"` or `"max"`.
+        monitor: String, name of the value in the logs.
+        mode: `"min"` or `"max"`, whether lower or higher values are better.
+
+    Raises:
+        ValueError: If `monitor` is not a string, or `mode` is unknown.
+
+    Example:
+
+    ```python
+    best = keras_genzoo.callbacks.KeepBest("best", monitor="generator_loss")
+    gan.fit(images, epochs=20, callbacks=[best])
+    ```
     """
 
     @checked
@@ -120,15 +149,15 @@ class KeepBest(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         metadata = self.path / "metadata.json"
         if self.best is None and metadata.exists():
-            # An infinite value is a string there.
+            # An infinite value is stored as a string.
             self.best = float(json.loads(metadata.read_text())["best"]["value"])
 
     def on_train_end(self, logs=None):
-        # A single epoch may be the rest of a broken-off one, without an evaluation.
+        # A single epoch may be the rest of an interrupted one, without an evaluation.
         if self.best is None and self._epochs > 1:
             warnings.warn(
-                f"No epoch logged `monitor` {self.monitor!r}, so nothing was saved to {self.path}. An `Evaluate` "
-                "callback that logs it must come first.",
+                f"No epoch logged `monitor` {self.monitor!r}, so nothing was saved to {self.path}. If an `Evaluate` "
+                "callback logs it, place that callback first.",
                 stacklevel=2,
             )
 
@@ -144,13 +173,20 @@ class KeepBest(keras.callbacks.Callback):
 
 
 class JSONLines(keras.callbacks.Callback):
-    """Appends one JSON line per epoch to a file: the epoch, its seconds (this callback last), and the logs.
+    """Appends one JSON line per epoch to a file: the epoch, its duration in seconds, and the logs.
 
-    Lines of epochs that a resumed run trains again are dropped first, and so is a line that a killed process, or
-    a full disk, left unfinished.
+    Place it last, so that the duration includes the other callbacks. When a run is resumed, the lines of epochs that
+    are trained again, and an incomplete last line, are removed.
 
     Args:
         path: String or path of the file.
+
+    Example:
+
+    ```python
+    gan.fit(images, epochs=20, callbacks=[keras_genzoo.callbacks.JSONLines("log.jsonl")])
+    lines = keras_genzoo.callbacks.JSONLines.read("log.jsonl")
+    ```
     """
 
     @checked
@@ -160,7 +196,13 @@ class JSONLines(keras.callbacks.Callback):
 
     @staticmethod
     def read(path):
-        """Returns the lines of a file as a list of dictionaries, without an unfinished one at its end.
+        """Reads the lines of a file, without an incomplete last line.
+
+        Args:
+            path: String or path of the file.
+
+        Returns:
+            List of dictionaries.
 
         Raises:
             ValueError: If another line is damaged.
@@ -173,7 +215,7 @@ class JSONLines(keras.callbacks.Callback):
                     found.append(json.loads(line))
                 except ValueError as error:
                     raise ValueError(
-                        f"Line {number} of {path} is damaged: {error}. Delete the line and go on."
+                        f"Line {number} of {path} is damaged: {error}. Delete the line and try again."
                     ) from error
         return found
 

@@ -1,4 +1,4 @@
-"""Batches for `fit`: images in [-1, 1], by a data set's name, of arrays and of folders of pictures; pairs; points."""
+"""Datasets for `fit`: named datasets, arrays and folders of pictures, as batches of images, image pairs or points."""
 
 from keras_genzoo.datasets import named, sets  # noqa: F401  The data sets register themselves.
 from keras_genzoo.datasets.arrays import from_arrays

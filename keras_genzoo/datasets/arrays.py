@@ -29,41 +29,42 @@ def from_arrays(
     initial_step: OptionalNonNegativeInt = None,
     labels_per_class: OptionalPositiveInt = None,
 ):
-    """Batches of the images of an array, float32 in [-1, 1], or of its points, float32.
+    """Creates a dataset from an array of images or points.
 
     Args:
-        images: Array `(n, height, width, channels)`, uint8 in [0, 255] or float in `value_range`; or points,
-            a float array `(n, features)` of any finite values, which are left as they are. All values are
-            checked.
+        images: Array `(n, height, width, channels)`, uint8 in [0, 255] or float in `value_range`; or a float array
+            of points `(n, features)` with any finite values, which are not scaled. All values are checked.
         labels: Optional integer array `(n,)`.
-        batch_size: Number of images per batch. The last, partial batch of an epoch is dropped.
-        value_range: Pair `(low, high)`, the range of float images, such as `(0, 1)`. Defaults to `(-1, 1)`.
+        batch_size: Int, number of images per batch. The last, partial batch of an epoch is dropped.
+        value_range: Tuple `(low, high)`, the range of float images, such as `(0, 1)`. Defaults to `(-1, 1)`.
             Ignored for uint8. Must be None for points.
-        image_size: Integer or pair `(height, width)` to resize to (bilinear, antialiased). None keeps the
-            size. Must be None for points.
-        flip: Whether to mirror each image left to right with probability one half, drawn anew each epoch.
-            Must be False for points.
-        shuffle: Whether to shuffle.
-        seed: Integer that fixes the order and the mirroring.
-        initial_step: None for a finite dataset: one epoch per iteration, in another order at each. An integer
-            for an endless dataset that begins at this step, counted in batches: from there on it yields
-            exactly what the dataset of `initial_step=0` yields, in any process. Use it, with
-            `steps_per_epoch`, to resume a training.
-        labels_per_class: Int, of how many examples of each class the labels are known, drawn by `seed`, for learning
-            from few labels. Of each batch, an even number, every other example is one of these; the others are any
-            of all, with the label -1. None keeps all labels.
+        image_size: Int or tuple `(height, width)` to resize to (bilinear, antialiased). None keeps the size. Must be
+            None for points.
+        flip: Bool, whether to mirror each image left to right with probability 0.5, drawn anew in each epoch. Must
+            be False for points.
+        shuffle: Bool, whether to shuffle.
+        seed: Int, seed of the order and of the mirroring.
+        initial_step: None for a finite dataset: one epoch per iteration, each in a different order. An int for an
+            infinite dataset that starts at this step, counted in batches. It yields exactly what the dataset with
+            `initial_step=0` yields from this step on, in any process. Use it with `steps_per_epoch` to resume
+            training.
+        labels_per_class: Int, number of labeled examples per class, for semi-supervised learning. They are drawn
+            with `seed`. Every other example of a batch is labeled; the others are drawn from the whole dataset and
+            have the label -1. `batch_size` must be even. None keeps all labels.
 
     Returns:
         `tf.data.Dataset` of images `(batch_size, height, width, channels)`, float32 in [-1, 1], or of points
-        `(batch_size, features)`, float32; with `labels`, of pairs of these and labels `(batch_size,)`, int32.
+        `(batch_size, features)`, float32. With `labels`, it yields tuples of these and int32 labels `(batch_size,)`.
 
     Raises:
-        ValueError: If the shapes, the values or the number of images do not fit.
+        ValueError: If the shape, dtype, range or number of the images or labels is invalid, or an argument does not
+            apply to points.
+        ImportError: If TensorFlow is not installed.
 
     Example:
 
     >>> images = np.random.randint(0, 256, (100, 8, 8, 3), "uint8")
-    >>> dataset = from_arrays(images, batch_size=20, flip=True)
+    >>> dataset = keras_genzoo.datasets.from_arrays(images, batch_size=20, flip=True)
     >>> len(dataset)
     5
     """
@@ -82,7 +83,7 @@ def from_arrays(
         image_size = pipeline.height_and_width(image_size)
 
     tf = pipeline.require("tensorflow")
-    with tf.device("CPU"):  # where tf.data reads them; the whole set has no place in GPU memory
+    with tf.device("CPU"):  # tf.data reads from CPU memory, and the whole dataset may not fit in GPU memory.
         images = tf.constant(images)
         labels = labels if labels is None else tf.constant(labels)
 
@@ -98,14 +99,14 @@ def from_arrays(
     if labels_per_class is not None:
         if labels is None or batch_size % 2:
             raise ValueError(
-                "`labels_per_class` needs `labels` and an even `batch_size`, half of which is labeled. Received: "
-                f"batch_size={batch_size}, {'no labels' if labels is None else 'labels'}"
+                "`labels_per_class` needs `labels` and an even `batch_size`: half of each batch is labeled. "
+                f"Received: batch_size={batch_size}, {'no labels' if labels is None else 'labels'}"
             )
         labeled = tf.constant(_examples_of_each_class(labels.numpy(), labels_per_class, seed))
 
         def fetch_both(of_labeled, of_all):
             of_labeled = of_labeled._replace(indices=tf.gather(labeled, of_labeled.indices))
-            # In turn, so that replicas get as many of each.
+            # Alternating, so that every replica gets as many labeled as unlabeled examples.
             joined = [
                 tf.reshape(tf.stack(parts, axis=1), (batch_size, *parts[0].shape[1:]))
                 for parts in zip(of_labeled, of_all, strict=True)
@@ -120,7 +121,7 @@ def from_arrays(
 
 
 def _examples_of_each_class(labels, num, seed):
-    """Indices of `num` examples of each class, int32."""
+    """Returns the indices of `num` examples of each class, int32."""
     order = np.random.default_rng(abs(seed)).permutation(len(labels))
     found = [order[labels[order] == label][:num] for label in np.unique(labels)]
     fewest = min(map(len, found))
@@ -136,12 +137,12 @@ def _check_points(points, **image_arguments):
     for argument, value in image_arguments.items():
         if value is not None and value is not False:
             raise ValueError(
-                f"`{argument}` is for images. Received {argument}={value!r} with `images` of shape {points.shape}, "
-                "which are points and are left as they are. Leave the argument out."
+                f"`{argument}` applies to images only. Received {argument}={value!r} with `images` of shape "
+                f"{points.shape}, which are points. Leave the argument out."
             )
     if not np.issubdtype(points.dtype, np.floating):
         raise ValueError(
-            f"`images` of the shape (n, features), {points.shape}, are points and must be float. "
+            f"`images` of shape (n, features) = {points.shape} are points and must be float. "
             f"Received dtype {points.dtype}. Convert with `.astype('float32')`."
         )
     if not points.size:
@@ -173,7 +174,7 @@ def _check_images(images, value_range):
 def _check_labels(labels, size):
     if labels.shape != (size,):
         raise ValueError(
-            f"`labels` must hold one integer per example, shape ({size},). Received shape {labels.shape}."
+            f"`labels` must contain one integer per example, shape ({size},). Received shape {labels.shape}."
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(

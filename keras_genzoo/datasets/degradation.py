@@ -1,9 +1,10 @@
-"""Real-ESRGAN's degradation: small pictures as they come from cameras and the web, made of large ones.
+"""The degradation of Real-ESRGAN: turns large pictures into small ones as they come from cameras and the web.
 
-Two rounds of blur, resizing, noise and JPEG, each drawn anew, and a last resizing, ringing and JPEG. All is drawn by
-TensorFlow from a seed, in `Dataset.map`.
+Two rounds of random blur, resizing, noise and JPEG compression, then a final resizing, ringing and JPEG compression.
+TensorFlow draws all parameters from a seed, in `Dataset.map`.
 
-Source: Wang et al. 2021, section 3, with the numbers of the authors' options.
+Reference: Wang et al. 2021, "Real-ESRGAN: Training real-world blind super-resolution with pure synthetic data"
+(arXiv:2107.10833), section 3, with the numbers of the authors' options.
 """
 
 import dataclasses
@@ -13,20 +14,20 @@ import numpy as np
 
 from keras_genzoo.datasets import pipeline
 
-# Side of a kernel; smaller ones are surrounded by zeros.
+# Side of a kernel. Smaller kernels are padded with zeros.
 _SIDE = 21
 
 
 @dataclasses.dataclass(frozen=True)
 class _Round:
-    """What a round draws from.
+    """The parameters of a round.
 
     Args:
         blurred: Probability of a blur.
-        deviation: Range of the deviation of a blur, in pixels.
+        deviation: Range of the standard deviation of the blur, in pixels.
         resized: Probabilities of enlarging, reducing and keeping the size.
-        factor: Smallest and largest factor of a resizing.
-        gaussian: Range of the deviation of Gaussian noise, in grey levels.
+        factor: Smallest and largest resizing factor.
+        gaussian: Range of the standard deviation of Gaussian noise, in grey levels.
         poisson: Range of the strength of Poisson noise.
     """
 
@@ -44,22 +45,22 @@ _ROUNDS = (
 )
 _JPEG = (30.0, 95.0)
 _SINC, _LAST_SINC, _GREY, _GAUSSIAN = 0.1, 0.8, 0.4, 0.5
-# Share of Gaussian and of generalised Gaussian kernels; the others have a plateau.
+# Fractions of Gaussian and of generalized Gaussian kernels. The others are plateau-shaped.
 _GAUSSIAN_KERNELS, _GENERALIZED_KERNELS = 0.7, 0.15
-# Share of isotropic kernels among the Gaussian ones, and among the others.
+# Fraction of isotropic kernels among the Gaussian ones, and among the others.
 _ISOTROPIC, _ISOTROPIC_OTHERS = 0.45 / 0.7, 0.12 / 0.15
 
 
 def degraded(image, scale, seed):
-    """A small picture made of a large one.
+    """Degrades and reduces a picture.
 
     Args:
-        image: Float32 tensor `(height, width, 1 or 3)` in [0, 1], of known size.
-        scale: Int, which both sides are multiples of.
+        image: Float32 tensor `(height, width, 1 or 3)` in [0, 1], with a static shape.
+        scale: Int, must divide both sides.
         seed: Int32 tensor `(2,)`.
 
     Returns:
-        Float32 tensor `(height / scale, width / scale, channels)` in [0, 1], of 256 levels.
+        Float32 tensor `(height / scale, width / scale, channels)` in [0, 1], quantized to 256 levels.
     """
     tf = pipeline.require("tensorflow")
     draws = _Draws(seed)
@@ -68,7 +69,7 @@ def degraded(image, scale, seed):
         blurred = _filtered(image, _kernel(draws, drawn.deviation))
         image = tf.where(draws.happens(drawn.blurred), blurred, image)
         factor = _factor(draws, drawn)
-        # The second round works at about the size of the result.
+        # The second round works at approximately the size of the result.
         base = 1 if number == 0 else scale
         size = [tf.maximum(1, tf.cast(tf.round(factor * side / base), tf.int32)) for side in (height, width)]
         image = _resized(draws, image, size)
@@ -86,7 +87,7 @@ def degraded(image, scale, seed):
 
 
 class _Draws:
-    """Random numbers of a seed, each another."""
+    """A sequence of independent random numbers from a seed."""
 
     def __init__(self, seed):
         self._seed, self._number = seed, 0
@@ -105,7 +106,7 @@ class _Draws:
 
 
 def _factor(draws, drawn):
-    """A factor of resizing: above 1, below 1, or 1."""
+    """Draws a resizing factor: above 1, below 1, or 1."""
     tf = pipeline.require("tensorflow")
     enlarges, reduces, _ = drawn.resized
     which = draws.uniform()
@@ -114,7 +115,7 @@ def _factor(draws, drawn):
 
 
 def _resized(draws, image, size):
-    """The image in a size, by one of three filters."""
+    """Resizes the image with one of three filters."""
     tf = pipeline.require("tensorflow")
     methods = ["area", "bilinear", "bicubic"]
     resize = [
@@ -126,7 +127,7 @@ def _resized(draws, image, size):
 
 
 def _noisy(draws, image, drawn):
-    """The image with Gaussian noise, or with noise that grows with the light; in grey or in colours."""
+    """Adds Gaussian or Poisson noise, in grey or in color."""
     tf = pipeline.require("tensorflow")
     shape = tf.shape(image)
     is_grey = draws.happens(_GREY)
@@ -143,14 +144,14 @@ def _noisy(draws, image, drawn):
 
 
 def _compressed(draws, image):
-    """The image as JPEG of a quality keeps it."""
+    """Compresses the image as JPEG of a random quality, and decodes it."""
     tf = pipeline.require("tensorflow")
     quality = tf.cast(draws.uniform(*_JPEG), tf.int32)
     return tf.image.adjust_jpeg_quality(image, quality)
 
 
 def _filtered(image, kernel):
-    """The image, mirrored at its border, filtered by a kernel of `_SIDE`."""
+    """Filters the image, padded by reflection, with a kernel of side `_SIDE`."""
     tf = pipeline.require("tensorflow")
     half = _SIDE // 2
     padded = tf.pad(image, [(half, half), (half, half), (0, 0)], "SYMMETRIC")
@@ -160,7 +161,7 @@ def _filtered(image, kernel):
 
 
 def _kernel(draws, deviation):
-    """A kernel of blur: one of the forms, or now and then a ringing one."""
+    """Draws a blur kernel, sometimes a sinc kernel."""
     tf = pipeline.require("tensorflow")
     which = draws.uniform()
     isotropic = draws.happens(tf.where(which < _GAUSSIAN_KERNELS, _ISOTROPIC, _ISOTROPIC_OTHERS))
@@ -182,7 +183,7 @@ def _kernel(draws, deviation):
 
 
 def _sinc(draws):
-    """A kernel that keeps what is below a frequency, as overdone sharpening leaves rings."""
+    """Draws a low-pass kernel that produces ringing, like that of oversharpening."""
     tf = pipeline.require("tensorflow")
     cutoff = draws.uniform(math.pi / 3, math.pi)
     x, y = _grid()
@@ -193,7 +194,7 @@ def _sinc(draws):
 
 
 def _cut(draws, kernel):
-    """A kernel without what lies outside of an odd side from 7 on, its sum 1."""
+    """Crops the kernel to a random odd side of at least 7, and normalizes its sum to 1."""
     tf = pipeline.require("tensorflow")
     half = tf.floor(draws.uniform(3.0, _SIDE // 2 + 1))
     x, y = _grid()

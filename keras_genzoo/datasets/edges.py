@@ -1,4 +1,4 @@
-"""Line drawings of images, data sets of drawings and images, and the edges between numbered objects."""
+"""Edge detection: line drawings of images, datasets of such pairs, and the edges between object instances."""
 
 import functools
 import math
@@ -11,47 +11,47 @@ from keras_genzoo.arguments import Check, NonNegative, array, checked
 from keras_genzoo.datasets import pipeline
 from keras_genzoo.images import pixels
 
-# The smoothing takes memory in proportion to it.
+# The memory of the smoothing is proportional to sigma.
 _Sigma = Annotated[float, Check(functools.partial(arguments.number, above=0, below=1000))]
 
 
 @checked
 def edges(images, sigma: _Sigma = 0.8, threshold: NonNegative = 0.05):
-    """Draws the edges of images: black lines, one pixel wide, on white.
+    """Detects the edges of images and draws them as black lines, one pixel wide, on white.
 
-    A variant of Canny's detector for colour images, as a TensorFlow graph. The images are smoothed. There is a line
-    where the gradient is the largest along its own direction, rounded to an eighth of a turn, and is either larger
-    than `threshold`, or larger than half of it and joined to such a place. The gradient of a colour image is Di
-    Zenzo's: an edge between two colours of the same brightness counts too.
+    This is a variant of the Canny detector for color images, as a TensorFlow graph. The images are smoothed. A pixel
+    is on a line if its gradient is a local maximum along the gradient's direction, rounded to a multiple of 45
+    degrees, and is larger than `threshold`, or larger than half of it and connected to such a pixel. The gradient of
+    a color image is that of Di Zenzo, so edges between colors of the same brightness are found too.
 
-    It is not `skimage.feature.canny`, which takes grey images alone and interpolates between directions. On grey
-    drawings 94 % of the line's pixels are also its, and 99.6 % are within one pixel of its lines, given the same
-    `sigma`, `low_threshold=4 * threshold`, `high_threshold=8 * threshold` and `mode="nearest"`.
+    The result differs from `skimage.feature.canny`, which takes grey images only and interpolates between directions.
+    On grey drawings, 94 % of the line pixels are the same and 99.6 % are within one pixel, with the same `sigma`,
+    `low_threshold=4 * threshold`, `high_threshold=8 * threshold` and `mode="nearest"`.
 
     Args:
         images: Tensor or NumPy array `(batch, height, width, channels)`, or one image `(height, width, channels)`;
             uint8 in [0, 255] or float in [-1, 1].
-        sigma: Float, standard deviation of the smoothing in pixels, above 0 and below 1000. Larger values leave out
-            finer detail: 1.5 or 2 for photographs full of leaves and stones.
-        threshold: Float, the least gradient of a line, on the scale from 0 to 1. A step from black to white in
-            all channels has up to 0.4 / sigma.
+        sigma: Float, standard deviation of the smoothing in pixels, above 0 and below 1000. Larger values suppress
+            fine detail: use 1.5 or 2 for photographs with much texture.
+        threshold: Float, smallest gradient of a line, for values in [0, 1]. A step from black to white in all
+            channels has a gradient of up to `0.4 / sigma`.
 
     Returns:
-        Images with 1 channel, float32, -1 on a line and 1 elsewhere: a tensor of a tensor, so that it can be used in
-        `Dataset.map`, a NumPy array of a NumPy array.
+        Images with 1 channel, float32, -1 on a line and 1 elsewhere. A tensor gives a tensor, so the function can be
+        used in `Dataset.map`; a NumPy array gives a NumPy array.
 
     Raises:
-        ValueError: If the images have the wrong shape, those of an array the wrong range, or `sigma` is out of
-            range.
+        ValueError: If the shape of the images is invalid, the values of an array are out of range, or `sigma` or
+            `threshold` is out of range.
 
     Example:
 
     ```python
-    drawings = edges(photographs)  # (num, 256, 256, 3) to (num, 256, 256, 1)
+    drawings = keras_genzoo.datasets.edges(photographs)  # (num, 256, 256, 3) to (num, 256, 256, 1)
     ```
 
-    Source: Canny, A Computational Approach to Edge Detection, 1986; Di Zenzo, A Note on the Gradient of a
-    Multi-Image, 1986. Isola et al. 2017 train on the lines of a network, thinned.
+    Reference: Canny 1986, "A computational approach to edge detection"; Di Zenzo 1986, "A note on the gradient of a
+    multi-image". Isola et al. 2017 (arXiv:1611.07004) train on the thinned lines of a network instead.
     """
     tf = pipeline.require("tensorflow")
     if not tf.is_tensor(images):
@@ -77,21 +77,21 @@ def edges(images, sigma: _Sigma = 0.8, threshold: NonNegative = 0.05):
 
 
 def edges_to_images(dataset, **arguments):
-    """Pairs of drawings and images from a data set of images.
+    """Turns a dataset of images into a dataset of pairs of line drawings and images.
 
     Args:
         dataset: `tf.data.Dataset` of images `(batch_size, height, width, channels)`, float32 in [-1, 1], or of
-            pairs of images and labels, which are left out.
-        **arguments: Those of `edges`.
+            tuples of images and labels, whose labels are dropped.
+        **arguments: Arguments of `edges`.
 
     Returns:
-        `tf.data.Dataset` of pairs `(edges, images)`, the edges `(batch_size, height, width, 1)`.
+        `tf.data.Dataset` of tuples `(edges, images)`; the shape of the edges is `(batch_size, height, width, 1)`.
 
     Example:
 
     ```python
-    photographs = image_folder("photographs", image_size=256, batch_size=1, flip=True)
-    model.fit(edges_to_images(photographs), epochs=100)
+    photographs = keras_genzoo.datasets.image_folder("photographs", image_size=256, batch_size=1, flip=True)
+    model.fit(keras_genzoo.datasets.edges_to_images(photographs), epochs=100)
     ```
     """
     tf = pipeline.require("tensorflow")
@@ -101,7 +101,7 @@ def edges_to_images(dataset, **arguments):
 
 
 def _gradient(images, sigma):
-    """Strength of the gradient per pixel, and the direction as a number of eighths of a turn, 0 to 3."""
+    """Returns the gradient's strength per pixel, and its direction in units of 45 degrees, from 0 to 3."""
     tf = pipeline.require("tensorflow")
     channels = images.shape[-1]
     radius = math.ceil(3 * sigma)
@@ -109,7 +109,7 @@ def _gradient(images, sigma):
     gaussian /= gaussian.sum()
 
     def convolve(images, column, row):
-        """Images `(batch, height, width, channels)`, filtered channel by channel with the product of both."""
+        """Filters each channel of images `(batch, height, width, channels)` with the outer product of both."""
         for kernel, axis in ((column, 0), (row, 1)):
             shape = [1, 1, 1, 1]
             shape[axis] = len(kernel)
@@ -130,7 +130,7 @@ def _gradient(images, sigma):
 
 
 def _extended(images, margin):
-    """Images whose edge pixels are repeated outwards."""
+    """Pads images by repeating their border pixels."""
     tf = pipeline.require("tensorflow")
     for axis in (1, 2):
         places = tf.range(-margin, tf.shape(images)[axis] + margin)
@@ -139,9 +139,9 @@ def _extended(images, margin):
 
 
 def _is_ridge(strength, direction):
-    """Whether no neighbour along the direction is stronger."""
+    """Returns where no neighbor along the gradient's direction is stronger."""
     tf = pipeline.require("tensorflow")
-    # Rounded, so that of two pixels that are equally strong but for arithmetic, always the same side counts.
+    # Rounded, so that the same one of two equally strong pixels wins regardless of rounding errors.
     strength = tf.round(strength * 4096.0)
     height, width = tf.shape(strength)[1], tf.shape(strength)[2]
     padded = tf.pad(strength, ((0, 0), (1, 1), (1, 1)))
@@ -154,7 +154,7 @@ def _is_ridge(strength, direction):
 
 
 def _joined(strong, weak):
-    """The strong pixels, and the weak ones that a chain of weak neighbours joins to them."""
+    """Returns the strong pixels and the weak pixels connected to them through weak pixels."""
     tf = pipeline.require("tensorflow")
 
     def grow(pixels, _):
@@ -169,22 +169,25 @@ def _joined(strong, weak):
 
 @checked
 def instance_edges(instances):
-    """Marks the edges between objects, the second channel of label maps (Wang et al. 2018, section 3.3).
+    """Computes the edges between object instances, the second channel of label maps with edges.
 
     Args:
-        instances: Array `(..., height, width)` of ints that number the objects.
+        instances: Int array `(..., height, width)`, the index of the object at each pixel.
 
     Returns:
-        uint8 NumPy array of the same shape: 1 where a pixel's number differs from that of a neighbour to the left, to
-        the right, above or below, else 0.
+        uint8 NumPy array of the same shape: 1 where the index differs from that of the pixel to the left, to the
+        right, above or below, else 0.
 
     Raises:
-        ValueError: If `instances` has fewer than two axes, or holds anything but ints.
+        ValueError: If `instances` has fewer than two axes, or is not an array of ints.
 
     Example:
 
-    >>> instance_edges([[1, 1, 2]])
+    >>> keras_genzoo.datasets.instance_edges([[1, 1, 2]])
     array([[0, 1, 1]], dtype=uint8)
+
+    Reference: Wang et al. 2018, "High-resolution image synthesis and semantic manipulation with conditional GANs"
+    (arXiv:1711.11585), section 3.3.
     """
     numbers = array("instances", instances)
     if numbers.ndim < 2 or numbers.dtype.kind not in "iu":

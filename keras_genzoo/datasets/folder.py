@@ -1,4 +1,4 @@
-"""Batches from a folder of pictures."""
+"""Datasets from folders of pictures."""
 
 import dataclasses
 import pathlib
@@ -24,47 +24,48 @@ def image_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of the pictures in a folder and its sub-folders, float32 in [-1, 1].
+    """Creates a dataset from the pictures in a folder and its subfolders.
 
-    Pictures are read by `keras_genzoo.pictures.read`, as `translate` reads them: turned as the camera noted, laid
-    on white where they are transparent, of an animation the first frame. The first call reads every file once,
-    and keeps the pictures at `image_size` in the system's temporary folder (variable `TMPDIR`) until the process
-    ends: `height * width * channels` bytes of disk each, 1.2 GB for 100,000 of 64x64 in colour. So a folder may
-    be larger than memory. Later calls with the same files use them again; files that change afterwards are not
-    read anew by a dataset that exists.
+    Pictures are read with `keras_genzoo.pictures.read`, as in `translate`: they are rotated according to their EXIF
+    orientation, transparent pixels become white, and only the first frame of an animation is used.
+
+    The first call reads every file and keeps the pictures, resized to `image_size`, in the system's temporary folder
+    (environment variable `TMPDIR`) until the process ends. Each takes `height * width * channels` bytes of disk
+    space: 1.2 GB for 100,000 color pictures of 64x64. The folder may therefore be larger than memory. Later calls
+    reuse them unless the files have changed. An existing dataset does not see later changes of the files.
 
     Args:
-        path: Folder with picture files (`keras_genzoo.pictures.SUFFIXES`: avif, bmp, gif, jp2, jpeg, jpg, pgm, png,
-            pnm, ppm, tga, tif, tiff and webp). Names that begin with a dot are passed over.
-        image_size: Integer or pair `(height, width)` of the batches.
-        batch_size: Number of images per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for colour or 1 for grey.
-        crop: `"center"` scales the picture to cover `image_size` and cuts off what stands out on both sides;
-            None squeezes the whole picture into `image_size`. Scaling is bilinear and antialiased.
-        labels: `"folder"` adds integer labels: the place of the picture's first-level sub-folder among the
-            sorted names of those that hold pictures. None for images only.
-        flip: Whether to mirror each image left to right with probability one half, drawn anew each epoch.
-        shuffle: Whether to shuffle. If False, pictures come in the order of their sorted paths.
-        seed: Integer that fixes the order and the mirroring.
-        initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
+        path: String or path of a folder with picture files (`keras_genzoo.pictures.SUFFIXES`: avif, bmp, gif, jp2,
+            jpeg, jpg, pgm, png, pnm, ppm, tga, tif, tiff and webp). Names that begin with a dot are ignored.
+        image_size: Int or tuple `(height, width)`, size of the images.
+        batch_size: Int, number of images per batch. The last, partial batch of an epoch is dropped.
+        channels: 3 for color or 1 for grey.
+        crop: `"center"` scales the picture to cover `image_size` and crops the center; None resizes it without
+            preserving the aspect ratio. Resizing is bilinear and antialiased.
+        labels: `"folder"` adds integer labels, the index of the picture's first-level subfolder among the sorted
+            names of those that contain pictures. None for images only.
+        flip: Bool, whether to mirror each image left to right with probability 0.5, drawn anew in each epoch.
+        shuffle: Bool, whether to shuffle. If False, pictures are sorted by path.
+        seed: Int, seed of the order and of the mirroring.
+        initial_step: None for a finite dataset, an int for an infinite one that starts at this batch; see
             `from_arrays`.
-        on_error: `"raise"` refuses a folder with files that are damaged, or of more pixels than
-            `keras_genzoo.pictures.MAX_PIXELS` (120 million), and names them; `"skip"` leaves them out with a
-            warning.
+        on_error: `"raise"` raises a ValueError that lists the files that are damaged or have more pixels than
+            `keras_genzoo.pictures.MAX_PIXELS` (120 million); `"skip"` skips them with a warning.
 
     Returns:
-        `tf.data.Dataset` of images `(batch_size, height, width, channels)`, float32 in [-1, 1]; with
-        `labels`, of pairs of images and labels `(batch_size,)`, int32.
+        `tf.data.Dataset` of images `(batch_size, height, width, channels)`, float32 in [-1, 1]. With `labels`, it
+        yields tuples of images and int32 labels `(batch_size,)`.
 
     Raises:
-        ValueError: If the folder is missing, holds no pictures, too few or damaged ones, or an argument is
-            not among its values.
-        OSError: If the temporary folder has no room for the pictures.
+        ValueError: If the folder does not exist, contains no pictures, fewer than `batch_size` or damaged ones, or
+            an argument is invalid.
+        OSError: If there is not enough space in the temporary folder.
+        ImportError: If TensorFlow is not installed.
 
     Example:
 
     ```python
-    dataset = image_folder("photos", image_size=64, batch_size=32, flip=True)
+    dataset = keras_genzoo.datasets.image_folder("photographs", image_size=64, batch_size=16, flip=True)
     model.fit(dataset, epochs=100)
     ```
     """
@@ -93,7 +94,7 @@ def image_folder(
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """Makes a picture of the given channels and size (height, width) from a file."""
+    """Reads a file as a picture with the given channels and size (height, width)."""
 
     channels: int
     size: tuple
@@ -108,14 +109,14 @@ class Picture:
 
 
 def check_choice(argument, value, choices):
-    """Raises a ValueError unless the value of the argument is one of the choices."""
+    """Raises a ValueError if the value of the argument is not one of the choices."""
     if value not in choices:
         accepted = " or ".join(map(repr, choices))
         raise ValueError(f"`{argument}` must be {accepted}. Received {argument}={value!r}.")
 
 
 def find(folder, argument):
-    """Sorted paths of the pictures in a folder and its sub-folders."""
+    """Returns the sorted paths of the pictures in a folder and its subfolders."""
     if not folder.is_dir():
         raise ValueError(
             f"`{argument}` must be an existing folder of pictures. Received {argument}={str(folder)!r}."
@@ -123,8 +124,8 @@ def find(folder, argument):
     files = pictures.find(folder)
     if not files:
         raise ValueError(
-            f"`{argument}` must hold pictures ({', '.join(pictures.SUFFIXES)}), in sub-folders or not. "
-            f"Received {argument}={str(folder)!r}, which holds none."
+            f"`{argument}` must contain pictures ({', '.join(pictures.SUFFIXES)}), directly or in subfolders. "
+            f"Received {argument}={str(folder)!r}, which contains none."
         )
     return files
 
@@ -134,8 +135,8 @@ def _class_ids(folder, files):
     for file, (*folders, _) in zip(files, parts, strict=True):
         if not folders:
             raise ValueError(
-                "`labels='folder'` needs every picture in a sub-folder, one for each class. "
-                f"Received {str(file)!r}. Move it into a sub-folder or pass `labels=None`."
+                "`labels='folder'` needs every picture in a subfolder, one subfolder per class. "
+                f"Received {str(file)!r}. Move it into a subfolder or pass `labels=None`."
             )
     names = [first for first, *_ in parts]
     return np.unique(names, return_inverse=True)[1].astype("int32")

@@ -1,5 +1,5 @@
-"""The seeds of data sets that are drawn at random."""
+"""The seeds of randomly generated datasets."""
 
-# Part of what these data sets are: another seed makes another data set. They are seeds of `numpy.random.RandomState`,
-# whose numbers NumPy never changes, as it may those of `default_rng`: a data set is the same under every version.
+# The seeds define these datasets: another seed gives another dataset. They are for `numpy.random.RandomState`, whose
+# stream is the same in all NumPy versions, unlike that of `default_rng`.
 SEEDS = {"train": 0, "test": 1}

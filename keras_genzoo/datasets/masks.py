@@ -1,9 +1,9 @@
-"""Free-form holes for inpainting: strokes of a brush and a rectangle.
+"""Random free-form masks for inpainting: brush strokes and a rectangle.
 
-All is drawn by TensorFlow from a seed, in `Dataset.map`.
+TensorFlow draws the masks from a seed, in `Dataset.map`.
 
-Source: Yu et al. 2019, section 3.4 and appendix, with the numbers of the authors' options for 256x256, scaled with
-the side.
+Reference: Yu et al. 2019, "Free-form image inpainting with gated convolution" (arXiv:1806.03589), section 3.4 and
+appendix, with the numbers of the authors' options for 256x256, scaled to the size of the image.
 """
 
 import math
@@ -17,10 +17,10 @@ _ANGLE, _ANGLE_RANGE = 2 * math.pi / 5, 2 * math.pi / 15
 
 
 def mask(size, seed):
-    """A mask of holes: the union of a rectangle of half the sides and of brush strokes.
+    """Draws a mask: the union of a rectangle with half of each side and of brush strokes.
 
     Args:
-        size: Pair `(height, width)`.
+        size: Tuple `(height, width)`.
         seed: Int32 tensor `(2,)`.
 
     Returns:
@@ -31,7 +31,7 @@ def mask(size, seed):
 
 
 def masks_of(num, size):
-    """Masks of the numbers from 0 on: uint8 array `(num, height, width, 1)`, 255 in the holes and 0 elsewhere."""
+    """Draws masks with the seeds 0, 1, ...: uint8 `(num, height, width, 1)`, 255 in the holes and 0 elsewhere."""
     tf = pipeline.require("tensorflow")
 
     @tf.function
@@ -46,7 +46,7 @@ def masks_of(num, size):
 
 
 def _rectangle(size, seed):
-    """A rectangle of half the sides, at a place drawn evenly."""
+    """Draws a rectangle with half of each side, at a uniformly random position."""
     tf = pipeline.require("tensorflow")
     draws = tf.random.stateless_uniform([2], tf.random.fold_in(seed, 0))
     inside = []
@@ -59,7 +59,7 @@ def _rectangle(size, seed):
 
 
 def _strokes(size, seed):
-    """Lines through a few vertices, each with round ends; every second one turns the other way."""
+    """Draws polylines with round ends, whose turns alternate in direction."""
     tf = pipeline.require("tensorflow")
     height, width = size
     scale = math.sqrt(height * width) / 256.0
@@ -73,7 +73,7 @@ def _strokes(size, seed):
     num_vertices = tf.floor(uniform([most_strokes], 2, *map(float, _VERTICES)))
     thickness = scale * uniform([most_strokes], 3, *_WIDTH)
     start = uniform([most_strokes, 1, 2], 4) * np.array([height, width], "float32")
-    # Each turns by about the angle from the direction of the axis, to and fro.
+    # Alternating turns by approximately the mean angle, relative to the axis.
     angles = uniform([most_strokes, most_vertices], 5, _ANGLE - _ANGLE_RANGE, _ANGLE + _ANGLE_RANGE)
     angles = tf.where(tf.range(most_vertices) % 2 == 0, 2 * math.pi - angles, angles)
     flips = tf.where(uniform([most_strokes, 1, 2], 6) < 0.5, -1.0, 1.0)
@@ -97,7 +97,7 @@ def _strokes(size, seed):
 
 
 def _near(rows, columns, vertices, distance):
-    """The pixels within a distance of a line through vertices `(n, 2)`."""
+    """Returns the pixels within a distance of a line through vertices `(n, 2)`."""
     tf = pipeline.require("tensorflow")
     start, along = vertices[:-1, :, None, None], (vertices[1:] - vertices[:-1])[..., None, None]
     down, right = rows[:, None] - start[:, 0], columns[None, :] - start[:, 1]

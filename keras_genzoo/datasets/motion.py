@@ -1,10 +1,11 @@
-"""Blur by a camera that shakes: kernels of random trajectories.
+"""Motion blur by camera shake: blur kernels from random trajectories.
 
-A trajectory has a constant speed. Its direction is turned by noise, pulled back to where it began, and now and then
-almost reversed. A picture takes one of a fixed set of kernels.
+A trajectory has constant speed. Noise turns its direction, a force pulls it back to its start, and it is almost
+reversed at random. Each picture is blurred with one of a fixed set of kernels.
 
-Source: Kupyn et al. 2018 (arXiv:1711.07064), section 3.3, after Boracchi & Foi 2012, with the constants of the
-authors' code, for pictures of 256x256. The part of a trajectory for which the shutter is open is drawn here.
+Reference: Kupyn et al. 2018, "DeblurGAN: Blind motion deblurring using conditional adversarial networks"
+(arXiv:1711.07064), section 3.3, after Boracchi & Foi 2012, with the constants of the authors' code for 256x256
+pictures. The exposed part of a trajectory is drawn at random here.
 """
 
 import functools
@@ -15,25 +16,25 @@ import numpy as np
 from keras_genzoo.datasets import pipeline
 
 _STEPS, _LENGTH, _SIDE = 2000, 60.0, 256
-# How much of each disturbance reaches a step, and their largest strengths.
+# Scale of all disturbances, and the largest strength of each.
 _ANXIETY, _PULL, _NOISE, _REVERSAL = 0.005, 0.7, 10.0, 0.2
 _SHORTEST_EXPOSURE = 0.1
 _NUM_KERNELS = 512
 
 
 def blurred(images, choice):
-    """Images in [-1, 1], each blurred by a kernel that the draws of a choice take; of 256 levels."""
+    """Blurs images in [-1, 1] with kernels selected by the draws of a `Choice`, and quantizes them to 256 levels."""
     tf = pipeline.require("tensorflow")
     known = tf.constant(kernels(_NUM_KERNELS, tuple(images.shape[1:3])))
-    # The last of its 23 bits: the first ones say where to crop.
+    # The low bits of the 23-bit draw: the high bits determine the crop.
     numbers = tf.cast(2.0**23 * choice.offsets[:, 0], tf.int32) % _NUM_KERNELS
     return _levels(127.5 * (_convolved(images, tf.gather(known, numbers)) + 1.0)) / 127.5 - 1.0
 
 
 def blurred_of(images):
-    """Images, each blurred by a kernel of its own: uint8 arrays `(num, height, width, channels)`."""
+    """Blurs uint8 images `(num, height, width, channels)`, each with a kernel of its own."""
     tf = pipeline.require("tensorflow")
-    # Others than those of training.
+    # Different kernels than in training.
     known = kernels(len(images), images.shape[1:3], seed=1)
     made = np.empty_like(images)
     with tf.device("CPU"):
@@ -43,14 +44,14 @@ def blurred_of(images):
 
 
 def _convolved(images, kernels):
-    """Float images, mirrored at their borders, each convolved with its kernel."""
+    """Convolves each float image, padded by reflection, with its kernel."""
     tf = pipeline.require("tensorflow")
     half = kernels.shape[1] // 2
     padded = tf.pad(images, [(0, 0), (half, half), (half, half), (0, 0)], "SYMMETRIC")
     by_channel = tf.transpose(padded, [0, 3, 1, 2])
     size = by_channel.shape[2:]
     spectra = tf.signal.rfft2d(by_channel) * tf.signal.rfft2d(kernels, size)[:, None]
-    # What comes before takes values from the other side.
+    # The pixels before are affected by circular wrap-around.
     return tf.transpose(tf.signal.irfft2d(spectra, size)[..., 2 * half :, 2 * half :], [0, 2, 3, 1])
 
 
@@ -61,15 +62,15 @@ def _levels(images):
 
 @functools.lru_cache(maxsize=4)
 def kernels(num, size, seed=0):
-    """Kernels of blur.
+    """Computes blur kernels.
 
     Args:
-        num: Int.
-        size: Pair `(height, width)` of the pictures; trajectories grow with the root of its product.
+        num: Int, number of kernels.
+        size: Tuple `(height, width)` of the pictures. Trajectories scale with `sqrt(height * width)`.
         seed: Int.
 
     Returns:
-        Read-only float32 array `(num, side, side)` with an odd side; each kernel has the sum 1.
+        Read-only float32 array `(num, side, side)` with an odd side. Each kernel sums to 1.
     """
     scale = math.sqrt(math.prod(size)) / _SIDE
     places, exposed = _trajectories(num, seed)
@@ -82,7 +83,7 @@ def kernels(num, size, seed=0):
         own = own - middle + half * (1 + 1j)
         column, row = np.floor(own.real).astype(int), np.floor(own.imag).astype(int)
         right, down = own.real - column, own.imag - row
-        # Each place is shared by the four pixels around it.
+        # Each position is distributed bilinearly to the four pixels around it.
         for below, vertical in ((0, 1 - down), (1, down)):
             for beside, horizontal in ((0, 1 - right), (1, right)):
                 np.add.at(kernel, (row + below) * side + column + beside, vertical * horizontal)
@@ -92,7 +93,7 @@ def kernels(num, size, seed=0):
 
 
 def _trajectories(num, seed):
-    """Complex places `(num, steps)` in pixels, and how many of its first ones each exposure takes."""
+    """Returns complex positions `(num, steps)` in pixels, and the number of exposed steps of each trajectory."""
     rng = np.random.default_rng(seed)
     pull, noise, reversal = (_ANXIETY * most * rng.uniform(size=num) for most in (_PULL, _NOISE, _REVERSAL))
     velocity = np.exp(2j * np.pi * rng.uniform(size=num))

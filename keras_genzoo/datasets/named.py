@@ -1,4 +1,4 @@
-"""Data sets by name: what is known of each, its arrays, and its batches."""
+"""Named datasets: their description, arrays and batches."""
 
 import dataclasses
 import difflib
@@ -36,73 +36,76 @@ def load(
     augment: Flag = False,
     labels_per_class: OptionalPositiveInt = None,
 ):
-    """Batches of images and labels, or of pairs of images, of a named data set.
+    """Loads a named dataset as batches of images and labels, or of image pairs.
 
     TABLE
 
-    Stacked digits and points are drawn with fixed seeds and always the same. A stacked image's label reads its
-    digits, 100 a + 10 b + c; they come from the same split of MNIST, so that no test digit is seen in training.
-    A point's label is the index of its mode, whose centre is in `info(name).modes`; points are not scaled.
+    `mnist` and `fashion_mnist` are downloaded and prepared by tensorflow-datasets at the first call (about 15 seconds
+    for MNIST), in `~/tensorflow_datasets` or the folder of the environment variable `TFDS_DATA_DIR`. Nothing is
+    downloaded if the original files are in `data_dir`. The other images come from archives that are not downloaded
+    automatically: `info(name).archive` names the archive and its origin.
 
-    Pairs are read from archives that nothing downloads: `info(name).archive` says which, and where its pictures
-    come from. Their default size is that of the archive; edges are drawn (by `edges`) at the size asked for.
-    Emoji that repeat an earlier one in either style are left out, and of the sorted rest every tenth is test.
-    Where train is unpaired each kind has an order of its own, and an epoch is as long as the larger one.
+    Stacked digits and points are generated with fixed seeds. The label of a stacked image is 100 a + 10 b + c for its
+    digits a, b and c; test images contain only test digits of MNIST. The label of a point is the index of its mode,
+    whose center is in `info(name).modes`; points are not scaled.
 
-    For digits and clothes, the first call downloads the data and prepares it with
-    tensorflow-datasets (MNIST: about 15 seconds) in the folder `~/tensorflow_datasets`, or that of the variable
-    `TFDS_DATA_DIR`. Where the original files are on disk nothing is downloaded.
+    The default size of pairs is that of the archive; edges are computed at the requested size. Emoji that repeat an
+    earlier one in either style are dropped, and every tenth of the sorted rest is a test image. In unpaired training
+    sets, each domain has an order of its own, and an epoch is as long as the larger domain.
 
     Args:
-        name: Name of the data set.
-        split: `"train"` or `"test"`, of `"facades"` also `"validation"`.
-        batch_size: Number of images, or pairs, per batch. The last, partial batch of an epoch is dropped.
-        image_size: Integer or pair `(height, width)` to resize to (bilinear, antialiased). None keeps the
-            size. Must be None for points.
-        data_dir: Folder that holds the original files, or a folder of the data set's name that does (`mnist`
-            for `"stacked_mnist"`, that of the archive for pairs). Defaults to the environment variable
-            `KERAS_GENZOO_DATA_DIR`, where such a folder is found there. Points need no files and ignore it.
-        shuffle: Whether to shuffle.
-        seed: Integer that fixes the order and the augmentation.
-        initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
+        name: String, name of the dataset.
+        split: `"train"` or `"test"`; for `"facades"` also `"validation"`.
+        batch_size: Int, number of images or pairs per batch. The last, partial batch of an epoch is dropped.
+        image_size: Int or tuple `(height, width)` to resize to (bilinear, antialiased). None keeps the size. Must be
+            None for points.
+        data_dir: Folder that contains the original files, directly or in a subfolder named after the dataset (`mnist`
+            for `"stacked_mnist"`, the archive's folder for pairs). Defaults to the environment variable
+            `KERAS_GENZOO_DATA_DIR`. Ignored for points, which need no files.
+        shuffle: Bool, whether to shuffle.
+        seed: Int, seed of the order and of the augmentation.
+        initial_step: None for a finite dataset, an int for an infinite one that starts at this batch; see
             `from_arrays`.
-        augment: Whether to scale, crop and mirror pairs at random, as `paired_folder` does, or each image of an
-            unpaired set by itself; those whose sources are smaller are turned and mirrored, as by `reduced_folder`;
-            those of label maps are mirrored.
-            Must be False for the others.
-        labels_per_class: Int, of how many images of each class the labels are known, as for `from_arrays`; None for
-            all. Must be None for pairs.
+        augment: Bool, whether to augment pairs at random: scale, crop and mirror both images of a pair, as
+            `paired_folder` does, or each image of an unpaired dataset independently; rotate and mirror pairs for
+            super-resolution, as `reduced_folder` does; mirror label maps and their images. Must be False for other
+            datasets.
+        labels_per_class: Int, number of labeled images per class; see `from_arrays`. None for all. Must be None for
+            pairs.
 
     Returns:
-        `tf.data.Dataset` of pairs: images `(batch_size, height, width, channels)`, float32 in [-1, 1], or
-        points `(batch_size, 2)`, float32, and labels `(batch_size,)`, int32; or of source and target images. Label
-        maps are uint8.
+        `tf.data.Dataset` of tuples: images `(batch_size, height, width, channels)`, float32 in [-1, 1], or points
+        `(batch_size, 2)`, float32, with int32 labels `(batch_size,)`; or source and target images. Label maps are
+        uint8.
 
     Raises:
-        ValueError: If the name or the split is unknown, the batch is larger than the data set, `data_dir` does not
-            hold the files, or points are to be resized, or anything but pairs augmented.
+        ValueError: If the name or split is unknown, the batch is larger than the dataset, `data_dir` does not contain
+            the files, or an argument does not apply to the dataset.
+        ImportError: If TensorFlow or tensorflow-datasets is not installed.
+        ConnectionError: If the files cannot be downloaded.
 
     Example:
 
     ```python
+    load = keras_genzoo.datasets.load
     model.fit(load("fashion_mnist", batch_size=128), epochs=20)
 
-    # Trained in parts: the second goes on with the batches that would have come next.
+    # Training in two parts: the second part continues with the batches that come next.
     model.fit(load("fashion_mnist", batch_size=128, initial_step=0), epochs=10, steps_per_epoch=468)
     dataset = load("fashion_mnist", batch_size=128, initial_step=10 * 468)
     model.fit(dataset, initial_epoch=10, epochs=20, steps_per_epoch=468)
     ```
     """
     dataset = info(name)
-    # All that can be refused is, before anything is prepared.
+    # All arguments are checked before anything is prepared.
     _check_split(dataset, split)
     pipeline.check_batch_size(batch_size, dataset.splits[split])
     if image_size is not None:
         pipeline.height_and_width(image_size)
     if labels_per_class is not None and dataset.condition is None:
         raise ValueError(
-            f"`labels_per_class` is for labeled images. Received: labels_per_class={labels_per_class} for {name!r}. "
-            "Leave it out."
+            f"`labels_per_class` applies to labeled images only. Received: labels_per_class={labels_per_class} for "
+            f"{name!r}. Leave it out."
         )
     if dataset.source_modality is not None:
         size = _height_and_width(dataset, image_size)
@@ -125,7 +128,7 @@ def load(
         )
     if augment:
         raise ValueError(
-            f"`augment` is for pairs of images. Received augment={augment!r} for {name!r}. Leave it out."
+            f"`augment` applies to pairs of images only. Received augment={augment!r} for {name!r}. Leave it out."
         )
     images, labels = arrays(name, split, data_dir)
     return from_arrays(
@@ -142,30 +145,32 @@ def load(
 
 @checked
 def arrays(name, split="train", data_dir: OptionalPath = None, image_size=None):
-    """A named data set as a whole, as NumPy arrays.
+    """Loads a split of a named dataset as NumPy arrays.
 
     Args:
-        name: Name of the data set, as for `load`.
-        split: Name of the split, as for `load`.
-        data_dir: Folder of the original files; see `load`.
-        image_size: Integer or pair `(height, width)` to scale pairs of images, and the emoji, to (bilinear,
-            antialiased); edges are drawn at that size. None keeps the size. Must be None for the others.
+        name: String, name of the dataset; see `load`.
+        split: String, name of the split; see `load`.
+        data_dir: Folder with the original files; see `load`.
+        image_size: Int or tuple `(height, width)` to resize to (bilinear, antialiased), for datasets that are read
+            from an archive of pictures; edges are computed at that size. None keeps the size. Must be None for other
+            datasets.
 
     Returns:
-        Pair of images `(n, height, width, channels)`, uint8 in [0, 255], or points `(n, 2)`, float32, and
-        labels `(n,)`, int32; or of source and target images, uint8. Where the split is not one of
-        `info(name).paired_splits`, sources and targets do not belong together and may differ in number. The
-        arrays are kept for the next call and are therefore read-only.
+        Tuple of two read-only arrays, which are cached: images `(n, height, width, channels)`, uint8 in [0, 255], or
+        points `(n, 2)`, float32, and int32 labels `(n,)`; or uint8 source and target images. Sources and targets
+        of splits that are not in `info(name).paired_splits` are unrelated and may differ in number.
 
     Raises:
-        ValueError: If the name or the split is unknown, `data_dir` does not hold the files, or anything but
-            pairs is to be scaled.
+        ValueError: If the name or split is unknown, `data_dir` does not contain the files, or `image_size` does not
+            apply to the dataset.
+        ImportError: If tensorflow-datasets is not installed.
+        ConnectionError: If the files cannot be downloaded.
 
     Example:
 
     ```python
-    images, labels = arrays("mnist", split="test")
-    edges, drawings = arrays("edges_to_emoji", split="test", image_size=64)
+    images, labels = keras_genzoo.datasets.arrays("mnist", split="test")
+    edges, drawings = keras_genzoo.datasets.arrays("edges_to_emoji", split="test", image_size=64)
     ```
     """
     dataset = info(name)
@@ -174,60 +179,58 @@ def arrays(name, split="train", data_dir: OptionalPath = None, image_size=None):
         image_size = _height_and_width(dataset, image_size)
     elif image_size is not None:
         raise ValueError(
-            f"`image_size` is for pairs of images. Received image_size={image_size!r} for {name!r}. Leave it "
-            "out, or use `load`."
+            f"`image_size` applies to datasets of picture files only. Received image_size={image_size!r} for "
+            f"{name!r}. Leave it out, or use `load`."
         )
     return _made(dataset, split, data_dir, image_size, os.environ.get("KERAS_GENZOO_DATA_DIR"))
 
 
 def attributes(name, split="train", data_dir: OptionalPath = None):
-    """What else is known of each example of a named data set, beside its label.
+    """Loads the binary attributes of the examples of a named dataset.
 
     Args:
-        name: Name of the data set, as for `load`; one whose `Info` has `attributes`.
-        split: Name of the split, as for `load`.
-        data_dir: Folder of the original files; see `load`.
+        name: String, name of a dataset with attributes; see `load`.
+        split: String, name of the split; see `load`.
+        data_dir: Folder with the original files; see `load`.
 
     Returns:
-        Dict of names of attributes to bools `(n,)`, in the order of `arrays`.
+        Dict that maps the names of attributes to bool arrays `(n,)`, in the order of `arrays`.
 
     Raises:
-        ValueError: If the name or the split is unknown, the data set has no attributes, or `data_dir` does not hold
-            the files.
+        ValueError: If the name or split is unknown, the dataset has no attributes, or `data_dir` does not contain the
+            files.
 
     Example:
 
     ```python
-    glasses = attributes("avatar_faces")["glasses"]
+    glasses = keras_genzoo.datasets.attributes("avatar_faces")["glasses"]
     ```
     """
     dataset = info(name)
     _check_split(dataset, split)
     if dataset.attributes is None:
         known = [each.name for each in _DATASETS.values() if each.attributes is not None]
-        raise ValueError(
-            f"`name` must be a data set with attributes, one of {known}. Received name={name!r}."
-        )
+        raise ValueError(f"`name` must be a dataset with attributes, one of {known}. Received name={name!r}.")
     return dataset.attributes(dataset, split, data_dir)
 
 
 def info(name):
-    """The shape, classes, sizes, license and origin of a named data set; reads and downloads nothing.
+    """Returns the description of a named dataset, without reading or downloading it.
 
     Args:
-        name: Name of the data set, as for `load`.
+        name: String, name of the dataset; see `load`.
 
     Returns:
-        `keras_genzoo.datasets.Info`.
+        `keras_genzoo.datasets.Info`: shape, classes, sizes of the splits, license and origin.
 
     Raises:
         ValueError: If the name is unknown.
 
     Example:
 
-    >>> info("mnist").splits["train"]
-    60000
-    >>> info("ring").modes.stddev
+    >>> keras_genzoo.datasets.info("mnist").image_shape
+    (28, 28, 1)
+    >>> keras_genzoo.datasets.info("ring").modes.stddev
     0.01
     """
     if not isinstance(name, str) or name not in _DATASETS:
@@ -239,33 +242,35 @@ def info(name):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Info:
-    """What is known of a data set without reading it, and how its arrays are made.
+    """The description of a dataset, and the function that makes its arrays.
 
     Args:
-        name: String; of one that tensorflow-datasets prepares, its name there.
-        description: String, what an example is, for the table of `load`.
-        modality: What an example is, `keras_genzoo.modalities.Images` or `Points`; of pairs, the targets.
-        splits: Dict of split -> number of images or pairs; of unpaired images, that of the larger kind.
-        make: Function from this `Info`, a split, `data_dir` and `image_size`, as for `arrays`, to the two arrays of
-            the split. `image_size` is a pair `(height, width)` where the data set is read at any size, else None.
+        name: String. For datasets of tensorflow-datasets, their name there.
+        description: String, describes an example in the table of `load`.
+        modality: `keras_genzoo.modalities.Images` or `Points`, the type of an example; for pairs, of a target.
+        splits: Dict that maps the name of a split to its number of images or pairs; for unpaired images, the number
+            of images of the larger domain.
+        make: Function of this `Info`, a split, `data_dir` and `image_size` (as for `arrays`) that returns the two
+            arrays of the split. `image_size` is a tuple `(height, width)` if the dataset can be read at any size,
+            else None.
         license: String.
         homepage: String.
         citation: String.
-        condition: What an example is labelled with, `keras_genzoo.conditions.Labels`, or None.
-        class_names: Tuple of strings, the names of the labels.
-        source_modality: Of pairs, what the sources are, `Images` or `LabelMaps`; None of others.
-        paired_splits: Tuple of the splits whose sources and targets belong together.
+        condition: `keras_genzoo.conditions.Labels`, or None without labels.
+        class_names: Tuple of strings, the names of the classes.
+        source_modality: `Images` or `LabelMaps`, the type of a source, for pairs; else None.
+        paired_splits: Tuple of the names of the splits with paired sources and targets.
         files: Tuple of the names of the original files.
-        archive: `keras_genzoo.datasets.archives.Archive` that pictures are read from, or None.
-        modes: Of points, the mixture that they are drawn from, with `centers` `(num_modes, 2)`, float64, and
-            `stddev`; None of images.
-        margin: Int, number of black pixels that were added at each side.
-        attributes: Function from this `Info`, a split and `data_dir` to what `keras_genzoo.datasets.attributes`
-            returns, or None.
-        default_measures: Tuple of names of the measures of `keras_genzoo.metrics.evaluate` that this data set was
-            made for. They take the place of the model's where they have what they need, such as an extractor.
-        draw_sources: Of pairs whose sources are drawn anew each epoch of training, the function that draws them, as
-            for `keras_genzoo.datasets.pairs.from_pairs`; None of others.
+        archive: `keras_genzoo.datasets.archives.Archive` with the pictures, or None.
+        modes: For points, the mixture that they are drawn from, with the attributes `centers`, float64
+            `(num_modes, 2)`, and `stddev`; else None.
+        margin: Int, number of black pixels added at each side.
+        attributes: Function of this `Info`, a split and `data_dir` that returns the dict of
+            `keras_genzoo.datasets.attributes`, or None.
+        default_measures: Tuple of names of measures of `keras_genzoo.metrics.evaluate`. They replace the default
+            measures of a model if their requirements, such as an extractor, are met.
+        draw_sources: For pairs whose sources are drawn anew in each epoch of training, the function that draws them;
+            see `keras_genzoo.datasets.pairs.from_pairs`. Else None.
     """
 
     name: str
@@ -290,45 +295,45 @@ class Info:
 
     @property
     def kind(self):
-        """`"labelled"`, `"points"`, or of pairs `"paired"` or `"unpaired"`."""
+        """String: `"labelled"`, `"points"`, `"paired"` or `"unpaired"`."""
         if self.source_modality is not None:
             return "paired" if "train" in self.paired_splits else "unpaired"
         return "labelled" if self.modes is None else "points"
 
     @property
     def image_shape(self):
-        """Shape of an example; of pairs, of a target."""
+        """Shape of an example; for pairs, of a target."""
         return self.modality.shape
 
     @property
     def source_shape(self):
-        """Of pairs, the shape of a source; None of others."""
+        """Shape of a source, for pairs; else None."""
         return None if self.source_modality is None else self.source_modality.shape
 
     @property
     def scale(self):
-        """Int, the side of a target over that of its source; 1 of others than pairs."""
+        """Int, ratio of the sides of a target and its source; 1 for datasets without pairs."""
         return 1 if self.source_modality is None else self.image_shape[0] // self.source_shape[0]
 
     @property
     def num_classes(self):
-        """Int, 0 without labels."""
+        """Int, number of classes; 0 without labels."""
         return 0 if self.condition is None else self.condition.num_classes
 
     @property
     def any_size(self):
-        """Whether its pictures are read at the size that is asked for."""
+        """Bool, whether the dataset can be read at any size."""
         return self.archive is not None
 
 
 def register(dataset):
-    """Makes a data set known by its name.
+    """Registers a dataset by its name.
 
     Args:
         dataset: `Info`.
 
     Returns:
-        The `Info`.
+        The same `Info`.
     """
     _DATASETS[dataset.name] = dataset
     return dataset
@@ -351,10 +356,10 @@ def _height_and_width(dataset, image_size):
     return size
 
 
-# A split may take 300 MB: a training needs one, and its evaluation others.
+# A split may take 300 MB. Training and evaluation together need several splits.
 @functools.lru_cache(maxsize=4)
 def _made(dataset, split, data_dir, image_size, default_data_dir):
-    """The arrays of a data set, read-only. `default_data_dir` only tells calls apart."""
+    """Returns the read-only arrays of a dataset. `default_data_dir` is only part of the cache key."""
     made = dataset.make(dataset, split, data_dir, image_size)
     for array in made:
         array.flags.writeable = False
@@ -362,8 +367,8 @@ def _made(dataset, split, data_dir, image_size, default_data_dir):
 
 
 def table():
-    """The data sets as a table in Markdown, for the documentation of `load`."""
-    rows = ["| name | what | shape | examples |", "| --- | --- | --- | --- |"]
+    """Returns a Markdown table of the datasets, for the docstring of `load`."""
+    rows = ["| name | description | shape | examples |", "| --- | --- | --- | --- |"]
     for name in sorted(_DATASETS):
         dataset = _DATASETS[name]
         shape = " to ".join(str(shape) for shape in (dataset.source_shape, dataset.image_shape) if shape)

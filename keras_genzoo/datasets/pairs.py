@@ -1,4 +1,4 @@
-"""Batches of pairs of images: from folders of pictures, and from arrays."""
+"""Datasets of image pairs, from folders of pictures and from arrays."""
 
 import dataclasses
 import pathlib
@@ -37,55 +37,62 @@ def paired_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pairs of pictures that belong together, float32 in [-1, 1].
+    """Creates a dataset of paired pictures, for image-to-image translation.
 
-    A pair is either a file with both pictures side by side, or two files of the same name in two folders.
-    Files are read once, at the first call, and their pictures kept in the system's temporary folder, by the same
-    reader as those of `image_folder`. Pictures are scaled to `image_size` as a whole, whatever their proportions.
+    A pair is either one file with both pictures side by side, or two files of the same name in two folders. Pictures
+    are resized to `image_size` without preserving the aspect ratio, and are read and cached as by `image_folder`.
 
     Args:
-        path: Folder of the files, in sub-folders or not; with `target_path` those of the sources.
-        image_size: Integer or pair `(height, width)` of the batches.
-        target_path: Folder of the targets: for each source the file of the same place and name, whatever its
-            suffix. None where files hold both pictures.
-        source: `"left"` or `"right"`: the half of a file that is the source. Without meaning, and to be left out,
-            with `target_path`.
-        batch_size: Number of pairs per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for targets in colour or 1 for grey.
-        source_channels: 3 or 1, for the sources. Defaults to `channels`. To be left out with `num_labels`.
-        num_labels: Int: the sources, in a folder of their own, are label maps with labels from 0 to `num_labels - 1`
-            (`keras_genzoo.pictures.read_labels`). In another size they have the nearest label. None for pictures.
-        augment: Whether to scale both pictures to 286/256 of `image_size`, crop them at a random place, and mirror
-            them with probability one half: the same for both, drawn anew each epoch (Isola et al. 2017,
-            section 6.2). Label maps and their pictures are mirrored alone.
-        shuffle: Whether to shuffle. If False, pairs come in the order of their sorted names.
-        seed: Integer that fixes the order and the augmentation.
-        initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
-            `from_arrays`. The augmentation of a resumed dataset is the undisturbed one's too.
-        on_error: `"raise"` refuses damaged files, files without a partner, partners of different sizes and files of
-            an odd width, which cannot be halved, and names them; `"skip"` leaves them out with a warning.
+        path: String or path of the folder with the files, or with the sources if `target_path` is given. Subfolders
+            are included.
+        image_size: Int or tuple `(height, width)`, size of the images.
+        target_path: String or path of the folder with the targets. The target of a source has the same relative path,
+            apart from its suffix. None if files contain both pictures.
+        source: `"left"` or `"right"`, the half of a file that is the source. Must be left out with `target_path`.
+        batch_size: Int, number of pairs per batch. The last, partial batch of an epoch is dropped.
+        channels: 3 for color targets or 1 for grey ones.
+        source_channels: 3 or 1, channels of the sources. Defaults to `channels`. Must be left out with `num_labels`.
+        num_labels: Int. If given, the sources, in a folder of their own, are label maps with labels from 0 to
+            `num_labels - 1`, read by `keras_genzoo.pictures.read_labels` and resized to the nearest label. None for
+            pictures.
+        augment: Bool, whether to scale both pictures to 286/256 of `image_size`, crop them at a random position, and
+            mirror them with probability 0.5. The draws are the same for both and new in each epoch. Label maps and
+            their pictures are only mirrored.
+        shuffle: Bool, whether to shuffle. If False, pairs are sorted by name.
+        seed: Int, seed of the order and of the augmentation.
+        initial_step: None for a finite dataset, an int for an infinite one that starts at this batch; see
+            `from_arrays`. Resuming reproduces the augmentation too.
+        on_error: `"raise"` raises a ValueError that lists files that are damaged, have no partner, differ in size
+            from their partner, or have an odd width and cannot be halved; `"skip"` skips them with a warning.
 
     Returns:
-        `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, source_channels)` and
-        `(batch_size, height, width, channels)`, float32 in [-1, 1]; label maps are uint8 `(batch_size, height, width,
-        1)`.
+        `tf.data.Dataset` of tuples `(sources, targets)`, float32 in [-1, 1], of shapes
+        `(batch_size, height, width, source_channels)` and `(batch_size, height, width, channels)`. Label maps are
+        uint8 `(batch_size, height, width, 1)`.
 
     Raises:
-        ValueError: If a folder is missing, holds no pictures, too few or unfit ones, or an argument is not among
-            its values.
-        OSError: If the temporary folder has no room for the pictures.
+        ValueError: If a folder does not exist, contains no pictures, fewer than `batch_size` or unusable ones, or an
+            argument is invalid.
+        OSError: If there is not enough space in the temporary folder.
+        ImportError: If TensorFlow is not installed.
 
     Example:
 
     ```python
-    facades = paired_folder("facades/train", 256, source="right", augment=True)  # label map on the right
-    sketches = paired_folder("sketches", 256, target_path="photographs", source_channels=1, augment=True)
+    datasets = keras_genzoo.datasets
+    facades = datasets.paired_folder("facades/train", 256, source="right", augment=True)
     model.fit(facades, epochs=200)
+
+    sketches = datasets.paired_folder("sketches", 256, target_path="photographs", source_channels=1, augment=True)
+    model.fit(sketches, epochs=200)
     ```
+
+    Reference: Isola et al. 2017, "Image-to-image translation with conditional adversarial networks"
+    (arXiv:1611.07004), section 6.2, for the augmentation.
     """
     if num_labels is not None and source_channels is not None:
         raise ValueError(
-            "`source_channels` is for pictures, and label maps have 1 channel. Leave it out. Received: "
+            "`source_channels` applies to pictures only: label maps have 1 channel. Leave it out. Received: "
             f"source_channels={source_channels}, num_labels={num_labels}"
         )
     source_channels = channels if source_channels is None else source_channels
@@ -95,13 +102,13 @@ def paired_folder(
     folder.check_choice("on_error", on_error, ("raise", "skip"))
     if target_path is not None and source != "left":
         raise ValueError(
-            f"`source` is for files with both pictures. Received source={source!r} with target_path="
-            f"{str(target_path)!r}, and `path` holds the sources. Leave `source` out."
+            f"`source` applies to files with both pictures only. Received source={source!r} with target_path="
+            f"{str(target_path)!r}, so `path` contains the sources. Leave `source` out."
         )
     if num_labels is not None and target_path is None:
         raise ValueError(
-            "`num_labels` is for label maps in a folder of their own: give the pictures by `target_path`. Received: "
-            f"num_labels={num_labels}, target_path=None"
+            "`num_labels` needs label maps in a folder of their own: pass the folder of the pictures as "
+            f"`target_path`. Received: num_labels={num_labels}, target_path=None"
         )
     size = pipeline.height_and_width(image_size)
     own_size = size if num_labels else prepared_size(size, augment)
@@ -140,38 +147,38 @@ def unpaired_folders(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pictures of two folders that do not belong together, float32 in [-1, 1].
+    """Creates a dataset from two folders of unpaired pictures, one folder per domain.
 
-    Each folder has an order of its own, and an epoch is as long as the larger folder: the smaller one begins
-    again, in another order, when all its pictures have come. Else as `paired_folder`.
+    Each folder has an order of its own. An epoch is as long as the larger folder; the smaller one is repeated, in a
+    different order each time. Pictures are read and resized as by `paired_folder`.
 
     Args:
-        path_a: Folder of the pictures of one kind, in sub-folders or not.
-        path_b: Folder of the pictures of the other kind.
-        image_size: Integer or pair `(height, width)` of the batches.
-        batch_size: Number of pictures of each kind per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for colour or 1 for grey.
-        augment: Whether to scale pictures to 286/256 of `image_size`, crop them at a random place and mirror
-            them with probability one half, each by draws of its own, anew each epoch.
-        shuffle: Whether to shuffle. If False, pictures come in the order of their sorted paths.
-        seed: Integer that fixes the orders and the augmentation.
-        initial_step: None for a finite dataset, an integer for an endless one that begins at this batch; see
+        path_a: String or path of the folder with the pictures of the first domain. Subfolders are included.
+        path_b: String or path of the folder with the pictures of the second domain.
+        image_size: Int or tuple `(height, width)`, size of the images.
+        batch_size: Int, number of pictures per domain and batch. The last, partial batch of an epoch is dropped.
+        channels: 3 for color or 1 for grey.
+        augment: Bool, whether to scale pictures to 286/256 of `image_size`, crop them at a random position, and
+            mirror them with probability 0.5. The draws are independent for each picture and new in each epoch.
+        shuffle: Bool, whether to shuffle. If False, pictures are sorted by path.
+        seed: Int, seed of the order and of the augmentation.
+        initial_step: None for a finite dataset, an int for an infinite one that starts at this batch; see
             `from_arrays`.
-        on_error: `"raise"` refuses a folder with damaged files and names them; `"skip"` leaves them out with
-            a warning.
+        on_error: `"raise"` raises a ValueError that lists damaged files; `"skip"` skips them with a warning.
 
     Returns:
-        `tf.data.Dataset` of pairs `(a, b)`, both `(batch_size, height, width, channels)`, float32 in [-1, 1].
+        `tf.data.Dataset` of tuples `(a, b)`, both `(batch_size, height, width, channels)`, float32 in [-1, 1].
 
     Raises:
-        ValueError: If a folder is missing, holds no pictures, too few or damaged ones, or an argument is not
-            among its values.
-        OSError: If the temporary folder has no room for the pictures.
+        ValueError: If a folder does not exist, contains no pictures, fewer than `batch_size` or damaged ones, or an
+            argument is invalid.
+        OSError: If there is not enough space in the temporary folder.
+        ImportError: If TensorFlow is not installed.
 
     Example:
 
     ```python
-    dataset = unpaired_folders("summer", "winter", 256, augment=True)
+    dataset = keras_genzoo.datasets.unpaired_folders("summer", "winter", 256, augment=True)
     model.fit(dataset, epochs=200)
     ```
     """
@@ -207,37 +214,40 @@ def reduced_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pairs for super-resolution: the pictures of a folder, and before them the same in small.
+    """Creates a dataset of reduced and original pictures of a folder, for super-resolution.
 
-    A picture is scaled to cover `image_size` and its middle cut out, as by `image_folder`; its source is that,
-    reduced by Pillow's bicubic filter, antialiased.
+    A target is the center crop of a picture that is scaled to cover `image_size`. Its source is the target, reduced
+    with Pillow's antialiased bicubic filter.
 
     Args:
-        path: Folder of the pictures, in sub-folders or not.
-        image_size: Integer or pair `(height, width)` of the large pictures, multiples of `scale`.
-        scale: Int, the side of a large picture over that of its source.
-        augment: Whether to mirror both pictures left to right and up and down, and of square ones to exchange rows
-            and columns, each with probability one half, drawn anew each epoch.
-        degradation: None for the clean reduction; `"real_esrgan"` for two rounds of blur, resizing, noise and JPEG,
-            drawn anew each epoch (Wang et al. 2021), for a model that restores what it enlarges.
-        batch_size, channels, shuffle, seed, initial_step: As for `image_folder`.
-        on_error: As for `image_folder`.
+        path: String or path of the folder with the pictures. Subfolders are included.
+        image_size: Int or tuple `(height, width)`, size of the targets; a multiple of `scale`.
+        scale: Int, ratio of the sides of a target and its source.
+        augment: Bool, whether to mirror both pictures left to right and upside down, and to transpose square ones,
+            each with probability 0.5, drawn anew in each epoch.
+        degradation: None for clean sources, or `"real_esrgan"` for two rounds of random blur, resizing, noise and
+            JPEG compression, drawn anew in each epoch, for models that restore pictures.
+        batch_size, channels, shuffle, seed, initial_step, on_error: See `image_folder`.
 
     Returns:
-        `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height / scale, width / scale, channels)` and
-        `(batch_size, height, width, channels)`, float32 in [-1, 1].
+        `tf.data.Dataset` of tuples `(sources, targets)`, float32 in [-1, 1], of shapes
+        `(batch_size, height / scale, width / scale, channels)` and `(batch_size, height, width, channels)`.
 
     Raises:
-        ValueError: If the folder is missing, holds no pictures, too few or damaged ones, or an argument is not among
-            its values.
-        OSError: If the temporary folder has no room for the pictures.
+        ValueError: If the folder does not exist, contains no pictures, fewer than `batch_size` or damaged ones, or an
+            argument is invalid.
+        OSError: If there is not enough space in the temporary folder.
+        ImportError: If TensorFlow is not installed.
 
     Example:
 
     ```python
-    dataset = reduced_folder("photographs", 128, scale=4, augment=True)
+    dataset = keras_genzoo.datasets.reduced_folder("photographs", 128, scale=4, augment=True)
     model.fit(dataset, epochs=100)
     ```
+
+    Reference: Wang et al. 2021, "Real-ESRGAN: Training real-world blind super-resolution with pure synthetic data"
+    (arXiv:2107.10833), for the degradation.
     """
     folder.check_choice("channels", channels, (1, 3))
     folder.check_choice("on_error", on_error, ("raise", "skip"))
@@ -266,33 +276,33 @@ def grey_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pairs for colouring: the pictures of a folder, and before them the same in grey.
+    """Creates a dataset of grey and color versions of the pictures of a folder, for colorization.
 
-    A picture is scaled to cover `image_size` and its middle cut out, as by `image_folder`; its source is that in
-    grey, as `keras_genzoo.pictures.read` makes it.
+    A target is the center crop of a picture that is scaled to cover `image_size`. Its source is the target in grey,
+    as `keras_genzoo.pictures.read` converts it.
 
     Args:
-        path: Folder of the pictures, in sub-folders or not.
-        image_size: Integer or pair `(height, width)` of the batches.
-        channels: 3: targets are in colour.
-        augment: Whether to scale to 286/256 of `image_size`, crop at a random place, and mirror with probability one
-            half, drawn anew each epoch.
-        batch_size, shuffle, seed, initial_step: As for `image_folder`.
-        on_error: As for `image_folder`.
+        path: String or path of the folder with the pictures. Subfolders are included.
+        image_size: Int or tuple `(height, width)`, size of the images.
+        channels: Must be 3: the targets are in color.
+        augment: Bool, whether to scale to 286/256 of `image_size`, crop at a random position, and mirror with
+            probability 0.5, drawn anew in each epoch.
+        batch_size, shuffle, seed, initial_step, on_error: See `image_folder`.
 
     Returns:
-        `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, 1)` and
-        `(batch_size, height, width, 3)`, float32 in [-1, 1].
+        `tf.data.Dataset` of tuples `(sources, targets)`, float32 in [-1, 1], of shapes
+        `(batch_size, height, width, 1)` and `(batch_size, height, width, 3)`.
 
     Raises:
-        ValueError: If the folder is missing, holds no pictures, too few or damaged ones, or an argument is not among
-            its values.
-        OSError: If the temporary folder has no room for the pictures.
+        ValueError: If the folder does not exist, contains no pictures, fewer than `batch_size` or damaged ones, or an
+            argument is invalid.
+        OSError: If there is not enough space in the temporary folder.
+        ImportError: If TensorFlow is not installed.
 
     Example:
 
     ```python
-    dataset = grey_folder("photographs", 128, augment=True)
+    dataset = keras_genzoo.datasets.grey_folder("photographs", 128, augment=True)
     model.fit(dataset, epochs=100)
     ```
     """
@@ -320,29 +330,31 @@ def masked_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pairs for inpainting: the pictures of a folder, and before them the same with holes.
+    """Creates a dataset of masked and original pictures of a folder, for inpainting.
 
-    The holes are a rectangle and strokes of a brush (Yu et al. 2019), drawn anew each epoch. A source has a channel
-    more than its target, the mask: 1 in the holes, where the other channels are 0, and -1 elsewhere.
+    The holes are a rectangle and brush strokes, drawn anew in each epoch. A source has one more channel than its
+    target, the mask: 1 in the holes, where the other channels are 0, and -1 elsewhere.
 
     Args:
-        path: Folder of the pictures, in sub-folders or not.
-        image_size, batch_size, augment, shuffle, seed, initial_step, on_error: As for `grey_folder`.
-        channels: 3 for colour or 1 for grey.
+        path: String or path of the folder with the pictures. Subfolders are included.
+        image_size, batch_size, augment, shuffle, seed, initial_step, on_error: See `grey_folder`.
+        channels: 3 for color or 1 for grey.
 
     Returns:
-        `tf.data.Dataset` of pairs `(sources, targets)`: `(batch_size, height, width, channels + 1)` and
-        `(batch_size, height, width, channels)`, float32 in [-1, 1].
+        `tf.data.Dataset` of tuples `(sources, targets)`, float32 in [-1, 1], of shapes
+        `(batch_size, height, width, channels + 1)` and `(batch_size, height, width, channels)`.
 
     Raises:
-        ValueError, OSError: As for `grey_folder`.
+        ValueError, OSError, ImportError: See `grey_folder`.
 
     Example:
 
     ```python
-    dataset = masked_folder("photographs", 128, augment=True)
+    dataset = keras_genzoo.datasets.masked_folder("photographs", 128, augment=True)
     model.fit(dataset, epochs=100)
     ```
+
+    Reference: Yu et al. 2019, "Free-form image inpainting with gated convolution" (arXiv:1806.03589), for the masks.
     """
     return _drawn_folder(
         masked, path, image_size, batch_size, channels, augment, shuffle, seed, initial_step, on_error
@@ -361,29 +373,32 @@ def blurred_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Batches of pairs for deblurring: the pictures of a folder, and before them the same blurred by camera shake.
+    """Creates a dataset of blurred and original pictures of a folder, for deblurring.
 
-    The kernels of the blur follow random trajectories (Kupyn et al. 2018). Each picture takes one of 512, drawn anew
-    each epoch.
+    The blur is that of a shaking camera: kernels follow random trajectories. Each picture is blurred with one of 512
+    kernels, drawn anew in each epoch.
 
     Args:
-        path: Folder of the pictures, in sub-folders or not.
-        image_size, batch_size, augment, shuffle, seed, initial_step, on_error: As for `grey_folder`.
-        channels: 3 for colour or 1 for grey.
+        path: String or path of the folder with the pictures. Subfolders are included.
+        image_size, batch_size, augment, shuffle, seed, initial_step, on_error: See `grey_folder`.
+        channels: 3 for color or 1 for grey.
 
     Returns:
-        `tf.data.Dataset` of pairs `(sources, targets)`, both `(batch_size, height, width, channels)`, float32 in
+        `tf.data.Dataset` of tuples `(sources, targets)`, both `(batch_size, height, width, channels)`, float32 in
         [-1, 1].
 
     Raises:
-        ValueError, OSError: As for `grey_folder`.
+        ValueError, OSError, ImportError: See `grey_folder`.
 
     Example:
 
     ```python
-    dataset = blurred_folder("photographs", 128, augment=True)
+    dataset = keras_genzoo.datasets.blurred_folder("photographs", 128, augment=True)
     model.fit(dataset, epochs=100)
     ```
+
+    Reference: Kupyn et al. 2018, "DeblurGAN: Blind motion deblurring using conditional adversarial networks"
+    (arXiv:1711.07064), section 3.3, for the kernels.
     """
     return _drawn_folder(
         blurred, path, image_size, batch_size, channels, augment, shuffle, seed, initial_step, on_error
@@ -393,7 +408,7 @@ def blurred_folder(
 def _drawn_folder(
     draw, path, image_size, batch_size, channels, augment, shuffle, seed, initial_step, on_error
 ):
-    """Batches of the pictures of a folder, and before them the sources that a function draws of them."""
+    """Creates a dataset of the pictures of a folder, with sources that the function `draw` makes from them."""
     folder.check_choice("channels", channels, (1, 3))
     folder.check_choice("on_error", on_error, ("raise", "skip"))
     size = pipeline.height_and_width(image_size)
@@ -410,16 +425,16 @@ def _drawn_folder(
 
 
 def check_divisible(size, scale):
-    """Refuses a size (height, width) that cannot be reduced by an integer."""
+    """Raises a ValueError if a side of the size (height, width) is not a multiple of `scale`."""
     if any(side % scale for side in size):
         raise ValueError(f"`image_size` must be a multiple of `scale`, {scale}. Received: image_size={size}")
 
 
 def reduced(images, scale):
-    """Images in a smaller size, by Pillow's bicubic filter, antialiased.
+    """Reduces images with Pillow's antialiased bicubic filter.
 
     Args:
-        images: uint8 array `(num, height, width, channels)`, the sides multiples of `scale`.
+        images: uint8 array `(num, height, width, channels)`, with sides that are multiples of `scale`.
         scale: Int.
 
     Returns:
@@ -430,7 +445,7 @@ def reduced(images, scale):
 
 
 def masked(images, choice):
-    """Images in [-1, 1] with holes by the draws of a choice, and the masks as their last channel."""
+    """Masks images in [-1, 1] with the draws of a `Choice`, and appends the masks as the last channel."""
     tf = pipeline.require("tensorflow")
     size = images.shape[1:3]
     masks = tf.map_fn(
@@ -454,19 +469,19 @@ def from_pairs(
     label_maps=False,
     draw_sources=None,
 ):
-    """Batches of pairs of images of two arrays, float32 in [-1, 1].
+    """Creates a dataset of image pairs from two arrays, float32 in [-1, 1].
 
     Args:
-        sources: uint8 array `(n, *prepared_size(image_size, augment), channels)`; or of a size of which theirs is a
-            multiple: then `augment` turns and mirrors the pairs, as `reduced_folder` does.
-        targets: The same of the targets, as many if `paired`.
-        image_size: Pair `(height, width)` of the batches.
-        paired: Whether images of the same index belong together; else each array has an order of its own.
-        batch_size, augment, shuffle, seed, initial_step: As for `paired_folder`.
-        label_maps: Whether the sources are label maps, as large as the batches: they stay uint8, and `augment`
-            mirrors the pairs.
-        draw_sources: Function from a batch of targets in [-1, 1] and its `Choice` to the sources, in the place of
-            `sources`; or None.
+        sources: uint8 array `(n, *prepared_size(image_size, augment), channels)`. Sources may also be smaller than
+            targets by an integer factor: then `augment` rotates and mirrors the pairs, as `reduced_folder` does.
+        targets: uint8 array of the targets; the same number as sources if `paired`.
+        image_size: Tuple `(height, width)` of the batches.
+        paired: Bool, whether images of the same index form a pair. Otherwise, each array has an order of its own.
+        batch_size, augment, shuffle, seed, initial_step: See `paired_folder`.
+        label_maps: Bool, whether the sources are label maps of size `image_size`. They remain uint8, and `augment`
+            only mirrors the pairs.
+        draw_sources: Function of a batch of targets in [-1, 1] and its `Choice` that returns the sources to use
+            instead of `sources`, or None.
     """
     tf = pipeline.require("tensorflow")
     with tf.device("CPU"):
@@ -492,7 +507,7 @@ def from_pairs(
 
 
 def prepared_size(size, augment):
-    """The size that pictures are scaled to before they are cropped to `size` (height, width)."""
+    """Returns the size to scale pictures to before they are cropped to `size` (height, width)."""
     return tuple(round(side * 286 / 256) for side in size) if augment else size
 
 
@@ -513,7 +528,7 @@ def _finished_turned(images, choice, augment):
 
 
 def _degraded(large, scale, choice):
-    """Small pictures of large ones in [-1, 1], degraded by the draws of a choice."""
+    """Reduces and degrades pictures in [-1, 1] with the draws of a `Choice`."""
     tf = pipeline.require("tensorflow")
     small = tf.map_fn(
         lambda each: degraded(each[0], scale, each[1]),
@@ -526,21 +541,21 @@ def _degraded(large, scale, choice):
 
 
 def _seeds(choice):
-    """A seed for each image, int32 `(batch_size, 2)`."""
+    """Returns a seed for each image, int32 `(batch_size, 2)`."""
     tf = pipeline.require("tensorflow")
-    # The draws are multiples of 2**-23: no two become one.
+    # The draws are multiples of 2**-23, so different draws give different seeds.
     return tf.cast(choice.offsets * 2.0**24, tf.int32)
 
 
 def _folder(argument, path):
-    """The folder of an argument, which may be given as a string."""
+    """Returns the folder of an argument as a path."""
     if path is None:
         raise ValueError(f"`{argument}` must be a folder of pictures. Received {argument}=None.")
     return pathlib.Path(path).expanduser()
 
 
 def _partners(sources, targets):
-    """For each name in either folder, sorted, the source files and the target files, a tuple each."""
+    """Returns, for each name in either folder, sorted, the tuples of source files and of target files."""
     partners = {}
     for domain, (argument, root) in enumerate((("path", sources), ("target_path", targets))):
         for file in folder.find(root, argument):
@@ -551,7 +566,7 @@ def _partners(sources, targets):
 
 @dataclasses.dataclass(frozen=True)
 class _Pair:
-    """Makes a source and a target of two modalities of one size."""
+    """Base class: reads a source and a target of two modalities and the same size."""
 
     kinds: tuple
 
@@ -562,7 +577,7 @@ class _Pair:
 
 @dataclasses.dataclass(frozen=True)
 class _Halves(_Pair):
-    """From a file with both side by side, the source at the left, or swapped at the right."""
+    """Reads a file with both pictures side by side. The source is on the left, or on the right if `swapped`."""
 
     swapped: bool
 
@@ -571,7 +586,7 @@ class _Halves(_Pair):
             picture = pictures.upright(picture)
             width, height = picture.size
             if width % 2:
-                raise ValueError(f"of the odd width {width}, which cannot be halved")
+                raise ValueError(f"has the odd width {width} and cannot be halved")
             boxes = [(0, 0, width // 2, height), (width // 2, 0, width, height)]
             return tuple(
                 kind.read(picture.crop(box), kind.shape[:2])
@@ -581,7 +596,7 @@ class _Halves(_Pair):
 
 @dataclasses.dataclass(frozen=True)
 class _Partners(_Pair):
-    """From the source files and the target files of a name: one of each, equally large."""
+    """Reads the source file and the target file of a name, which must be unique and of the same size."""
 
     def __call__(self, partners):
         for files, others in (partners, partners[::-1]):
@@ -603,7 +618,7 @@ class _Partners(_Pair):
 
 @dataclasses.dataclass(frozen=True)
 class _Reduced:
-    """From a file the middle of its picture, before it the same reduced."""
+    """Reads the center crop of a picture, and a reduced version of it as the source."""
 
     channels: int
     size: tuple
@@ -621,7 +636,7 @@ class _Reduced:
 
 @dataclasses.dataclass(frozen=True)
 class _Greyed:
-    """From a file the middle of its picture, before it the same in grey."""
+    """Reads the center crop of a picture, and a grey version of it as the source."""
 
     size: tuple
 

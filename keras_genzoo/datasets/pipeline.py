@@ -1,4 +1,4 @@
-"""The pipeline all loaders share: the order of the examples, batching, scaling to [-1, 1], mirroring and cropping."""
+"""The pipeline shared by all loaders: order of the examples, batching, scaling to [-1, 1], mirroring, cropping."""
 
 import functools
 import importlib
@@ -8,13 +8,13 @@ from keras_genzoo import arguments
 
 
 class Choice(NamedTuple):
-    """The examples of a batch, and the draws by which each is augmented, new in each epoch.
+    """The examples of a batch and the random draws for their augmentation, new in each epoch.
 
     Attributes:
-        indices: Tensor `(batch_size,)`, int32.
-        mirrored: Tensor `(batch_size,)`, bool, True with probability one half.
-        offsets: Tensor `(batch_size, 2)`, float32 in [0, 1): how far down and to the right to crop, or what else is
-            drawn for each image (`turn`, and the seeds of degradations).
+        indices: Int32 tensor `(batch_size,)`.
+        mirrored: Bool tensor `(batch_size,)`, True with probability 0.5.
+        offsets: Float32 tensor `(batch_size, 2)` in [0, 1), the vertical and horizontal position of the crop. Also
+            used by `turn` and as seeds of degradations.
     """
 
     indices: Any
@@ -23,17 +23,17 @@ class Choice(NamedTuple):
 
 
 def batches(sizes, fetch, batch_size, shuffle, seed, initial_step):
-    """Batches whose order is a pure function of the seed, the epoch and the step.
+    """Creates a dataset whose order is a pure function of the seed, the epoch and the step.
 
     Args:
-        sizes: Tuple with the number of examples, or those of several domains that are drawn from independently.
-            An epoch is as long as the largest; a smaller one begins again, in another order, when it is used up.
-        fetch: Function from a `Choice` for each domain to what the dataset yields. Runs in `Dataset.map`.
-        batch_size: Number of images per batch.
-        shuffle: Whether to shuffle.
-        seed: Integer that fixes the order and the draws.
-        initial_step: None for a finite dataset of one epoch per iteration. An integer for an endless one
-            that begins at this batch.
+        sizes: Tuple of the numbers of examples of one or several domains, which are drawn from independently. An
+            epoch is as long as the largest domain; smaller ones are repeated, in a different order each time.
+        fetch: Function of one `Choice` per domain that returns an element of the dataset. Runs in `Dataset.map`.
+        batch_size: Int, number of images per batch.
+        shuffle: Bool, whether to shuffle.
+        seed: Int, seed of the order and of the draws.
+        initial_step: None for a finite dataset of one epoch per iteration, an int for an infinite one that starts at
+            this batch.
 
     Returns:
         `tf.data.Dataset` of what `fetch` returns.
@@ -65,11 +65,11 @@ def batches(sizes, fetch, batch_size, shuffle, seed, initial_step):
             choices(domain_size, tf.random.fold_in(epoch_seed, domain) if domain else epoch_seed)
             for domain, domain_size in enumerate(sizes)
         )
-        # Batched within the epoch, so that no batch straddles two.
+        # Batched within the epoch, so that no batch spans two epochs.
         return tf.data.Dataset.from_tensor_slices(drawn).batch(batch_size, drop_remainder=True)
 
     if initial_step is None:
-        # A fresh number at each iteration takes the place of the epoch.
+        # A new random number per iteration replaces the epoch number.
         epochs = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1)
         first_step, cardinality = 0, steps_per_epoch
     else:
@@ -77,29 +77,29 @@ def batches(sizes, fetch, batch_size, shuffle, seed, initial_step):
         epochs = tf.data.Dataset.counter(first_epoch)
         cardinality = tf.data.INFINITE_CARDINALITY
 
-    # Steps are skipped as indices, before any image is touched: resuming late costs nothing.
+    # Steps are skipped before any image is read: resuming at a late step is fast.
     dataset = epochs.flat_map(one_epoch).skip(first_step)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
     dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
-    # Without files to divide, workers of a tf.distribute strategy read the same order and share each batch.
+    # There are no files to shard: all workers of a tf.distribute strategy read the same order and split each batch.
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def check_batch_size(batch_size, size):
-    """Refuses batches larger than the `size` images that there are."""
+    """Raises a ValueError if there are fewer than `batch_size` images."""
     if size < batch_size:
         raise ValueError(
-            f"`batch_size` must not exceed the number of images, {size}: the last partial batch is dropped "
-            f"and nothing would remain. Received batch_size={batch_size}. Pass a smaller one or more images."
+            f"`batch_size` must not exceed the number of images, {size}: the last, partial batch is dropped, so "
+            f"the dataset would be empty. Received batch_size={batch_size}. Use a smaller one or more images."
         )
 
 
 def scale(images, value_range):
-    """Images of a range, or points where that is None, as float32, images in [-1, 1].
+    """Scales images from `value_range` to float32 in [-1, 1]; converts points (`value_range` None) to float32.
 
-    `pixels.normalize` in TensorFlow: `keras.ops` cannot run in tf.data on another backend.
+    This is `pixels.normalize` in TensorFlow: `keras.ops` cannot run in tf.data on another backend.
     """
     tf = require("tensorflow")
     images = tf.cast(images, tf.float32)
@@ -110,13 +110,13 @@ def scale(images, value_range):
 
 
 def mirror(images, choice):
-    """The images `(batch_size, height, width, channels)`, mirrored left to right where that was drawn."""
+    """Mirrors those images `(batch_size, height, width, channels)` left to right for which that was drawn."""
     tf = require("tensorflow")
     return tf.where(choice.mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
 
 
 def turn(images, choice):
-    """The images, each in one of the eight positions of a square; of two sides that differ, in one of four."""
+    """Mirrors and transposes square images to one of eight orientations; only mirrors others, to one of four."""
     tf = require("tensorflow")
 
     def where(drawn, other, images):
@@ -130,20 +130,20 @@ def turn(images, choice):
 
 
 def crop(images, size, choice):
-    """Cuts a window of `size` (height, width) out of each image, at a place drawn evenly among all."""
+    """Crops each image to `size` (height, width) at a uniformly random position."""
     tf = require("tensorflow")
     for axis in (0, 1):
         places = images.shape[axis + 1] - size[axis] + 1
         first = tf.cast(choice.offsets[:, axis] * places, tf.int32)
-        first = tf.minimum(first, places - 1)  # A draw next to 1 may be rounded up.
+        first = tf.minimum(first, places - 1)  # A draw close to 1 may be rounded up.
         images = tf.gather(images, first[:, None] + tf.range(size[axis]), axis=axis + 1, batch_dims=1)
     return images
 
 
-# Cached not for speed: a cached function is left alone when `Dataset.map` rewrites what calls it.
+# Cached because AutoGraph, which `Dataset.map` applies to its callers, does not convert cached functions.
 @functools.cache
 def require(package):
-    """Imports a package that only the data sets need, so that importing `keras_genzoo` does without it."""
+    """Imports a package that only the datasets need, so that importing `keras_genzoo` does not require it."""
     try:
         return importlib.import_module(package)
     except ImportError as error:
@@ -154,7 +154,7 @@ def require(package):
 
 
 def height_and_width(image_size):
-    """The image size, an integer or a pair, as a pair of Python integers."""
+    """Converts an image size, an int or a pair, to a tuple of ints `(height, width)`."""
     pair = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     if len(pair) != 2:
         raise ValueError(

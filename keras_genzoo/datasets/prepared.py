@@ -1,7 +1,7 @@
-"""Pictures made ready for training: read once per process, and kept as raw pixels in a file of the temporary folder.
+"""Pictures prepared for training: read once per process and stored as raw pixels in a temporary file.
 
-Python called from tf.data would read one picture at a time and, called once more while the process ends, never let
-it end. So Pillow reads all files before the first batch, and TensorFlow maps the pixels into memory.
+Python code called from tf.data would read one picture at a time, and can block the process at exit. Therefore Pillow
+reads all files before the first batch, and TensorFlow maps the pixels into memory.
 """
 
 import functools
@@ -25,10 +25,10 @@ from keras_genzoo.images import pictures
 
 
 class Prepared:
-    """Examples whose pictures are ready.
+    """Examples whose pictures are prepared.
 
     Attributes:
-        examples: List of the examples that were given, without those left out.
+        examples: List of the given examples, without those that were skipped.
     """
 
     def __init__(self, examples, places, path, num_records, shapes):
@@ -39,17 +39,17 @@ class Prepared:
         self._shapes = shapes
 
     def read(self, indices):
-        """The pictures of examples, in `Dataset.map`.
+        """Reads the pictures of examples, in `Dataset.map`.
 
         Args:
-            indices: Tensor `(num,)`, int32, places in `examples`.
+            indices: Int32 tensor `(num,)`, indices into `examples`.
 
         Returns:
-            Tuple of tensors `(num, height, width, channels)`, uint8.
+            Tuple of uint8 tensors `(num, height, width, channels)`.
         """
         tf = pipeline.require("tensorflow")
         sizes = [math.prod(shape) for shape in self._shapes]
-        # Mapped into memory: only what is gathered is read, and the system keeps what fits.
+        # Mapped into memory: only gathered records are read, and the system caches as many as fit.
         records = tf.raw_ops.ImmutableConst(
             dtype=tf.uint8, shape=(self._num_records, sum(sizes)), memory_region_name=self._path
         )
@@ -58,21 +58,22 @@ class Prepared:
 
 
 def prepare(examples, make, on_error, failure):
-    """Makes the pictures of examples ready; those of an earlier call with the same, unchanged files are used again.
+    """Prepares the pictures of examples. The result of an earlier call with the same, unchanged files is reused.
 
     Args:
         examples: List of paths, or of nested tuples of paths.
-        make: Function from an example to a tuple of uint8 arrays of the shapes `make.shapes`. Raises a
-            ValueError or an OSError where that is impossible. Hashable, and equal to another that makes the same.
-        on_error: `"raise"` refuses such examples and names them, `"skip"` leaves them out with a warning.
-        failure: What the message says of them, such as `"pictures cannot be read"`.
+        make: Function that maps an example to a tuple of uint8 arrays with the shapes `make.shapes`. It raises a
+            ValueError or an OSError for an unusable example. Must be hashable; functions that compare equal must give
+            the same arrays.
+        on_error: `"raise"` raises a ValueError that lists unusable examples, `"skip"` skips them with a warning.
+        failure: String, describes the failure in messages, such as `"pictures cannot be read"`.
 
     Returns:
         `Prepared`.
 
     Raises:
-        ValueError: If there are such examples and `on_error` is `"raise"`.
-        OSError: If the temporary folder has no room.
+        ValueError: If there are unusable examples and `on_error` is `"raise"`.
+        OSError: If there is not enough space in the temporary folder.
     """
     key = (make, tuple(examples), tuple(map(_state, _files(examples))))
     if key not in _made:
@@ -84,10 +85,9 @@ def prepare(examples, make, on_error, failure):
         message += ", ..." if len(found) > 5 else "."
         if on_error == "raise":
             raise ValueError(
-                f"{message} Repair or remove them, or leave them out with `on_error='skip'`. "
-                "Received on_error='raise'."
+                f"{message} Repair or remove them, or skip them with `on_error='skip'`. Received on_error='raise'."
             )
-        warnings.warn(f"{message} They are left out.", stacklevel=3)
+        warnings.warn(f"{message} They are skipped.", stacklevel=3)
     places = np.flatnonzero([complaint is None for complaint in complaints]).astype("int32")
     tf = pipeline.require("tensorflow")
     with tf.device("CPU"):
@@ -96,7 +96,7 @@ def prepare(examples, make, on_error, failure):
     return Prepared(sound, places_on_cpu, path, len(examples), make.shapes)
 
 
-# What `prepare` has made: the path of the file of raw pixels, and for each example what is wrong with it, or None.
+# The results of `prepare`: the path of the file of raw pixels, and for each example its failure or None.
 _made = {}
 
 
@@ -126,7 +126,7 @@ def _make(examples, make):
             started = time.monotonic()
             for fault in pool.map(place, itertools.count(), examples):
                 faults.append(fault)
-                # No bar where nobody waits.
+                # Short preparations show no progress bar.
                 if time.monotonic() - started > 2:
                     progress.update(len(faults))
             return path, faults
@@ -140,15 +140,15 @@ def _check_room(num, size):
     needed, free = num * size, shutil.disk_usage(folder).free
     if needed > free:
         raise OSError(
-            f"{num} pictures made ready for training take {needed / 1e9:.3g} GB, and {folder} has "
-            f"{free / 1e9:.3g} GB left. Set the environment variable TMPDIR to a folder with more room before Python "
-            "starts, or use fewer or smaller pictures (`image_size`)."
+            f"{num} pictures prepared for training take {needed / 1e9:.3g} GB, but only {free / 1e9:.3g} GB are free "
+            f"in {folder}. Set the environment variable TMPDIR to a folder with more free space before starting "
+            "Python, or use fewer or smaller pictures (`image_size`)."
         )
 
 
 @functools.cache
 def _folder():
-    """The temporary folder of this process, removed when it ends."""
+    """Returns the temporary folder of this process, which is removed at exit."""
     folder = tempfile.TemporaryDirectory(prefix="keras_genzoo_")
     _folders.append(folder)
     return folder.name
@@ -158,7 +158,7 @@ _folders = []
 
 
 def _files(examples):
-    """The paths in nested sequences of them."""
+    """Yields the paths in nested sequences."""
     for example in examples:
         if isinstance(example, pathlib.Path):
             yield example
@@ -167,7 +167,7 @@ def _files(examples):
 
 
 def _state(file):
-    """What changes with the content of a file; None of one that is not there."""
+    """Returns values that change with the content of a file, or None if the file does not exist."""
     try:
         state = file.stat()
     except OSError:

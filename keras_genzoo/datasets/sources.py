@@ -1,19 +1,19 @@
-"""What the `[data]` of a recipe names: a data set, or folders of pictures.
+"""The data source that the `[data]` table of a recipe describes: a named dataset, or folders of pictures.
 
-Both answer the same questions. A source has
+Both kinds of sources have the same interface:
 
-- `kind`: `"images"`, `"pairs"` that belong together, or `"unpaired"` images of two kinds;
-- `keys` and `required`: the names that its table may and must hold;
-- `check(where)`: refuses values that cannot be used, without reading a picture;
-- `modality`: what an example is, such as `keras_genzoo.modalities.Images`; of pairs, the targets;
-- `source_modality`: of pairs, what the sources are, else None;
-- `condition`: what an example is labelled with, such as `keras_genzoo.conditions.Labels`, or None;
+- `kind`: `"images"`, `"pairs"` of images, or `"unpaired"` images of two domains;
+- `keys` and `required`: the allowed and the required keys of the table;
+- `check(where)`: raises a ValueError for invalid values, without reading a picture;
+- `modality`: the type of an example, such as `keras_genzoo.modalities.Images`; for pairs, of the targets;
+- `source_modality`: the type of the sources of pairs, else None;
+- `condition`: the type of the labels, such as `keras_genzoo.conditions.Labels`, or None;
 - `num_images`: number of images or pairs per epoch;
-- `label`: what messages call it;
-- `metadata`: what a card says of it, a dict;
-- `load(data_dir, **arguments)`: batches, with the arguments of `keras_genzoo.datasets.load`;
-- `examples(num, data_dir, labelled)`: what `preview` of a model shows beside it: of pairs two arrays of sources and
-  targets, of points the centres of their modes, else None; with `labelled` of labelled images the arrays of both.
+- `label`: name of the source in messages;
+- `metadata`: dict that describes the source on a card;
+- `load(data_dir, **arguments)`: dataset of batches, with the arguments of `keras_genzoo.datasets.load`;
+- `examples(num, data_dir, labelled)`: examples for the model's `preview`: a pair of arrays of sources and targets;
+  for points, the centers of their modes; with `labelled`, a pair of arrays of images and labels; else None.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ from keras_genzoo.images import pictures, pixels
 from keras_genzoo.modalities import Images, LabelMaps, MaskedImages
 
 _FOLDERS = ("folder", "target_folder", "folder_a", "folder_b")
-# What sources may be made of the pictures of a folder, by the loader that makes them.
+# Kind of sources that can be made from the pictures of a folder -> the loader.
 _MADE_SOURCES = {
     "grey": pairs.grey_folder,
     "masked": pairs.masked_folder,
@@ -39,12 +39,12 @@ _MADE_SOURCES = {
 
 
 def of(table):
-    """The source that a table names, `NamedSource` or `FolderSource`."""
+    """Returns the `NamedSource` or `FolderSource` that a table describes."""
     return FolderSource(table) if any(key in table for key in _FOLDERS) else NamedSource(table)
 
 
 def with_absolute_paths(table, base):
-    """The table with its folders as absolute paths; relative ones are those from the folder `base`."""
+    """Returns the table with absolute paths. Relative paths are relative to the folder `base`."""
     paths = {key: str(absolute(table[key], base)) for key in _FOLDERS if isinstance(table.get(key), str)}
     return {**table, **paths}
 
@@ -54,7 +54,7 @@ def absolute(path, base):
 
 
 class _Source:
-    """What both sources say of the shapes of their examples."""
+    """Base class with the shapes of the examples."""
 
     @property
     def image_shape(self):
@@ -62,20 +62,21 @@ class _Source:
 
     @property
     def source_shape(self):
-        """Shape of the sources of pairs, else None."""
+        """Shape of the sources of pairs; else None."""
         return self.source_modality and self.source_modality.shape
 
     @property
     def num_classes(self):
-        """Int, or None without labels."""
+        """Int, number of classes, or None without labels."""
         return self.condition and self.condition.num_classes
 
 
 class NamedSource(_Source):
-    """A data set of `keras_genzoo.datasets.load`.
+    """A named dataset of `keras_genzoo.datasets.load`.
 
     Args:
-        table: Dict of `name`, and of `split`, `batch_size`, `image_size`, `augment` and `labels_per_class` of `load`.
+        table: Dict with `name`, and optionally `split`, `batch_size`, `image_size`, `augment` and `labels_per_class`
+            as for `load`.
     """
 
     keys = frozenset({"name", "split", "batch_size", "image_size", "augment", "labels_per_class"})
@@ -144,7 +145,7 @@ class NamedSource(_Source):
         return named.load(**{**self.table, **arguments}, data_dir=data_dir)
 
     def examples(self, num, data_dir=None, labelled=False):
-        """Of the test split; pairs are spread over it."""
+        """Returns examples of the test split; pairs are evenly spaced in it."""
         if self._info.modes is not None:
             return self._info.modes.centers
         if self.source_modality is None:
@@ -153,19 +154,19 @@ class NamedSource(_Source):
             return _first_of(self.load(data_dir, split="test", batch_size=num, seed=0, initial_step=0))
         arrays = named.arrays(self.table["name"], "test", data_dir, self.table.get("image_size"))
         num = min(num, *map(len, arrays))
-        # Neighbours in the order of a data set are often alike.
+        # Adjacent examples of a dataset are often similar.
         return tuple(images[np.linspace(0, len(images) - 1, num).astype(int)] for images in arrays)
 
 
 class FolderSource(_Source):
-    """Folders of pictures: of images, of pairs side by side or in two folders, or of two kinds without partners.
+    """Folders of pictures: single images, pairs (side by side or in two folders), or unpaired images.
 
     Args:
-        table: Dict of the folders, and of the other arguments of the loader: `folder` for `image_folder`; with
-            `source` or `target_folder` for `paired_folder`, with `scale` for `reduced_folder`; `folder_a` and
-            `folder_b` for `unpaired_folders`; with `sources = "grey"`,
-            `"masked"` or `"blurred"` for `grey_folder`, `masked_folder` or `blurred_folder`.
-            `crop = "none"` stands for None.
+        table: Dict with the folders and the other arguments of the loader. The keys select the loader:
+            `folder` for `image_folder`; `folder` with `source` or `target_folder` for `paired_folder`, with `scale`
+            for `reduced_folder`, with `sources = "grey"`, `"masked"` or `"blurred"` for `grey_folder`,
+            `masked_folder` or `blurred_folder`; `folder_a` and `folder_b` for `unpaired_folders`. `crop = "none"`
+            stands for None.
     """
 
     def __init__(self, table):
@@ -245,7 +246,7 @@ class FolderSource(_Source):
 
     @property
     def class_names(self):
-        """Names of the sub-folders that the labels number; none without labels."""
+        """List of the names of the subfolders, in the order of the labels; empty without labels."""
         if self.table.get("labels") != "folder":
             return []
         root = self._path("folder")
@@ -259,12 +260,12 @@ class FolderSource(_Source):
 
     @functools.cached_property
     def num_images(self):
-        # Counted by the loader, which knows what it leaves out.
+        # Counted by the loader, which may skip files.
         return int(self.load(batch_size=1).cardinality())
 
     @property
     def num_files(self):
-        """Number of pictures, or pairs, before any is looked at: those of the larger folder."""
+        """Int, number of files in the larger folder, without opening them."""
         return max(len(pictures.find(self._path(key))) for key in self._folders)
 
     @property
@@ -273,7 +274,7 @@ class FolderSource(_Source):
 
     @property
     def metadata(self):
-        # The name alone: where the folder lies is nobody's business.
+        # Only the names: the location of the folders is private.
         names = " and ".join(self._path(key).name for key in self._folders)
         classes = ", ".join(f"{label} {name}" for label, name in enumerate(self.class_names))
         of = "pictures" if self.kind == "images" else "pairs of pictures"
@@ -285,11 +286,11 @@ class FolderSource(_Source):
         }
 
     def load(self, data_dir=None, **arguments):
-        """As the folders' loader; `data_dir` is that of named data sets, and not used."""
+        """Calls the loader of the folders. `data_dir` is ignored: it is for named datasets."""
         return self._loader(**{**self._arguments, **arguments})
 
     def examples(self, num, data_dir=None, labelled=False):
-        """Those that are trained on: folders have no test pictures."""
+        """Returns training examples: folders have no test split."""
         if self.source_modality is None and not (labelled and self.condition):
             return None
         plain = {"flip": False} if self.source_modality is None else {"augment": False}
@@ -297,6 +298,6 @@ class FolderSource(_Source):
 
 
 def _first_of(batches):
-    """The first batch as NumPy arrays, images as uint8."""
+    """Returns the first batch as NumPy arrays, with images as uint8."""
     arrays = next(iter(batches.as_numpy_iterator()))
     return tuple(array if array.ndim == 1 else pixels.to_uint8(array) for array in arrays)

@@ -1,4 +1,4 @@
-"""Data sets that tensorflow-datasets prepares, of their original files where they are on disk."""
+"""Datasets prepared by tensorflow-datasets, from local original files if there are any."""
 
 import os
 import pathlib
@@ -13,12 +13,12 @@ from keras_genzoo.datasets import pipeline
 
 
 def arrays(dataset, split, data_dir, image_size):
-    """Images and labels of a data set that has the same name in tensorflow-datasets; `make` of its `Info`."""
+    """Returns images and labels of a dataset with the same name in tensorflow-datasets; `make` of its `Info`."""
     return prepare(dataset, split, original_files(dataset, data_dir))
 
 
 def original_files(dataset, data_dir):
-    """The folder that holds the original files, or None to download them."""
+    """Returns the folder with the original files, or None to download them."""
     given = data_dir or os.environ.get("KERAS_GENZOO_DATA_DIR")
     if not given:
         return None
@@ -28,14 +28,14 @@ def original_files(dataset, data_dir):
             return folder
     if data_dir:
         raise ValueError(
-            f"`data_dir` must hold the original files of {dataset.name!r} ({', '.join(dataset.files)}), or a folder "
-            f"{dataset.name!r} that does. Received data_dir={str(data_dir)!r}. Leave it out to download them."
+            f"`data_dir` must contain the original files of {dataset.name!r} ({', '.join(dataset.files)}), directly "
+            f"or in a subfolder {dataset.name!r}. Received data_dir={str(data_dir)!r}. Leave it out to download them."
         )
     return None
 
 
 def prepare(dataset, split, folder):
-    """Prepares the data set of the files in the folder, of downloaded ones if it is None, and reads a split."""
+    """Prepares the dataset from the files in the folder, or from downloaded ones if it is None; reads a split."""
     name = dataset.name
     tfds = pipeline.require("tensorflow_datasets")
     tfds.disable_progress_bar()
@@ -43,53 +43,53 @@ def prepare(dataset, split, folder):
     try:
         if folder is None and not builder.is_prepared():
             _check_connection(builder)
-        # TFDS names what it unpacks after the file alone and reuses it: MNIST's files, unpacked in a common
-        # folder, would be taken for Fashion-MNIST's.
+        # TFDS caches extracted files by file name only: in a shared folder, the files of MNIST would be used for
+        # Fashion-MNIST, whose files have the same names.
         with tempfile.TemporaryDirectory() as extract_dir:
-            # Never the copies already prepared in the cloud: everybody's examples come in the same order.
+            # Copies prepared in the cloud may have another order: they are not used.
             config = tfds.download.DownloadConfig(
                 manual_dir=folder, extract_dir=extract_dir, try_download_gcs=False
             )
             builder.download_and_prepare(download_config=config)
     except OSError as error:
-        # Of several processes that prepare at once the first to end is taken.
+        # If several processes prepare the dataset at the same time, the first one to finish wins.
         builder = tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR"))
         if not builder.is_prepared():
             raise ConnectionError(
-                f"Could not prepare {name!r}: {error}. Where it cannot be downloaded, put its original files "
-                f"({', '.join(dataset.files)}) in a folder and pass `data_dir`, or set "
-                "KERAS_GENZOO_DATA_DIR to it."
+                f"Could not prepare {name!r}: {error}. If it cannot be downloaded, put its original files "
+                f"({', '.join(dataset.files)}) in a folder and pass it as `data_dir`, or set the environment "
+                "variable KERAS_GENZOO_DATA_DIR to it."
             ) from error
     except tfds.core.download.download_manager.NonMatchingChecksumError as error:
-        # MNIST and Fashion-MNIST name their files alike.
+        # The files of MNIST and Fashion-MNIST have the same names.
         raise ValueError(
-            f"`data_dir` must hold the original files of {name!r}. Those in {str(folder)!r} are others or "
-            f"damaged. {error}"
+            f"`data_dir` must contain the original files of {name!r}. Those in {str(folder)!r} are damaged or belong "
+            f"to another dataset. {error}"
         ) from error
     images, labels = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, as_supervised=True))
     return images, labels.astype("int32")
 
 
 def _check_connection(builder):
-    """Raises an OSError within seconds where the data set's host cannot be reached; TFDS tries for minutes."""
+    """Raises an OSError within seconds if the dataset's host cannot be reached; TFDS would try for minutes."""
     downloads = pathlib.Path(builder.data_dir).parents[1] / "downloads"
     if any(downloads.rglob("*.gz")):
-        return  # What an earlier call has downloaded may be all that is needed.
+        return  # The files may have been downloaded by an earlier call.
     outcome = queue.Queue()
 
     def connect():
         request = urllib.request.Request(next(iter(builder.url_infos)), method="HEAD")
         try:
-            # Its own opener: the common one keeps the proxies of its first use.
+            # A new opener: the global one keeps the proxies of its first use.
             urllib.request.build_opener().open(request, timeout=_CONNECTION_TIMEOUT).close()
         except urllib.error.HTTPError:
-            outcome.put(None)  # It answers.
+            outcome.put(None)  # The host responds.
         except OSError as error:
             outcome.put(error)
         else:
             outcome.put(None)
 
-    # In a thread, as no timeout bounds the search for the host's address.
+    # In a thread, because the timeout does not apply to the DNS lookup.
     threading.Thread(target=connect, daemon=True).start()
     try:
         error = outcome.get(timeout=_CONNECTION_TIMEOUT + 1)

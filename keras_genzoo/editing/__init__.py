@@ -1,11 +1,12 @@
-"""Control of a trained model by its latents: directions, and the latents of a given image.
+"""Latent editing: directions in the latent space of a trained model, and the codes of given images.
 
-What is edited are a model's *codes*: its latents, or, of a model with a mapping network such as a StyleGAN2, what
-that network makes of them (`LatentModel.codes_from_latents`, `LatentModel.images_from_codes`).
+Functions of this module work on the *codes* of a model. These are its latents; for a model with a mapping network,
+such as StyleGAN2, they are the outputs of that network (`LatentModel.codes_from_latents`,
+`LatentModel.images_from_codes`).
 
 ```python
 model = keras_genzoo.models.load("dcgan_fashion_mnist")
-codes, errors = keras_genzoo.editing.project(model, images)
+codes, errors = keras_genzoo.editing.project(model, model.sample(4, seed=1), num_steps=20)
 directions = keras_genzoo.editing.principal_directions(model)
 moved = keras_genzoo.editing.move(codes, directions, 0, strength=2.0)
 pictures = keras_genzoo.editing.images(model, moved)

@@ -1,4 +1,4 @@
-"""Directions of the attributes that a data set tells of its images."""
+"""Latent directions of the attributes of a dataset."""
 
 from typing import NamedTuple
 
@@ -13,13 +13,13 @@ from keras_genzoo.editing.directions import attribute_direction
 
 
 class Attributes(NamedTuple):
-    """What `find_attributes` returns.
+    """The result of `find_attributes`.
 
     Attributes:
-        directions: Dict of names to `Directions` of one direction.
-        accuracies: Dict of names to the share of held-out images whose attribute the features tell, beside the share
-            of the more frequent answer: a pair of floats. A direction of an attribute that they do not tell better
-            than that means nothing.
+        directions: Dict that maps the name of an attribute to `Directions` with one direction.
+        accuracies: Dict that maps the name of an attribute to a tuple of floats: the accuracy of the classifier on
+            held-out images, and the accuracy of always predicting the more frequent value. If the first is not
+            clearly larger, the direction is not meaningful.
     """
 
     directions: dict
@@ -36,40 +36,42 @@ def find_attributes(
     data_dir: OptionalPath = None,
     seed: Seed = 0,
 ):
-    """Finds a direction of a model's codes for each attribute of a data set.
+    """Finds a direction of a model's codes for each attribute of a dataset.
 
-    For each attribute a logistic regression learns, from the features of the training images, which images have it.
-    It labels random samples of the model, and `attribute_direction` of their codes is the direction, of a conditional
-    model within its classes. Attributes that no sample or all samples have, in every class, have no direction.
+    For each attribute, a logistic regression is trained on features of the training images. It then labels random
+    samples of the model, and `attribute_direction` computes the direction from their codes (within the classes of a
+    conditional model). An attribute that all samples or no samples have, in every class, gets no direction.
 
-    Needs scikit-learn: `pip install "keras_genzoo[priors]"`.
+    Requires scikit-learn: `pip install "keras_genzoo[priors]"`.
 
     Args:
         model: Model with the ability `sample`.
-        dataset: Name of a data set with attributes (`keras_genzoo.datasets.attributes`).
-        extractor: Function from images, uint8 or float in [-1, 1], to features and logits or None, such as a
+        dataset: String, name of a dataset with attributes (`keras_genzoo.datasets.attributes`).
+        extractor: Function that maps images, uint8 or float in [-1, 1], to features and logits (or None), such as a
             `keras_genzoo.metrics.Extractor`.
         num_samples: Int, number of samples to label.
-        data_dir: Folder of the data set's original files.
+        data_dir: Folder with the original files of the dataset.
         seed: Int, seed of the samples.
 
     Returns:
-        `Attributes`, a tuple of the directions and of what the regressions are worth.
+        `Attributes`, a named tuple of the directions and of the accuracies of the classifiers.
 
     Raises:
-        ValueError: If the data set has no attributes.
+        ValueError: If the dataset has no attributes, or an argument is invalid.
         ImportError: If scikit-learn is not installed.
 
     Example:
 
     ```python
-    faces = keras_genzoo.models.load("stylegan2_avatars_64")
-    found = find_attributes(faces, "avatar_faces", keras_genzoo.metrics.extractor("effnet_lite0_224_pool1280"))
-    faces.directions.update(found.directions)
+    model = keras_genzoo.models.GAN(image_shape=(64, 64, 3))
+    extractor = keras_genzoo.metrics.extractor("effnet_lite0_224_pool1280")
+    found = keras_genzoo.editing.find_attributes(model, "avatar_faces", extractor, num_samples=100)
+    model.directions.update(found.directions)
     ```
 
-    Source: Shen et al. 2020, "Interpreting the latent space of GANs for semantic face editing" (arXiv:1907.10786),
-    section 3.1, labels by a classifier; the direction is the difference of means of White 2016 (arXiv:1609.04468).
+    Reference: Shen et al. 2020, "Interpreting the latent space of GANs for semantic face editing" (arXiv:1907.10786),
+    section 3.1, for labels by a classifier; White 2016, "Sampling generative networks" (arXiv:1609.04468), for the
+    direction as a difference of means.
     """
     regressions, accuracies = _regressions(dataset, extractor, data_dir)
     latents = np.asarray(model.latents_from_seed(num_samples, seed))
@@ -87,14 +89,14 @@ def find_attributes(
 
 
 def _regressions(dataset, extractor, data_dir):
-    """Dict of attributes to fitted regressions, and to their accuracies beside the chance level."""
+    """Returns dicts that map attributes to fitted regressions, and to their accuracies and chance levels."""
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
     except ImportError as error:
         raise ImportError(
-            'Attributes are learnt by scikit-learn: pip install "keras_genzoo[priors]"'
+            '`find_attributes` requires scikit-learn. Install it with `pip install "keras_genzoo[priors]"`.'
         ) from error
     parts = []
     for split in ("train", "test"):

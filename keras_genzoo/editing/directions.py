@@ -1,4 +1,4 @@
-"""Directions of a model's codes along which images change in one respect."""
+"""Directions in the space of a model's codes along which one property of the images changes."""
 
 import keras
 import numpy as np
@@ -19,36 +19,36 @@ def principal_directions(
     seed: Seed = 0,
     of=None,
 ):
-    """Finds the leading directions of a model's codes, by a linear fit.
+    """Finds the principal directions of a model's codes: those along which the features of images change most.
 
-    The features of random samples are fitted by a linear function of their codes, by least squares; of a conditional
-    model with a constant for each class. The codes are made white before: each combination of their values counts in
-    its own standard deviations, and those that hardly vary count for nothing. Along the first direction, of all,
-    the fitted features change most. With the codes themselves as features these are their principal components.
+    The features of random samples are fitted with a linear function of their whitened codes by least squares, with
+    one constant per class for conditional models. The directions are sorted by the change of the fitted features.
+    With the codes themselves as features, they are the principal components of the codes.
 
     Args:
         model: Model with the ability `sample`.
-        num_directions: Int, the most to return; codes have no more than they are long.
-        num_latents: Int, number of samples, more than the model has classes.
+        num_directions: Int, maximum number of directions; at most `code_dim` are returned.
+        num_latents: Int, number of samples. Must be larger than the number of classes.
         seed: Int, seed of the latents.
-        of: The features: `"images"`, `"codes"`, or the name of a layer of the network that makes the images.
-            Defaults to the codes of a model that maps its latents, else to the images.
+        of: String, the features: `"images"`, `"codes"`, or the name of a layer of the network that generates the
+            images. Defaults to `"codes"` for models with a mapping network, else to `"images"`.
 
     Returns:
-        `Directions`: orthogonal, the first the strongest, each with the sign that makes its largest value positive;
-        the scales are the standard deviations of the codes along each.
+        `Directions`: orthogonal unit vectors, the strongest first, with the sign that makes the component of the
+        largest absolute value positive. The scales are the standard deviations of the codes along the directions.
 
     Raises:
-        ValueError: If `of` is unknown, or the samples are too few.
+        ValueError: If `of` is unknown, or there are too few samples.
 
     Example:
 
-    >>> directions = principal_directions(keras_genzoo.models.load("dcgan_fashion_mnist"))
-    >>> directions.vectors.shape
+    >>> model = keras_genzoo.models.load("dcgan_fashion_mnist")
+    >>> keras_genzoo.editing.principal_directions(model).vectors.shape
     (10, 100)
 
-    Source: Härkönen et al. 2020, "GANSpace: Discovering interpretable GAN controls" (arXiv:2004.02546), section 2.2.
-    The paper fits the latents to the components of the features instead, which agrees where the fit is exact.
+    Reference: Härkönen et al. 2020, "GANSpace: Discovering interpretable GAN controls" (arXiv:2004.02546), section
+    2.2. The paper fits the latents to the principal components of the features instead, which is equivalent for an
+    exact fit.
     """
     of = of or ("codes" if model.maps_latents else "images")
     latents, labels, codes = _random_codes(model, num_latents, seed)
@@ -60,12 +60,12 @@ def principal_directions(
         features = _outputs_of_layer(model, of, latents, labels)
     codes = _without_class_means(codes, labels)
     features = _without_class_means(features.reshape(num_latents, -1), labels)
-    # The rows of `white` have the codes' standard deviations as units, and no correlations.
+    # The whitened codes are uncorrelated and have unit variance.
     white, deviations, components = np.linalg.svd(codes, full_matrices=False)
     varying = deviations > 1e-6 * deviations[0]
     strongest, _, _ = np.linalg.svd(white[:, varying].T @ features, full_matrices=False)
     vectors = (components[varying].T * deviations[varying]) @ strongest[:, :num_directions]
-    # Orthogonal again, the first ones left as they are.
+    # Orthogonalized, starting with the first direction.
     vectors = np.linalg.qr(vectors)[0].T
     return _directions(_with_sign(vectors), codes)
 
@@ -74,36 +74,37 @@ def principal_directions(
 def weight_directions(
     model: Sampler, num_directions: PositiveInt = 10, num_latents: PositiveInt = 2000, seed: Seed = 0
 ):
-    """Finds the directions that the first layers' weights enlarge most, without a sample.
+    """Finds directions from the weights of the layers that take the codes, without sampling.
 
-    Each layer that takes the codes multiplies them by weights (`LatentModel.weights_of_codes`). The weights of each
-    output, made of unit length, are a row of a matrix `A`; the directions are the eigenvectors of `A^T A`, the one of
-    the largest eigenvalue first.
+    The rows of a matrix `A` are the weights (`LatentModel.weights_of_codes`) of each output of these layers, scaled
+    to unit length. The directions are the eigenvectors of `A^T A`, sorted by decreasing eigenvalue.
 
     Args:
         model: Model with the ability `sample`.
-        num_directions: Int, the most to return.
-        num_latents: Int, number of samples for the scales, more than the model has classes.
-        seed: Int, seed of their latents.
+        num_directions: Int, maximum number of directions.
+        num_latents: Int, number of samples for the scales. Must be larger than the number of classes.
+        seed: Int, seed of the latents.
 
     Returns:
-        `Directions`, as for `principal_directions`.
+        `Directions`; see `principal_directions`.
 
     Raises:
-        ValueError: If the model's codes enter no layer with a matrix of weights, or the samples are too few.
+        ValueError: If no layer multiplies the codes by a weight matrix, or there are too few samples.
 
     Example:
 
-    >>> weight_directions(keras_genzoo.models.load("dcgan_fashion_mnist"), num_directions=3).scales.shape
+    >>> model = keras_genzoo.models.load("dcgan_fashion_mnist")
+    >>> keras_genzoo.editing.weight_directions(model, num_directions=3).scales.shape
     (3,)
 
-    Source: Shen & Zhou 2021, "Closed-form factorization of latent semantics in GANs" (arXiv:2007.06600), equation 6;
-    unit length as in the authors' program.
+    Reference: Shen & Zhou 2021, "Closed-form factorization of latent semantics in GANs" (arXiv:2007.06600), equation
+    6, with rows of unit length as in the authors' code.
     """
     matrices = [np.asarray(matrix, "float64") for matrix in model.weights_of_codes()]
     if not matrices:
         raise ValueError(
-            f"`model` has no matrix of weights that its codes are multiplied by. Received: {type(model).__name__}. "
+            "`model` must have a layer that multiplies the codes by a weight matrix. "
+            f"Received: {type(model).__name__}. "
             "Use `principal_directions`."
         )
     columns = np.concatenate(matrices, axis=1)
@@ -115,31 +116,32 @@ def weight_directions(
 
 
 def attribute_direction(codes, has_attribute, groups=None):
-    """Finds the direction from codes without an attribute to codes with it: the difference of their means.
+    """Computes the direction of an attribute: the difference between the mean codes with and without it.
 
-    Codes of labeled images come from `encode` of an autoencoder or from `project`; a GAN's own samples can be labeled
-    by a classifier.
+    The codes of labeled images come from `encode` of an autoencoder or from `project`. The samples of a GAN can be
+    labeled with a classifier.
 
     Args:
         codes: Float array `(num, code_dim)`.
-        has_attribute: Bools `(num,)`.
-        groups: Ints `(num,)` of another attribute that goes along with this one in the data, or None. The
-            direction is then the mean of the groups' own, so that it does not carry the other attribute along; groups
-            that lack codes of either kind are left out.
+        has_attribute: Bool array `(num,)`.
+        groups: Int array `(num,)` with the values of an attribute that is correlated with this one, or None. The
+            direction is then the mean of the directions within the groups, so that it does not change the other
+            attribute. Groups without codes of both kinds are ignored.
 
     Returns:
-        `Directions` of one direction; a step of strength 1 is as long as the difference of the means.
+        `Directions` with one direction. Its scale is the length of the difference.
 
     Raises:
-        ValueError: If the arrays differ in length, or there are no codes of either kind.
+        ValueError: If the arrays differ in length, there are no codes with or no codes without the attribute, or both
+            have the same mean.
 
     Example:
 
     >>> codes = np.array([[0.0, 1.0], [0.0, 3.0], [4.0, 1.0], [4.0, 3.0]])
-    >>> attribute_direction(codes, [False, False, True, True])
+    >>> keras_genzoo.editing.attribute_direction(codes, [False, False, True, True])
     Directions(vectors=array([[1., 0.]], dtype=float32), scales=array([4.], dtype=float32))
 
-    Source: White 2016, "Sampling generative networks" (arXiv:1609.04468), section 3.1; with groups, section 3.2.
+    Reference: White 2016, "Sampling generative networks" (arXiv:1609.04468), section 3.1; with groups, section 3.2.
     """
     codes = checked_codes(codes).astype("float64")
     has_attribute = arguments.array("has_attribute", has_attribute).astype(bool)
@@ -147,7 +149,7 @@ def attribute_direction(codes, has_attribute, groups=None):
     for argument, given in (("has_attribute", has_attribute), ("groups", groups)):
         if given.shape != (len(codes),):
             raise ValueError(
-                f"`{argument}` must hold {len(codes)}, one for each code. Received: shape {given.shape}"
+                f"`{argument}` must have {len(codes)} values, one per code. Received: shape {given.shape}"
             )
     differences = []
     for group in np.unique(groups):
@@ -156,13 +158,15 @@ def attribute_direction(codes, has_attribute, groups=None):
             differences.append(with_it.mean(axis=0) - without_it.mean(axis=0))
     if not differences:
         raise ValueError(
-            "`has_attribute` must be true of some codes and false of others, in one group at least. Received: true "
-            f"of {has_attribute.sum()} of {len(codes)}"
+            "`has_attribute` must be True for some codes and False for others, within at least one group. Received: "
+            f"True for {has_attribute.sum()} of {len(codes)}"
         )
     difference = np.mean(differences, axis=0)
     length = np.linalg.norm(difference)
     if not length > 0:
-        raise ValueError("`codes` with and without the attribute have the same mean: there is no direction.")
+        raise ValueError(
+            "`codes` with and without the attribute must have different means. Received equal means."
+        )
     return Directions((difference / length)[None].astype("float32"), np.array([length], "float32"))
 
 
@@ -172,18 +176,19 @@ def find_direction(model: Sampler, name):
 
     Args:
         model: Model with the ability `sample`.
-        name: `"principal:K"` or `"weights:K"`, direction K, counted from 0, of `principal_directions` or
-            `weight_directions`; or one of `model.directions`.
+        name: String, the name of one of `model.directions`; or `"principal:K"` or `"weights:K"` for the direction
+            with the index K, from 0, of `principal_directions` or `weight_directions`.
 
     Returns:
-        `Directions` of one direction.
+        `Directions` with one direction.
 
     Raises:
         ValueError: If there is no such direction.
 
     Example:
 
-    >>> find_direction(keras_genzoo.models.load("dcgan_fashion_mnist"), "principal:0").vectors.shape
+    >>> model = keras_genzoo.models.load("dcgan_fashion_mnist")
+    >>> keras_genzoo.editing.find_direction(model, "principal:0").vectors.shape
     (1, 100)
     """
     if name in model.directions:
@@ -206,7 +211,7 @@ _FINDERS = {"principal": principal_directions, "weights": weight_directions}
 
 
 def _random_codes(model, num, seed):
-    """Latents, labels (the classes in turn, or None) and codes, more of them than of one for each class."""
+    """Returns random latents, labels (all classes in turn, or None) and codes; `num` must exceed the classes."""
     num_classes = 1 if model.condition is None else model.condition.num_classes
     if num <= num_classes:
         raise ValueError(f"`num_latents` must be above {num_classes}. Received: num_latents={num}")
@@ -220,7 +225,7 @@ def _outputs_of_layer(model, name, latents, labels):
     known = [layer.name for layer in network.layers]
     if name not in known:
         raise ValueError(
-            f"`of` must be 'images', 'codes', or a layer of the network that makes the images: {', '.join(known)}. "
+            f"`of` must be 'images', 'codes', or a layer of the network that generates images: {', '.join(known)}. "
             f"Received: of={name!r}"
         )
     part = keras.Model(network.inputs, network.get_layer(name).output)
@@ -237,7 +242,7 @@ def _without_class_means(values, labels):
 
 
 def _with_sign(vectors):
-    """Of the two unit vectors of each direction always the same."""
+    """Fixes the signs of the vectors."""
     largest = vectors[np.arange(len(vectors)), np.abs(vectors).argmax(axis=1)]
     return vectors * np.sign(largest)[:, None]
 

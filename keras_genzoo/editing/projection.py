@@ -1,4 +1,4 @@
-"""The codes whose images come nearest to given ones, by optimization."""
+"""Projection: the codes whose images are closest to given images, found by optimization."""
 
 import math
 from typing import NamedTuple
@@ -15,11 +15,11 @@ from keras_genzoo.models.perceptual import PerceptualFeatures
 
 
 class Projection(NamedTuple):
-    """What `project` returns.
+    """The result of `project`.
 
     Attributes:
         codes: Float32 array `(num, code_dim)`.
-        errors: Float32 array `(num,)`, the distance of each image that they give to the one asked for.
+        errors: Float32 array `(num,)`, the distance between each given image and the image of its code.
     """
 
     codes: np.ndarray
@@ -27,7 +27,7 @@ class Projection(NamedTuple):
 
 
 def squared_error(images, others):
-    """Mean squared difference of the values in [-1, 1] of each image, `(num,)`."""
+    """Returns the mean squared difference of each pair of images in [-1, 1], `(num,)`."""
     return ops.mean(ops.square(images - others), axis=tuple(range(1, len(images.shape))))
 
 
@@ -44,43 +44,43 @@ def project(
     seed: Seed = 0,
     batch_size: PositiveInt = 64,
 ):
-    """Finds the codes whose images come nearest to given ones.
+    """Finds the codes whose images are closest to given images.
 
-    Adam (betas 0.9 and 0.999) on the codes, the learning rate falling to zero by a half cosine, from several
-    starts: codes of random latents, and of a model that encodes also the images' own. The nearest codes of all steps
-    and starts are kept. Batch normalization is that of inference.
+    The codes are optimized with Adam (`beta_1` 0.9, `beta_2` 0.999) and a cosine decay of the learning rate to zero,
+    from several starting points: the codes of random latents, and for a model with an encoder also the codes of the
+    images. The best codes of all steps and starting points are returned. Batch normalization is in inference mode.
 
     Args:
         model: Model with the ability `sample`.
-        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], or float `(num, num_features)`
-            of a model of points.
-        labels: Ints `(num,)` or an int; needed by a conditional model.
-        num_steps: Int, updates from each start.
-        num_restarts: Int, number of starts.
-        learning_rate: Float.
+        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1]; or float `(num, num_features)` for
+            a model of points.
+        labels: Int array `(num,)`, or an int for all; required for conditional models.
+        num_steps: Int, number of updates per starting point.
+        num_restarts: Int, number of starting points.
+        learning_rate: Float, initial learning rate.
         distance: `"squared_error"`, the mean squared difference of the values; `"perceptual"`, the difference of
-            features of EfficientNet-Lite0 by the formula of LPIPS, for images; or a function of two float32 tensors
-            of images in [-1, 1] that returns the distance of each pair, a tensor `(num,)`.
-        seed: Int, seed of the starts.
-        batch_size: Int, images at once.
+            features of EfficientNet-Lite0 by the formula of LPIPS, for images only; or a function of two float32
+            tensors of images in [-1, 1] that returns the distance of each pair, a tensor `(num,)`.
+        seed: Int, seed of the starting points.
+        batch_size: Int, number of images per batch.
 
     Returns:
-        `Projection`, a tuple of the codes and their errors.
+        `Projection`, a named tuple of the codes and their errors.
 
     Raises:
-        ValueError: If the arguments do not fit the model.
+        ValueError: If an argument is out of range or does not fit the model.
 
     Example:
 
     ```python
     model = keras_genzoo.models.load("dcgan_fashion_mnist")
-    codes, errors = project(model, model.sample(4, seed=1))
+    codes, errors = keras_genzoo.editing.project(model, model.sample(4, seed=1), num_steps=20)
     copies = keras_genzoo.editing.images(model, codes)
     ```
 
-    Source: Zhu et al. 2016, "Generative visual manipulation on the natural image manifold" (arXiv:1609.03552),
-    equation 3; Kingma & Ba 2015 for Adam; Karras et al. 2020 (arXiv:1912.04958), section 5, for the perceptual
-    distance.
+    Reference: Zhu et al. 2016, "Generative visual manipulation on the natural image manifold" (arXiv:1609.03552),
+    equation 3; Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN" (arXiv:1912.04958),
+    section 5, for the perceptual distance.
     """
     distance = _distance(distance, model)
     images = array("images", images)
@@ -118,7 +118,7 @@ def _distance(distance, model):
         return squared_error
     if len(model.modality.shape) != 3 or model.modality.shape[-1] not in (1, 3):
         raise ValueError(
-            "`distance='perceptual'` is of grey and RGB images, but this model makes values of the shape "
+            "`distance='perceptual'` is for grey and RGB images, but samples of this model have the shape "
             f"{model.modality.shape}. Use 'squared_error'."
         )
     return PerceptualFeatures().distances
@@ -128,7 +128,7 @@ def _best_of_starts(update, starts, targets, learning_rates, batch_size):
     best, best_errors = starts[0].copy(), np.full(len(targets[0]), np.inf, "float32")
     for codes in starts:
         state = [codes, np.zeros_like(codes), np.zeros_like(codes)]
-        # The last step is not taken: its errors are those of the codes that the step before has left.
+        # The last iteration only computes the errors of the final codes, without an update.
         for step, learning_rate in enumerate([*learning_rates, 0.0], start=1):
             options = {"step": np.float32(step), "learning_rate": np.float32(learning_rate)}
             *moved, errors = update([*state, *targets], options, batch_size)
@@ -139,7 +139,7 @@ def _best_of_starts(update, starts, targets, learning_rates, batch_size):
 
 
 def _update_of(model, distance, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-    """A step of Adam, of each row for itself."""
+    """Returns a function that performs a step of Adam, independently for each row."""
 
     def update(codes, mean, variance, images, labels=None, *, step, learning_rate):
         errors, gradient = backends.input_value_and_grad(

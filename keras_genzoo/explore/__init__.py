@@ -1,4 +1,4 @@
-"""A page to play with models in a browser, without a server: `genzoo explore`."""
+"""A static page that runs models in the browser: `genzoo explore`."""
 
 import shutil
 from pathlib import Path
@@ -16,37 +16,37 @@ SITE = Path(__file__).parent / "site"
 def build(names, output, cdn=False, verbose=False):
     """Writes a page that runs models in the browser.
 
-    The folder is static: any file server shows it, and `python -m http.server`, without a network. It has the page,
-    ONNX Runtime for browsers, and in `models/` what `keras_genzoo.export.export_bundle` writes of each model.
+    The folder contains static files for any file server, such as `python -m http.server`: the page, ONNX Runtime
+    Web, and in `models/` a bundle of each model (`keras_genzoo.export.export_bundle`).
 
-    The runtime, the package `onnxruntime-web` of npm, is fetched by npm once and kept in Keras' home folder, or taken
-    from the installed distribution `keras-genzoo-checkpoints`.
+    The runtime is the npm package `onnxruntime-web`. It is downloaded with npm once and cached in Keras' home folder,
+    or taken from the installed distribution `keras-genzoo-checkpoints`.
 
     Args:
-        names: List of names or folders of presets. Models that sample images or translate them.
-        output: String or path. The folder to create; it may exist if it is empty. It appears complete or not at all.
-        cdn: Bool, whether the page loads the runtime from a public server instead, and so needs a network.
-        verbose: Bool, whether to print what is done.
+        names: List of names or folders of presets, of models that sample or translate images.
+        output: String or path of the folder to create. It may exist if it is empty. It is written atomically.
+        cdn: Bool, whether the page loads the runtime from a public CDN instead, which requires a network connection.
+        verbose: Bool, whether to print progress.
 
     Raises:
-        ValueError: If there are no names, two are the same, or a model neither samples images nor translates, or
-            takes what cannot be drawn: holes, or edges between objects.
+        ValueError: If there are no names, names are repeated, or a model is not supported: one that neither samples
+            nor translates images, or that needs masks or instance edges as inputs.
         OSError: If `output` is not an empty folder, or cannot be written.
-        RuntimeError: If the runtime is not to be had.
+        RuntimeError: If the runtime cannot be found or downloaded.
 
     Example:
 
     ```python
-    keras_genzoo.explore.build(["dcgan_fashion_mnist", "vae_mnist"], "site")
+    keras_genzoo.explore.build(["dcgan_fashion_mnist", "vae_mnist"], "site", cdn=True)
     ```
     """
     arguments.flag("cdn", cdn)
     names = [names] if isinstance(names, str) else [*names]
     named = {Path(name).resolve().name: name for name in names}
     if not names or len(named) < len(names):
-        raise ValueError(f"`names` must be names of presets, each once. Received: names={names}")
+        raise ValueError(f"`names` must be names of presets, without repetitions. Received: names={names}")
     target = disk.free_folder("output", arguments.path("output", output))
-    # Before any work.
+    # Checked before any work.
     source = None if cdn else runtime.find()
     with disk.unfinished_folder(target, hint="Choose another `output`.") as folder:
         for key, name in named.items():
@@ -54,19 +54,19 @@ def build(names, output, cdn=False, verbose=False):
         _write_page(folder, source, [*named])
         disk.replace_folder(target, folder)
     if verbose:
-        print(f"Wrote {target}. Look at it:\n  python -m http.server --directory {target}")
+        print(f"Wrote {target}. To view it, run:\n  python -m http.server --directory {target}")
 
 
 def write_page(folder, bundles):
-    """Writes the page of bundles that exist, without Keras: what `genzoo serve` shows at `/`.
+    """Writes the page for existing bundles, without Keras. `genzoo serve` shows it at `/`.
 
     Args:
         folder: Path of an existing folder.
-        bundles: Dict of name -> path of a folder that `keras_genzoo.export.export_bundle` wrote. Models that make no
-            images, or of what cannot be drawn, are left out.
+        bundles: Dict of name -> path of a folder written by `keras_genzoo.export.export_bundle`. Models that the page
+            does not support are left out.
 
     Raises:
-        RuntimeError: If the runtime is not to be had.
+        RuntimeError: If the runtime cannot be found or downloaded.
         OSError: If the folder cannot be written.
     """
     source = runtime.find()
@@ -98,7 +98,7 @@ def _write_page(folder, source, names):
     folders.write_json(folder / "models" / "index.json", index)
 
 
-# Of each model, in the index.
+# The keys of a model's description in the index.
 _TOLD = ("class", "description", "abilities")
 
 
@@ -107,13 +107,13 @@ def _link_runtime(folder):
     page = folder / "index.html"
     host = "/".join(runtime.CDN.split("/")[:3])
     text = page.read_text(encoding="utf-8")
-    # The page may load from its own host alone unless its policy says otherwise.
+    # The content security policy of the page must allow the host of the runtime.
     text = text.replace("script-src 'self'", f"script-src 'self' {host} blob:")
     disk.write_text(page, text.replace("connect-src 'self'", f"connect-src 'self' {host}"))
 
 
 def _add_model(name, folder, verbose):
-    """Writes a model's bundle."""
+    """Writes the bundle of a model."""
     from keras_genzoo import models
     from keras_genzoo.export import bundle
 
@@ -128,21 +128,21 @@ def _add_model(name, folder, verbose):
 def _check(model, name):
     if model.abilities.isdisjoint({"sample", "translate"}) or len(model.image_shape) != 3:
         raise ValueError(
-            f"{name!r} is a {type(model).__name__} that makes no images: the page has nothing to show. Leave it out."
+            f"{name!r} is a {type(model).__name__}, which does not generate images to show. Leave it out."
         )
     model.check_drawable()
     if reason := _not_drawable(model.serving_description()):
-        raise ValueError(f"{name!r} {reason}, which cannot be drawn on the page. Leave it out.")
+        raise ValueError(f"{name!r} {reason}, which the page does not support. Leave it out.")
 
 
 def _not_drawable(description):
-    """What a model takes that the page has no tool for; None where it can be drawn."""
+    """Returns the input of a model that the page does not support, or None."""
     tasks = description.get("tasks", {}).values()
     reasons = (reason for key, reason in _NOT_DRAWABLE.items() if any(key in task for task in tasks))
     return next(reasons, None)
 
 
-# Key of the description of a task -> what it says of the model.
+# Key of the description of a task -> its meaning in messages.
 _NOT_DRAWABLE = {
     "has_holes": "fills holes",
     "has_edges": "takes label maps with the edges between objects",

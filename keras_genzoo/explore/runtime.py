@@ -1,4 +1,4 @@
-"""Where the page's ONNX Runtime comes from: an installed package, npm, or an address."""
+"""ONNX Runtime Web for the page: from an installed package, from npm, or from a CDN."""
 
 import base64
 import hashlib
@@ -14,27 +14,27 @@ from keras_genzoo import disk
 from keras_genzoo.presets.resolution import cache_folder
 
 NAME, VERSION = "onnxruntime-web", "1.30.0"
-# Of the archive, as npm's registry and its lock files write it.
+# The hash of the archive, in the format of npm's registry and lock files.
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-# The backend for CPUs, by WebAssembly: file in the archive -> file in the page's folder.
+# The WebAssembly backend for CPUs: file in the archive -> file in the page's folder.
 FILES = {
     "package/dist/ort.wasm.min.mjs": "ort.wasm.min.mjs",
     "package/dist/ort-wasm-simd-threaded.mjs": "ort-wasm-simd-threaded.mjs",
     "package/dist/ort-wasm-simd-threaded.wasm": "ort-wasm-simd-threaded.wasm",
 }
 CDN = f"https://cdn.jsdelivr.net/npm/{NAME}@{VERSION}/dist/"
-# A Python package that may hold the files, in a folder of this name and version.
+# A Python package that may contain the files, in a folder with this name and version.
 DATA_PACKAGE = "keras_genzoo_checkpoints"
 
 
 def find():
-    """The folder with the runtime's files: of the cache, of an installed package, or fetched by npm into the cache.
+    """Returns the folder with the runtime's files: in the cache, in an installed package, or downloaded with npm.
 
     Returns:
         `pathlib.Path`.
 
     Raises:
-        RuntimeError: If there is none, with what can be done.
+        RuntimeError: If the runtime cannot be found or downloaded.
         OSError: If the cache cannot be written.
     """
     folder = cache_folder() / f"{NAME}-{VERSION}"
@@ -50,14 +50,14 @@ def find():
         except _Failed as failure:
             reason = str(failure)
     raise RuntimeError(
-        f"The page runs its models by {NAME} {VERSION}, which is not on this machine: {reason}. Install Node.js, "
-        f"whose npm fetches it once, or copy {', '.join(FILES.values())} of that package into {folder}, or let the "
-        "page load it from a server when it is opened (`--cdn`, in Python `cdn=True`)."
+        f"The page needs {NAME} {VERSION}, which is not on this machine: {reason}. Install Node.js, so that npm can "
+        f"download it once; or copy {', '.join(FILES.values())} of that package into {folder}; or let the page load "
+        "it from a CDN (`--cdn`, in Python `cdn=True`)."
     )
 
 
 class _Failed(Exception):
-    """npm did not give the archive."""
+    """npm could not download the archive."""
 
 
 def _is_complete(folder):
@@ -73,10 +73,10 @@ def _installed():
 
 
 def _fetch(npm, folder):
-    """Writes the files that the page needs to a folder, from the archive that npm downloads."""
+    """Writes the required files to a folder, from the archive that npm downloads."""
     with (
         tempfile.TemporaryDirectory() as temporary,
-        disk.unfinished_folder(folder, "Set KERAS_HOME to a folder that can be written.") as fresh,
+        disk.unfinished_folder(folder, "Set KERAS_HOME to a writable folder.") as fresh,
     ):
         archive = _downloaded(npm, Path(temporary))
         with tarfile.open(archive) as package:
@@ -90,18 +90,18 @@ def _downloaded(npm, folder):
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     except subprocess.TimeoutExpired:
-        raise _Failed("npm did not answer within 5 minutes") from None
+        raise _Failed("npm did not respond within 5 minutes") from None
     if done.returncode:
         raise _Failed(f"`npm pack` failed: {_message(done)}")
     [archive] = folder.glob("*.tgz")
     found = "sha512-" + base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if found != INTEGRITY:
-        raise _Failed(f"npm's archive has the hash {found}, but {INTEGRITY} is expected")
+        raise _Failed(f"the archive has the hash {found}, but {INTEGRITY} is expected")
     return archive
 
 
 def _message(done):
-    """What npm says went wrong, in one line."""
+    """Returns the error message of npm, in one line."""
     try:
         return json.loads(done.stdout)["error"]["summary"].strip().splitlines()[0]
     except (ValueError, KeyError, IndexError, TypeError):

@@ -1,4 +1,4 @@
-"""Exports for serving: a SavedModel with named signatures, and single networks for other runtimes."""
+"""Export for serving: SavedModels with named signatures, and single networks for other runtimes."""
 
 from keras_genzoo.export.bundle import export_bundle
 from keras_genzoo.export.deployment import export_tensorflow_serving, export_triton

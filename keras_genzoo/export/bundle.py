@@ -1,4 +1,4 @@
-"""A folder for a server or a page that has none of this package: ONNX networks, and JSON that describes them."""
+"""Bundles: folders with ONNX networks and their description as JSON, to be used without this package."""
 
 from pathlib import Path
 
@@ -13,25 +13,24 @@ from keras_genzoo.serving import DESCRIPTION, FORMAT
 
 
 def export_bundle(model, filepath, dtype="float32", metadata=None):
-    """Writes the networks of a model as ONNX files, and `model.json`, which says how they are used.
+    """Exports the networks of a model as ONNX files, with a description of how to use them, `model.json`.
 
     Args:
         model: Model of `keras_genzoo.models`.
-        filepath: String or path. The folder to create; one that exists is replaced.
-        dtype: `"float32"`, or for files of half the size `"int16"` or `"float16"`, as for `export_network`.
-        metadata: Dict of what the description says beside what the model answers: strings `name`, `license`,
-            `description`, or None.
+        filepath: String or path of the folder to create. An existing folder is replaced.
+        dtype: `"float32"`; or `"int16"` or `"float16"` for files of half the size, see `export_network`.
+        metadata: Dict of the strings `name`, `license` and `description` to add to the description, or None.
 
     Returns:
         Dict, the content of `model.json`: `format`, `name`, `class`, `license`, `description`,
-        `keras_genzoo_version`, what `ZooModel.serving_description` gives, `directions` (`names`, `vectors` and
-        `scales` of the model's own directions, then of `principal_directions`, which have no name; None without
-        latents), and `networks`: name -> `file`, `inputs` and `outputs` (each a list of `name`, `dtype` and `shape`,
-        free dimensions by name) and `weights_sha256`.
+        `keras_genzoo_version`; the result of `ZooModel.serving_description`; `directions`, a dict of `names`,
+        `vectors` and `scales` of the model's own directions followed by the unnamed `principal_directions`, or None
+        without latents; and `networks`, a dict that maps names to `file`, `inputs` and `outputs` (lists of `name`,
+        `dtype` and `shape`, with names for free dimensions) and `weights_sha256`.
 
     Raises:
-        ValueError: As for `export_network`; also if the name is no name of a file.
-        ImportError: If a package that ONNX needs is not installed.
+        ValueError: See `export_network`; also if `name` is not a valid file name.
+        ImportError: If a package for the ONNX export is not installed.
         OSError: If the folder cannot be written.
     """
     target = Path(arguments.path("filepath", filepath)).resolve()
@@ -47,7 +46,7 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
         "directions": _directions(model),
         "networks": {},
     }
-    with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
+    with disk.unfinished_folder(target, hint="Pass a writable `filepath`.") as folder:
         for name, network in model.exported_networks().items():
             file = folder / f"{name}.onnx"
             held = {"class": described["class"], "signature": name, "value_range": "[-1, 1]", **metadata}
@@ -64,19 +63,19 @@ def export_bundle(model, filepath, dtype="float32", metadata=None):
 
 
 def told_of(metadata, name):
-    """What exported files tell of a preset: dict of strings, for the argument `metadata` of exports.
+    """Returns the description of a preset for exported files, a dict for the argument `metadata` of exports.
 
     Args:
         metadata: Dict, the metadata of the preset.
-        name: String, the name of the model where the metadata have none.
+        name: String, name of the model if the metadata do not contain one.
     """
     told = {key: str(metadata[key]) for key in ("name", "license", "description") if metadata.get(key)}
     return {"name": name, **told}
 
 
 def _directions(model):
-    """The model's own directions, by name, and the principal ones."""
-    # Of latents that are not sampled from, as those of a translator's styles, there are none.
+    """Returns the model's own directions, by name, and the principal directions."""
+    # There are none for latents that are not sampled from, such as the style latents of a translation model.
     if getattr(model, "directions", None) is None:
         return None
     principal = principal_directions(model)

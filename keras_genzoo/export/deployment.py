@@ -1,4 +1,4 @@
-"""Folders for servers that others wrote: Triton with a manifest for KServe, and TensorFlow Serving."""
+"""Export for third-party servers: Triton with a manifest for KServe, and TensorFlow Serving."""
 
 import re
 from pathlib import Path
@@ -8,26 +8,27 @@ from keras_genzoo.export.bundle import export_bundle
 from keras_genzoo.export.saved_model import export_saved_model
 from keras_genzoo.serving.limits import Limits
 
-# Samples that are computed at once, and microseconds that the first waits for others: as by `genzoo serve`.
+# Maximum batch size, and the delay in microseconds to fill a batch: the defaults of `genzoo serve`.
 _BATCH, _DELAY = Limits.max_batch, round(1e6 * Limits.batch_delay)
 _TRITON_TYPES = {"float32": "TYPE_FP32", "int32": "TYPE_INT32"}
 
 
 def export_triton(model, filepath, dtype="float32", metadata=None):
-    """Writes a model repository of Triton: each network a model `NAME_NETWORK` that batches dynamically.
+    """Exports a model as a Triton model repository, with a manifest for KServe.
 
-    Beside the models lies `kserve.yaml`, an InferenceService that serves the folder from a bucket or a volume.
+    Each network is a Triton model `NAME_NETWORK` with the ONNX file as version 1 and a `config.pbtxt` with dynamic
+    batching. `kserve.yaml` is an `InferenceService` that serves the folder.
 
     Args:
         model: Model of `keras_genzoo.models`.
-        filepath: String or path. The folder to create; one that exists is replaced.
-        dtype, metadata: As for `keras_genzoo.export.export_bundle`.
+        filepath: String or path of the folder to create. An existing folder is replaced.
+        dtype, metadata: See `keras_genzoo.export.export_bundle`.
 
     Raises:
-        ValueError, ImportError, OSError: As for `keras_genzoo.export.export_bundle`.
+        ValueError, ImportError, OSError: See `keras_genzoo.export.export_bundle`.
     """
     target = Path(filepath).resolve()
-    with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
+    with disk.unfinished_folder(target, hint="Pass a writable `filepath`.") as folder:
         described = export_bundle(model, folder / "bundle", dtype, {"name": target.name, **(metadata or {})})
         name = described["name"]
         for network_name, network in described["networks"].items():
@@ -45,23 +46,23 @@ def export_triton(model, filepath, dtype="float32", metadata=None):
 
 
 def export_tensorflow_serving(model, filepath, metadata=None):
-    """Writes what TensorFlow Serving's container needs: the SavedModel as version 1, and its configuration.
+    """Exports a model for TensorFlow Serving: the SavedModel as version 1, and the configuration of the server.
 
-    `models.config` and `batching.config` are the files of `--model_config_file` and `--batching_parameters_file`;
-    `compose.yaml` starts the server by `docker compose up`, without batching: with `--enable_batching` the server
-    joins all inputs, and those of `sample`, which are single numbers, cannot be joined.
+    `models.config` and `batching.config` are for `--model_config_file` and `--batching_parameters_file`.
+    `docker compose up` starts the server with `compose.yaml`. Batching is off by default: with `--enable_batching`
+    the server batches all inputs, but those of `sample` are scalars and cannot be batched.
 
     Args:
         model: Model of `keras_genzoo.models`.
-        filepath: String or path. The folder to create; one that exists is replaced.
-        metadata: Dict with the `name` of the model, or None for that of the folder.
+        filepath: String or path of the folder to create. An existing folder is replaced.
+        metadata: Dict with the `name` of the model, or None for the name of the folder.
 
     Raises:
-        ImportError, OSError, RuntimeError: As for `keras_genzoo.export.export_saved_model`.
+        ImportError, OSError, RuntimeError: See `keras_genzoo.export.export_saved_model`.
     """
     target = Path(filepath).resolve()
     name = arguments.name("name", (metadata or {}).get("name", target.name))
-    with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
+    with disk.unfinished_folder(target, hint="Pass a writable `filepath`.") as folder:
         export_saved_model(model, folder / name / "1")
         for file, text in _TENSORFLOW_SERVING.items():
             (folder / file).write_text(text.replace("NAME", name), encoding="utf-8")
@@ -73,7 +74,7 @@ def _triton_config(name, network):
     for kind in ("input", "output"):
         for tensor in network[f"{kind}s"]:
             sides = [side if isinstance(side, int) else -1 for side in tensor["shape"][1:]]
-            # What has no side beside the batch is declared with one of length 1, and handed over without.
+            # Inputs without dimensions besides the batch are declared with one of length 1, which is reshaped away.
             reshape = "" if sides else " reshape { shape: [ ] }"
             dims = ", ".join(map(str, sides or [1]))
             data_type = _TRITON_TYPES[tensor["dtype"]]
@@ -85,13 +86,13 @@ def _triton_config(name, network):
 
 
 def _kubernetes(name):
-    """A name as Kubernetes allows it: of lower case letters, digits and hyphens, the first a letter."""
+    """Converts a name to one that Kubernetes allows: lower-case letters, digits and hyphens, first a letter."""
     name = re.sub("[^a-z0-9]", "-", name.lower()).strip("-")
     return name if name[:1].isalpha() else f"model-{name}".strip("-")
 
 
 _KSERVE = """\
-# kubectl apply -f kserve.yaml, once this folder lies at `storageUri`.
+# kubectl apply -f kserve.yaml, after copying this folder to `storageUri`.
 apiVersion: serving.kserve.io/v1beta1
 kind: InferenceService
 metadata:

@@ -1,6 +1,6 @@
-"""One network in the format of another runtime: ONNX, LiteRT, OpenVINO.
+"""Export of a single network to ONNX, LiteRT or OpenVINO.
 
-Keras' exporters write the files. Here inputs, outputs and dimensions get their names, and the files their metadata.
+The files are written by Keras' exporters. This module adds names of inputs, outputs and dimensions, and metadata.
 """
 
 import hashlib
@@ -19,41 +19,44 @@ from keras_genzoo.export import storage, tensorflow_process
 
 
 def export_network(network, filepath, format, dtype="float32", metadata=None, verbose=False):
-    """Writes one network in a format of another runtime.
+    """Exports a network for another runtime.
 
-    Inputs and outputs have the names of the network's: those of a model's SavedModel (`latents`, `images`). The batch
-    size is free unless the network fixes it, and so are height and width where the network leaves them free; with
-    LiteRT they are given by `resize_tensor_input` and `allocate_tensors`. OpenVINO computes in bfloat16 on processors
-    that can, unless it is told otherwise (`INFERENCE_PRECISION_HINT`).
+    The names of inputs and outputs are those of the network, which are also those of the model's SavedModel
+    (`latents`, `images`). The batch size is free unless it is fixed by the network, and so are height and width. With
+    LiteRT, set free dimensions with `resize_tensor_input` and `allocate_tensors`. OpenVINO computes in bfloat16 on
+    processors that support it, unless `INFERENCE_PRECISION_HINT` is set.
 
-    On the JAX backend a second process with TensorFlow writes the file.
+    On the JAX backend, a second process with TensorFlow writes the file.
 
     Args:
-        network: `keras.Model` with named inputs, whose outputs are a dict of tensors by name, or one tensor.
-        filepath: String or path of the file, with the suffix of the format: `.onnx`, `.tflite` or `.xml` (with a
-            `.bin` beside it).
+        network: `keras.Model` with named inputs. Its output is a dict of tensors by name, or one tensor.
+        filepath: String or path of the file, with the suffix of the format: `.onnx`, `.tflite` or `.xml` (together
+            with a `.bin` file).
         format: `"onnx"`, `"litert"` or `"openvino"`.
-        dtype: `"float32"`, or for large weights of half the size `"int16"`, with a scale for each row (ONNX and
-            OpenVINO), or `"float16"`, which is some eight times less exact. Inputs and outputs stay float32, and so
-            does the arithmetic, unless the runtime chooses otherwise.
-        metadata: Dict of strings that the file is to hold, or None: ONNX as `metadata_props`, OpenVINO as `rt_info`,
-            LiteRT as a buffer of JSON named `keras_genzoo`. `weights_sha256` and `keras_genzoo_version` are added.
-        verbose: Bool, whether to print where the file is.
+        dtype: `"float32"`, or a 16-bit dtype to halve the size of large weights: `"int16"`, with a scale per row
+            (ONNX and OpenVINO only), or `"float16"`, which is about eight times less precise. Inputs, outputs and
+            computations remain float32, unless the runtime chooses otherwise.
+        metadata: Dict of strings to store in the file, or None: as `metadata_props` (ONNX), as `rt_info` (OpenVINO),
+            or as a JSON buffer named `keras_genzoo` (LiteRT). `weights_sha256` and `keras_genzoo_version` are added.
+        verbose: Bool, whether to print the path of the file.
 
     Returns:
-        Dict of strings, the metadata that the file holds.
+        Dict of strings, the metadata in the file.
 
     Raises:
-        ValueError: If `format` or `dtype` is unknown, the suffix is another, or the network draws noise, which these
-            runtimes cannot.
-        ImportError: If a package that the format needs is not installed.
+        ValueError: If `format` or `dtype` is unknown, the suffix does not fit the format, or the network draws random
+            numbers, which these runtimes do not support.
+        ImportError: If a package for the format is not installed.
         OSError: If the file cannot be written.
         RuntimeError: If the second process cannot rebuild or export the network (JAX backend).
 
     Example:
 
     ```python
-    export_network(gan.exported_networks()["generate"], "generator.onnx", "onnx", dtype="int16")
+    from keras_genzoo import export
+
+    network = gan.exported_networks()["generate"]
+    export.export_network(network, "generator.onnx", "onnx", dtype="int16")
     ```
     """
     path = arguments.path("filepath", filepath)
@@ -63,15 +66,13 @@ def export_network(network, filepath, format, dtype="float32", metadata=None, ve
         "keras_genzoo_version": _version.__version__,
         "weights_sha256": _fingerprint(network),
     }
-    with disk.unfinished_folder(
-        Path(path).resolve(), hint="Pass a `filepath` that can be written."
-    ) as folder:
+    with disk.unfinished_folder(Path(path).resolve(), hint="Pass a writable `filepath`.") as folder:
         file = folder / Path(path).name
         if keras.backend.backend() == "tensorflow":
             _WRITERS[format](network, file, dtype, metadata)
         else:
             _write_in_tensorflow_process(network, file, format, dtype, metadata)
-        # The weights of OpenVINO first: the file that was asked for comes last.
+        # The weights of OpenVINO first, so that the requested file appears last.
         for part in sorted(folder.iterdir(), key=lambda part: part == file):
             disk.move(part, Path(path).resolve().with_name(part.name))
     if verbose:
@@ -81,19 +82,19 @@ def export_network(network, filepath, format, dtype="float32", metadata=None, ve
 
 
 def write_saved(saved, file, format, dtype, metadata):
-    """Writes a network that another process has checked and saved.
+    """Exports a network that another process has checked and saved.
 
     Args:
         saved: String, path of a `.keras` file.
         file: String, path of the file to write.
-        format, dtype: As for `export_network`.
-        metadata: String, JSON of the dict that the file is to hold.
+        format, dtype: See `export_network`.
+        metadata: String, the metadata as JSON.
     """
     _WRITERS[format](keras.saving.load_model(saved), Path(file), dtype, json.loads(metadata))
 
 
 def outputs_of(network):
-    """Dict of a network's outputs by name, in the order in which exporters flatten them."""
+    """Returns a dict of a network's outputs by name, in the order in which exporters flatten them."""
     outputs = network.output
     return dict(sorted(outputs.items())) if isinstance(outputs, dict) else {"images": outputs}
 
@@ -116,18 +117,19 @@ def _check(network, path, format, dtype):
         raise ValueError(f"`dtype` must be one of {[*storage.DTYPES]}. Received: {dtype!r}")
     if dtype == "int16" and format == "litert":
         raise ValueError(
-            "`dtype` 'int16' is not for `format` 'litert', whose fast kernels do not take it: choose 'float16'."
+            "`dtype` 'int16' is not available for `format` 'litert', whose fast kernels do not support it. "
+            "Use 'float16'."
         )
     if any(getattr(layer, "sampling", False) for layer in keras_private.layers_of(network)):
         raise ValueError(
-            f"`format` {format!r} cannot hold a network with `sampling_dropout=True`: these runtimes draw no such "
-            "noise. Export a SavedModel, or make the network again with `sampling_dropout=False` and the same "
+            f"`format` {format!r} does not support networks with `sampling_dropout=True`: these runtimes do not draw "
+            "random numbers. Export a SavedModel, or rebuild the network with `sampling_dropout=False` and the same "
             "weights."
         )
     missing = [package for package in _PACKAGES[format] if importlib.util.find_spec(package) is None]
     if missing:
         raise ImportError(
-            f"`format` {format!r} needs the package {' and '.join(missing)}. Install it with "
+            f"`format` {format!r} requires the package {' and '.join(missing)}. Install it with "
             '`pip install "keras_genzoo[export]"`.'
         )
     if Path(path).suffix != _SUFFIXES[format]:
@@ -139,7 +141,7 @@ def _check(network, path, format, dtype):
 def _write_onnx(network, file, dtype, metadata):
     import onnx
 
-    # Keras' exporter refuses a network that was never called, and asks NumPy for a name that it no longer has.
+    # Keras' exporter needs a network that was called, and uses a deprecated name of NumPy.
     network(network.input)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "In the future `np.object` will be defined", FutureWarning)
@@ -158,7 +160,7 @@ def _write_onnx(network, file, dtype, metadata):
 
 
 def _rename(graph, names):
-    """Gives the outputs of an ONNX graph their names."""
+    """Renames the outputs of an ONNX graph."""
     new = {value.name: name for value, name in zip(graph.output, names, strict=True)}
     for value in graph.output:
         value.name = new[value.name]
@@ -168,7 +170,7 @@ def _rename(graph, names):
 
 
 def _name_dimensions(value, tensor):
-    """Names the free dimensions of an ONNX input or output after what they are."""
+    """Names the free dimensions of an ONNX input or output."""
     shape = value.type.tensor_type.shape
     del shape.dim[:]
     for name, size in zip(FREE, tensor.shape, strict=False):
@@ -210,7 +212,7 @@ def _write_openvino(network, file, dtype, metadata):
         output.get_tensor().set_names({name})
     for key, value in metadata.items():
         model.set_rt_info(value, ["keras_genzoo", key])
-    # Not over the file of weights that is being read.
+    # Not to the weights file that is still being read.
     renamed = file.with_name(f"named-{file.name}")
     if dtype != "float32":
         storage.store_openvino(model, dtype)
@@ -234,7 +236,7 @@ def _write_in_tensorflow_process(network, file, format, dtype, metadata):
 
 
 def _signature(network):
-    """What Keras' exporters take: they would free a batch size that the network fixes, were they not told."""
+    """Returns the input signature for Keras' exporters, which would otherwise ignore a fixed batch size."""
     return [
         keras.tree.map_structure(
             lambda tensor: keras.InputSpec(shape=tensor.shape, dtype=tensor.dtype, name=tensor.name),
@@ -244,7 +246,7 @@ def _signature(network):
 
 
 def _fingerprint(network):
-    """SHA-256 of a network's weights: of their shapes, dtypes and values in order."""
+    """Returns the SHA-256 of the shapes, dtypes and values of a network's weights, in order."""
     digest = hashlib.sha256()
     for weight in network.weights:
         array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))

@@ -11,31 +11,31 @@ from keras_genzoo.export import tensorflow_process
 
 
 def export_saved_model(model, filepath, verbose=False):
-    """Writes a SavedModel with the model's named signatures, the first of them the default.
+    """Exports a model as a SavedModel with named signatures. The first signature is the default.
 
-    Of a model that makes images from latents:
+    Signatures of models that generate images from latents:
 
     | signature | inputs | output |
     | --- | --- | --- |
     | `generate`, also `serving_default` | `latents` float32 `(batch, latent_dim)` | `images` float32 in [-1, 1] |
     | `sample` | `num` int32 scalar from 1 to 1024, `seed` int64 scalar | `images` uint8 in [0, 255] |
-    | `serving_png` | as `sample` | `png`, strings `(num,)`: the bytes of PNG files |
+    | `serving_png` | those of `sample` | `png`, strings `(num,)`: the bytes of PNG files |
     | `encode` | `images` float32 in [-1, 1] | `latents` float32 `(batch, latent_dim)` |
     | `reconstruct` | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
 
-    `encode` and `reconstruct` are an autoencoder's, whose first signature is called `decode`. A model of terrain has
-    `generate_heights` from `latents` to `heights`, and the signatures of translations below. Samples that are points
-    are float32, and have no `serving_png`.
+    Only autoencoders have `encode` and `reconstruct`; their first signature is named `decode` instead of `generate`.
+    A terrain model has `generate_heights` from `latents` to `heights`, and the signatures of translation models
+    below. Points are float32, without `serving_png`.
 
-    A conditional model takes one input more: `generate` takes `labels`, int32 `(batch,)`, and `sample` takes
-    `label`, an int32 scalar: the class of all its images. The batch size is free; `sample` makes its images
-    in one batch. The same `seed`, from 0 to 2**32 - 1, gives the images of `model.sample(num, seed)`. A `num`,
-    a seed or a label out of range is refused when the signature runs, with a message that names it.
+    Conditional models have an additional input: `labels`, int32 `(batch,)`, of `generate`, and `label`, an int32
+    scalar, of `sample`. The batch size is free; `sample` generates its images in one batch. A `seed` from 0 to
+    2**32 - 1 gives the same images as `model.sample(num, seed)`. If `num`, `seed` or `label` is out of range, the
+    signature fails with a message that names it.
 
-    The network exported is the one that samples: the averaged one where an average is kept.
+    The exported network is the one used for sampling: the moving average, if there is one.
 
-    Of a model that translates images, with free batch size, height and width (multiples of what the network
-    needs):
+    Signatures of translation models, with free batch size, height and width (height and width must be multiples of
+    the network's downsampling factor):
 
     | signature | inputs | output |
     | --- | --- | --- |
@@ -43,26 +43,28 @@ def export_saved_model(model, filepath, verbose=False):
     | `translate_float32` | `images` float32 in [-1, 1] | `images` float32 in [-1, 1] |
     | `serving_png` | `png`, a string: the bytes of a PNG file | `png`, strings `(1,)` |
 
-    A model of several directions has both for each: `translate_a_to_b`, `translate_a_to_b_float32`, ...
+    A model with several directions has these signatures for each: `translate_a_to_b`,
+    `translate_a_to_b_float32`, ...
 
-    Of a classifier:
+    Signatures of classifiers:
 
     | signature | inputs | output |
     | --- | --- | --- |
     | `classify`, also `serving_default` | `images` uint8 in [0, 255] | `logits` and `features`, float32 |
     | `classify_float32` | `images` float32 in [-1, 1] | `logits` and `features`, float32 |
 
-    What `tf.saved_model.load` gives can also be called, as `tensorflow_hub.KerasLayer` does: it takes the inputs of
-    the first signature by position, of a translator uint8 or float32 images, and returns its output itself.
+    The object returned by `tf.saved_model.load` is also callable, as `tensorflow_hub.KerasLayer` requires. It takes
+    the inputs of the first signature by position (for translation models, uint8 or float32 images) and returns its
+    only output.
 
-    On the JAX backend a second process with TensorFlow writes the SavedModel; classes of your own must then be
-    registered with Keras in a module that can be imported.
+    On the JAX backend, a second process with TensorFlow writes the SavedModel. Custom classes must then be registered
+    with Keras in an importable module.
 
     Args:
-        model: Model of `keras_genzoo.models`, whose `signatures` are written.
-        filepath: String or path. The folder to create, on a local disk; it may exist if it is empty. It
-            appears complete or not at all.
-        verbose: Bool, whether to print where the SavedModel is and its signatures.
+        model: Model of `keras_genzoo.models`, whose `signatures` are exported.
+        filepath: String or path of the folder to create, on a local disk. It may exist if it is empty. It is written
+            atomically.
+        verbose: Bool, whether to print the path and the signatures.
 
     Raises:
         ValueError: If `filepath` is not a local path.
@@ -76,19 +78,24 @@ def export_saved_model(model, filepath, verbose=False):
     gan = keras_genzoo.models.GAN.from_preset("dcgan_fashion_mnist")
     gan.export("serving/dcgan/1")
 
-    # Elsewhere, with TensorFlow alone:
-    signatures = tf.saved_model.load("serving/dcgan/1").signatures
-    images = signatures["generate"](latents=tf.random.normal((3, 100)))["images"]
-    images = signatures["sample"](num=16, seed=0)["images"]
-    images = hub.load("serving/dcgan/1")(latents)  # tensorflow_hub, or tf.saved_model.load
+    # Elsewhere, with TensorFlow only:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load("serving/dcgan/1")
+    latents = tf.random.normal((3, 100))
+    images = loaded.signatures["generate"](latents=latents)["images"]
+    images = loaded.signatures["sample"](num=tf.constant(16), seed=tf.constant(0, tf.int64))["images"]
+    images = loaded(latents)
     layer = keras.layers.TFSMLayer("serving/dcgan/1", call_endpoint="serving_default")
     ```
     """
     target = _local_target(arguments.path("filepath", filepath))
     if importlib.util.find_spec("tensorflow") is None:
-        raise ImportError("A SavedModel is written by TensorFlow. Install it with `pip install tensorflow`.")
+        raise ImportError(
+            "Exporting a SavedModel requires TensorFlow. Install it with `pip install tensorflow`."
+        )
     write = _write if keras.backend.backend() == "tensorflow" else _write_in_tensorflow_process
-    with disk.unfinished_folder(target, hint="Pass a `filepath` that can be written.") as folder:
+    with disk.unfinished_folder(target, hint="Pass a writable `filepath`.") as folder:
         write(model, folder)
         disk.replace_folder(target, folder)
     if verbose:
@@ -121,9 +128,9 @@ def _write(model, folder):
 
 
 def _callable(functions, specs, default):
-    """The default signature as a function of tensors by position, which gives its only output itself.
+    """Returns the default signature as a function of positional tensors that returns its only output.
 
-    Where there is a signature of the same name for float32, its inputs are taken too.
+    If there is a float32 signature of the same name, its inputs are accepted too.
     """
     import tensorflow as tf
 
@@ -141,11 +148,11 @@ def _callable(functions, specs, default):
 
 
 def _serving_png(functions, specs):
-    """The first signature that gives uint8 images, as one that gives PNG files, and takes one: name -> function."""
+    """Returns a dict with a PNG version of the first signature that returns uint8 images: name -> function."""
     for name, function in functions.items():
         made = function.structured_outputs.get("images")
         taken = specs[name].get("images")
-        # The fourth channel of a PNG file is none of what a network takes.
+        # The alpha channel of a PNG file is not an input of networks.
         if taken is not None and taken.shape[-1] not in (1, 3):
             continue
         if made is not None and made.dtype == "uint8" and made.shape[-1] in (1, 3):
@@ -154,7 +161,7 @@ def _serving_png(functions, specs):
 
 
 def _of_png(function, specs):
-    """A function that gives uint8 images as one that gives PNG files; where it takes images, it takes a PNG file."""
+    """Converts a function that returns (and takes) uint8 images to one that returns (and takes) PNG files."""
     import tensorflow as tf
 
     specs = dict(specs)

@@ -1,25 +1,25 @@
-"""Large weights of exported networks in 16 bits: half the file, while the arithmetic stays float32.
+"""16-bit storage of the large weights of exported networks: half the file size, with float32 computations.
 
-Of int16 each row of an array has a scale of its own. That is some eight times as exact as float16, whose numbers lie
-as close to zero as no weight does.
+With int16, each row of an array has its own scale. This is about eight times as precise as float16, which spends part
+of its range on values much smaller than typical weights.
 """
 
 import numpy as np
 
 DTYPES = ("float32", "float16", "int16")
-# Smaller arrays take little room: biases, and constants of normalization, which move outputs most.
+# Smaller arrays, such as biases and normalization constants, take little space and affect outputs most.
 LARGE = 1024
 
 
 def stored(array, dtype):
-    """A float32 array in 16 bits.
+    """Converts a float32 array to 16 bits.
 
     Args:
         array: NumPy array of at least one axis.
         dtype: `"float16"` or `"int16"`.
 
     Returns:
-        NumPy array of `dtype`, and the float32 array to multiply it with, or None.
+        Tuple of the NumPy array of `dtype`, and the float32 array to multiply it with or None.
     """
     if dtype == "float16":
         return array.astype(dtype), None
@@ -29,7 +29,7 @@ def stored(array, dtype):
 
 
 def store_onnx(graph, dtype):
-    """Stores the large weights of an ONNX graph in 16 bits; the runtime casts them once, as it loads the graph."""
+    """Stores the large weights of an ONNX graph in 16 bits. The runtime casts them once, when it loads the graph."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes = []

@@ -1,4 +1,4 @@
-"""What a model on the JAX backend exports is written by a second process, with TensorFlow."""
+"""Export from the JAX backend: a second process with TensorFlow writes the files."""
 
 import os
 import subprocess
@@ -6,11 +6,11 @@ import sys
 
 
 def run(code, module, *arguments):
-    """Runs code that finds the arguments from `sys.argv[2]`, after importing this package and a module.
+    """Runs code in a new process, after importing this package and a module.
 
     Args:
-        code: String of Python code.
-        module: String, name of the module that registers the classes with Keras that the code needs.
+        code: String of Python code. It finds the arguments in `sys.argv[2:]`.
+        module: String, name of the module that registers the required classes with Keras.
         *arguments: Strings and paths.
 
     Raises:
@@ -20,7 +20,7 @@ def run(code, module, *arguments):
         **os.environ,
         "KERAS_BACKEND": "tensorflow",
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        # JAX holds the accelerator's memory, and writing needs none.
+        # JAX occupies the memory of the accelerator, and exporting does not need it.
         "CUDA_VISIBLE_DEVICES": "-1",
     }
     code = f"import importlib, sys; importlib.import_module(sys.argv[1]); import keras, keras_genzoo.export; {code}"
@@ -28,7 +28,7 @@ def run(code, module, *arguments):
     process = subprocess.run(command, env=environment, capture_output=True, text=True)
     if process.returncode:
         raise RuntimeError(
-            "What a model on the JAX backend exports is written by a second process with TensorFlow, which "
-            "failed. Networks of your own must be registered with Keras in a module that can be imported. Its "
+            "On the JAX backend, a second process with TensorFlow writes the exported files. This process failed. "
+            "Custom networks must be registered with Keras in an importable module. Its "
             f"error:\n{process.stderr[-2000:]}"
         )

@@ -1,1 +1,1 @@
-"""Images: their range (`pixels`), files of them (`pictures`) and grids of them (`grids`). None needs Keras."""
+"""Images: value ranges (`pixels`), picture files (`pictures`) and grids (`grids`), without importing Keras."""

@@ -1,4 +1,4 @@
-"""Images side by side."""
+"""Grids of images."""
 
 import math
 
@@ -13,15 +13,15 @@ def image_grid(images, columns: OptionalPositiveInt = None, padding: NonNegative
     """Lays images out in a grid.
 
     Args:
-        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], 1 or 3 channels.
-        columns: Int, images in a row. Defaults to the nearest square.
-        padding: Int, white pixels between images.
+        images: Array `(num, height, width, channels)`, uint8 or float in [-1, 1], with 1 or 3 channels.
+        columns: Int, number of images per row. Defaults to an approximately square grid.
+        padding: Int, number of white pixels between images.
 
     Returns:
         uint8 NumPy array `(grid_height, grid_width, channels)`.
 
     Raises:
-        ValueError: If `images` has another shape or no image.
+        ValueError: If the shape of `images` is invalid, or there are no images.
     """
     images = pixels.to_uint8(array("images", images))
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:

@@ -1,9 +1,9 @@
-"""Colours by lightness: sRGB to CIE L*a*b* and back, differentiable on every backend."""
+"""Conversion between sRGB and CIE L*a*b*, differentiable on every backend."""
 
 import numpy as np
 from keras import ops
 
-# Linear sRGB to CIE XYZ, and the white D65 of two degrees (IEC 61966-2-1).
+# Linear sRGB to CIE XYZ, and the white point D65 for the 2 degree observer (IEC 61966-2-1).
 _TO_XYZ = np.array(
     [
         [0.412453, 0.357580, 0.180423],
@@ -12,19 +12,19 @@ _TO_XYZ = np.array(
     ]
 )
 _WHITE = np.array([0.95047, 1.0, 1.08883])
-# In one matrix: what is relative to the white.
+# Linear sRGB to XYZ relative to the white point.
 _TO_RELATIVE = _TO_XYZ / _WHITE[:, None]
 _FROM_RELATIVE = np.linalg.inv(_TO_RELATIVE)
-# XYZ to the differences of cube roots that L*, a* and b* are.
+# L*, a* and b* are linear in the cube roots of XYZ.
 _TO_LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 _FROM_LAB = np.linalg.inv(_TO_LAB)
-# Below, cube root and power are straight lines.
+# Below these values, the cube root and the power are replaced by linear functions.
 _DARK, _SLOPE, _OFFSET = 0.008856, 7.787, 16.0 / 116.0
 _DARK_ROOT = 0.2068966
 
 
 def from_rgb(images):
-    """L*a*b* of images.
+    """Converts sRGB images to L*a*b*.
 
     Args:
         images: Float tensor `(..., 3)`, sRGB in [-1, 1].
@@ -33,7 +33,7 @@ def from_rgb(images):
         Float32 tensor `(..., 3)`: L* in [0, 100], a* in about [-86, 98] and b* in about [-108, 94].
     """
     values = (ops.cast(images, "float32") + 1.0) / 2.0
-    # Each branch sees only its own values: the power of a number at or below 0 has no gradient.
+    # Each branch gets only its own values: the gradient of the power is not finite at or below 0.
     linear = ops.where(
         values > 0.04045, ops.power((ops.maximum(values, 0.04045) + 0.055) / 1.055, 2.4), values / 12.92
     )
@@ -45,13 +45,13 @@ def from_rgb(images):
 
 
 def to_rgb(lab):
-    """Images of L*a*b*, the inverse of `from_rgb`.
+    """Converts L*a*b* to sRGB images, the inverse of `from_rgb`.
 
     Args:
         lab: Float tensor `(..., 3)`.
 
     Returns:
-        Float32 tensor `(..., 3)`, sRGB. Colours that sRGB does not have lie outside [-1, 1].
+        Float32 tensor `(..., 3)`, sRGB in [-1, 1]; colors outside the sRGB gamut are outside this range.
     """
     roots = _transformed(ops.cast(lab, "float32") + np.array([16.0, 0.0, 0.0], "float32"), _FROM_LAB)
     relative = ops.where(

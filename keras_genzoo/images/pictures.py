@@ -1,6 +1,6 @@
-"""Picture files of any kind that Pillow reads, as arrays, and arrays as picture files.
+"""Reading picture files as arrays, and writing arrays as picture files, with Pillow.
 
-The one reader of pictures: data sets, `translate` and the command line see the same pixels of a file.
+Datasets, `translate` and the command line all use this module, so they read the same pixels from a file.
 """
 
 import contextlib
@@ -16,23 +16,23 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from keras_genzoo import disk
 from keras_genzoo.images import pixels
 
-# What is taken for a picture in a folder. Pillow reads more, of files that are named.
+# Suffixes of the pictures in a folder. Files that are named explicitly may have any format that Pillow reads.
 SUFFIXES = tuple(f".{kind}" for kind in "avif bmp gif jp2 jpeg jpg pgm png pnm ppm tga tif tiff webp".split())
 
-# What `write` writes.
+# Suffixes that `write` supports.
 WRITABLE = (".png", ".jpg", ".jpeg", ".webp")
 
-# A picture of more pixels is not decoded: a file of 200 kB may hold gigabytes. Cameras of 100 megapixels pass.
-# From 179 million Pillow refuses by itself, unless its own `PIL.Image.MAX_IMAGE_PIXELS` is raised too.
+# Pictures with more pixels are not decoded: a file of 200 kB may decode to gigabytes. Pillow itself has a limit of
+# 179 million pixels, unless `PIL.Image.MAX_IMAGE_PIXELS` is raised too.
 MAX_PIXELS = 120_000_000
 
 
 class UnreadablePicture(ValueError):
-    """A picture file that cannot be read.
+    """Raised for a picture file that cannot be read.
 
     Args:
         path: String or path of the file.
-        reason: String or exception, what is wrong with it.
+        reason: String or exception, why it cannot be read.
     """
 
     def __init__(self, path, reason):
@@ -42,7 +42,14 @@ class UnreadablePicture(ValueError):
 
 
 def find(folder):
-    """Sorted paths of the picture files in a folder and its sub-folders, but for names that begin with a dot."""
+    """Returns the sorted paths of the picture files in a folder and its subfolders.
+
+    Args:
+        folder: `pathlib.Path` of the folder. Names that begin with a dot are ignored.
+
+    Returns:
+        List of `pathlib.Path`.
+    """
     folder = Path(folder)
     return sorted(
         file
@@ -53,21 +60,28 @@ def find(folder):
 
 
 def read(path, channels, size=None, crop=None):
-    """Reads a picture, turned as the camera noted; of an animation the first frame.
+    """Reads a picture file.
 
-    Transparent pictures are laid on white, and 16 bits per value become 8. Colour profiles are not applied.
+    The picture is rotated according to its EXIF orientation. Transparent pixels become white, and 16-bit values are
+    converted to 8 bits. Only the first frame of an animation is read. Color profiles are not applied.
 
     Args:
         path: String, path or binary file object.
-        channels, size, crop: As for `from_pil`.
+        channels, size, crop: See `from_pil`.
 
     Returns:
         uint8 NumPy array `(height, width, channels)`.
 
     Raises:
-        ValueError: If an argument is not among its values, or the file is damaged, holds no picture that can be
-            read (`UnreadablePicture`), or one of more than `MAX_PIXELS` pixels.
+        ValueError: If an argument is invalid, or the file is damaged, has an unknown format, or has more than
+            `MAX_PIXELS` pixels (`UnreadablePicture`).
         OSError: If the file cannot be opened.
+
+    Example:
+
+    ```python
+    picture = keras_genzoo.pictures.read("photograph.jpg", channels=3, size=(64, 64), crop="center")
+    ```
     """
     _check_channels(channels)
     with opened(path) as picture:
@@ -75,26 +89,26 @@ def read(path, channels, size=None, crop=None):
 
 
 def from_pil(picture, channels, size=None, crop=None):
-    """A picture that Pillow has opened or made, treated as `read` treats a file.
+    """Converts a Pillow image to an array, as `read` does for a file.
 
     Args:
         picture: `PIL.Image.Image`.
-        channels: 3 for colour or 1 for grey.
-        size: Int, number of pixels to which the longer side is scaled; or pair `(height, width)`. None keeps
-            the size. Scaling is bilinear and antialiased.
-        crop: `"center"` scales the picture to cover the pair `size` and cuts off what stands out on both
-            sides; None squeezes the whole picture into it.
+        channels: 3 for color or 1 for grey.
+        size: Int, length in pixels to which the longer side is resized; or tuple `(height, width)`. None keeps the
+            size. Resizing is bilinear and antialiased.
+        crop: `"center"` scales the picture to cover the tuple `size` and crops the center; None resizes it without
+            preserving the aspect ratio.
 
     Returns:
         uint8 NumPy array `(height, width, channels)`.
 
     Raises:
-        ValueError: If an argument is not among its values, or the picture holds float values.
+        ValueError: If an argument is invalid, or the picture has float values.
     """
     _check_channels(channels)
     picture = upright(picture)
     if picture.mode == "F":
-        raise ValueError("it holds float values, whose range is not known; save it with 8 or 16 bits a value")
+        raise ValueError("it has float values, whose range is unknown; save it with 8 or 16 bits per value")
     if picture.mode.startswith("I"):
         # Pillow would clip them.
         picture = Image.fromarray(np.rint(np.asarray(picture) / 257.0).clip(0, 255).astype("uint8"))
@@ -109,28 +123,29 @@ def from_pil(picture, channels, size=None, crop=None):
 
 
 def is_picture(value):
-    """Whether a value is the path of a file or a `PIL.Image.Image`."""
+    """Returns whether a value is the path of a file or a `PIL.Image.Image`."""
     return isinstance(value, (str, os.PathLike, Image.Image))
 
 
 def read_any(picture, channels, size=None):
-    """A picture as by `read`, or by `from_pil` where Pillow has opened it already."""
+    """Reads a file with `read`, or converts a `PIL.Image.Image` with `from_pil`."""
     read_it = from_pil if isinstance(picture, Image.Image) else read
     return read_it(picture, channels, size)
 
 
 def read_with_holes(picture, channels, size=None):
-    """A picture and the mask of its holes, those of its pixels that are half transparent or more.
+    """Reads a picture and a mask of its holes, the pixels that are at least half transparent.
 
     Args:
         picture: String or path of a file, or `PIL.Image.Image`.
-        channels, size: As for `read`, without the mask.
+        channels, size: See `read`. `channels` does not include the mask.
 
     Returns:
-        uint8 NumPy array `(height, width, channels + 1)`; the mask is 255 in the holes and 0 elsewhere.
+        uint8 NumPy array `(height, width, channels + 1)`. The mask is the last channel, 255 in the holes and 0
+        elsewhere.
 
     Raises:
-        ValueError, OSError: As for `read`.
+        ValueError, OSError: See `read`.
     """
     if not isinstance(picture, Image.Image):
         with opened(picture) as opened_picture:
@@ -142,11 +157,11 @@ def read_with_holes(picture, channels, size=None):
 
 
 def nearest(images, size):
-    """Images in another size `(height, width)`: of each pixel the value of the nearest one, none between.
+    """Resizes images with nearest-neighbor interpolation.
 
     Args:
         images: Array `(num, height, width, channels)`.
-        size: Pair `(height, width)`.
+        size: Tuple `(height, width)`.
     """
     rows, columns = (
         np.arange(wanted) * given // wanted for wanted, given in zip(size, images.shape[1:3], strict=True)
@@ -155,26 +170,26 @@ def nearest(images, size):
 
 
 def read_labels(picture, colors, size=None):
-    """Labels of a picture, turned as the camera noted: its values, or the colors that stand for them.
+    """Reads a label map from a picture.
 
     Args:
-        picture: String or path of a file, or `PIL.Image.Image`. Of a grey picture the values are the labels, of one
-            with a palette its indices, whatever their colours. Of one in colour the colours must be among `colors`.
-            Transparency is not looked at: pixels count by their values or colours.
-        colors: uint8 array `(num_labels, 3)`.
-        size: As for `read`; of each pixel the nearest label is taken.
+        picture: String or path of a file, or `PIL.Image.Image`. The labels are the values of a grey picture, or the
+            indices of a picture with a palette. The pixels of a color picture must have one of the `colors`. The
+            EXIF orientation is applied; transparency is ignored.
+        colors: uint8 array `(num_labels, 3)`, the colors of the labels.
+        size: See `read`. Resizing uses the nearest label.
 
     Returns:
         uint8 NumPy array `(height, width, 1)`.
 
     Raises:
-        ValueError: If the file cannot be read (`UnreadablePicture`), a value is no label, or a colour of none.
+        ValueError: If the file cannot be read (`UnreadablePicture`), or a value or color is not that of a label.
         OSError: If the file cannot be opened.
     """
     colors = np.asarray(colors)
     if colors.ndim != 2 or colors.shape[1] != 3 or not 1 <= len(colors) <= 256:
         raise ValueError(
-            f"`colors` must have the shape (num_labels, 3), of up to 256 labels. Received: {colors.shape}"
+            f"`colors` must have the shape (num_labels, 3) with at most 256 labels. Received: {colors.shape}"
         )
     if not isinstance(picture, Image.Image):
         with opened(picture) as opened_picture:
@@ -188,20 +203,20 @@ def read_labels(picture, colors, size=None):
 
 
 def _labels_of_values(picture, num_labels):
-    """Labels that are the values of a grey picture, of up to 16 bits, or indices of a palette."""
+    """Returns the values of a grey picture, with up to 16 bits, or the indices of a palette, as labels."""
     values = np.asarray(picture if len(picture.getbands()) == 1 else picture.getchannel(0))
     smallest, largest = int(values.min()), int(values.max())
     if smallest < 0 or largest >= num_labels:
         raise ValueError(
-            f"the picture must hold labels from 0 to {num_labels - 1}. Received labels from {smallest} to {largest}"
+            f"the picture must have labels from 0 to {num_labels - 1}. Received labels from {smallest} to {largest}"
         )
     return values.astype("uint8", copy=False)[..., None]
 
 
 def _labels_of_colors(picture, colors):
-    """Labels of a picture in colour, by rows, whose copies take several bytes for each pixel."""
+    """Returns the labels of a color picture. It is processed by rows, to limit the size of temporary arrays."""
     if picture.mode == "F":
-        raise ValueError("the picture holds float values; save the labels with 8 or 16 bits a value")
+        raise ValueError("the picture has float values; save the labels with 8 or 16 bits per value")
     known, first = np.unique(_numbers_of(colors), return_index=True)
     labels = np.empty((picture.height, picture.width, 1), "uint8")
     rows = max(1, _STRIP // picture.width)
@@ -213,38 +228,38 @@ def _labels_of_colors(picture, colors):
             found = ", ".join(f"#{number:06x}" for number in unknown[:3])
             wanted = ", ".join("#" + bytes(color).hex() for color in colors[:8])
             raise ValueError(
-                f"the picture has colours that stand for no label, such as {found}. Labels from 0 on are "
-                f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels themselves as a grey picture"
+                f"the picture has colors that are not those of labels, such as {found}. The colors of the labels are "
+                f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels as a grey picture"
             )
         labels[top : top + len(places), :, 0] = first[places]
     return labels
 
 
 def _numbers_of(colors):
-    """Colours as ints of 24 bits, uint32 `(...)` of uint8 `(..., 3)`."""
+    """Converts colors, uint8 `(..., 3)`, to 24-bit ints, uint32 `(...)`."""
     red, green, blue = (colors[..., channel].astype("uint32") for channel in range(3))
     return red << 16 | green << 8 | blue
 
 
 def bicubic(images, size):
-    """Images in another size, by Pillow's bicubic filter, antialiased where they become smaller.
+    """Resizes images with Pillow's bicubic filter, antialiased when downsampling.
 
     Args:
         images: uint8 array `(num, height, width, 1 or 3)`.
-        size: Pair `(height, width)`.
+        size: Tuple `(height, width)`.
 
     Returns:
         uint8 array `(num, *size, channels)`.
     """
     channels = images.shape[-1]
-    # Pillow knows a grey picture as one without an axis of channels.
+    # Pillow expects grey pictures without a channel axis.
     given = (Image.fromarray(image[..., 0] if channels == 1 else image) for image in images)
     resized = [np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC)) for picture in given]
     return np.stack(resized).reshape(len(images), *size, channels)
 
 
 def greyed(images):
-    """Images in grey, as `read` makes it of a colour picture: 0.299 red, 0.587 green and 0.114 blue.
+    """Converts color images to grey, as `read` does: 0.299 red + 0.587 green + 0.114 blue.
 
     Args:
         images: uint8 array `(num, height, width, 3)`.
@@ -256,54 +271,59 @@ def greyed(images):
 
 
 def notes_of(path, channels):
-    """What a picture file holds beside its pixels that still holds for another picture made of it.
+    """Reads the metadata of a picture file that remain valid for a processed version of the picture.
 
     Args:
-        path: As for `read`.
-        channels: Int, 3 or 1, those of the other picture: a colour profile is of pictures in colour, or of grey ones.
+        path: See `read`.
+        channels: Int, 3 or 1, channels of the processed picture. A color profile is for color or for grey pictures.
 
     Returns:
-        Dict for `write`: `exif`, without the turn that `read` has done, and `icc_profile`, where there are any. Exif
-        that is damaged is left out.
+        Dict for `write` with the optional keys `exif`, without the orientation, which `read` applies, and
+        `icc_profile`. Damaged EXIF data are dropped.
 
     Raises:
-        ValueError, OSError: As for `read`.
+        ValueError, OSError: See `read`.
     """
     with opened(path) as picture:
         picture = upright(picture)
         notes = {}
-        # Cameras and programs write values that Pillow reads and cannot write.
+        # Some cameras and programs write values that Pillow can read but not write.
         with contextlib.suppress(*_DAMAGE):
             if exif := picture.getexif():
                 notes["exif"] = exif.tobytes()
         profile = picture.info.get("icc_profile")
-        # The profile's header says of which colours it is.
+        # The header of the profile names its color space.
         if profile and profile[16:20] == {1: b"GRAY", 3: b"RGB "}[channels]:
             notes["icc_profile"] = profile
         return notes
 
 
 def upright(picture):
-    """A `PIL.Image.Image`, turned as the camera noted."""
-    picture.load()  # Some formats note it behind the pixels.
+    """Rotates a `PIL.Image.Image` according to its EXIF orientation."""
+    picture.load()  # Some formats store the orientation after the pixels.
     turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
-    # `exif_transpose` copies what need not be turned, too.
+    # `exif_transpose` would also copy pictures that need no rotation.
     return ImageOps.exif_transpose(picture) if turned else picture
 
 
 @contextlib.contextmanager
 def opened(path):
-    """Opens a picture file; inside, whatever Pillow raises for a damaged one becomes an `UnreadablePicture`.
+    """Context manager that opens a picture file and converts Pillow's errors to `UnreadablePicture`.
 
-    Of several threads, so many are let in at a time that their pictures have `MAX_PIXELS` pixels in all.
+    The number of threads inside is limited, so that their pictures have at most `MAX_PIXELS` pixels in total.
 
     Args:
         path: String, path or binary file object.
+
+    Raises:
+        ValueError: If the file is damaged, has an unknown format, or has more than `MAX_PIXELS` pixels
+            (`UnreadablePicture`).
+        OSError: If the file cannot be opened.
     """
     is_path = isinstance(path, (str, os.PathLike))
     name = path if is_path else getattr(path, "name", path)
     try:
-        # Opened here: of a path Pillow maps a tiff file into memory, a turned one with its sides exchanged.
+        # Opened here: given a path, Pillow maps TIFF files into memory, and swaps the sides of rotated ones.
         with (
             open(path, "rb") if is_path else contextlib.nullcontext(path) as file,
             Image.open(file) as picture,
@@ -311,8 +331,8 @@ def opened(path):
             pixels_held = picture.width * picture.height
             if pixels_held > MAX_PIXELS:
                 raise ValueError(
-                    f"it has {picture.width}x{picture.height} pixels, more than the {MAX_PIXELS / 1e6:g} million "
-                    "that are read; scale it down, or set keras_genzoo.pictures.MAX_PIXELS"
+                    f"it has {picture.width}x{picture.height} pixels, more than the limit of {MAX_PIXELS / 1e6:g} "
+                    "million; scale it down, or set keras_genzoo.pictures.MAX_PIXELS"
                 )
             with _decoding.of(pixels_held):
                 yield picture
@@ -322,27 +342,28 @@ def opened(path):
         raise UnreadablePicture(name, f"scale it down. {error}") from error
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # The system's: there is no such file, or it may not be read.
+            raise  # An error of the system: the file does not exist, or cannot be read.
         raise UnreadablePicture(name, error) from error
 
 
 def write(image, path, notes=None):
-    """Writes an image as a picture file: to a temporary name, moved when complete.
+    """Writes an image as a picture file, atomically.
 
     Args:
-        image: Array `(height, width, channels)`, 1 or 3 channels, or `(height, width)`; uint8 or float in
+        image: Array `(height, width, channels)` with 1 or 3 channels, or `(height, width)`. uint8, or float in
             [-1, 1].
-        path: String or path of the file; its folder is created. The suffix decides: `.png` and `.webp` keep
-            every pixel, `.jpg` and `.jpeg` are written at quality 95 without coarser colours.
-        notes: Dict of what else the file holds, such as that of `notes_of`.
+        path: String or path of the file. Its folder is created if necessary. The suffix sets the format: `.png` and
+            `.webp` are lossless; `.jpg` and `.jpeg` have quality 95, without chroma subsampling.
+        notes: Dict of metadata to write, such as the result of `notes_of`.
 
     Raises:
-        ValueError: If the image has another shape, or `path` another suffix.
+        ValueError: If the shape or range of the image, or the suffix of `path`, is invalid.
         OSError: If `path` cannot be written.
 
     Example:
 
     ```python
+    model = keras_genzoo.models.load("cyclegan_noto_twemoji")
     keras_genzoo.pictures.write(model.translate("photograph.jpg"), "painting.webp")
     ```
     """
@@ -361,7 +382,7 @@ def write(image, path, notes=None):
 
 
 def check_writable(path):
-    """Refuses, before any work, a path whose suffix `write` does not write.
+    """Checks in advance that `write` supports the suffix of a path.
 
     Raises:
         ValueError: If the suffix is not one of `WRITABLE`.
@@ -371,11 +392,11 @@ def check_writable(path):
         raise ValueError(f"`path` must end with {', '.join(others)} or {last}. Received: {str(path)!r}")
 
 
-# Colours of small drawings bleed where JPEG stores them at half the size.
+# No chroma subsampling: it makes the colors of small drawings bleed.
 _JPEG = ("JPEG", {"quality": 95, "subsampling": 0})
 _FORMATS = dict(zip(WRITABLE, (("PNG", {}), _JPEG, _JPEG, ("WEBP", {"lossless": True})), strict=True))
 
-# What Pillow raises for damaged files of one format or another.
+# Errors that Pillow raises for damaged files, depending on the format.
 _DAMAGE = (
     OSError,
     ValueError,
@@ -388,12 +409,12 @@ _DAMAGE = (
 )
 _DAMAGE += (struct.error, zlib.error, MemoryError)
 
-# Pixels that are laid on white at a time, in copies of four bytes each.
+# Number of pixels composited on white at a time, in copies of four bytes each.
 _STRIP = 2**20
 
 
 class _Decoding:
-    """Lets so many threads decode at a time that their pictures have `MAX_PIXELS` pixels in all."""
+    """Limits the threads that decode concurrently, so that their pictures have at most `MAX_PIXELS` pixels."""
 
     def __init__(self):
         self._changed = threading.Condition()
@@ -417,7 +438,7 @@ _decoding = _Decoding()
 
 def _check_channels(channels):
     if channels not in (1, 3):
-        raise ValueError(f"`channels` must be 3 for colour or 1 for grey. Received: channels={channels}")
+        raise ValueError(f"`channels` must be 3 for color or 1 for grey. Received: channels={channels}")
 
 
 def _on_white(picture, mode):
@@ -431,7 +452,7 @@ def _on_white(picture, mode):
 
 
 def size_in(given, size):
-    """The size `(height, width)` of a picture of the size `given`, scaled to `size` as for `read`."""
+    """Returns the size `(height, width)` of a picture of size `given` after resizing to `size` as in `read`."""
     if isinstance(size, int):
         return tuple(max(1, round(side * size / max(given))) for side in given)
     return tuple(size)
@@ -440,7 +461,7 @@ def size_in(given, size):
 def _scaled(picture, size, crop):
     height, width = size_in((picture.height, picture.width), size)
     if crop == "center":
-        # Cutting to the final proportions before scaling gives the same picture for less work.
+        # Cropping to the final aspect ratio before resizing gives the same picture with less work.
         columns = min(max(picture.height * width // height, 1), picture.width)
         rows = min(max(picture.width * height // width, 1), picture.height)
         left, top = (picture.width - columns) // 2, (picture.height - rows) // 2

@@ -1,27 +1,27 @@
-"""The one convention for images: uint8 in [0, 255] or float in [-1, 1], and the checks that guard it."""
+"""Value ranges of images, uint8 in [0, 255] or float in [-1, 1]: conversion and checks."""
 
 import numpy as np
 
-# What float values may exceed their range by: resizing and half precision overshoot by a rounding error.
+# Tolerance of the range checks: resizing and half precision may overshoot by a rounding error.
 SLACK = 1e-2
 
 
 def normalize(images, value_range=(-1.0, 1.0)):
-    """Brings images to float32 in [-1, 1].
+    """Scales images to float32 in [-1, 1].
 
     Args:
         images: Array or tensor of any shape, uint8 in [0, 255] or float in `value_range`.
-        value_range: Pair `(low, high)`, the range of float images. Ignored for uint8.
+        value_range: Tuple `(low, high)`, the range of float images. Ignored for uint8.
 
     Returns:
         Tensor of the same shape, float32 in [-1, 1].
 
     Example:
 
-    >>> float(normalize(np.uint8([255]))[0])
+    >>> float(keras_genzoo.pixels.normalize(np.uint8([255]))[0])
     1.0
     """
-    from keras import ops  # Not above: pictures are read and written without Keras.
+    from keras import ops  # Imported here because pictures are read and written without Keras.
 
     from keras_genzoo.arguments import interval
 
@@ -34,12 +34,12 @@ def normalize(images, value_range=(-1.0, 1.0)):
 
 
 def as_input(images):
-    """Images as an array that a compiled function takes: uint8 as they are, all others as float32."""
+    """Converts images to an array for a compiled function: uint8 is unchanged, others become float32."""
     return images if images.dtype == np.uint8 else images.astype("float32")
 
 
 def to_uint8(images):
-    """Rounds float images in [-1, 1] to a uint8 NumPy array in [0, 255]; values outside are clipped."""
+    """Converts float images in [-1, 1] to a uint8 NumPy array in [0, 255]; values outside are clipped."""
     if not isinstance(images, np.ndarray):
         from keras import ops
 
@@ -50,44 +50,46 @@ def to_uint8(images):
 
 
 def rounded(images):
-    """As `to_uint8`, of a tensor."""
+    """Like `to_uint8`, for tensors."""
     from keras import ops
 
     return ops.cast(ops.clip(ops.round((images + 1.0) * 127.5), 0.0, 255.0), "uint8")
 
 
 def check_range(images, argument="x", value_range=(-1.0, 1.0), may_be_bright=False):
-    """Refuses pixel values that would train a model silently wrong.
+    """Checks the dtype and range of images.
 
     Args:
         images: NumPy array, uint8 or float.
-        argument: Name of the argument, for the message.
-        value_range: Pair `(low, high)` that float images must lie in.
-        may_be_bright: Bool, whether float images said to be in [-1, 1] may have no negative value.
+        argument: String, name of the argument for the error message.
+        value_range: Tuple `(low, high)`, the required range of float images.
+        may_be_bright: Bool, whether to accept float images in [-1, 1] without negative values.
 
     Raises:
-        ValueError: If the data type is neither uint8 nor float, a value is not finite or lies outside
-            `value_range`, or float images said to be in [-1, 1] have no negative value (the usual sign of
-            images in [0, 1]).
+        ValueError: If the dtype is neither uint8 nor float, a value is not finite or outside `value_range`, or images
+            in [-1, 1] have no negative values (they are probably in [0, 1]).
     """
     extent = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
     check_extent(images.dtype.name, *extent, argument, value_range, may_be_bright or not images.size)
 
 
 def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0), may_be_bright=False):
-    """As `check_range`, given the data type and the smallest and largest value.
+    """Like `check_range`, given the dtype and the smallest and largest value.
 
     Args:
-        dtype: String, name of the data type.
+        dtype: String, name of the dtype.
         smallest, largest: Floats.
-        argument, value_range, may_be_bright: As for `check_range`.
+        argument, value_range, may_be_bright: See `check_range`.
+
+    Raises:
+        ValueError: See `check_range`.
     """
     low, high = value_range
     if dtype == "uint8":
         return
     if "float" not in dtype:
         raise ValueError(
-            f"`{argument}` must hold uint8 images in [0, 255] or float images in [{low:g}, {high:g}]. "
+            f"`{argument}` must be uint8 images in [0, 255] or float images in [{low:g}, {high:g}]. "
             f"Received dtype {dtype}. Convert with `.astype('uint8')`."
         )
     if not (np.isfinite(smallest) and np.isfinite(largest)):
@@ -101,7 +103,7 @@ def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0)
         )
     if (low, high) == (-1.0, 1.0) and smallest >= 0 and not may_be_bright:
         raise ValueError(
-            f"`{argument}` has float values from {smallest:g} to {largest:g}, none negative: it looks like "
-            "images in [0, 1], but [-1, 1] is expected. Scale with `images * 2 - 1`, pass uint8 images, or "
-            "load them with `value_range=(0, 1)`."
+            f"`{argument}` must lie in [-1, 1]. Received float values from {smallest:g} to {largest:g}, none "
+            "negative: it looks like images in [0, 1]. Scale with `images * 2 - 1`, pass uint8 images, or load them "
+            "with `value_range=(0, 1)`."
         )

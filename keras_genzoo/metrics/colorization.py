@@ -1,4 +1,4 @@
-"""How near the colours of coloured images are to the true ones."""
+"""The differences between the colors of colorized and of original images."""
 
 import numpy as np
 from keras import ops
@@ -9,17 +9,17 @@ from keras_genzoo.metrics.translation import pairs_of_images
 from keras_genzoo.metrics.upscaling import perceptual_difference
 from keras_genzoo.models.perceptual import PerceptualFeatures
 
-# a* and b* of sRGB lie within a range of about this length.
+# The range of a* and b* of sRGB has about this length.
 _PEAK = 220.0
 
 
 @measure("colorization", ability="colorize", needs=(pairs_of_images,))
 def _colorization(subject):
-    """Of a model with `colorize`, on pairs of grey and coloured images: `color_l1`, the mean absolute difference of
-    a* and b*, and `color_psnr` in decibels, of their squared differences (peak 220), the mean over the images; and
-    `color_perceptual`, the mean absolute difference of features in standard deviations, as
-    `keras_genzoo.models.perceptual` has it. Less is nearer, of `color_psnr` more. Beside them those of the grey
-    images themselves: `grey_color_l1` and so on."""
+    """For a model with `colorize`, on pairs of grey and color images: `color_l1`, the mean absolute difference of
+    a* and b* (lower is better); `color_psnr`, their peak signal-to-noise ratio in decibels with peak 220, averaged
+    over the images (higher is better); and `color_perceptual`, the mean absolute difference of features in standard
+    deviations, as in `keras_genzoo.models.perceptual` (lower is better). The same values of the grey images are
+    reported for comparison: `grey_color_l1` and so on."""
     sources, targets = subject.pairs
     features = PerceptualFeatures()
     grey = np.repeat(sources, 3, axis=-1)

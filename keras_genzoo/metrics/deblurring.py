@@ -1,4 +1,4 @@
-"""How near sharpened images are to the sharp ones that were blurred."""
+"""The differences between deblurred images and the original sharp ones."""
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from keras_genzoo.models.perceptual import PerceptualFeatures
 
 @measure("deblurring", ability="deblur", needs=(pairs_of_images,))
 def _deblurring(subject):
-    """Of a model with `deblur`, on pairs of blurred and sharp images: `deblurring_psnr` in decibels, and
-    `deblurring_perceptual` (the mean absolute difference of features in standard deviations, as
-    `keras_genzoo.models.perceptual` has it; less is nearer), the means over the images, rounded to 8 bits. Beside
-    them those of the blurred images themselves: `blurred_psnr`, `blurred_perceptual`."""
+    """For a model with `deblur`, on pairs of blurred and sharp images: `deblurring_psnr` in decibels (higher is
+    better), and `deblurring_perceptual`, the mean absolute difference of features in standard deviations, as in
+    `keras_genzoo.models.perceptual` (lower is better). Both are means over the images, rounded to 8 bits. The same
+    values of the blurred images are reported for comparison: `blurred_psnr`, `blurred_perceptual`."""
     sources, targets = (pixels.to_uint8(images) for images in subject.pairs)
     made = pixels.to_uint8(subject.model.deblur(sources))
     features, direction = PerceptualFeatures(), next(iter(subject.model.tasks))

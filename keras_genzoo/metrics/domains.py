@@ -1,4 +1,4 @@
-"""How translations into a domain look among its own images."""
+"""The distance between translations into a domain and the images of that domain."""
 
 import numpy as np
 from keras import ops
@@ -27,11 +27,11 @@ def _images_of_the_domains(subject):
 
 @measure("domain_translation", ability="translate", needs=(_images_of_the_domains,))
 def _domain_translation(subject):
-    """Of a model that translates between domains, `domain_sliced_wasserstein_{domain}`: the sliced Wasserstein
-    distance, the mean over the levels, between the images of a domain and translations of as many images of others
-    into it, in styles of a seed; and `domain_sliced_wasserstein`, the mean over the domains. Beside them
-    `untranslated_sliced_wasserstein`, what those other images have as they are, and `style_spread`, the mean absolute
-    difference of translations by two seeds on the scale from 0 to 1."""
+    """For a model that translates between domains: `domain_sliced_wasserstein_{domain}`, the sliced Wasserstein
+    distance (mean over the levels) between the images of a domain and the same number of translations into it, with
+    random styles; and `domain_sliced_wasserstein`, the mean over the domains (lower is better). Also reported are
+    `untranslated_sliced_wasserstein`, the distance of the untranslated images, and `style_spread`, the mean absolute
+    difference between translations with two seeds, for values in [0, 1]."""
     model, rng = subject.model, np.random.default_rng(subject.seed)
     num_domains = model.condition.num_classes
     seeds = (subject.seed, (subject.seed + 1) % 2**32)

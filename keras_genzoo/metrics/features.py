@@ -1,4 +1,4 @@
-"""Features as the measures take them: two float64 arrays of one dimension."""
+"""Validation of features."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ def checked(features: ArrayLike, argument: str) -> np.ndarray:
         argument: Name of the argument, for the message.
 
     Raises:
-        ValueError: If it is no array of numbers, the shape is another, there are none, or a value is not finite.
+        ValueError: If it is not a numeric array of that shape, is empty, or a value is not finite.
     """
     features = array(argument, features, "float64")
     if features.ndim != 2 or not features.size:
@@ -24,18 +24,18 @@ def checked(features: ArrayLike, argument: str) -> np.ndarray:
         )
     if not np.isfinite(features).all():
         raise ValueError(
-            f"`{argument}` contains NaN or infinite values. Look for them in the images: a model that has "
-            "diverged makes such samples."
+            f"`{argument}` contains NaN or infinite values. Check the images: a model that has diverged generates "
+            "such samples."
         )
     return features
 
 
 def checked_pair(real: ArrayLike, fake: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the features of real and of generated images, as `checked` does, of one length."""
+    """Returns the features of real and generated images, as by `checked`, with the same `feature_dim`."""
     real, fake = checked(real, "real"), checked(fake, "fake")
     if real.shape[1] != fake.shape[1]:
         raise ValueError(
-            "`real` and `fake` must be features of one extractor. Received vectors of "
+            "`real` and `fake` must be features of the same extractor. Received vectors of "
             f"{real.shape[1]} and of {fake.shape[1]} values."
         )
     return real, fake

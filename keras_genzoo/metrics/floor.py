@@ -1,4 +1,4 @@
-"""How far real images are from real images: what a generator's distances are to be compared with."""
+"""The distances between real images, for comparison with the distances of a generator."""
 
 from keras_genzoo.metrics.frechet import frechet_distance
 from keras_genzoo.metrics.kernel import kernel_constants, kernel_distance
@@ -7,16 +7,17 @@ from keras_genzoo.metrics.measures import an_extractor, measure
 
 def _another_split(subject):
     if len(subject.info.splits) < 2:
-        return f"data of two splits. {subject.dataset!r} has {list(subject.info.splits)}"
+        return f"a dataset with two splits. {subject.dataset!r} has {list(subject.info.splits)}"
 
 
 @measure("real_to_real", ability="sample", needs=(an_extractor, _another_split))
 def _real_to_real(subject):
-    """`real_frechet_distance` and `real_kernel_distance`: the distances between real images of the split and as many
-    of another, the floor of what a generator can reach by so many images. Needs `extractor`."""
+    """`real_frechet_distance` and `real_kernel_distance`: the distances between the real images of the split and the
+    same number of real images of another split, a lower bound for a generator with this number of images. Requires
+    `extractor`."""
     other = next(split for split in subject.info.splits if split != subject.split)
     images = subject.images
-    # Every n-th, so that all classes are among them.
+    # Every n-th image, so that all classes are included.
     others = subject.images_of(other)
     others = others[:: max(1, len(others) // len(images))][: len(images)]
     real, fake = subject.real_features, subject.read(others)[0]

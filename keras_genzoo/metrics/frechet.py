@@ -10,14 +10,17 @@ from keras_genzoo.metrics.measures import an_extractor, measure
 
 
 class Moments:
-    """Mean and covariance of features that come in batches, in float64.
+    """Running mean and covariance of features, updated batch by batch in float64.
 
     Args:
         feature_dim: Int, length of a feature vector.
 
+    Raises:
+        ValueError: By `update`, if the features have another length; by `covariance`, with fewer than 2 features.
+
     Example:
 
-    >>> moments = Moments(2)
+    >>> moments = keras_genzoo.metrics.Moments(2)
     >>> moments.update(np.array([[0.0, 0.0], [2.0, 2.0]]))
     >>> moments.mean
     array([1., 1.])
@@ -29,15 +32,19 @@ class Moments:
         self._scatter = np.zeros((feature_dim, feature_dim))
 
     def update(self, features: ArrayLike) -> None:
-        """Adds a batch of features, array `(num, feature_dim)`.
+        """Adds a batch of features, an array `(num, feature_dim)`.
 
-        Source: Chan, Golub & LeVeque 1983, equations 1.5 (pairwise update, stable for any order of batches).
+        Raises:
+            ValueError: If the features are invalid or have another length.
+
+        Reference: Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance", equations 1.5 (pairwise
+        update, numerically stable).
         """
         features = checked(features, "features")
         if features.shape[1] != len(self.mean):
             raise ValueError(
-                f"`features` must have {len(self.mean)} values each. Received shape {features.shape}. Use features "
-                "of one extractor."
+                f"`features` must have the shape (num, {len(self.mean)}). Received shape {features.shape}. Use "
+                "features of one extractor."
             )
         count, mean = len(features), features.mean(axis=0)
         deviations = features - mean
@@ -56,10 +63,10 @@ class Moments:
 
 
 def frechet_distance(real: "ArrayLike | Moments", fake: "ArrayLike | Moments") -> float:
-    """Computes the Frechet distance between two Gaussians, from their moments or from features.
+    """Computes the Frechet distance between Gaussians fitted to two sets of features.
 
-    `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))`, with the square roots by symmetric
-    eigendecomposition, so that singular covariances do no harm.
+    `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))` for means `m1`, `m2` and covariances `C1`, `C2`. The
+    square roots are computed by symmetric eigendecomposition, so covariances may be singular.
 
     Args:
         real: `Moments`, or an array of features `(num, feature_dim)`.
@@ -68,19 +75,24 @@ def frechet_distance(real: "ArrayLike | Moments", fake: "ArrayLike | Moments") -
     Returns:
         Float, 0 for equal moments.
 
-    Source: Heusel et al. 2017, equation 6; Dowson & Landau 1982.
+    Raises:
+        ValueError: If the features are invalid, differ in length, or there are fewer than 2.
+
+    Reference: Heusel et al. 2017, "GANs trained by a two time-scale update rule converge to a local Nash equilibrium"
+    (arXiv:1706.08500), equation 6; Dowson & Landau 1982, "The Frechet distance between multivariate normal
+    distributions".
     """
     real, fake = (_as_moments(features, name) for features, name in ((real, "real"), (fake, "fake")))
     if len(real.mean) != len(fake.mean):
         raise ValueError(
-            "`real` and `fake` must be of features of one extractor. Received vectors of "
+            "`real` and `fake` must be features of the same extractor. Received vectors of "
             f"{len(real.mean)} and of {len(fake.mean)} values."
         )
     for moments in (real, fake):
         if moments.count <= len(moments.mean):
             warnings.warn(
                 f"{moments.count} samples do not determine a covariance of {len(moments.mean)} dimensions: "
-                "the Frechet distance is biased upwards. Use more samples.",
+                "the Frechet distance is biased upward. Use more samples.",
                 stacklevel=2,
             )
     root = _square_root(real.covariance)
@@ -93,9 +105,9 @@ def frechet_distance(real: "ArrayLike | Moments", fake: "ArrayLike | Moments") -
 
 @measure("frechet_distance", ability="sample", needs=(an_extractor,), abbreviation="FID")
 def _frechet_distance(subject):
-    """With Inception `frechet_inception_distance` (FID), with the zoo's classifiers
-    `classifier_frechet_distance`, which is not comparable with it, with others `frechet_distance`. Needs
-    `extractor`."""
+    """`frechet_inception_distance` (FID) with Inception, `classifier_frechet_distance` with a classifier of the zoo,
+    `frechet_distance` with other extractors (lower is better). Distances with different extractors are not
+    comparable. Requires `extractor`."""
     real, fake = (Moments(subject.extractor.feature_dim) for _ in range(2))
     real.update(subject.real_features)
     fake.update(subject.fake_features)

@@ -10,25 +10,27 @@ from keras_genzoo.metrics.measures import an_extractor, measure
 def inception_score(
     predictions: ArrayLike, num_splits: int = 10, from_logits: bool = True
 ) -> tuple[float, float]:
-    """Computes the exponential of the mean divergence of `p(class | image)` from `p(class)`.
+    """Computes the Inception score of class predictions.
+
+    `exp(mean(KL(p(class | image) || p(class))))`, averaged over consecutive parts of the predictions.
 
     Args:
-        predictions: Array `(num, num_classes)`, a classifier's logits, or its probabilities.
-        num_splits: Int, number of parts, in the order given, whose scores are averaged.
+        predictions: Array `(num, num_classes)`, logits or probabilities of a classifier.
+        num_splits: Int, number of parts.
         from_logits: Bool, whether `predictions` are logits.
 
     Returns:
         Tuple of floats: mean, from 1 to `num_classes`, and standard deviation of the scores of the parts.
 
     Raises:
-        ValueError: If there are fewer predictions than parts, or the probabilities are none.
+        ValueError: If there are fewer predictions than parts, or probabilities do not sum to 1.
 
     Example:
 
-    >>> inception_score(np.eye(4), num_splits=1, from_logits=False)  # sure of each image, all classes alike
+    >>> keras_genzoo.metrics.inception_score(np.eye(4), num_splits=1, from_logits=False)  # certain, all classes
     (4.0, 0.0)
 
-    Source: Salimans et al. 2016, section 4.
+    Reference: Salimans et al. 2016, "Improved techniques for training GANs" (arXiv:1606.03498), section 4.
     """
     predictions = checked(predictions, "predictions")
     if not 1 <= num_splits <= len(predictions):
@@ -39,7 +41,7 @@ def inception_score(
     probabilities = _softmax(predictions) if from_logits else predictions
     if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
         raise ValueError(
-            "`predictions` must be probabilities that add up to 1. For logits leave `from_logits` at True."
+            "`predictions` must be probabilities that sum to 1. For logits, use `from_logits=True`."
         )
     scores = [_score(part) for part in np.array_split(probabilities, num_splits)]
     return float(np.mean(scores)), float(np.std(scores))
@@ -52,15 +54,15 @@ def _logits(subject):
 
 @measure("inception_score", ability="sample", needs=(an_extractor, _logits), abbreviation="IS")
 def _inception_score(subject):
-    """`inception_score`, with the zoo's classifiers `classifier_score`, and its `..._deviation` over the splits.
-    Needs an `extractor` with logits."""
+    """`inception_score`, or `classifier_score` with a classifier of the zoo (higher is better), and its
+    `..._deviation` over the splits. Requires an `extractor` with logits."""
     num_splits = 10
     values = inception_score(subject.fake_logits, num_splits)
     return subject.mean_and_deviation("inception_score", *values, num_splits=num_splits)
 
 
 def _score(probabilities):
-    # A probability of 0 contributes 0, the limit of p log p.
+    # A probability of 0 contributes 0, the limit of p log(p).
     ratios = probabilities / np.maximum(probabilities.mean(axis=0), np.finfo("float64").tiny)
     logs = np.log(ratios, out=np.zeros_like(ratios), where=ratios > 0)
     return np.exp((probabilities * logs).sum(axis=1).mean())

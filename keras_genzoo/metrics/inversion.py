@@ -1,4 +1,4 @@
-"""How near to real images a model can come: inference by optimization."""
+"""The distance of real images to the closest samples of a model, found by optimization."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ _NUM_STEPS = 200
 
 @measure("inversion", ability="sample", abbreviation="IVOM")
 def _inversion(subject):
-    """`inversion_error` and `inversion_error_median`: the mean squared difference, of values in [-1, 1], between real
-    images and the nearest samples that `keras_genzoo.editing.project` finds, over the first 100 images. Low where the
-    model covers the data; where an encoder is part of the model, one start is its code."""
+    """`inversion_error` and `inversion_error_median`: mean and median over the first 100 real images of the mean
+    squared difference, for values in [-1, 1], to the closest sample that `keras_genzoo.editing.project` finds. Lower
+    values mean better coverage. If the model has an encoder, its code is one of the starting points."""
     images = subject.images[:_NUM_IMAGES]
     labels = subject.all_labels[:_NUM_IMAGES] if subject.model.condition else None
     constants = {"num_restarts": _NUM_RESTARTS, "num_steps": _NUM_STEPS, "seed": subject.seed}

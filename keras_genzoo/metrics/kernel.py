@@ -10,31 +10,32 @@ from keras_genzoo.metrics.measures import an_extractor, measure
 def kernel_distance(
     real: ArrayLike, fake: ArrayLike, num_subsets: int = 100, subset_size: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Computes the kernel distance, KID of Inception features: an unbiased estimate of a squared MMD.
+    """Computes the kernel distance, an unbiased estimate of the squared maximum mean discrepancy (MMD).
 
-    The kernel is `(x . y / feature_dim + 1)^3`. The estimate is made on random subsets without replacement,
-    real and generated ones drawn anew for each. Around 0 it can be negative.
+    With Inception features it is the kernel inception distance (KID). The kernel is `(x . y / feature_dim + 1)^3`.
+    The estimate is averaged over random subsets, drawn without replacement. It may be negative.
 
     Args:
         real: Array of features `(num, feature_dim)`.
         fake: Array of features `(num, feature_dim)`.
         num_subsets: Int, number of subsets.
-        subset_size: Int of at least 2, number of real and of generated features in a subset.
+        subset_size: Int of at least 2, number of real and of generated features per subset.
         seed: Int, seed of the subsets.
 
     Returns:
         Tuple of floats: mean and standard deviation of the estimates over the subsets.
 
     Raises:
-        ValueError: If the features do not fit one another, or a subset is larger than what it is drawn from.
+        ValueError: If the features are invalid or differ in length, `subset_size` is larger than the number of
+            features, or `num_subsets` is less than 1.
 
     Example:
 
     >>> rng = np.random.default_rng(0)
     >>> real, fake = rng.normal(size=(500, 8)), rng.normal(size=(500, 8)) + 1
-    >>> mean, deviation = kernel_distance(real, fake, subset_size=200)
+    >>> mean, deviation = keras_genzoo.metrics.kernel_distance(real, fake, subset_size=200)
 
-    Source: Binkowski et al. 2018, section 4.
+    Reference: Binkowski et al. 2018, "Demystifying MMD GANs" (arXiv:1801.01401), section 4.
     """
     real, fake = checked_pair(real, fake)
     if not 2 <= subset_size <= min(len(real), len(fake)):
@@ -57,8 +58,9 @@ def kernel_distance(
 
 @measure("kernel_distance", ability="sample", needs=(an_extractor,), abbreviation="KID")
 def _kernel_distance(subject):
-    """`kernel_inception_distance` (KID), `classifier_kernel_distance` or `kernel_distance`, and its
-    `..._deviation` over the subsets. Needs `extractor`."""
+    """`kernel_inception_distance` (KID) with Inception, `classifier_kernel_distance` with a classifier of the zoo,
+    `kernel_distance` with other extractors (lower is better), and its `..._deviation` over the subsets. Requires
+    `extractor`."""
     real, fake = subject.real_features, subject.fake_features
     constants = kernel_constants(real, fake)
     values = kernel_distance(real, fake, **constants, seed=subject.seed)
@@ -66,12 +68,15 @@ def _kernel_distance(subject):
 
 
 def kernel_constants(real, fake):
-    """The number and the size of the subsets for so many features, arguments of `kernel_distance`."""
+    """Returns the number and size of the subsets for these features, as arguments of `kernel_distance`."""
     return {"num_subsets": 100, "subset_size": max(2, min(1000, len(real) // 2, len(fake) // 2))}
 
 
 def _squared_mmd(real, fake):
-    """Unbiased: pairs of a feature with itself are left out. Source: Gretton et al. 2012, equation 3."""
+    """Unbiased: pairs of a feature with itself are excluded.
+
+    Reference: Gretton et al. 2012, "A kernel two-sample test", equation 3.
+    """
     pairs = len(real) * (len(real) - 1)
     within = sum(kernels.sum() - np.trace(kernels) for kernels in (_kernel(real, real), _kernel(fake, fake)))
     return within / pairs - 2 * _kernel(real, fake).mean()

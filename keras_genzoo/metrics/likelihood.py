@@ -1,4 +1,4 @@
-"""The likelihood that a model gives to real images."""
+"""The likelihood of real images under a model."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from keras_genzoo.metrics.measures import measure
 
 @measure("log_likelihood", ability="log_likelihood")
 def _log_likelihood(subject):
-    """The mean of log p(x) over real images, in nats; they are first binarised at random for a model with
-    `binarize`. Needs a model with `log_likelihood`."""
+    """The mean of log p(x) over real images, in nats (higher is better). The images are binarized at random if the
+    model has `binarize`. Requires a model with `log_likelihood`."""
     images = subject.images
     protocol = {"seed": subject.seed, "importance_samples": subject.importance_samples}
     if subject.model.binarize:

@@ -1,4 +1,4 @@
-"""Fidelity and diversity apart, by spheres that reach to each feature's nearest neighbours."""
+"""Separate measures of fidelity and diversity, from nearest neighbors of features."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,29 +7,30 @@ from keras_genzoo import arguments
 from keras_genzoo.metrics.features import checked_pair
 from keras_genzoo.metrics.measures import an_extractor, measure
 
-# Values in a block of distances: 128 MB of float64.
+# Number of values in a block of distances: 128 MB of float64.
 _BLOCK = 16_000_000
 
 
 def precision_recall(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 3) -> tuple[float, float]:
     """Computes improved precision and recall.
 
-    Precision is the share of generated features within the sphere of a real one, recall the share of real
-    features within the sphere of a generated one. A feature's sphere reaches to its `num_neighbours`-th
-    nearest neighbour in its own set.
+    Precision is the fraction of generated features inside the sphere of any real feature. Recall is the fraction of
+    real features inside the sphere of any generated feature. The radius of a feature's sphere is the distance to its
+    `num_neighbours`-th nearest neighbor in its own set.
 
     Args:
         real: Array of features `(num, feature_dim)`.
-        fake: Array of features `(num, feature_dim)`; as many as of `real`, for numbers that compare.
-        num_neighbours: Int.
+        fake: Array of features `(num, feature_dim)`. Use the same number as of `real` for comparable values.
+        num_neighbours: Int, number of nearest neighbors.
 
     Returns:
         Tuple of floats in [0, 1]: precision and recall.
 
     Raises:
-        ValueError: If the features do not fit one another, or are no more than `num_neighbours`.
+        ValueError: If the features are invalid, differ in length, or there are not more than `num_neighbours`.
 
-    Source: Kynkaanniemi et al. 2019, equations 1 and 2.
+    Reference: Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative models"
+    (arXiv:1904.06991), equations 1 and 2.
     """
     real, fake = _centred(*checked_pair(real, fake))
     real_radii, fake_radii = (
@@ -44,24 +45,26 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 3) 
 
 
 def density_coverage(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 5) -> tuple[float, float]:
-    """Computes density and coverage, which outliers and the number of generated features sway less.
+    """Computes density and coverage, which are less sensitive to outliers than precision and recall.
 
-    Density is the mean number of spheres of real features that a generated one lies in, over
-    `num_neighbours`; coverage the share of real features with a generated one in their sphere. Spheres are
-    those of `precision_recall`, their surface included.
+    Density is the mean number of spheres of real features that contain a generated feature, divided by
+    `num_neighbours`. Coverage is the fraction of real features whose sphere contains a generated feature. The spheres
+    are those of `precision_recall`, including their surface.
 
     Args:
         real: Array of features `(num, feature_dim)`.
         fake: Array of features `(num, feature_dim)`.
-        num_neighbours: Int.
+        num_neighbours: Int, number of nearest neighbors.
 
     Returns:
-        Tuple of floats: density, at least 0 and for equal distributions 1 on average, and coverage in [0, 1].
+        Tuple of floats: density, at least 0 and 1 on average for equal distributions, and coverage in [0, 1].
 
     Raises:
-        ValueError: If the features do not fit one another, or the real ones are no more than `num_neighbours`.
+        ValueError: If the features are invalid, differ in length, or there are not more than `num_neighbours` real
+            ones.
 
-    Source: Naeem et al. 2020, section 3.
+    Reference: Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models" (arXiv:2002.09797),
+    section 3.
     """
     real, fake = _centred(*checked_pair(real, fake))
     radii = _squared_radii(real, num_neighbours, "real")
@@ -75,7 +78,7 @@ def density_coverage(real: ArrayLike, fake: ArrayLike, num_neighbours: int = 5) 
 
 @measure("precision_recall", ability="sample", needs=(an_extractor,))
 def _precision_recall(subject):
-    """`precision` and `recall`. Needs `extractor`."""
+    """`precision` and `recall` (higher is better). Requires `extractor`."""
     constants = {"num_neighbours": 3}
     values = precision_recall(subject.real_features, subject.fake_features, **constants)
     names = ("precision", "recall")
@@ -84,7 +87,7 @@ def _precision_recall(subject):
 
 @measure("density_coverage", ability="sample", needs=(an_extractor,))
 def _density_coverage(subject):
-    """`density` and `coverage`. Needs `extractor`."""
+    """`density` and `coverage` (higher is better). Requires `extractor`."""
     constants = {"num_neighbours": 5}
     values = density_coverage(subject.real_features, subject.fake_features, **constants)
     names = ("density", "coverage")
@@ -92,7 +95,7 @@ def _density_coverage(subject):
 
 
 def _centred(real, fake):
-    # Squared distances from norms and products lose the digits that a common offset takes.
+    # A common offset would cost digits in squared distances computed from norms and products.
     centre = real.mean(axis=0)
     return real - centre, fake - centre
 
@@ -105,7 +108,7 @@ def _squared_radii(features, num_neighbours, argument):
         )
     radii = np.empty(len(features))
     for rows, distances in _squared_distances(features, features):
-        # Not among its own neighbours, whatever rounding has made of its distance.
+        # A feature is not its own neighbor, even if rounding makes its distance to itself nonzero.
         distances[np.arange(len(distances)), np.arange(len(features))[rows]] = np.inf
         radii[rows] = np.partition(distances, num_neighbours - 1, axis=1)[:, num_neighbours - 1]
     return radii

@@ -1,4 +1,4 @@
-"""The measures of `keras_genzoo.metrics.evaluate`, each registered beside the function that computes it."""
+"""The registry of the measures of `keras_genzoo.metrics.evaluate`."""
 
 import dataclasses
 import inspect
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """A measure, and what it needs.
+    """A measure and its requirements.
 
     Args:
         name: String.
-        function: Function from a `keras_genzoo.metrics.evaluation.Subject` to a list of results. Its docstring says
-            what it reports.
-        ability: String, the method of a model that it measures, one of `abilities` of a model.
-        needs: Tuple of functions that take the subject and return what else is missing, a string, or None.
-        abbreviation: String that the literature calls it by, or None.
+        function: Function of a `keras_genzoo.metrics.evaluation.Subject` that returns a list of results. Its
+            docstring describes the results.
+        ability: String, the ability (see `abilities` of a model) that the measure evaluates.
+        needs: Tuple of functions of the subject that return a string that describes a missing requirement, or None.
+        abbreviation: String, abbreviation used in the literature, or None.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Measure:
     abbreviation: str | None = None
 
     def missing(self, subject: "Subject") -> str | None:
-        """What the subject lacks, a string that says what is needed and what was received, or None."""
+        """Returns a string that describes the missing requirement and what was received, or None."""
         if self.ability not in subject.model.abilities:
             return f"a model with `{self.ability}`. Received: model of class {type(subject.model).__name__}"
         return next(filter(None, (need(subject) for need in self.needs)), None)
@@ -41,7 +41,7 @@ MEASURES: dict[str, Measure] = {}
 
 
 def measure(name: str, ability: str, needs: tuple = (), abbreviation: str | None = None) -> Callable:
-    """Decorator that registers a function as a measure; the arguments are those of `Measure`."""
+    """Returns a decorator that registers a function as a measure. See `Measure` for the arguments."""
 
     def register(function):
         MEASURES[name] = Measure(name, function, ability, needs, abbreviation)
@@ -51,7 +51,7 @@ def measure(name: str, ability: str, needs: tuple = (), abbreviation: str | None
 
 
 def listing() -> str:
-    """The measures as a list in Markdown, for the documentation of `evaluate`."""
+    """Returns the measures as a Markdown list, for the docstring of `evaluate`."""
     return "\n".join(
         textwrap.indent(f'- `"{each.name}"`: {inspect.getdoc(each.function)}', "      ")[2:]
         for each in MEASURES.values()
@@ -59,9 +59,9 @@ def listing() -> str:
 
 
 def an_extractor(subject: "Subject") -> str | None:
-    """A network that gives features of images of the data and of the model."""
+    """Requires an extractor for the images of the dataset and of the model."""
     if subject.extractor is None:
-        return "`extractor`: the name of the network that measures the samples. Received: extractor=None"
+        return "`extractor`, the name of a feature extractor. Received: extractor=None"
     taken = subject.extractor.image_shape
     for owner, shape in (("data", subject.info.image_shape), ("model", subject.model.modality.shape)):
         if taken is not None and shape != taken and _without_margin(shape, subject.info.margin) != taken:

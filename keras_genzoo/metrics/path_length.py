@@ -1,4 +1,4 @@
-"""How far features move along a path of latents."""
+"""The smoothness of a model: the speed of features along paths between latents."""
 
 from collections.abc import Callable
 
@@ -18,34 +18,39 @@ def path_length(
     labels: ArrayLike | None = None,
     seed: int = 0,
 ) -> float:
-    """Measures the smoothness of a model: the speed of features along paths between random codes, squared.
+    """Computes the path length of a model: the mean squared speed of features along paths between random codes.
 
-    `E[|F(G(path(t + epsilon))) - F(G(path(t)))|^2 / epsilon^2]` with `t` uniform in [0, 1], over pairs of random
-    latents; the paths are great circles between normal latents, and straight lines between the codes of a model that
-    maps its latents or has a fitted prior. The lowest and highest percent of the values are left out.
+    `E[|F(G(path(t + epsilon))) - F(G(path(t)))|^2 / epsilon^2]` for features `F`, generator `G` and `t` uniform in
+    [0, 1], over pairs of random latents. Paths are great circles between normal latents, and straight lines between
+    the codes of a model with a mapping network or a fitted prior. The lowest and the highest percent of the values
+    are excluded.
 
-    This is the perceptual path length of the paper if `features_of` are those of LPIPS, which this package does not
-    ship: values of other features compare models of one data set with each other alone.
+    With the features of LPIPS, which this package does not include, this is the perceptual path length of the paper.
+    With other features, only values of models of the same dataset can be compared.
 
     Args:
         model: Model with the ability `sample`.
-        features_of: Function from images, a float32 array in [-1, 1], to features `(num, ...)`.
-        num_paths: Int.
-        epsilon: Float, step along a path. The paper's 1e-4 drowns in the rounding of float32 features.
-        labels: Ints `(num_paths,)`, or None.
+        features_of: Function that maps images, a float32 array in [-1, 1], to features `(num, ...)`.
+        num_paths: Int, number of paths.
+        epsilon: Float, step along a path. The paper's value 1e-4 is too small for float32 features.
+        labels: Ints `(num_paths,)` for a conditional model, else None.
         seed: Int, seed of the latents and positions.
 
     Returns:
-        Float.
+        Float, lower for smoother models.
+
+    Raises:
+        ValueError: If an argument is out of range, or the labels do not fit the model.
 
     Example:
 
     ```python
     classifier = keras_genzoo.metrics.extractor("classifier_fashion_mnist")
-    keras_genzoo.metrics.path_length(gan, lambda images: classifier(images)[0])
+    keras_genzoo.metrics.path_length(gan, lambda images: classifier(images)[0], num_paths=200)
     ```
 
-    Source: Karras et al. 2019, "A style-based generator architecture" (arXiv:1812.04948), section 4.1.
+    Reference: Karras et al. 2019, "A style-based generator architecture for generative adversarial networks"
+    (arXiv:1812.04948), section 4.1.
     """
     latents = np.asarray(model.latents_from_seed(2 * num_paths, seed))
     positions = np.random.default_rng(seed).uniform(0, 1, num_paths)
@@ -66,8 +71,8 @@ def path_length(
 
 @measure("path_length", ability="sample", needs=(an_extractor,))
 def _path_length(subject):
-    """`feature_path_length`: the mean squared speed of the extractor's features along paths of latents, low where the
-    model is smooth (see `keras_genzoo.metrics.path_length`). Needs `extractor`."""
+    """`feature_path_length`: the mean squared speed of the extractor's features along paths between latents (lower is
+    smoother); see `keras_genzoo.metrics.path_length`. Requires `extractor`."""
     num_paths, epsilon = 1000, 1e-2
     labels = subject.model.condition and subject.model.condition.in_turn(num_paths)
     value = path_length(

@@ -1,4 +1,4 @@
-"""How well a model reconstructs real images."""
+"""The reconstruction error of real images."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from keras_genzoo.metrics.similarity import psnr, squared_error, ssim
 
 @measure("reconstruction", ability="reconstruct")
 def _reconstruction(subject):
-    """`reconstruction_error` (squared, summed over an image's values on the scale from 0 to 1),
-    `reconstruction_psnr` in decibels and `reconstruction_ssim`, the means over real images. Needs a model with
-    `reconstruct`."""
+    """`reconstruction_error` (squared error for values in [0, 1], summed over an image; lower is better),
+    `reconstruction_psnr` in decibels and `reconstruction_ssim` (higher is better), averaged over real images.
+    Requires a model with `reconstruct`."""
     images = subject.images
     pairs = images, subject.model.reconstruct(images)
     values = {"error": squared_error(*pairs), "psnr": psnr(*pairs), "ssim": ssim(*pairs)}

@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance between patches of images (Karras et al. 2018), which needs no network."""
+"""The sliced Wasserstein distance between patches of images, which needs no feature extractor."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from keras_genzoo.metrics.measures import measure
 
 SMALLEST_SIDE = 16
-# Images worked on at once.
+# Batch size.
 _CHUNK = 500
 
 
@@ -18,47 +18,48 @@ def sliced_wasserstein(
     num_projections: int = 512,
     seed: int = 0,
 ) -> dict[int, float]:
-    """Distances between patches of real and generated images, at each level of their Laplacian pyramids.
+    """Computes the sliced Wasserstein distance at each level of the images' Laplacian pyramids.
 
-    A level's patches are normalised channel by channel to mean 0 and standard deviation 1, each set by itself. Their
-    distance is the mean over random directions of the one-dimensional Wasserstein-1 distance of what is projected on
-    them. Coarse levels tell of the large forms, the finest of texture and noise.
+    The patches of a level are normalized per channel to mean 0 and standard deviation 1, separately for real and
+    generated images. Their distance is the mean, over random directions, of the one-dimensional Wasserstein-1
+    distance between their projections. Coarse levels compare large structures, the finest level compares texture and
+    noise.
 
     Args:
-        real: Array `(num, height, width, channels)`, uint8 or float. Halving of both sides goes on while they are
-            even and stay at least 16.
-        fake: Array of the same shape, on the same scale.
-        num_patches: Int, patches of an image and level, at random places.
-        patch_size: Int, side of a patch.
+        real: Array `(num, height, width, channels)`, uint8 or float. Both sides are halved from level to level, as
+            long as they are even and the result is at least 16.
+        fake: Array of the same shape and range.
+        num_patches: Int, number of random patches per image and level.
+        patch_size: Int, side of a patch in pixels.
         num_projections: Int, number of random directions.
-        seed: Int, seed of places and directions.
+        seed: Int, seed of the positions and directions.
 
     Returns:
-        Dict of height -> distance times 1000, the finest level first.
+        Dict that maps the height of a level to the distance times 1000, the finest level first.
 
     Raises:
-        ValueError: If the shapes differ or are too small.
+        ValueError: If the shapes differ, or the images are too small.
 
     Example:
 
     >>> images = np.random.default_rng(0).uniform(-1, 1, (8, 32, 32, 3))
-    >>> sliced_wasserstein(images, images)
+    >>> keras_genzoo.metrics.sliced_wasserstein(images, images)
     {32: 0.0, 16: 0.0}
 
-    Source: Karras et al. 2018, section 5 (128 patches of 7x7, down to 16x16), after Rabin et al. 2011; times 1000 as
-    in table 1.
+    Reference: Karras et al. 2018, "Progressive growing of GANs for improved quality, stability, and variation"
+    (arXiv:1710.10196), section 5 (128 patches of 7x7, down to 16x16) and table 1 (times 1000).
     """
     real, fake = np.asarray(real), np.asarray(fake)
     if real.shape != fake.shape or real.ndim != 4 or len(real) == 0:
         raise ValueError(
-            "`real` and `fake` must be as many images of one shape (num, height, width, channels). Received: "
+            "`real` and `fake` must have the same shape (num, height, width, channels). Received: "
             f"{real.shape} and {fake.shape}"
         )
     if min(real.shape[1:3]) < SMALLEST_SIDE:
         raise ValueError(
-            f"`real` must have sides of at least {SMALLEST_SIDE}. Received: {real.shape}. Enlarge the images."
+            f"`real` must have sides of at least {SMALLEST_SIDE} pixels. Received: {real.shape}. Enlarge the images."
         )
-    # The same places in both sets: equal images have distance 0.
+    # The same positions for both sets, so that equal images have distance 0.
     patches = [_patches_of_levels(images, num_patches, patch_size, seed) for images in (real, fake)]
     rng = np.random.default_rng([seed, 1])
     distances = {}
@@ -66,7 +67,7 @@ def sliced_wasserstein(
         of_real, of_fake = (_normalized(of_images[side]) for of_images in patches)
         directions = rng.normal(size=(of_real.shape[1], num_projections)).astype("float32")
         directions /= np.linalg.norm(directions, axis=0)
-        # Some directions at a time: a projection of all patches is as large as the images.
+        # A few directions at a time: a projection of all patches is as large as the images.
         parts = np.array_split(directions, max(1, num_projections // 32), axis=1)
         means = [
             np.abs(np.sort(of_real @ part, axis=0) - np.sort(of_fake @ part, axis=0)).mean(0)
@@ -84,8 +85,8 @@ def _large_images(subject):
 
 @measure("sliced_wasserstein", ability="sample", needs=(_large_images,), abbreviation="SWD")
 def _sliced_wasserstein(subject):
-    """`sliced_wasserstein_{height}` at each level of the images' Laplacian pyramid, and `sliced_wasserstein`, their
-    mean; times 1000. Of as many samples as there are real images."""
+    """`sliced_wasserstein_{height}` for each level of the images' Laplacian pyramid, and `sliced_wasserstein`, their
+    mean; times 1000 (lower is better). Uses the same number of samples as of real images."""
     real = subject.scaled_images
     constants = {"num_patches": 128, "patch_size": 7, "num_projections": 512}
     distances = sliced_wasserstein(real, subject.samples[: len(real)], **constants, seed=subject.seed)
@@ -99,7 +100,7 @@ def _sliced_wasserstein(subject):
 
 
 def _patches_of_levels(images, num_patches, patch_size, seed):
-    """Dict of height -> patches of all images, `(num * num_patches, patch_size, patch_size, channels)`."""
+    """Returns a dict of height -> patches of all images, `(num * num_patches, patch_size, patch_size, channels)`."""
     rng = np.random.default_rng([seed, 0])
     parts: dict[int, list[np.ndarray]] = {}
     for first in range(0, len(images), _CHUNK):
@@ -122,9 +123,10 @@ def _normalized(patches):
 
 
 def laplacian_pyramid(images):
-    """What each halving of images loses, finest first, and what is left at the end: a list of float32 arrays.
+    """Returns the Laplacian pyramid of images, the finest level first, as a list of float32 arrays.
 
-    Source: Burt & Adelson 1983, with the binomial filter (1, 4, 6, 4, 1) / 16.
+    Reference: Burt & Adelson 1983, "The Laplacian pyramid as a compact image code", with the binomial filter
+    (1, 4, 6, 4, 1) / 16.
     """
     images = images.astype("float32")
     levels = []

@@ -1,4 +1,4 @@
-"""How near translations are to the targets of pairs."""
+"""The differences between translations and the targets of pairs."""
 
 import numpy as np
 
@@ -7,19 +7,19 @@ from keras_genzoo.metrics.similarity import psnr, ssim
 
 
 def pairs_of_images(subject):
-    """None for a model and a data set of such pairs as it translates, else what is wanted."""
+    """Requires a dataset of pairs that fit the model."""
     info = subject.info
     if info.source_modality is None:
-        return f"a data set of pairs of images. Received: dataset={subject.dataset!r}"
+        return f"a dataset of image pairs. Received: dataset={subject.dataset!r}"
     if subject.split not in info.paired_splits:
         return (
-            f"a split whose images belong together. Of {subject.dataset!r}: {list(info.paired_splits)}. Received: "
+            f"a split with paired images. {subject.dataset!r} has {list(info.paired_splits)}. Received: "
             f"split={subject.split!r}"
         )
     sides = (subject.model, info)
     if any(side.source_modality.shape[:2] != side.modality.shape[:2] for side in sides):
         return (
-            "images whose sources are as large as they are; for others there is 'upscaling'. Received: "
+            "sources of the same size as the targets; for others use 'upscaling'. Received: "
             f"dataset={subject.dataset!r}"
         )
     if len({side.source_modality.interpolates for side in sides}) > 1:
@@ -27,24 +27,24 @@ def pairs_of_images(subject):
             f"pairs whose sources are {subject.model.source_modality.described}. Those of {subject.dataset!r} are "
             f"{info.source_modality.described}"
         )
-    # Their size is the model's: the data are read at it.
+    # The data are read at the model's size.
     wanted, given = ((side.source_modality.shape[-1], side.modality.shape[-1]) for side in sides)
     if given != wanted:
         return (
-            f"pairs of images with the model's {wanted[0]} and {wanted[1]} channels. Those of "
+            f"image pairs with the model's {wanted[0]} and {wanted[1]} channels. Those of "
             f"{subject.dataset!r} have {given[0]} and {given[1]}"
         )
 
 
 @measure("translation", ability="translate", needs=(pairs_of_images,))
 def _translation(subject):
-    """Of a model with `translate`, on pairs of images at the model's size: `translation_l1` (the mean absolute
-    difference between translation and target on the scale from 0 to 1), `translation_ssim` and `translation_psnr`
-    in decibels, the means over the pairs. Of a model with styles these are translations in the mean style, and
-    `styled_translation_l1` and so on those in the style of the target. Beside them the likeness to the target of
-    what needs no training, `identity_l1` and `identity_ssim` (the source itself, a grey one repeated as colour; not
-    of label maps), and of one picture for all, `mean_image_l1` and `mean_image_ssim` (the mean of the training
-    split's targets). Of a model of several directions each has all of these, with its name at the end
+    """For a model with `translate`, on image pairs at the model's size: `translation_l1`, the mean absolute
+    difference between translation and target for values in [0, 1] (lower is better), `translation_ssim` and
+    `translation_psnr` in decibels (higher is better), averaged over the pairs. If the model has styles, these are
+    translations in the mean style, and `styled_translation_l1` and so on are translations in the style of the target.
+    Two baselines are reported for comparison: `identity_l1` and `identity_ssim` of the source itself (grey sources
+    repeated as color; not for label maps), and `mean_image_l1` and `mean_image_ssim` of the mean target of the
+    training split. If the model has several directions, all results are reported for each, with its name at the end
     (`translation_l1_a_to_b`)."""
     return [result for direction in subject.model.tasks for result in _of_direction(subject, direction)]
 
@@ -54,7 +54,7 @@ def _of_direction(subject, direction):
     sources, targets = model.in_direction(direction, *subject.pairs)
     _, mean = model.in_direction(direction, *subject.mean_pair)
     task = model.task(direction)
-    # A seed would draw styles.
+    # A seed would draw random styles.
     seed = subject.seed if model.sampling_dropout and model.draws(direction) else None
     made = {"translation": model.translate(sources, direction, seed=seed)}
     if task.style_dim:
@@ -85,12 +85,12 @@ def _of_direction(subject, direction):
 
 
 def _likeness(images, targets):
-    # Half of the difference on the scale from -1 to 1.
+    # Half of the difference of values in [-1, 1].
     return {"l1": np.abs(images - targets).mean(dtype="float64") / 2, "ssim": np.mean(ssim(images, targets))}
 
 
 def _in_channels(images, channels):
-    """Images with another number of channels: grey ones repeated as colour, colour averaged to grey."""
+    """Converts the number of channels: repeats grey images as color, averages color images to grey."""
     if images.shape[-1] == channels:
         return images
     return np.repeat(images.mean(axis=-1, keepdims=True), channels, axis=-1)

@@ -1,4 +1,4 @@
-"""How near enlarged images are to the large ones that their sources were made of."""
+"""The differences between upscaled images and the originals."""
 
 import numpy as np
 
@@ -7,27 +7,27 @@ from keras_genzoo.metrics.measures import measure
 from keras_genzoo.metrics.similarity import psnr, ssim
 from keras_genzoo.models.perceptual import PerceptualFeatures
 
-# Images at once: 16 of 128x128 take the network of features 100 MB.
+# Batch size: 16 images of 128x128 take 100 MB in the feature extractor.
 _BATCH = 16
 
 
 def _reduced_pairs(subject):
-    """Pairs whose sources are as much smaller as the model's."""
+    """Requires pairs with the model's ratio of sizes."""
     info, scale = subject.info, subject.model.scale
     if info.scale != scale or subject.split not in info.paired_splits:
         return (
-            f"a data set of images and the same reduced by {scale}. Received: dataset={subject.dataset!r}, "
+            f"a dataset of images and their reductions by {scale}. Received: dataset={subject.dataset!r}, "
             f"split={subject.split!r}"
         )
 
 
 @measure("upscaling", ability="upscale", needs=(_reduced_pairs,))
 def _upscaling(subject):
-    """Of a model with `upscale`, on images and the same reduced: `upscaling_psnr` in decibels, `upscaling_ssim` and
-    `upscaling_perceptual` (the mean absolute difference of features in standard deviations, as
-    `keras_genzoo.models.perceptual` has it; less is nearer), the means over the images, in colour, rounded to 8 bits,
-    the border included. Beside them those of Pillow's bicubic filter: `bicubic_psnr`, `bicubic_ssim`,
-    `bicubic_perceptual`."""
+    """For a model with `upscale`, on images and their reductions: `upscaling_psnr` in decibels and `upscaling_ssim`
+    (higher is better), and `upscaling_perceptual`, the mean absolute difference of features in standard deviations,
+    as in `keras_genzoo.models.perceptual` (lower is better). They are averaged over the images, in color, rounded to
+    8 bits, including the border. The same values of Pillow's bicubic filter are reported for comparison:
+    `bicubic_psnr`, `bicubic_ssim`, `bicubic_perceptual`."""
     sources, targets = (pixels.to_uint8(images) for images in subject.pairs)
     made = pixels.to_uint8(subject.model.upscale(sources, batch_size=_BATCH))
     features = PerceptualFeatures()
@@ -50,7 +50,7 @@ def _upscaling(subject):
 
 
 def bicubic(images, scale):
-    """Images enlarged by Pillow's bicubic filter.
+    """Enlarges images with Pillow's bicubic filter.
 
     Args:
         images: uint8 array `(num, height, width, channels)`.
@@ -64,7 +64,7 @@ def bicubic(images, scale):
 
 
 def perceptual_difference(features, images, targets):
-    """Mean over pairs of images of the difference of features.
+    """Returns the mean difference between the features of pairs of images.
 
     Args:
         features: `PerceptualFeatures`.

@@ -1,4 +1,4 @@
-"""Models by name: the registry, and the folders that hold their files. The names alone need no Keras."""
+"""Pretrained models: the registry of released presets, and their folders. The registry does not import Keras."""
 
 from typing import TYPE_CHECKING
 

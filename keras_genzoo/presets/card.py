@@ -1,17 +1,17 @@
-"""The card of a preset: its metadata, laid out for a reader."""
+"""The card of a preset: its metadata as Markdown."""
 
 from keras_genzoo.presets.folders import SAMPLES
 
 
 def render(metadata: dict, address: str | None = None) -> str:
-    """Writes the card of a preset.
+    """Renders the card of a preset.
 
     Args:
         metadata: Dictionary, the content of `metadata.json`. The card depends on nothing else.
-        address: Optional string, where a reader loads the preset from. Defaults to its name.
+        address: String, the name or address in the usage examples. Defaults to the name of the preset.
 
     Returns:
-        String of Markdown.
+        String in Markdown format.
     """
     sections = [
         f"# {metadata['name']}",
@@ -55,7 +55,7 @@ def _parameters(parameters):
 
 
 def _stored(stored):
-    """What the files hold of a preset that was made smaller."""
+    """Describes the reduced files of a preset from the distribution of checkpoints."""
     float16_from = stored.get("float16_from")
     rounded = (
         f" Arrays of {float16_from:,} numbers or more are rounded to float16, which moves pictures by less than half "

@@ -1,7 +1,7 @@
-"""Downloads that survive bad networks, and end soon and with a reason where they cannot.
+"""Robust downloads: they resume after network failures, and end promptly with a reason if they cannot complete.
 
-Size and SHA-256 of every file are known before it comes. So a connection that breaks is taken up where it broke, no
-server can send more than it should, and each file comes from the first mirror that has the right one.
+The size and SHA-256 of every file are known in advance. A broken connection is resumed where it broke, a server
+cannot send more than expected, and each file is taken from the first mirror with the correct content.
 """
 
 import base64
@@ -24,17 +24,17 @@ from urllib3.util import Url, parse_url
 
 from keras_genzoo.presets import folders
 
-# Seconds to connect, and seconds without a byte, until an attempt has failed.
+# Timeouts in seconds: to connect, and between two bytes.
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 20
-# Bytes per second, on average. Slower is as good as stalled.
+# Minimum average speed in bytes per second.
 SLOWEST = 1000
 
-# Further attempts per file and mirror.
+# Number of retries per file and mirror.
 RETRIES = 5
-# Seconds before the first further attempt. Each later one waits twice as long.
+# Seconds before the first retry. The delay doubles with each retry.
 BACK_OFF = 0.5
-# Seconds. A server that asks for more time (Retry-After) is not waited for.
+# Maximum delay in seconds. A server that asks for a longer one (Retry-After) is skipped.
 LONGEST_WAIT = 60
 
 REDIRECTS = 5
@@ -49,21 +49,22 @@ def download(
     given_by: str = "KERAS_GENZOO_BASE_URL",
     retries: int | None = None,
 ) -> None:
-    """Downloads the files of a preset, in most cases those that a model is loaded from.
+    """Downloads the files of a preset.
 
     Args:
-        preset: String. The name of the preset, which is the name of its folder on the servers.
-        files: Dictionary from file name to `"sha256"` and `"size"`, or to `"most"`, the most bytes of a file that
-            is not known.
-        mirrors: Addresses of servers, tried in turn. They may hold a user and password, or a query with a token;
-            no message shows them. Where files have no folders, an address holds `{name}` and `{file}`.
+        preset: String, name of the preset, and of its folder on the servers.
+        files: Dictionary that maps file names to `"sha256"` and `"size"`; or to `"most"`, the maximum size in bytes
+            of a file whose content is not known.
+        mirrors: Addresses of servers, tried in order. They may contain a user name and password, or a query with a
+            token, which are not shown in messages. If the server has no folders, an address contains `{name}` and
+            `{file}`.
         folder: `pathlib.Path` of the folder to write the files to.
-        given_by: String, the variable or argument that the mirrors are from, for messages.
-        retries: Integer, further attempts per file and mirror. Defaults to `RETRIES`.
+        given_by: String, the environment variable or argument with the mirrors, for messages.
+        retries: Integer, number of retries per file and mirror. Defaults to `RETRIES`.
 
     Raises:
         PresetError: If every mirror sent a wrong file.
-        ConnectionError: If no mirror sent the right one for other reasons as well.
+        ConnectionError: If no mirror sent the correct file, for other reasons.
     """
     in_turn = list(mirrors)
     retries = RETRIES if retries is None else retries
@@ -71,34 +72,34 @@ def download(
         failures: list[_Failure] = []
         while len(failures) < len(in_turn):
             if failures:
-                warnings.warn(f"{failures[-1]}. The next mirror is tried.", RuntimeWarning, stacklevel=2)
+                warnings.warn(f"{failures[-1]}. Trying the next mirror.", RuntimeWarning, stacklevel=2)
             try:
                 _from_mirror(in_turn[0], preset, folder / name, files[name], retries)
                 break
             except _Failure as failure:
                 failures.append(failure)
-                # The next file begins with the mirror that had this one.
+                # The next file is requested from the same mirror first.
                 in_turn.append(in_turn.pop(0))
         else:
-            # Outside of `except`: what clients raise holds whole addresses, and would be printed above this error.
+            # Raised outside of `except`: the errors of the client contain full addresses and would be shown too.
             raise _refusal(f"Could not download {name} of preset {preset!r}", failures, mirrors, given_by)
 
 
 def masked(text: str) -> str:
-    """The text with stars for users, passwords and queries of the addresses in it."""
+    """Replaces users, passwords and queries in the addresses of a text by stars."""
     return re.sub(r"[?#]\S+", "?***", re.sub(r"(\w+://)?\S*@", r"\1***@", text))
 
 
 class _Failure(Exception):
-    """Why a mirror has not sent a file."""
+    """A mirror did not send a file."""
 
 
 class _Wrong(_Failure):
-    """It has sent something else."""
+    """The mirror sent a wrong file."""
 
 
 class _Passing(_Failure):
-    """It may do so a little later, perhaps after the seconds that it has asked for."""
+    """A temporary failure. `wait` is the delay in seconds that the server asked for, or None."""
 
     def __init__(self, reason: str, wait: float | None = None):
         super().__init__(reason)
@@ -108,9 +109,9 @@ class _Passing(_Failure):
 def _refusal(what: str, failures: Sequence[_Failure], mirrors: Sequence[str], given_by: str) -> Exception:
     told = f"{what}: {'; '.join(map(str, failures))}"
     if all(isinstance(failure, _Wrong) for failure in failures):
-        return folders.PresetError(f"{told}: try again, or give another server by {given_by}.")
+        return folders.PresetError(f"{told}. Try again, or set {given_by} to another server.")
     origin = masked(" ".join(mirrors))
-    return ConnectionError(f"{told}. Check that {given_by}={origin!r} can be reached and serves the preset.")
+    return ConnectionError(f"{told}. Check that {given_by}={origin!r} is reachable and serves the preset.")
 
 
 def _from_mirror(mirror: str, preset: str, path: Path, expected: dict, retries: int) -> None:
@@ -126,13 +127,13 @@ def _from_mirror(mirror: str, preset: str, path: Path, expected: dict, retries: 
         if known and (mismatch := folders.mismatch(path.parent, {path.name: expected})):
             raise _Wrong(mismatch.rstrip("."))
     except _Wrong as failure:
-        raise _Wrong(f"{failure}. It came from {shown} and was not kept") from None
+        raise _Wrong(f"{failure}. It was downloaded from {shown} and discarded") from None
     except _Failure as failure:
         raise _Failure(f"{shown}: {masked(str(failure))}") from None
 
 
 def _place(mirror: str, preset: str, file: str) -> Url:
-    """The address of a preset's file on a mirror."""
+    """Returns the address of a preset's file on a mirror."""
     name = urllib.parse.quote(preset)
     if "{file}" in mirror:
         return _parsed(mirror.replace("{name}", name).replace("{file}", file))._replace(fragment=None)
@@ -141,9 +142,9 @@ def _place(mirror: str, preset: str, file: str) -> Url:
 
 
 def _fetch(address: Url, headers: dict[str, str], path: Path, size: int, known: bool, retries: int) -> None:
-    """Downloads a file, in as many attempts as it takes. Each goes on where the one before has ended.
+    """Downloads a file, with retries. Each attempt resumes where the previous one ended.
 
-    `size` is that of the file, or where that is not `known` the most that it may have.
+    `size` is the size of the file; if it is not `known`, the maximum size.
     """
     with open(path, "wb") as file:
         for attempt in itertools.count():
@@ -159,18 +160,18 @@ def _fetch(address: Url, headers: dict[str, str], path: Path, size: int, known: 
 
 
 def _receive(address: Url, headers: dict[str, str], file: BinaryIO, size: int, known: bool) -> None:
-    """Appends what one answer brings of a file, of which there may be a part."""
+    """Appends the content of one response to a file that may be partially downloaded."""
     if offset := file.tell():
         headers = {**headers, "Range": f"bytes={offset}-"}
     with contextlib.closing(_answer(address, headers)) as response:
         _check_status(response)
         content_range = response.headers.get("Content-Range", "")
         if response.status != 206 or not content_range.startswith(f"bytes {offset}-"):
-            # The server does not do ranges, or not this one: the file begins again.
+            # The server does not support ranges, or not this one: the download starts again.
             offset = file.seek(0)
             file.truncate()
             if response.status != 200:
-                raise _Passing(f"it has not sent the part of the file that was asked for ({response.status})")
+                raise _Passing(f"it did not send the requested part of the file ({response.status})")
         rest = response.length_remaining
         _check_size(offset + (rest or 0), size, file.name)
         started = monotonic()
@@ -179,13 +180,13 @@ def _receive(address: Url, headers: dict[str, str], file: BinaryIO, size: int, k
             file.write(chunk)
             if monotonic() - started > READ_TIMEOUT + (file.tell() - offset) / SLOWEST:
                 raise _Passing(f"it sends less than {SLOWEST} bytes per second")
-    # A length that nobody has told is taken from the answer.
+    # An unknown length is taken from the response.
     if file.tell() < size and file.tell() - offset != rest and (known or rest is not None):
         raise _Passing("the connection broke")
 
 
 def _check_status(response: urllib3.BaseHTTPResponse) -> None:
-    # 416: it has nothing where the file is to go on.
+    # 416: there is no content at the position to resume from.
     if response.status in (200, 206, 416):
         return
     reason = f"{response.status} {http.client.responses.get(response.status, '')}".rstrip()
@@ -195,7 +196,7 @@ def _check_status(response: urllib3.BaseHTTPResponse) -> None:
         wait = urllib3.Retry().get_retry_after(response)
     except (HTTPError, ValueError, OverflowError):
         wait = None
-    raise _Passing(f"{reason}, to be asked again after {wait:.0f} s" if wait else reason, wait)
+    raise _Passing(f"{reason}, retry after {wait:.0f} s" if wait else reason, wait)
 
 
 def _check_size(found: int, size: int, path: str) -> None:
@@ -204,14 +205,14 @@ def _check_size(found: int, size: int, path: str) -> None:
 
 
 def _answer(address: Url, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-    """The answer to a request, and to those that it is redirected to; its body is still to be read."""
+    """Sends a request, follows redirections, and returns the response with an unread body."""
     for _ in range(REDIRECTS + 1):
         with _told():
             response = _client(address).request(
                 "GET",
                 address.url,
                 headers=headers,
-                # Not by the client, which would read the body of a redirection, however long.
+                # Not followed by the client, which would read the body of a redirection, however long.
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -232,13 +233,13 @@ def _answer(address: Url, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> bytes:
-    """What has come, without waiting for more than a byte: a slow server cannot hide between two timeouts."""
+    """Returns the available bytes, waiting for at most one byte, so that slow servers are detected."""
     with _told():
         return response.read1(_CHUNK)
 
 
 def _client(address: Url) -> urllib3.PoolManager:
-    """A client that uses the proxy of the environment or system, if there is one for the address."""
+    """Returns a client that uses the proxy of the environment or system, if there is one for the address."""
     proxy = urllib.request.getproxies().get(address.scheme or "")
     if not proxy or urllib.request.proxy_bypass(address.netloc or ""):
         return urllib3.PoolManager()
@@ -251,12 +252,12 @@ def _parsed(address: str) -> Url:
     with _told():
         parsed = parse_url(address)
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise _Failure("an address must begin with http:// or https:// and a host")
+        raise _Failure("an address must begin with http:// or https://, followed by a host")
     return parsed
 
 
 def _basic(auth: str) -> str:
-    """The header for what an address has before the @."""
+    """Returns the authorization header for the user and password of an address."""
     user, _, password = auth.partition(":")
     pair = f"{urllib.parse.unquote(user)}:{urllib.parse.unquote(password)}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
@@ -264,20 +265,20 @@ def _basic(auth: str) -> str:
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """Inside, what the client raises becomes a failure with a short reason."""
+    """Context manager that converts errors of the client to failures with a short reason."""
     try:
         yield
-    # An address that is none, given here or by a redirection.
+    # An invalid address, of a mirror or a redirection.
     except ValueError as error:
         raise _Failure(str(error)) from None
     except HTTPError as error:
-        # Behind the text, or the connection, stands the cause.
+        # The text or the connection in the arguments is followed by the cause.
         raise _Passing(str(error.args[-1] if error.args else error)) from None
 
 
 @contextlib.contextmanager
 def _masked_logs() -> Iterator[None]:
-    """Inside, the client logs no credentials: a malformed answer makes it warn with the whole address."""
+    """Context manager that masks credentials in the client's logs, which contain the full address."""
 
     def mask(record: logging.LogRecord) -> bool:
         record.msg, record.args = masked(record.getMessage()), None

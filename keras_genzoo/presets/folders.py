@@ -19,12 +19,12 @@ SAMPLES = "samples.png"
 
 
 class PresetError(ValueError):
-    """A preset that cannot be used. The message names the preset, the file, and the reason."""
+    """Raised if a preset cannot be used. The message names the preset, the file and the reason."""
 
 
 @contextlib.contextmanager
 def reading(name: str | os.PathLike, file: Path) -> Iterator[None]:
-    """Inside, whatever fails becomes a `PresetError` that names the preset and the file."""
+    """Context manager that converts errors to a `PresetError` that names the preset and the file."""
     try:
         yield
     except Exception as error:
@@ -34,17 +34,17 @@ def reading(name: str | os.PathLike, file: Path) -> Iterator[None]:
 
 
 MAX_JSON_BYTES = 2**24
-# Of parameters and activations together, and of files to download, where nothing else is said.
+# Default limit in bytes for the parameters and activations together, and for files to download.
 DEFAULT_MAX_BYTES = 2**30
 MAX_BYTES_VARIABLE = "KERAS_GENZOO_MAX_BYTES"
 
-# What a model is loaded from, and so what is downloaded; the rest is for people.
+# The files that a model is loaded from. Only these are downloaded.
 LOADED = (CONFIG, METADATA, WEIGHTS)
 FILES = {*LOADED, CARD, SAMPLES}
 
 
 def max_bytes(given: int | None) -> int:
-    """The limit that an argument, the environment variable or else the default sets, in bytes."""
+    """Returns the limit in bytes from the argument, the environment variable, or the default."""
     if given is None:
         given = os.environ.get(MAX_BYTES_VARIABLE) or DEFAULT_MAX_BYTES
     try:
@@ -60,15 +60,15 @@ def max_bytes(given: int | None) -> int:
 
 
 def mismatch(folder: Path, files: dict[str, dict]) -> str | None:
-    """Compares files with what is expected of them.
+    """Verifies the files of a preset.
 
     Args:
-        folder: `pathlib.Path` of the folder that holds the files.
-        files: Dictionary from file name to `"sha256"` and `"size"`. Files that no model is loaded from may
-            be absent.
+        folder: `pathlib.Path` of the folder with the files.
+        files: Dictionary that maps file names to `"sha256"` and `"size"`. Files that are not needed to load a model
+            may be missing.
 
     Returns:
-        A sentence about the first file that is missing or differs, or `None`.
+        String, a sentence about the first file that is missing or differs, or `None`.
     """
     for name, expected in files.items():
         path = folder / name
@@ -78,8 +78,8 @@ def mismatch(folder: Path, files: dict[str, dict]) -> str | None:
             continue
         found = fingerprint(path)
         if found != expected and path.is_symlink():
-            # Of what lies elsewhere nothing is told.
-            return f"{path} is damaged: it is a link to another file than the preset was saved with."
+            # Nothing is revealed about files outside of the folder.
+            return f"{path} is damaged: it is a link to a file that is not part of the preset."
         if found != expected:
             return (
                 f"{path} is damaged: expected sha256 {expected['sha256']} and {expected['size']} bytes, "
@@ -89,7 +89,7 @@ def mismatch(folder: Path, files: dict[str, dict]) -> str | None:
 
 
 def fingerprints(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS, SAMPLES)) -> dict[str, dict]:
-    """Returns the fingerprints of those of the named files that the folder holds, by name."""
+    """Returns the fingerprints of the named files that exist in the folder, by name."""
     return {name: fingerprint(folder / name) for name in names if (folder / name).is_file()}
 
 
@@ -100,14 +100,12 @@ def fingerprint(path: Path) -> dict:
 
 def read_json(path: Path) -> Any:
     if (size := path.stat().st_size) > MAX_JSON_BYTES:
-        raise PresetError(
-            f"it has {size:,} bytes, and no such file of a preset has more than {MAX_JSON_BYTES:,}."
-        )
+        raise PresetError(f"it has {size:,} bytes, more than the limit of {MAX_JSON_BYTES:,} for such files.")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def json_safe(content: Any) -> Any:
-    """The content with the strings `"inf"`, `"-inf"` and `"nan"` for the floats that JSON cannot hold."""
+    """Replaces floats that JSON cannot represent by the strings `"inf"`, `"-inf"` and `"nan"`."""
     if isinstance(content, dict):
         return {key: json_safe(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

@@ -1,4 +1,4 @@
-"""Presets as model repositories of the Hugging Face Hub, by its own client."""
+"""Presets as model repositories of the Hugging Face Hub."""
 
 import importlib
 import re
@@ -14,13 +14,13 @@ from keras_genzoo.presets.folders import CARD, FILES, LOADED, METADATA, PresetEr
 PREFIX = "hf://"
 _ADDRESS = re.compile(r"hf://(?P<repository>[^/@\s]+/[^/@\s]+?)/?(?:@(?P<revision>[^@\s]+))?")
 
-# The first ability that a model has says what the Hub calls its task.
+# Ability -> the Hub's name of the task. The first ability of a model counts.
 TASKS = {
     "translate": "image-to-image",
     "sample": "unconditional-image-generation",
     "predict_features": "image-classification",
 }
-# Names of licenses, as in "MIT" or "CC BY-SA 3.0", in the Hub's spelling.
+# Names of licenses, such as "MIT" or "CC BY-SA 3.0" -> the Hub's identifiers.
 LICENSES = {
     *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "gpl-3.0", "lgpl-3.0", "openrail", "unlicense"),
     *("cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"),
@@ -33,20 +33,21 @@ DATASETS = {
 
 
 def fetch(address: str, max_bytes: int) -> Path:
-    """Downloads a preset from the Hub into its client's cache.
+    """Downloads a preset from the Hub into the cache of its client.
 
     Args:
         address: String, `hf://OWNER/REPOSITORY` or `hf://OWNER/REPOSITORY@REVISION`.
-        max_bytes: Integer, the most that its files may have together.
+        max_bytes: Integer, maximum total size of the files.
 
     Returns:
-        `pathlib.Path` of the folder, whose files are not checked yet. Without a network that of the last download.
+        `pathlib.Path` of the folder. Its files are not verified yet. Without a network, the folder of the last
+        download.
 
     Raises:
-        ValueError: If the address is none.
-        PresetError: If the repository holds no preset, or one that is too large.
+        ValueError: If the address is invalid.
+        PresetError: If the repository does not contain a preset, or is too large.
         ImportError: If `huggingface_hub` is not installed.
-        OSError: If the repository cannot be read, or is not on this machine and the Hub cannot be reached.
+        OSError: If the repository cannot be read, or is not in the cache and the Hub cannot be reached.
     """
     repository, revision = parsed(address)
     client = _client()
@@ -62,24 +63,24 @@ def fetch(address: str, max_bytes: int) -> Path:
         try:
             files = client.snapshot_download(repository, dry_run=True, **arguments)
         except errors.DryRunError:
-            # Neither is the Hub reached: what is in the cache.
+            # The Hub cannot be reached: the cached files are used.
             files = None
         if files is not None:
             _check_files(address, {file.filename: file.file_size for file in files}, max_bytes)
-            # The files that were checked, should a branch move meanwhile.
+            # The commit that was checked, in case the branch has moved.
             arguments["revision"] = files[0].commit_hash
         return Path(client.snapshot_download(repository, **arguments))
     except errors.RevisionNotFoundError:
         raise FileNotFoundError(f"{address} has no revision {revision!r}.") from None
     except (errors.GatedRepoError, errors.RepositoryNotFoundError):
         raise FileNotFoundError(
-            f"{address} is no model repository that can be read. Check its name; where it is private or gated, log "
+            f"{address} does not exist or cannot be read. Check the name. If the repository is private or gated, log "
             "in with `hf auth login` or set HF_TOKEN."
         ) from None
     except errors.LocalEntryNotFoundError as error:
         raise ConnectionError(
-            f"{address} is not on this machine, and the Hub cannot be reached ({_first_line(error)}). Load it once "
-            "with a network, and without HF_HUB_OFFLINE."
+            f"{address} is not in the cache, and the Hub cannot be reached ({_first_line(error)}). Load it once "
+            "with a network connection and without HF_HUB_OFFLINE."
         ) from None
 
 
@@ -90,27 +91,28 @@ def push(
     private: bool | None = None,
     token: str | None = None,
 ) -> str:
-    """Uploads the folder of a preset to the Hub, its card with the data that the Hub reads.
+    """Uploads the folder of a preset to the Hub, with a card that contains the metadata of the Hub.
 
     Args:
-        folder: `pathlib.Path` of a preset; its card is written anew.
-        address: String, `hf://OWNER/REPOSITORY`. The repository is made if there is none.
-        abilities: Names of the methods by which the model is used.
+        folder: `pathlib.Path` of a preset. Its card is overwritten.
+        address: String, `hf://OWNER/REPOSITORY`. The repository is created if necessary.
+        abilities: Names of the abilities of the model.
         private: Boolean, whether a new repository is private, or `None` for the owner's default.
-        token: String, a token with the right to write, or `None` for that of `hf auth login` or `HF_TOKEN`.
+        token: String, a token with write access, or `None` for that of `hf auth login` or `HF_TOKEN`.
 
     Returns:
-        String, the address of what was uploaded, with its revision.
+        String, the address of the upload, including its revision.
 
     Raises:
-        ValueError: If the address is none, or has a revision.
+        ValueError: If the address is invalid or has a revision.
         ImportError: If `huggingface_hub` is not installed.
-        OSError: If the Hub cannot be reached, or refuses.
+        OSError: If the Hub cannot be reached, or denies access.
     """
     repository, revision = parsed(address)
     if revision is not None:
         raise ValueError(
-            f"`address` must have no revision: the upload makes one. Received: {address!r}. Leave out '@{revision}'."
+            f"`address` must not have a revision: the upload creates one. Received: {address!r}. "
+            f"Leave out '@{revision}'."
         )
     write_card(folder, address, abilities)
     api = _client().HfApi(token=token, library_name="keras_genzoo", library_version=__version__)
@@ -126,14 +128,14 @@ def push(
 
 
 def write_card(folder: Path, address: str, abilities: Collection[str] = ()) -> None:
-    """Writes the card of a preset's folder as the Hub wants it, with its metadata as YAML in front."""
+    """Writes the card of a preset's folder for the Hub, with metadata as YAML front matter."""
     metadata = folders.read_json(folder / METADATA)
     front = _front_matter(metadata, abilities).to_yaml()
     disk.write_text(folder / CARD, f"---\n{front}\n---\n\n{card.render(metadata, address)}")
 
 
 def parsed(address: str) -> tuple[str, str | None]:
-    """The repository and the revision of an address."""
+    """Returns the repository and the revision of an address."""
     match = _ADDRESS.fullmatch(address)
     if not match:
         raise ValueError(
@@ -146,16 +148,16 @@ def parsed(address: str) -> tuple[str, str | None]:
 def _check_files(address, sizes, max_bytes):
     for name in LOADED:
         if name not in sizes:
-            raise PresetError(f"{address} holds no preset: {name} is missing.")
+            raise PresetError(f"{address} is not a preset: {name} is missing.")
     if (size := sum(sizes.values())) > max_bytes:
         raise PresetError(
-            f"{address} has {size:,} bytes, more than {max_bytes:,}. If you trust it, raise the limit by `max_bytes` "
-            "or the variable KERAS_GENZOO_MAX_BYTES."
+            f"{address} has {size:,} bytes, more than the limit of {max_bytes:,}. If you trust it, raise the limit "
+            "with `max_bytes` or the environment variable KERAS_GENZOO_MAX_BYTES."
         )
 
 
 def _front_matter(metadata, abilities):
-    """`ModelCardData` of a preset's metadata."""
+    """Returns the `ModelCardData` of a preset's metadata."""
     client = _client()
     task = next((TASKS[ability] for ability in TASKS if ability in abilities), None)
     dataset = metadata.get("dataset", {}).get("name")
@@ -189,7 +191,7 @@ def _eval_result(client, result, task, dataset):
 
 
 def _license(text):
-    """The Hub's name of a license, whose text begins with its name: "MIT, keeping the notice of ..."."""
+    """Returns the Hub's identifier of a license text that begins with a name: "MIT, keeping the notice of ..."."""
     if not text:
         return {}
     slug = re.sub(r"\s+", "-", re.split(r"[,.;]\s", text)[0].strip().rstrip(".").lower())
@@ -203,7 +205,7 @@ def _first_line(error):
 
 
 def _no_bar():
-    """The class of a progress bar that is not shown, as for other downloads."""
+    """Returns a progress bar class that shows nothing, as for other downloads."""
     from tqdm.auto import tqdm
 
     class NoBar(tqdm):
@@ -218,6 +220,7 @@ def _client() -> Any:
         import huggingface_hub
     except ImportError:
         raise ImportError(
-            "Addresses that begin with hf:// need huggingface_hub. Install it with `pip install 'keras_genzoo[hub]'`."
+            "Addresses that begin with hf:// require huggingface_hub. "
+            "Install it with `pip install 'keras_genzoo[hub]'`."
         ) from None
     return huggingface_hub

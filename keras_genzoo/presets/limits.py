@@ -1,4 +1,4 @@
-"""What a preset may hold. All is checked before memory is allocated and before a weight is read."""
+"""Limits for presets, checked before memory is allocated and before weights are read."""
 
 import copy
 import math
@@ -11,14 +11,14 @@ import keras
 from keras_genzoo.backends import keras_private
 from keras_genzoo.presets.folders import MAX_BYTES_VARIABLE, PresetError
 
-# More than any network of the zoo has by far.
+# Far more than any network of the zoo has.
 MAX_VARIABLES = 20_000
 
 
 def check_size(config: dict, limit: int) -> None:
-    """Builds the model of a config without memory for its weights, and refuses one that is too large.
+    """Builds the model of a config without allocating its weights, and raises an error if it is too large.
 
-    Counted are the float32 parameters, and what the layers of each network give for one sample.
+    The size includes the float32 parameters, and the outputs of all layers of each network for one sample.
 
     Raises:
         PresetError: If the model takes more than `limit` bytes, or has more than `MAX_VARIABLES` weights.
@@ -31,7 +31,7 @@ def check_size(config: dict, limit: int) -> None:
         if counted > limit:
             raise PresetError(
                 f"its parameters, and the activations of one sample, take more than {limit:,} bytes. If you trust "
-                f"the preset, raise the limit by `max_bytes` or the variable {MAX_BYTES_VARIABLE}."
+                f"the preset, raise the limit with `max_bytes` or the environment variable {MAX_BYTES_VARIABLE}."
             )
 
     num_variables = 0
@@ -44,7 +44,7 @@ def check_size(config: dict, limit: int) -> None:
         count(variable.shape)
 
     with keras_private.variables_without_memory(count_variable):
-        # Keras takes apart what it is given.
+        # Keras modifies the config that it is given.
         model = keras.saving.deserialize_keras_object(copy.deepcopy(config))
     for network in model.networks.values():
         for layer in keras_private.layers_of(network):
@@ -53,25 +53,25 @@ def check_size(config: dict, limit: int) -> None:
 
 
 def check_weights_file(path: Path, model: keras.Model) -> None:
-    """Refuses a file of weights whose arrays have not the shapes of a model's, before any of it is read.
+    """Checks that the arrays of a weights file have the shapes of the model's weights, without reading them.
 
     Raises:
-        PresetError: If shapes differ, or the file points to another place or another file.
+        PresetError: If the shapes differ, or the file contains links or external data.
     """
     found: list[tuple] = []
 
     def look(name, link):
         if not isinstance(link, h5py.HardLink):
-            raise PresetError(f"{path.name} holds a link ({name!r}).")
+            raise PresetError(f"{path.name} contains a link ({name!r}).")
         item = file[name]
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
-                raise PresetError(f"the values of {name!r} in {path.name} lie in another file.")
+                raise PresetError(f"the values of {name!r} in {path.name} are stored in another file.")
             if item.chunks is not None:
-                # A chunk is unpacked as a whole, however large it is.
+                # A chunk is decompressed as a whole, however large it is.
                 raise PresetError(f"{name!r} in {path.name} is stored in chunks.")
             if item.dtype.kind not in "fiuV" or item.dtype.itemsize > 8:
-                raise PresetError(f"{name!r} in {path.name} holds no numbers, but {item.dtype}.")
+                raise PresetError(f"{name!r} in {path.name} must be numeric. Received: {item.dtype}.")
             found.append(item.shape)
 
     with h5py.File(path, "r") as file:
@@ -80,8 +80,8 @@ def check_weights_file(path: Path, model: keras.Model) -> None:
     weights, variables = (
         Counter(tuple(variable.shape) for variable in some) for some in (model.weights, model.variables)
     )
-    # The states of seeds may be there.
+    # The file may contain the states of seed generators.
     for shape in (counts - variables) | (weights - counts):
         raise PresetError(
-            f"{path.name} holds {counts[shape]} arrays of the shape {shape}, and the networks {weights[shape]}."
+            f"{path.name} has {counts[shape]} arrays of the shape {shape}, but the networks have {weights[shape]}."
         )

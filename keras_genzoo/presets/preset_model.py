@@ -1,4 +1,4 @@
-"""What makes a model a preset: a folder with its config, weights, metadata and card."""
+"""Saving and loading models as presets: folders with config, weights, metadata and a card."""
 
 import json
 import os
@@ -24,16 +24,16 @@ def load(
 
     Args:
         name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), a folder
-            written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, also with `@REVISION`, or
+            written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, optionally with `@REVISION`, or
             `https://HOST/PATH/NAME`.
-        load_weights: Boolean. If `False`, the networks keep their random initial weights.
-        max_bytes: Integer, see `PresetModel.from_preset`.
+        load_weights: Boolean, whether to load the weights. If `False`, they are initialized at random.
+        max_bytes: Integer; see `PresetModel.from_preset`.
 
     Returns:
-        The model, an instance of the class that was saved.
+        The model, an instance of the saved class, not compiled.
 
     Raises:
-        PresetError: If a file is damaged, or holds what no preset may hold.
+        PresetError: If a file is damaged, or is not valid in a preset.
         ValueError: If the name is unknown.
         OSError: If the files are not on this machine and cannot be downloaded.
 
@@ -41,37 +41,48 @@ def load(
 
     ```python
     model = keras_genzoo.models.load("dcgan_fashion_mnist")
-    model = keras_genzoo.models.load("hf://owner/my_gan@main")
+    images = model.sample(16, seed=0)
     ```
     """
     return PresetModel.from_preset(name_or_path, load_weights, max_bytes)
 
 
 class PresetModel:
-    """Mixin for a `keras.Model` that is saved as a preset and loaded by name.
+    """Mixin for a `keras.Model` that can be saved as a preset and loaded by name.
 
-    A subclass is registered with Keras, builds its networks in `__init__`, implements `get_config()` and
-    offers `networks`, a dictionary from names to built `keras.Model`s. The names and the networks' layers
-    determine the paths in `model.weights.h5`, so renaming either breaks presets that are already saved.
+    A subclass must be registered with Keras, build its networks in `__init__`, and implement `get_config()` and
+    `networks`, a dictionary that maps names to built `keras.Model`s. The names and the layers of the networks
+    determine the paths in `model.weights.h5`: renaming them breaks saved presets.
 
     Example:
 
     ```python
     @keras.saving.register_keras_serializable(package="my_package")
-    class MyGAN(PresetModel, keras.Model):
-        ...
+    class MyModel(keras_genzoo.presets.PresetModel, keras.Model):
+        def __init__(self, latent_dim=8, **kwargs):
+            super().__init__(**kwargs)
+            self.latent_dim = latent_dim
+            self.generator = keras.Sequential([keras.Input((latent_dim,)), keras.layers.Dense(2)])
 
-    MyGAN().save_to_preset("my_gan")
-    gan = MyGAN.from_preset("my_gan")
+        @property
+        def networks(self):
+            return {"generator": self.generator}
+
+        def get_config(self):
+            return {"latent_dim": self.latent_dim}
+
+    MyModel().save_to_preset("my_model")
+    model = MyModel.from_preset("my_model")
     ```
     """
 
     networks: dict[str, keras.Model]
 
-    # Names of the networks that the preset has left out, which only training needs, until `fit` begins.
+    # Names of the networks without weights in the preset, which are only needed for training. Empty once `fit`
+    # starts.
     untrained_networks: frozenset[str] = frozenset()
 
-    # What the card tells a reader to type once the preset is loaded as `model`.
+    # The usage examples of the card, with the preset loaded as `model`.
     preset_usage: ClassVar = {
         "python": "images = model.sample(16, seed=0)",
         "shell": "genzoo sample {name}",
@@ -79,51 +90,50 @@ class PresetModel:
 
     @property
     def preset_networks(self) -> dict[str, keras.Model]:
-        """Dictionary from names to the networks whose weights a preset stores, by default `networks`."""
+        """Dictionary that maps names to the networks whose weights a preset stores. Defaults to `networks`."""
         return self.networks
 
     @property
     def inference_networks(self) -> dict[str, keras.Model]:
-        """Dictionary of those of `preset_networks` that a trained model is used by, by default all."""
+        """Dictionary of the `preset_networks` that are needed for inference. Defaults to all."""
         return self.preset_networks
 
     def preset_weights_loaded(self) -> None:
-        """Called when `preset_networks` have got a preset's weights; may set networks that it leaves out."""
+        """Called after the weights of `preset_networks` are loaded. May set networks that are not in the preset."""
 
     @classmethod
     def from_preset(
         cls, name_or_path: str | os.PathLike, load_weights: bool = True, max_bytes: int | None = None
     ) -> Self:
-        """Loads a model from a preset, checking the hash of every file first.
+        """Loads a model from a preset, after verifying the hash of every file.
 
-        A name is looked up in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), in the
-        distribution `keras-genzoo-checkpoints`, then in the cache `keras_genzoo` in Keras' home folder, then
-        downloaded from `KERAS_GENZOO_BASE_URL`.
+        A name is searched for in the folder `checkpoints` of a checkout (or `KERAS_GENZOO_CHECKPOINTS`), in the
+        distribution `keras-genzoo-checkpoints`, and in the cache `keras_genzoo` in Keras' home folder. If it is in
+        none of them, the preset is downloaded from `KERAS_GENZOO_BASE_URL`.
 
         Args:
             name_or_path: String or path. Name of a released preset (see `keras_genzoo.presets.names()`), a
-                folder written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, also with `@REVISION`
-                (a model repository of the Hugging Face Hub; needs `huggingface_hub`), or
-                `https://HOST/PATH/NAME` (a folder of a static host).
-            load_weights: Boolean. If `False`, the networks keep their random initial weights.
-            max_bytes: Integer, the most that the float32 parameters, and the activations of one sample, may take, and
-                the most that the files at an address may have. A larger model is refused before it takes memory.
-                Defaults to the environment variable
-                `KERAS_GENZOO_MAX_BYTES`, or 2**30.
+                folder written by `save_to_preset`, or an address: `hf://OWNER/REPOSITORY`, optionally with
+                `@REVISION` (a model repository of the Hugging Face Hub; requires `huggingface_hub`), or
+                `https://HOST/PATH/NAME` (a folder on a static host).
+            load_weights: Boolean, whether to load the weights. If `False`, they are initialized at random.
+            max_bytes: Integer, maximum size in bytes of the float32 parameters and the activations of one sample
+                together, and of the files at an address. A larger model raises an error before memory is allocated.
+                Defaults to the environment variable `KERAS_GENZOO_MAX_BYTES`, or 2**30.
 
         Returns:
             The model, not compiled.
 
         Raises:
-            PresetError: If a file is damaged, is too large, or does not hold what a preset of its class holds. It is
-                a `ValueError` that names the preset, the file and the reason.
-            ValueError: If the name is unknown, or the preset holds another class.
+            PresetError: If a file is damaged, too large, or not valid for its class. `PresetError` is a `ValueError`;
+                the message names the preset, the file and the reason.
+            ValueError: If the name is unknown, or the preset is of another class.
             OSError: If the files are not on this machine and cannot be downloaded.
 
         Example:
 
         ```python
-        gan = GAN.from_preset("dcgan_fashion_mnist")
+        gan = keras_genzoo.models.GAN.from_preset("dcgan_fashion_mnist")
         ```
         """
         limit = folders.max_bytes(max_bytes)
@@ -134,7 +144,7 @@ class PresetModel:
         if not issubclass(saved_class, cls):
             name = str(name_or_path)
             raise ValueError(
-                f"`name_or_path` must name a preset of {cls.__name__}. Received: {name!r}, which holds a "
+                f"`name_or_path` must be a preset of {cls.__name__}. Received: {name!r}, a preset of "
                 f"{saved_class.__name__}. Call `keras_genzoo.models.load({name!r})`."
             )
         with folders.reading(name_or_path, folder / CONFIG):
@@ -153,32 +163,31 @@ class PresetModel:
         samples: str | os.PathLike | None = None,
         overwrite: bool = False,
     ) -> None:
-        """Saves config, network weights, metadata and a card as a folder that `from_preset` loads.
+        """Saves the config, weights, metadata and card to a folder that `from_preset` loads.
 
-        The state of optimizers is not saved: use `save()` to continue training. The folder appears complete
-        or not at all.
+        Optimizer states are not saved: use `save()` to continue training later. The folder is written atomically.
 
         Args:
-            path: String or path. The folder to create.
-            metadata: Optional dictionary that JSON can hold, recorded in `metadata.json` and shown on the
-                card: `"name"` (by default the name of the folder), `"description"`, `"dataset"` (dictionary
-                with at least `"name"`), `"license"` (a name such as `"MIT"` or `"CC BY 4.0"`, and after a comma what
-                else is to be said), `"recipe"`, `"training"` (dictionary, such as
-                `{"time": "31 min", "hardware": "1 NVIDIA H200"}`) and `"results"` (list of dictionaries
-                with `"metric"`, `"value"` and `"protocol"`). Numbers that are not finite, which JSON cannot hold,
-                are recorded as the strings `"inf"`, `"-inf"` and `"nan"`.
-            samples: Optional string or path. A PNG picture of samples to show on the card.
-            overwrite: Boolean. Whether to replace a preset that `path` already holds, as a whole.
+            path: String or path of the folder to create.
+            metadata: Dictionary that is stored in `metadata.json` and shown on the card, or None. Keys: `"name"`
+                (defaults to the name of the folder), `"description"`, `"dataset"` (dictionary with at least
+                `"name"`), `"license"` (a name such as `"MIT"` or `"CC BY 4.0"`, optionally followed by a comma and
+                details), `"recipe"`, `"training"` (dictionary, such as
+                `{"time": "31 min", "hardware": "1 NVIDIA H200"}`) and `"results"` (list of dictionaries with
+                `"metric"`, `"value"` and `"protocol"`). Values must be representable in JSON; numbers that are not
+                finite are stored as the strings `"inf"`, `"-inf"` and `"nan"`.
+            samples: String or path of a PNG picture of samples to show on the card, or None.
+            overwrite: Boolean, whether to replace an existing preset.
 
         Raises:
-            ValueError: If the class is not registered, a network is not built, or `metadata` or `samples`
-                cannot be used.
+            ValueError: If the class is not registered, a network is not built, a weight is not finite, or `metadata`
+                or `samples` is invalid.
             OSError: If `path` exists and may not be replaced, or cannot be written.
 
         Example:
 
         ```python
-        gan.save_to_preset("my_gan", metadata={"description": "A GAN trained on my cat."})
+        gan.save_to_preset("my_gan", metadata={"description": "A DCGAN trained on Fashion-MNIST."})
         ```
         """
         target = Path(arguments.path("path", path)).resolve()
@@ -190,7 +199,7 @@ class PresetModel:
         networks = _Networks(self.preset_networks)
         stored = [name for name in self.preset_networks if name not in self.untrained_networks]
 
-        with disk.unfinished_folder(target, hint="Pass a `path` that can be written.") as folder:
+        with disk.unfinished_folder(target, hint="Pass a writable `path`.") as folder:
             folders.write_json(folder / CONFIG, config)
             networks.only(stored).save_weights(folder / WEIGHTS)
             if samples is not None:
@@ -216,23 +225,23 @@ class PresetModel:
         private: bool | None = None,
         token: str | None = None,
     ) -> str:
-        """Saves the model as a preset to a model repository of the Hugging Face Hub.
+        """Saves the model as a preset in a model repository of the Hugging Face Hub.
 
-        The card gets the metadata that the Hub reads: license, library, task, data set and results.
+        The card contains the metadata of the Hub: license, library, task, dataset and results.
 
         Args:
-            address: String, `hf://OWNER/REPOSITORY`. The repository is made if there is none.
-            metadata, samples: As for `save_to_preset`.
+            address: String, `hf://OWNER/REPOSITORY`. The repository is created if necessary.
+            metadata, samples: See `save_to_preset`.
             private: Boolean, whether a new repository is private. Defaults to the owner's setting.
-            token: String, a token with the right to write. Defaults to that of `hf auth login` or `HF_TOKEN`.
+            token: String, a token with write access. Defaults to that of `hf auth login` or `HF_TOKEN`.
 
         Returns:
-            String, the address with the revision that was made, for `from_preset`.
+            String, the address with the new revision, for `from_preset`.
 
         Raises:
-            ValueError: If `address` is none, or as for `save_to_preset`.
+            ValueError: If `address` is invalid; also see `save_to_preset`.
             ImportError: If `huggingface_hub` is not installed (`pip install "keras_genzoo[hub]"`).
-            OSError: If the Hub cannot be reached, or refuses.
+            OSError: If the Hub cannot be reached, or denies access.
 
         Example:
 
@@ -250,7 +259,7 @@ class PresetModel:
 
 
 class _Networks(keras.Model):
-    """Holds nothing but networks, as attributes: paths in the weights file read `generator/...`."""
+    """A model with the networks as attributes, so that paths in the weights file start with `generator/...`."""
 
     def __init__(self, networks):
         super().__init__()
@@ -266,8 +275,8 @@ class _Networks(keras.Model):
 
     @property
     def layers(self):
-        # Keras walks the attributes by name and takes each network at its first; without this, one that sorts
-        # after `layers` would be stored as `layers/functional`.
+        # Keras visits attributes sorted by name and stores each network once. Without this, a network whose name
+        # sorts after `layers` would be stored as `layers/functional`.
         return []
 
     def only(self, names):
@@ -278,7 +287,7 @@ class _Networks(keras.Model):
         return {**counts, "total": sum(counts.values())}
 
     def not_finite(self):
-        """Paths of the weights that hold NaN or infinity."""
+        """Returns the paths of the weights with NaN or infinite values."""
         return [
             f"{name}/{weight.path}"
             for name in self._names
@@ -292,7 +301,7 @@ def _config(model):
     registered_name = keras.saving.get_registered_name(model_class)
     if keras.saving.get_registered_object(registered_name) is not model_class:
         raise ValueError(
-            f"{model_class.__name__} must be registered to be loaded again. Decorate it with "
+            f"{model_class.__name__} must be registered with Keras, so that it can be loaded. Decorate it with "
             "`@keras.saving.register_keras_serializable(package=...)`."
         )
     return {
@@ -309,7 +318,7 @@ def _registered_class(config, folder):
     saved_class = keras.saving.get_registered_object(config["registered_name"])
     if not (isinstance(saved_class, type) and issubclass(saved_class, PresetModel)):
         raise ValueError(
-            f"The preset in {folder} holds the class {config['registered_name']!r}, which is not registered "
+            f"The preset in {folder} is of the class {config['registered_name']!r}, which is not registered "
             "as a preset model. Import the module that defines it first, or update keras_genzoo (the preset "
             f"was saved with version {config['keras_genzoo_version']}, this is {__version__})."
         )
@@ -321,13 +330,13 @@ def _load_weights(model, folder, config):
     try:
         metadata = folders.read_json(folder / METADATA)
         saved, built = metadata["parameters"], networks.parameters()
-        # Keras skips weights that have no layer any more, so their number is compared first.
+        # Keras ignores weights without a layer, so their number is compared first.
         if saved != built:
-            raise ValueError(f"{METADATA} counts the parameters {saved}, the networks have {built}.")
+            raise ValueError(f"{METADATA} lists {saved} parameters, but the networks have {built}.")
         if "stored" in metadata:
             stored = metadata["stored"]["networks"]
             if not {*model.inference_networks} <= {*stored} <= {*model.preset_networks}:
-                raise ValueError(f"{METADATA} says that the networks {stored} are stored.")
+                raise ValueError(f"{METADATA} lists the stored networks as {stored}.")
             networks = networks.only(stored)
             model.untrained_networks = frozenset(model.preset_networks) - {*stored}
         limits.check_weights_file(folder / WEIGHTS, networks)
@@ -340,9 +349,9 @@ def _load_weights(model, folder, config):
         ) from error
     if broken := networks.not_finite():
         raise ValueError(
-            f"{len(broken)} of the weights hold NaN or infinity, {broken[0]} the first. The "
-            "training had diverged when they were saved: save a model of an earlier step "
-            "(`keras_genzoo.callbacks.TrainingHealth` puts its weights back), or train again."
+            f"{len(broken)} of the weights have NaN or infinite values, the first is {broken[0]}. Training had "
+            "diverged when they were saved: save the model of an earlier step "
+            "(`keras_genzoo.callbacks.TrainingHealth` restores its weights), or train again."
         )
 
 
@@ -356,7 +365,7 @@ def _check_target(target, path, overwrite):
         )
     if not (target / CONFIG).is_file():
         raise FileExistsError(
-            f"`overwrite=True` replaces only a preset, and `path` holds no {CONFIG}. Received: "
+            f"`overwrite=True` only replaces presets, but `path` has no {CONFIG}. Received: "
             f"path={str(path)!r}. Choose another folder."
         )
 
@@ -384,5 +393,5 @@ def _check_metadata(metadata):
         json.dumps(folders.json_safe(metadata), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"`metadata` must hold only what JSON can: strings, numbers, lists, dictionaries. {error}"
+            f"`metadata` must be representable in JSON: strings, numbers, lists, dictionaries. {error}"
         ) from error

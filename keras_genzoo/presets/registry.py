@@ -1,4 +1,4 @@
-"""The released presets, as data written by `tools/publish.py`."""
+"""The registry of released presets, a JSON file written by `tools/publish.py`."""
 
 import difflib
 from collections.abc import Iterable
@@ -23,14 +23,14 @@ def names() -> list[str]:
 
 
 def describe(name: str) -> dict:
-    """Returns what the registry knows of a released preset, without loading it.
+    """Returns the description of a released preset, without loading it.
 
     Args:
-        name: String. The name of a preset.
+        name: String, name of a preset.
 
     Returns:
-        Dictionary with `"class"`, `"description"`, `"parameters"` (count per network and `"total"`),
-        `"dataset"` (its name) and `"files"` (from file name to `"sha256"` and `"size"` in bytes).
+        Dictionary with `"class"`, `"description"`, `"parameters"` (number per network and `"total"`), `"dataset"`
+        (its name) and `"files"` (a dictionary that maps file names to `"sha256"` and `"size"` in bytes).
 
     Raises:
         ValueError: If there is no preset of that name.
@@ -48,13 +48,13 @@ def describe(name: str) -> dict:
         else:
             hint = f"Released presets: {', '.join(sorted(entries)) or 'none'}."
         raise ValueError(
-            f"Unknown preset {name!r}: neither a folder with a preset nor a released name. {hint}"
+            f"Unknown preset {name!r}: it is neither the folder nor the name of a preset. {hint}"
         )
     return entries[name]
 
 
 def alike(name: str, names: Iterable[str]) -> list[str]:
-    """Names that one may have meant: those that begin with `name`, then those that hold it, then close ones."""
+    """Returns similar names: those that begin with `name`, then those that contain it, then close matches."""
     names, name = sorted(names), name.lower()
     begin = [each for each in names if name and each.startswith(name)]
     hold = [each for each in names if name and name in each]

@@ -1,4 +1,4 @@
-"""Where a preset is found: a folder, the checkout, what pip installed, the cache, or the web; never unverified."""
+"""Finding and verifying presets: in a folder, a checkout, an installed distribution, the cache, or on the web."""
 
 import hashlib
 import importlib.metadata
@@ -18,16 +18,16 @@ from keras_genzoo.presets.folders import CONFIG, FILES, LOADED, METADATA, WEIGHT
 def resolve(name_or_path: str | os.PathLike, max_bytes: int | None = None) -> Path:
     """Finds the folder of a preset and verifies its files.
 
-    A folder that holds a preset is taken as it is and verified against its own metadata, and so is what comes from an
-    address. Anything else must be a name in the registry, whose hashes hold wherever the files come from.
+    Presets in a folder or at an address are verified with their own metadata. Presets found by name are verified with
+    the hashes of the registry.
 
     Args:
         name_or_path: String or path. Name of a released preset, a folder written by `save_to_preset`, or an address:
-            `hf://OWNER/REPOSITORY`, also with `@REVISION`, or `https://HOST/PATH/NAME`.
-        max_bytes: Integer, the most that the files at an address may have together. Defaults as for `from_preset`.
+            `hf://OWNER/REPOSITORY`, optionally with `@REVISION`, or `https://HOST/PATH/NAME`.
+        max_bytes: Integer, maximum total size of the files at an address. See `from_preset` for the default.
 
     Returns:
-        `pathlib.Path` of a folder in which every file that a model is loaded from is intact.
+        `pathlib.Path` of a folder with the verified files.
 
     Raises:
         PresetError: If a file is damaged.
@@ -36,7 +36,7 @@ def resolve(name_or_path: str | os.PathLike, max_bytes: int | None = None) -> Pa
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise ValueError(
-            f"`name_or_path` must be the name of a preset or the path of a folder. Received: {name_or_path!r}"
+            f"`name_or_path` must be the name of a preset or the path of its folder. Received: {name_or_path!r}"
         )
     if isinstance(name_or_path, str) and "://" in name_or_path:
         return _from_address(name_or_path, folders.max_bytes(max_bytes))
@@ -51,7 +51,9 @@ def resolve(name_or_path: str | os.PathLike, max_bytes: int | None = None) -> Pa
     elif (folder / CONFIG).is_file() and not is_released:
         return _verified_by_its_metadata(folder)
     if folder.is_dir() and not is_released:
-        raise PresetError(f"`name_or_path` is a folder without {CONFIG}, not a preset. Received: {name!r}")
+        raise PresetError(
+            f"`name_or_path` must be a preset, but the folder has no {CONFIG}. Received: {name!r}"
+        )
 
     files = registry.describe(name)["files"]
     if (bundled / CONFIG).is_file():
@@ -64,13 +66,16 @@ def resolve(name_or_path: str | os.PathLike, max_bytes: int | None = None) -> Pa
 
 
 def metadata(name_or_path: str | os.PathLike) -> dict:
-    """Returns the content of a preset's `metadata.json`, after the checks of `from_preset`.
+    """Returns the content of a preset's `metadata.json`, after verifying its files.
 
     Args:
-        name_or_path: String or path, see `keras_genzoo.models.load`.
+        name_or_path: String or path; see `keras_genzoo.models.load`.
 
     Returns:
-        Dictionary, as described for `save_to_preset`.
+        Dictionary; see `metadata` of `PresetModel.save_to_preset`.
+
+    Raises:
+        PresetError, ValueError, OSError: See `keras_genzoo.models.load`.
 
     Example:
 
@@ -82,20 +87,20 @@ def metadata(name_or_path: str | os.PathLike) -> dict:
 
 
 def checkpoints_folder() -> Path:
-    """The folder of the checkpoints that come with a checkout; a package installed from a wheel has none."""
+    """Returns the folder of the checkpoints of a checkout, which does not exist if installed from a wheel."""
     beside_the_package = Path(__file__).resolve().parents[2] / "checkpoints"
     return Path(os.environ.get("KERAS_GENZOO_CHECKPOINTS") or beside_the_package)
 
 
-# Built by `tools/build_checkpoints.py`. Its name, and that of the folder in it.
+# The distribution built by `tools/build_checkpoints.py`: its name, and the name of its package.
 DISTRIBUTION = "keras-genzoo-checkpoints"
 PACKAGE = "keras_genzoo_checkpoints"
 
 
 def _installed(name, files):
-    """The folder of a preset in the installed distribution of checkpoints, or None.
+    """Returns the folder of a preset in the installed distribution of checkpoints, or None.
 
-    Its files are smaller than the released ones. Its own registry has their hashes, and which weights they are from.
+    Its files are smaller than the released ones. Its own registry has their hashes and those of the original weights.
     """
     try:
         found = importlib.metadata.distribution(DISTRIBUTION)
@@ -107,9 +112,7 @@ def _installed(name, files):
         return None
     mismatch = folders.mismatch(package / name, entries[name]["files"])
     if entries[name]["weights"] != files[WEIGHTS]["sha256"]:
-        mismatch = (
-            f"{DISTRIBUTION} {found.version} holds other weights than this version of keras_genzoo releases."
-        )
+        mismatch = f"the weights in {DISTRIBUTION} {found.version} differ from those of this version of keras_genzoo."
     if mismatch:
         raise PresetError(
             f"Preset {name!r}: {mismatch} Install the distribution of this version again: `pip install "
@@ -125,19 +128,19 @@ def _verified_by_its_metadata(folder):
 
 
 def _files_told(folder):
-    """The fingerprints that the metadata of a preset tell of its files."""
+    """Returns the fingerprints of the files of a preset, from its metadata."""
     if not (folder / METADATA).is_file():
         raise PresetError(
-            f"The folder {folder} has no {METADATA}, so its files cannot be verified. Copy the whole folder "
-            "that `save_to_preset` wrote."
+            f"The folder {folder} has no {METADATA}, so its files cannot be verified. Copy the complete folder "
+            "that `save_to_preset` has written."
         )
     try:
         told = folders.read_json(folder / METADATA)
         if "keras_version" in told and "files" not in told:
-            raise ValueError("Keras itself has saved this model: load it by `keras.saving.load_model`")
+            raise ValueError("the model was saved by Keras: load it with `keras.saving.load_model`")
         files = told["files"]
         if strange := {*files} - FILES:
-            raise ValueError(f"it names {sorted(map(str, strange))}, which no preset holds")
+            raise ValueError(f"it lists {sorted(map(str, strange))}, which are not files of a preset")
         files = {name: files[name] for name in (CONFIG, WEIGHTS, *files)}
         if not all(isinstance(of["size"], int) and isinstance(of["sha256"], str) for of in files.values()):
             raise ValueError("sizes must be integers and hashes strings")
@@ -156,31 +159,31 @@ def _from_address(address, max_bytes):
         try:
             return _verified_by_its_metadata(folder)
         except PresetError as error:
-            # The client of the Hub compares no file that it has with what it should be.
+            # The client of the Hub does not verify cached files.
             repository = folder.parents[1]
             raise PresetError(
-                f"{address}: {error} If it is whole on the Hub, delete {repository} to download it again."
+                f"{address}: {error} If the file on the Hub is intact, delete {repository} to download it again."
             ) from error
     parts = urllib.parse.urlsplit(address)
     path, _, name = parts.path.rstrip("/").rpartition("/")
     is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
     if not (is_safe and parts.hostname and name) or parts.query or parts.fragment or "@" in parts.netloc:
-        # Not the address, which may hold a password.
+        # The message does not show the address, which may contain a password.
         raise ValueError(
             f"`name_or_path` must be hf://OWNER/REPOSITORY or https://HOST/PATH/NAME, without a user or a query "
-            f"(http:// only of {' or '.join(LOOPBACK)}). Received an address of {parts.scheme}://{parts.hostname}. "
-            "For a server that asks for a password set KERAS_GENZOO_BASE_URL."
+            f"(http:// only for {' or '.join(LOOPBACK)}). Received an address of {parts.scheme}://{parts.hostname}. "
+            "For a server that requires a password, set KERAS_GENZOO_BASE_URL."
         )
     base = f"{parts.scheme}://{parts.netloc}{path}"
     return _from_web(base, urllib.parse.unquote(name), max_bytes)
 
 
-# Of plain http, which others could change on its way.
+# The only hosts for plain http, which others could modify in transit.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _from_web(base, name, max_bytes):
-    """The folder of a preset at an address, downloaded where the cache does not hold what is there now."""
+    """Returns the folder of a preset at an address, after downloading it unless the cache is up to date."""
     from keras_genzoo.presets import download
 
     digest = hashlib.sha256(f"{base}/{name}".encode()).hexdigest()[:16]
@@ -188,7 +191,7 @@ def _from_web(base, name, max_bytes):
     is_cached = (folder / METADATA).is_file()
 
     def load(files, target):
-        # What is cached need not be waited for.
+        # No retries if there are cached files.
         download.download(name, files, [base], target, "name_or_path", retries=0 if is_cached else None)
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -198,7 +201,7 @@ def _from_web(base, name, max_bytes):
         except ConnectionError as error:
             if not is_cached:
                 raise
-            warnings.warn(f"{error} The files of the last download are used.", RuntimeWarning, stacklevel=4)
+            warnings.warn(f"{error} Using the files of the last download.", RuntimeWarning, stacklevel=4)
             return _verified_by_its_metadata(folder)
         files = _files_told(told)
         files = {
@@ -210,14 +213,14 @@ def _from_web(base, name, max_bytes):
         return folder
     if (size := sum(of["size"] for of in files.values())) > max_bytes:
         raise PresetError(
-            f"{base}/{name} has {size:,} bytes, more than {max_bytes:,}. If you trust it, raise the limit by "
-            f"`max_bytes` or the variable {folders.MAX_BYTES_VARIABLE}."
+            f"{base}/{name} has {size:,} bytes, more than the limit of {max_bytes:,}. If you trust it, raise the "
+            f"limit with `max_bytes` or the environment variable {folders.MAX_BYTES_VARIABLE}."
         )
     return _replaced(folder, files, load)
 
 
 def cache_folder() -> Path:
-    """The folder of what has been downloaded, in Keras' home folder."""
+    """Returns the download cache, a folder in Keras' home folder."""
     home = os.environ.get("KERAS_HOME") or os.path.join("~", ".keras")
     return Path(home).expanduser() / "keras_genzoo"
 
@@ -236,16 +239,16 @@ def _cached(name, files, bundled):
             "address of a server with the presets to download it again."
         )
     raise FileNotFoundError(
-        f"Preset {name!r} is not on this machine. Looked for the folders {name}, {bundled} and {folder}, and for "
-        f"the distribution {DISTRIBUTION}. One of these helps: work in a checkout of the repository, which holds the "
-        f"presets; `pip install {DISTRIBUTION}`; set KERAS_GENZOO_CHECKPOINTS to a folder that holds them, or "
-        "KERAS_GENZOO_BASE_URL to the address of a server with them; or give an address, hf://OWNER/REPOSITORY or "
-        f"https://HOST/PATH/{name}, in the place of the name."
+        f"Preset {name!r} is not on this machine. Searched the folders {name}, {bundled} and {folder}, and the "
+        f"distribution {DISTRIBUTION}. Do one of the following: run `pip install {DISTRIBUTION}`; use a checkout of "
+        "the repository, which contains the presets; set KERAS_GENZOO_CHECKPOINTS to a folder with the presets, or "
+        "KERAS_GENZOO_BASE_URL to the address of a server with them; or pass an address, hf://OWNER/REPOSITORY or "
+        f"https://HOST/PATH/{name}, instead of the name."
     )
 
 
 def _download(name, files, mirrors, folder):
-    # Names are looked up without a client.
+    # Imported here: finding local presets does not need the HTTP client.
     from keras_genzoo.presets import download
 
     files = {each: files[each] for each in LOADED}
@@ -253,14 +256,14 @@ def _download(name, files, mirrors, folder):
 
 
 def _replaced(folder, files, load):
-    """A folder of the cache, once `load(files, fresh)` has written its files to a fresh one."""
-    hint = "Set KERAS_HOME to a folder that can be written."
+    """Replaces a folder of the cache by a new one, to which `load(files, fresh)` writes the files; returns it."""
+    hint = "Set KERAS_HOME to a writable folder."
     with disk.unfinished_folder(folder, hint) as fresh:
         load(files, fresh)
         try:
             os.replace(fresh, folder)
         except OSError:
-            # Either an older or damaged copy is in the way, or the intact one of a process that was faster.
+            # There is either an old or damaged copy, or an intact copy by a process that was faster.
             if folders.mismatch(folder, files):
                 disk.replace_folder(folder, fresh)
     return folder

@@ -1,9 +1,9 @@
-"""Serving over HTTP: `genzoo serve`. ONNX Runtime computes; neither Keras nor TensorFlow is loaded.
+"""Serving over HTTP: `genzoo serve`. Models run in ONNX Runtime, without Keras and TensorFlow.
 
-Needs the extra `serve`: `pip install "keras_genzoo[serve]"`.
+Requires the extra `serve`: `pip install "keras_genzoo[serve]"`.
 """
 
-# The file of a bundle that says how its networks are used.
+# The file of a bundle that describes its networks.
 DESCRIPTION = "model.json"
-# Of that file; raised where what reads it must change.
+# The format version of that file, incremented for incompatible changes.
 FORMAT = 2

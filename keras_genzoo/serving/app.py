@@ -1,4 +1,4 @@
-"""The web application: pictures by URL, and the protocols of TensorFlow Serving and Open Inference."""
+"""The web application: endpoints for pictures, and the TensorFlow Serving and Open Inference protocols."""
 
 import asyncio
 import io
@@ -21,19 +21,19 @@ from keras_genzoo.serving.guard import Guard, Metrics
 from keras_genzoo.serving.models import BadRequest
 from keras_genzoo.serving.threads import beside_the_loop
 
-# Formats that are decoded for anybody: those of cameras and of the web, whose decoders are best looked after.
+# Accepted picture formats: common ones, whose decoders are well maintained.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
-    """Makes the application.
+    """Creates the application.
 
     Args:
         models: Dict of `keras_genzoo.serving.models.ServedModel` by name.
         limits: `keras_genzoo.serving.limits.Limits`.
         metrics: `keras_genzoo.serving.guard.Metrics`, or None.
-        token, hosts: As for `keras_genzoo.serving.guard.Guard`.
-        site: Path of a folder of static files to show at `/`, or None.
+        token, hosts: See `keras_genzoo.serving.guard.Guard`.
+        site: Path of a folder of static files to serve at `/`, or None.
 
     Returns:
         ASGI application.
@@ -43,26 +43,26 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         title="keras_genzoo",
         version=_version.__version__,
         description="Generative image models: " + ", ".join(models) + ".",
-        responses={"4XX": {"description": "What is wrong with the request.", "content": _ERROR}},
+        responses={"4XX": {"description": "The request is invalid.", "content": _ERROR}},
     )
-    # `Guard` asks for the token; this tells of it.
+    # `Guard` checks the token; this documents it.
     secured = [Security(HTTPBearer(auto_error=False))] if token else []
     router = APIRouter(dependencies=secured)
 
     def find(name):
         if name not in models:
-            raise HTTPException(404, f"There is no model {name!r}. There are: {', '.join(models)}.")
+            raise HTTPException(404, f"There is no model {name!r}. Models: {', '.join(models)}.")
         return models[name]
 
     def the_model(name):
-        """The model that was named, or the only one."""
+        """Returns the named model, or the only one."""
         if name is None and len(models) > 1:
-            raise BadRequest(f"`model` is missing: name one of {', '.join(models)}.")
+            raise BadRequest(f"`model` is missing. It must be one of {', '.join(models)}.")
         return find(next(iter(models)) if name is None else name)
 
     @router.get("/models", tags=["Pictures"])
     async def descriptions():
-        """What is served: the descriptions of all models, without the arrays of their priors."""
+        """The descriptions of all models, without the arrays of their priors."""
         return [
             {key: value for key, value in model.description.items() if key not in ("prior", "directions")}
             for model in models.values()
@@ -75,10 +75,10 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         label: int | None = None,
         model: str | None = None,
     ):
-        """A PNG of samples: one image, or a grid of several. The same seed gives the images of `model.sample`."""
+        """A PNG of one sample, or of a grid of samples. The images are those of `model.sample` for the same seed."""
         images = await the_model(model).sample(num, seed, label)
         if images.ndim != 4:
-            raise BadRequest("This model makes points, no images: ask its signature `sample`.")
+            raise BadRequest("This model generates points, not images. Use its signature `sample`.")
         picture = images[0] if num == 1 else image_grid(images)
         return Response(await _encoded(picture), media_type="image/png")
 
@@ -89,12 +89,14 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         request: Request,
         direction: str | None = None,
         size: Annotated[
-            int | None, Query(description="Scale the longer side to this many pixels first.")
+            int | None, Query(description="Resize the longer side to this number of pixels first.")
         ] = None,
         domain: Annotated[
             str | None, Query(description="Name or number of the domain to translate into.")
         ] = None,
-        seed: Annotated[int | None, Query(description="Seed of the style, of a model with domains.")] = None,
+        seed: Annotated[
+            int | None, Query(description="Random seed of the style, for models with domains.")
+        ] = None,
         model: str | None = None,
     ):
         """A PNG of the translation of the picture in the body: PNG, JPEG, WebP, GIF, BMP or TIFF."""
@@ -133,7 +135,7 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
 
     @app.exception_handler(Exception)
     async def failed(request, error):
-        return JSONResponse({"error": "The server failed. Its log says why."}, 500)
+        return JSONResponse({"error": "Internal server error. See the server's log."}, 500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request, error):
@@ -158,22 +160,22 @@ _PICTURE_BODY = {"requestBody": {"required": True, "content": _BYTES}}
 
 
 async def _encoded(image):
-    """The bytes of a PNG of a uint8 array `(height, width, channels)`."""
+    """Returns a uint8 array `(height, width, channels)` as the bytes of a PNG file."""
     return await beside_the_loop(image.nbytes, _png, image)
 
 
 def _png(image):
     file = io.BytesIO()
-    # Light compression: these pictures are small, and a request should be answered soon.
+    # Light compression: pictures are small, and latency matters.
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
 def _decoded(body, task, size, max_pixels):
-    """A picture file as what a task translates, a uint8 array; its pixels are counted before it is decoded."""
+    """Decodes a picture file as a uint8 array for a task, after checking its number of pixels."""
     if "has_edges" in task:
         raise BadRequest(
-            "The model takes label maps with edges, and a picture holds labels alone. Ask its signature "
+            "The model takes label maps with edges, but a picture has labels only. Use its signature "
             f"{task['network']!r} with arrays of 2 channels, labels and edges."
         )
     if not body:
@@ -183,7 +185,7 @@ def _decoded(body, task, size, max_pixels):
             number = picture.width * picture.height
     except UnidentifiedImageError:
         raise BadRequest(
-            f"The body must be the bytes of a picture, {', '.join(_FORMATS)}, not a form. With curl: `--data-binary "
+            f"The body must be the bytes of a picture ({', '.join(_FORMATS)}), not a form. With curl: `--data-binary "
             "@FILE`."
         ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

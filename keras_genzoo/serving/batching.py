@@ -1,4 +1,4 @@
-"""Requests that wait for one another to be computed together."""
+"""Dynamic batching of requests."""
 
 import asyncio
 import time
@@ -9,14 +9,14 @@ import numpy as np
 
 
 class Overloaded(Exception):
-    """As many rows wait as may.
+    """Raised if too many rows are waiting.
 
     Args:
-        seconds: Int, after which it is worth to ask again.
+        seconds: Int, suggested delay before a retry.
     """
 
     def __init__(self, seconds):
-        super().__init__(f"The server is busy. Ask again in {seconds} s.")
+        super().__init__(f"The server is busy. Retry in {seconds} s.")
         self.seconds = seconds
 
 
@@ -30,17 +30,18 @@ class _Waiting(NamedTuple):
 class Batcher:
     """Runs a function of arrays on the rows of several callers at once.
 
-    A batch is run as soon as it is full, or its first row has waited `max_delay`; while one runs, the next gathers.
+    A batch runs as soon as it is full, or when its first row has waited for `max_delay`. While a batch runs, the next
+    one is collected.
 
     Args:
-        function: Function of NumPy arrays of equal length that returns a list of such arrays; called in `executor`,
-            one batch at a time.
+        function: Function of NumPy arrays of equal length that returns a list of such arrays. It is called in
+            `executor`, one batch at a time.
         executor: `concurrent.futures.Executor`.
-        max_weight: Int, weight of a batch. The rows of a caller with more are computed in several.
-        max_delay: Float, seconds.
-        max_waiting: Int, weight of the rows that wait. `Overloaded` is raised when a caller would exceed it.
-        weigh: Function of a row's arrays, without their first axis' length, that returns its weight; 1 by default.
-        observe: Function of the number of rows of each batch that runs.
+        max_weight: Int, maximum weight of a batch. Larger calls are split into several batches.
+        max_delay: Float, in seconds.
+        max_waiting: Int, maximum weight of the waiting rows. `Overloaded` is raised if a call would exceed it.
+        weigh: Function of the arrays that returns the weight of a row. Defaults to a weight of 1.
+        observe: Function that is called with the number of rows of each batch.
     """
 
     def __init__(
@@ -67,10 +68,10 @@ class Batcher:
         self.waiting = 0
 
     async def __call__(self, *arrays):
-        """The results for a caller's rows.
+        """Computes the results for the rows of a caller.
 
         Raises:
-            Overloaded: If too many rows wait.
+            Overloaded: If too many rows are waiting.
         """
         weight = self._weigh(*arrays)
         rows = len(arrays[0])
@@ -125,7 +126,7 @@ class Batcher:
             start = end
 
     async def _gather(self):
-        """Waits until a batch is full, or its first row has waited long enough."""
+        """Waits until a batch is full, or its first row has waited for `max_delay`."""
         while self._queue and sum(each.weight for each in self._queue) < self._max_weight:
             left = self._queue[0].arrived + self._max_delay - time.monotonic()
             if left <= 0:
@@ -137,7 +138,7 @@ class Batcher:
                 return
 
     def _next_batch(self):
-        """Takes the first of the queue whose arrays can be joined, without those that were cancelled."""
+        """Takes the first calls of the queue that can be joined into a batch, without canceled ones."""
         batch, weight = [], 0
         while self._queue:
             each = self._queue[0]

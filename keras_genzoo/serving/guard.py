@@ -1,4 +1,4 @@
-"""ASGI middleware around all requests: token, size of the body, deadline, log and metrics."""
+"""ASGI middleware for all requests: token, body size, deadline, log and metrics."""
 
 import asyncio
 import hmac
@@ -16,7 +16,7 @@ log = logging.getLogger("keras_genzoo.serving")
 
 
 class Metrics:
-    """The metrics for Prometheus."""
+    """Metrics for Prometheus."""
 
     def __init__(self):
         self.registry = prometheus_client.CollectorRegistry()
@@ -29,21 +29,21 @@ class Metrics:
         )
         self.seconds = prometheus_client.Histogram(
             "genzoo_request_seconds",
-            "Seconds from the head of a request to the end of its response.",
+            "Seconds from the headers of a request to the end of its response.",
             ["endpoint"],
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
             registry=self.registry,
         )
         self.batches = prometheus_client.Histogram(
             "genzoo_batch_rows",
-            "Samples or pictures that were computed together.",
+            "Samples or pictures per batch.",
             ["model"],
             buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
             registry=self.registry,
         )
         self.waiting = prometheus_client.Gauge(
             "genzoo_waiting_rows",
-            "Samples or pictures that wait or are computed.",
+            "Samples or pictures that are waiting or being computed.",
             ["model"],
             registry=self.registry,
         )
@@ -51,9 +51,9 @@ class Metrics:
         self._by_endpoint = {}
 
     def note(self, endpoint, status, seconds):
-        """Counts a request that was answered."""
+        """Records an answered request."""
         if (endpoint, status) not in self._by_endpoint:
-            # Looked up once: there are few, and many requests.
+            # Cached: there are few label combinations and many requests.
             metrics = self.requests.labels(endpoint, status), self.seconds.labels(endpoint)
             self._by_endpoint[endpoint, status] = metrics
         requests, histogram = self._by_endpoint[endpoint, status]
@@ -61,7 +61,7 @@ class Metrics:
         histogram.observe(seconds)
 
     def text(self):
-        """What `/metrics` answers, bytes."""
+        """Returns the content of `/metrics`, bytes."""
         return prometheus_client.generate_latest(self.registry)
 
 
@@ -72,9 +72,9 @@ class Guard:
         app: ASGI application.
         limits: `keras_genzoo.serving.limits.Limits`.
         metrics: `Metrics`.
-        token: String that requests must bear, or None. Health is told without.
-        hosts: Collection of names that the `Host` of a request may have, or None for any. A page of another site that
-            has its name resolved to this machine (DNS rebinding) is refused by it.
+        token: String, the bearer token that requests must send, or None. Health checks do not need it.
+        hosts: Collection of allowed values of the `Host` header, or None for any. This protects against DNS rebinding
+            by pages of other sites.
     """
 
     def __init__(self, app, limits, metrics, token=None, hosts=None):
@@ -107,18 +107,18 @@ class Guard:
         except TimeoutError:
             if status:
                 raise
-            await _answer(send_noting, 504, f"There was no answer within {self._limits.deadline:g} s.")
+            await _answer(send_noting, 504, f"The request timed out after {self._limits.deadline:g} s.")
         finally:
             self._note(scope, status, time.perf_counter() - begun)
 
     def _refusal(self, scope, headers):
-        """Status and message for a request that is not let in, or None."""
+        """Returns the status and message for a request that is refused, or None."""
         if self._hosts is not None and _PORT.sub(b"", headers.get(b"host", b"")) not in self._hosts:
-            return 421, "The `Host` of this request is none of this server's: it came by way of another site."
+            return 421, "The `Host` header is not one of this server: the request came from another site."
         if self._authorization is not None and scope["path"] not in ("/v2/health/live", "/v2/health/ready"):
             given = headers.get(b"authorization", b"")
             if not hmac.compare_digest(given, self._authorization):
-                return 401, "Give the token of this server: `Authorization: Bearer TOKEN`."
+                return 401, "The token is missing or wrong. Send it as `Authorization: Bearer TOKEN`."
         if headers.get(b"content-encoding", b"identity") != b"identity":
             return 415, "Send the body without compression (`Content-Encoding`)."
         length = headers.get(b"content-length", b"0")
@@ -130,7 +130,7 @@ class Guard:
         return 413, f"The body must have at most {self._limits.max_body} bytes."
 
     def _bounded(self, receive):
-        """Receives a body without a declared size up to the limit."""
+        """Returns a `receive` that stops at the size limit, for bodies without a declared size."""
         taken = 0
 
         async def receive_bounded():
@@ -138,14 +138,14 @@ class Guard:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._limits.max_body:
-                # In the endpoint, which reads: the application answers with it.
+                # Raised in the endpoint that reads the body: the application answers with this status.
                 raise HTTPException(*self._too_large())
             return message
 
         return receive_bounded
 
     def _note(self, scope, status, seconds):
-        # Of paths that nobody serves there are endlessly many.
+        # Unknown paths share one label, because their number is unlimited.
         endpoint = getattr(scope.get("route"), "path", "other")
         self._metrics.note(endpoint, status, seconds)
         if log.isEnabledFor(logging.INFO):

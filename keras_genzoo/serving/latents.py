@@ -1,6 +1,6 @@
-"""The latents of a seed in NumPy: those of `keras_genzoo.latent` and so of `model.sample`, without Keras.
+"""The latents of a seed in NumPy. They equal those of `keras_genzoo.latent` and `model.sample`, without Keras.
 
-Each row has a seed and an index of its own, so that the rows of many requests are drawn at once.
+Each row has its own seed and index, so that the rows of several requests can be drawn together.
 """
 
 import math
@@ -9,10 +9,10 @@ import numpy as np
 
 
 def draw(description, seeds, rows):
-    """Draws latents as a model's `sample` does.
+    """Draws latents, as `sample` of a model does.
 
     Args:
-        description: Dict with the `latent` and the `prior` of a bundle's `model.json`.
+        description: Dict with `latent` and `prior` of a bundle's `model.json`.
         seeds: uint32 array `(num,)`, the seed of each row.
         rows: uint32 array `(num,)`, the index of each row among the latents of its seed.
 
@@ -37,19 +37,19 @@ def draw(description, seeds, rows):
 
 
 def normal(seeds, rows, dim):
-    """Standard normal latents, as `keras_genzoo.latent.normal`."""
+    """Draws standard normal latents, as `keras_genzoo.latent.normal`."""
     first, second = _uniform_pairs(seeds, rows, dim)
     radius, angle = np.sqrt(np.float32(-2) * np.log(first)), np.float32(2 * math.pi) * second
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :dim]
 
 
 def uniform(seeds, rows, dim):
-    """Latents uniform in (0, 1), as `keras_genzoo.latent.uniform`."""
+    """Draws latents uniform in (0, 1), as `keras_genzoo.latent.uniform`."""
     return np.concatenate(_uniform_pairs(seeds, rows, dim), axis=1)[:, :dim]
 
 
 def category_and_uniform(seeds, rows, latent):
-    """A one-hot category and uniform values, as `keras_genzoo.latent.CategoryAndUniform`."""
+    """Draws a one-hot category and uniform values, as `keras_genzoo.latent.CategoryAndUniform`."""
     num_categories, low, high = (
         latent["num_categories"],
         np.float32(latent["low"]),
@@ -62,10 +62,10 @@ def category_and_uniform(seeds, rows, latent):
 
 
 def mixture(seeds, rows, weights, means, factors):
-    """Latents of a mixture of Gaussians, as `keras_genzoo.latent.mixture`.
+    """Draws latents of a mixture of Gaussians, as `keras_genzoo.latent.mixture`.
 
     Args:
-        seeds, rows: As for `draw`.
+        seeds, rows: See `draw`.
         weights: Float32 array `(num_components,)`.
         means: Float32 array `(num_components, dim)`.
         factors: Float32 array `(num_components, dim, dim)`, lower Cholesky factors of the covariances.
@@ -77,7 +77,7 @@ def mixture(seeds, rows, weights, means, factors):
     return means[component] + np.sum(factors[component] * normals[:, None], axis=2)
 
 
-# Polynomials of `inverse_erf`, the highest power first: of the middle, and of the tails.
+# Polynomials of `inverse_erf`, the highest power first: for the center, and for the tails.
 INVERSE_ERF = (
     (
         2.81022636e-08,
@@ -123,7 +123,7 @@ def _uniform_pairs(seeds, rows, dim):
 
 
 def _threefry_2x32(key, counter):
-    """As `keras_genzoo.latent.threefry_2x32`: arithmetic on uint32, which wraps around."""
+    """As `keras_genzoo.latent.threefry_2x32`, with uint32 arithmetic that wraps around."""
     keys = [key[0], key[1], key[0] ^ key[1] ^ np.uint32(0x1BD11BDA)]
     left, right = counter[0] + keys[0], counter[1] + keys[1]
     for group in range(5):

@@ -1,6 +1,6 @@
-"""A bundle (`keras_genzoo.export.export_bundle`) that answers requests: its networks run by ONNX Runtime.
+"""Models served from bundles (`keras_genzoo.export.export_bundle`), whose networks run in ONNX Runtime.
 
-Its signatures are those of the model's SavedModel, by the same names.
+Their signatures are those of the model's SavedModel.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from keras_genzoo.serving.batching import Batcher
 
 
 class BadRequest(ValueError):
-    """A request that cannot be answered: the message names the argument and what it must be."""
+    """Raised for an invalid request. The message names the argument and what it must be."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Tensor:
     Args:
         name: String.
         dtype: String, a NumPy data type.
-        shape: Tuple of ints, and None for free dimensions.
-        bounds: Pair that the values lie between, or None.
+        shape: Tuple of ints, with None for free dimensions.
+        bounds: Tuple of the smallest and largest allowed value, or None.
     """
 
     name: str
@@ -37,20 +37,22 @@ class Tensor:
     bounds: tuple | None = None
 
     def checked(self, values):
-        """Values of a request as an array of this dtype and shape.
+        """Converts values of a request to an array of this dtype and shape.
 
         Raises:
-            BadRequest: If they are no such array.
+            BadRequest: If that is impossible.
         """
         try:
             given = np.asarray(values)
-            # What is lost is found below.
+            # Values that change in the conversion are detected below.
             with np.errstate(invalid="ignore", over="ignore"):
                 array = given.astype(self.dtype)
         except (ValueError, TypeError, OverflowError) as error:
-            raise BadRequest(f"`{self.name}` must hold {self.dtype} values of one shape: {error}") from None
+            raise BadRequest(
+                f"`{self.name}` must be a regular array of {self.dtype} values: {error}"
+            ) from None
         if array.ndim != len(self.shape) and array.size == 1:
-            # Protocols without scalars send arrays of one value.
+            # Protocols without scalars send arrays with one value.
             array, given = array.reshape([1] * len(self.shape)), given.reshape([1] * len(self.shape))
         fits = array.ndim == len(self.shape) and all(
             side in (None, size) for side, size in zip(self.shape, array.shape, strict=True)
@@ -59,17 +61,17 @@ class Tensor:
             wanted = ", ".join("any" if side is None else str(side) for side in self.shape)
             raise BadRequest(f"`{self.name}` must have the shape ({wanted}). Received: {given.shape}")
         if not np.isfinite(array).all() or (given.dtype.kind == "f" and not np.isfinite(given).all()):
-            raise BadRequest(f"`{self.name}` must hold finite values.")
+            raise BadRequest(f"`{self.name}` must have finite values.")
         if given.dtype.kind not in "iufb":
-            raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given.dtype}")
+            raise BadRequest(f"`{self.name}` must have {self.dtype} values. Received: {given.dtype}")
         if np.dtype(self.dtype).kind in "iu" and np.any(lost := array != given):
-            raise BadRequest(f"`{self.name}` must hold {self.dtype} values. Received: {given[lost].flat[0]}")
+            raise BadRequest(f"`{self.name}` must have {self.dtype} values. Received: {given[lost].flat[0]}")
         if self.bounds is not None:
             self.check_within_bounds(array.min(), None if array.size == 1 else array.max())
         return array
 
     def check_within_bounds(self, smallest, largest=None):
-        """Refuses values that lie beyond `bounds`; `largest` is None of a single value."""
+        """Raises a BadRequest if values are outside `bounds`; `largest` is None for a single value."""
         low, high = self.bounds
         if smallest < low or (smallest if largest is None else largest) > high:
             given = smallest if largest is None else f"{smallest} to {largest}"
@@ -78,19 +80,19 @@ class Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class LabelMaps(Tensor):
-    """Label maps as an input: whole numbers, in the first channel labels within `bounds`, in a second one 0 and 1."""
+    """An input of label maps: labels within `bounds` in the first channel, edges (0 or 1) in an optional second."""
 
     def checked(self, values):
-        """As `Tensor.checked`."""
+        """See `Tensor.checked`."""
         array = super().checked(values)
         if (broken := array != np.rint(array)).any():
             raise BadRequest(
-                f"`{self.name}` must hold labels, whole numbers from {self.bounds[0]} to {self.bounds[1]}. Received: "
+                f"`{self.name}` must have labels, integers from {self.bounds[0]} to {self.bounds[1]}. Received: "
                 f"{array[broken].flat[0]}"
             )
         if (largest := array[..., 1:].max(initial=0)) > 1:
             raise BadRequest(
-                f"`{self.name}` must hold 1 in its second channel at the edges between objects, and 0 elsewhere. "
+                f"`{self.name}` must be 1 in its second channel at the edges between objects, and 0 elsewhere. "
                 f"Received: {largest}"
             )
         return array
@@ -98,12 +100,12 @@ class LabelMaps(Tensor):
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """A function that can be asked for by name.
+    """A named function of a served model.
 
     Args:
         inputs, outputs: Lists of `Tensor`.
-        function: Coroutine function of arrays by position that returns a list of arrays.
-        max_rows: Int, rows that may be given.
+        function: Coroutine function of positional arrays that returns a list of arrays.
+        max_rows: Int, maximum number of rows per request.
     """
 
     inputs: list[Tensor]
@@ -121,17 +123,19 @@ class Signature:
             Dict of arrays by name.
 
         Raises:
-            BadRequest: If an input is missing, unknown or unfit.
-            Overloaded: If too many requests wait.
+            BadRequest: If an input is missing, unknown or invalid.
+            Overloaded: If too many requests are waiting.
         """
         names = [tensor.name for tensor in self.inputs]
         if unknown := [name for name in given if name not in names]:
-            raise BadRequest(f"`{unknown[0]}` is no input. There are: {', '.join(names)}.")
+            raise BadRequest(f"`{unknown[0]}` is not an input. The inputs are: {', '.join(names)}.")
         if missing := [name for name in names if name not in given]:
             raise BadRequest(f"`{missing[0]}` is missing. The inputs are: {', '.join(names)}.")
         arrays = [tensor.checked(given[tensor.name]) for tensor in self.inputs]
         if len({len(array) for array in arrays if array.ndim}) > 1:
-            raise BadRequest(f"{' and '.join(f'`{name}`' for name in names)} must have as many rows.")
+            raise BadRequest(
+                f"{' and '.join(f'`{name}`' for name in names)} must have the same number of rows."
+            )
         if arrays[0].ndim and len(arrays[0]) > self.max_rows:
             raise BadRequest(
                 f"`{names[0]}` must have at most {self.max_rows} rows. Received: {len(arrays[0])}"
@@ -141,17 +145,17 @@ class Signature:
 
 
 class ServedModel:
-    """The networks of a bundle, and the signatures that are made of them.
+    """The networks of a bundle, and the signatures that use them.
 
     Args:
         folder: Path of a bundle.
         limits: `keras_genzoo.serving.limits.Limits`.
         executor: `concurrent.futures.Executor` in which networks run.
-        threads: Int, threads of a network.
-        observe: Function of the model's name and the number of rows of each batch that runs.
+        threads: Int, number of threads of a network.
+        observe: Function that is called with the model's name and the number of rows of each batch.
 
     Raises:
-        ValueError: If the folder holds no bundle.
+        ValueError: If the folder is not a bundle.
     """
 
     def __init__(self, folder, limits, executor, threads=1, observe=lambda name, rows: None):
@@ -164,7 +168,7 @@ class ServedModel:
                 raise ValueError(f"its format is {self.description['format']}, not {FORMAT}: export it again")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{folder} holds no bundle of `genzoo export --format bundle`: {error!r}"
+                f"{folder} is not a bundle of `genzoo export --format bundle`: {error!r}"
             ) from error
         self.limits = limits
         self._executor = executor
@@ -177,7 +181,7 @@ class ServedModel:
         self._networks = {
             name: self._batched(run, name in takes_pictures) for name, run in self._runners.items()
         }
-        # What is done before and after a network is done for all rows of a batch at once, too.
+        # Pre- and postprocessing is batched too.
         self._of_uint8 = {
             name: self._batched(_uint8(self._runners[name], "label_colors" not in task), True)
             for name, task in takes_pictures.items()
@@ -187,20 +191,20 @@ class ServedModel:
 
     @property
     def default_signature(self):
-        """Name of the signature that is meant where none is named."""
+        """Name of the default signature."""
         return next(iter(self.signatures))
 
     @property
     def waiting(self):
-        """What waits for all networks: samples, of a translator pixels."""
+        """Number of samples that wait for all networks; of pixels for translation models."""
         return sum(batcher.waiting for batcher in self._batchers)
 
     def can(self, ability):
-        """Whether the model has an ability, such as `"sample"`."""
+        """Returns whether the model has an ability, such as `"sample"`."""
         return ability in self.description["abilities"]
 
     async def sample(self, num, seed, label=None):
-        """Samples of a seed: uint8 images, or float32 points.
+        """Generates samples from a seed: uint8 images, or float32 points.
 
         Args:
             num: Int.
@@ -208,7 +212,7 @@ class ServedModel:
             label: Int, or None for all classes in turn.
 
         Raises:
-            BadRequest: If an argument is out of range, or a label is given to a model without classes.
+            BadRequest: If an argument is out of range, or the model has no classes and a label is given.
         """
         self._require("sample")
         given = {"num": num, "seed": seed, "label": label}
@@ -224,33 +228,33 @@ class ServedModel:
         return await self._sample(num, seed, labels.astype("int32"))
 
     async def translate(self, image, direction=None, domain=None, seed=None):
-        """Translates one picture of any size: mirrored at its edges up to what the network takes, and cropped back.
+        """Translates a picture of any size. It is padded by reflection to a valid size, and the result is cropped.
 
         Args:
-            image: uint8 array `(height, width, channels)`, see `source_channels`.
+            image: uint8 array `(height, width, channels)`; see `source_channels`.
             direction: String, or None for the first.
-            domain: Name or number of a domain, a string, or None for the first; of a model with domains alone.
-            seed: Int, seed of the style, or None for that of the latent of zeros; of a model with domains alone.
+            domain: String, name or number of a domain, or None for the first. Only for models with domains.
+            seed: Int, seed of the style, or None for the style of the zero latent. Only for models with domains.
 
         Returns:
             uint8 array `(height, width, channels)`.
 
         Raises:
-            BadRequest: If the direction or the domain is unknown, or there are no domains.
+            BadRequest: If the direction or the domain is unknown, or the model has no domains.
         """
         task = self.task(direction)
         others = self._of_domain(task, domain, seed)
         height, width = image.shape[:2]
         multiple, scale = task["size_multiple"], task["scale"]
         margins = -height % multiple, -width % multiple
-        # A thin picture grows by its margins.
+        # Padding enlarges narrow pictures.
         self._check_pixels((height + margins[0]) * (width + margins[1]))
         padded = np.pad(image, [(0, margins[0]), (0, margins[1]), (0, 0)], mode="symmetric")
         (translated,) = await self._of_uint8[task["network"]](padded[None], *others)
         return translated[0, : scale * height, : scale * width]
 
     def _of_domain(self, task, domain, seed):
-        """What the network of a task takes beside an image: a domain and a latent, or nothing."""
+        """Returns the inputs of a task's network other than the image: a domain and a latent, or nothing."""
         names = task.get("domains")
         if names is None:
             for argument, value in (("domain", domain), ("seed", seed)):
@@ -272,10 +276,10 @@ class ServedModel:
         return [np.full(1, known.get(domain, 0), "int32"), drawn]
 
     def task(self, direction=None):
-        """Description of a translation, by default of the first direction.
+        """Returns the description of a translation direction, by default the first.
 
         Raises:
-            BadRequest: If the model has none of that name.
+            BadRequest: If the direction is unknown.
         """
         self._require("translate")
         tasks = self.description["tasks"]
@@ -290,7 +294,7 @@ class ServedModel:
             raise BadRequest(f"`model` {self.name!r} cannot {ability}. It can: {able}.")
 
     def _signatures(self):
-        """Name -> `Signature`, the default first."""
+        """Returns a dict of name -> `Signature`, the default first."""
         signatures = {}
         tasks = {task["network"]: task for task in self._tasks}
         for name, network in self.description["networks"].items():
@@ -298,7 +302,7 @@ class ServedModel:
             outputs = [_tensor(each) for each in network["outputs"]]
             if name in self._of_uint8:
                 images = [dataclasses.replace(outputs[0], name="images")]
-                # Every uint8 image is one; of label maps the bounds stay.
+                # All uint8 values are valid in images; label maps keep their bounds.
                 bounds = inputs[0].bounds if "label_colors" in tasks[name] else None
                 of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=bounds), *inputs[1:]]
                 to_uint8 = [dataclasses.replace(images[0], dtype="uint8")]
@@ -351,13 +355,13 @@ class ServedModel:
         return samples
 
     def _samples(self, seeds, rows, *labels):
-        """The samples of rows of seeds."""
+        """Generates the samples of rows of seeds."""
         run = next(iter(self._runners.values()))
         (samples,) = run(latents.draw(self.description, seeds, rows), *labels)
         return [pixels.to_uint8(samples) if samples.ndim == 4 else samples]
 
     def _batched(self, function, takes_pictures=False):
-        """A function that computes for several requests at once; of pictures of any size the pixels count."""
+        """Returns a batched version of a function. Pictures, which may have any size, are weighed by their pixels."""
         limits = self.limits
         max_weight, options = limits.max_batch, {}
         if takes_pictures:
@@ -367,7 +371,7 @@ class ServedModel:
             self._executor,
             max_weight,
             limits.batch_delay,
-            # As much work may wait of one as of the other.
+            # The same amount of work may wait in both cases.
             max_waiting=max_weight * limits.max_waiting // limits.max_batch,
             observe=lambda rows: self._observe(self.name, rows),
             **options,
@@ -380,7 +384,7 @@ class ServedModel:
         return self.description["tasks"].values()
 
     def _of_images(self, name, translate):
-        """A network's function of images of any size that it takes."""
+        """Returns a function that runs a network on images of any valid size."""
         (multiple,) = {task["size_multiple"] for task in self._tasks if task["network"] == name}
 
         async def checked(images, *others):
@@ -414,12 +418,12 @@ def _tensor(described):
 
 
 def _runner(file, network, threads):
-    """Function of a network's inputs by position that returns its outputs, run by ONNX Runtime."""
+    """Returns a function of a network's positional inputs that runs it in ONNX Runtime."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # Threads that wait in a loop would take the time of the other models.
+    # Spinning threads would slow down other models.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     inputs = [each["name"] for each in network["inputs"]]
@@ -436,7 +440,7 @@ def _pixels_of_a_row(images, *others):
 
 
 def _uint8(run, scales):
-    """A network from float images in [-1, 1] to the same, as a function of uint8 images; labels are not scaled."""
+    """Wraps a network of float images in [-1, 1] as a function of uint8 images. Labels are not scaled."""
 
     def translate(images, *others):
         images = images.astype("float32")

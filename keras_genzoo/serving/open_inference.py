@@ -1,6 +1,6 @@
-"""The Open Inference Protocol, version 2, over HTTP, with its extension of binary tensors.
+"""The Open Inference Protocol, version 2, over HTTP, with the binary tensor extension.
 
-A signature beside the default one is a model of its own, `NAME.SIGNATURE`: the protocol knows no signatures.
+The protocol has no signatures: signatures other than the default are models named `NAME.SIGNATURE`.
 """
 
 import json
@@ -64,7 +64,7 @@ def routes(find, models):
     async def infer(name: str, request: Request):
         signature = _signature(name, models, find)
         body, length = await request.body(), request.headers.get(_LENGTH)
-        # JSON of many numbers takes long to read and to write.
+        # Reading and writing JSON with many numbers is slow.
         header, given = await beside_the_loop(len(body), _read, body, length, signature)
         asked = _asked(header, [tensor.name for tensor in signature.outputs])
         outputs = await signature(given)
@@ -74,7 +74,7 @@ def routes(find, models):
 
 
 def health():
-    """The endpoints that say whether the server works."""
+    """Returns the health check endpoints."""
     router = APIRouter(tags=["Open Inference Protocol"])
 
     @router.get("/v2/health/live")
@@ -125,7 +125,7 @@ _BODY = {
 
 
 def _signature(name, models, find):
-    """The signature that a name stands for: the default of a model, or another one, `NAME.SIGNATURE`."""
+    """Returns the signature of a name: a model's default, or another one for `NAME.SIGNATURE`."""
     model_name, signature = (name, "") if name in models else name.rpartition(".")[::2]
     model = find(model_name or name)
     signature = signature or model.default_signature
@@ -141,28 +141,28 @@ def _described(tensor):
 
 
 def _read(body, length, signature):
-    """The JSON of a request, and its arrays by name."""
+    """Returns the JSON of a request, and its arrays by name."""
     try:
         length = len(body) if length is None else int(length)
         if not 0 < length <= len(body):
             raise ValueError(f"`{_LENGTH}` is {length} of {len(body)} bytes")
         header = json.loads(body[:length])
         if not isinstance(header, dict) or not isinstance(header.get("inputs"), list):
-            raise ValueError("it holds no list of `inputs`")
+            raise ValueError("it has no list of `inputs`")
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"The body must begin with the JSON of an inference request: {error}") from None
     return header, _arrays(header["inputs"], memoryview(body)[length:], signature)
 
 
 def _arrays(tensors, binary, signature):
-    """Arrays by name, of JSON or of the bytes behind it."""
+    """Returns the arrays by name, from JSON or from the bytes that follow it."""
     declared = {tensor.name: _DATATYPES[np.dtype(tensor.dtype).name] for tensor in signature.inputs}
     arrays, start = {}, 0
     for tensor in tensors:
         try:
             name, shape = tensor["name"], [int(side) for side in tensor["shape"]]
             if name not in declared or name in arrays:
-                raise ValueError(f"{name!r} is no input, or given twice. There are: {', '.join(declared)}")
+                raise ValueError(f"{name!r} is not an input, or given twice. Inputs: {', '.join(declared)}")
             if tensor["datatype"] != declared[name]:
                 raise ValueError(f"`{name}` must be {declared[name]}, not {tensor['datatype']!r}")
             if min(shape, default=1) < 1:
@@ -180,16 +180,16 @@ def _arrays(tensors, binary, signature):
                 )
             arrays[name] = array.reshape(shape)
         except KeyError as error:
-            raise BadRequest(f"`inputs` holds a tensor without {error}.") from None
+            raise BadRequest(f"`inputs` has a tensor without {error}.") from None
         except (ValueError, TypeError, AttributeError, OverflowError) as error:
-            raise BadRequest(f"`inputs` holds a tensor that cannot be read: {error}.") from None
+            raise BadRequest(f"`inputs` has a tensor that cannot be read: {error}.") from None
     if start < len(binary):
-        raise BadRequest(f"There are {len(binary) - start} bytes behind the last input.")
+        raise BadRequest(f"There are {len(binary) - start} extra bytes after the last input.")
     return arrays
 
 
 def _asked(header, names):
-    """The outputs that are asked for: list of pairs of a name and whether it is wanted as bytes."""
+    """Returns the requested outputs: a list of tuples of the name and whether it is binary."""
     tensors = header.get("outputs") or [{"name": name} for name in names]
     if not isinstance(tensors, list) or any(
         not isinstance(tensor, dict) or tensor.get("name") not in names for tensor in tensors
@@ -200,7 +200,7 @@ def _asked(header, names):
 
 
 def _response(name, header, asked, outputs):
-    """JSON of the outputs, and behind it the bytes of those that are wanted as bytes."""
+    """Returns the JSON of the outputs, followed by the bytes of binary outputs."""
     described, binary = [], []
     for key, as_bytes in asked:
         array = np.ascontiguousarray(outputs[key])

@@ -19,14 +19,17 @@ from keras_genzoo.serving.models import ServedModel
 
 
 def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None):
-    """Serves bundles until the process is told to end; requests that were accepted are answered first.
+    """Serves bundles until the process is terminated. Accepted requests are answered before it ends.
 
     Args:
         folders: Paths of bundles.
         limits: `keras_genzoo.serving.limits.Limits`.
-        host, port: Address to listen at; port 0 chooses a free one.
-        token: String that requests must bear, or None.
-        threads: Int, threads that compute, by default those of this process.
+        host, port: Address to listen on. Port 0 chooses a free port.
+        token: String, the bearer token that requests must send, or None.
+        threads: Int, number of computing threads. Defaults to all cores available to this process.
+
+    Raises:
+        ValueError: If two models have the same name, or a folder is not a bundle.
     """
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     log.setLevel(logging.INFO)
@@ -48,7 +51,7 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
         ]
         by_name = {model.name: model for model in models}
         if len(by_name) < len(models):
-            raise ValueError("Two of the models have the same name.")
+            raise ValueError("The models must have different names.")
         # A browser sends no token.
         site = None if token else _page(Path(temporary), dict(zip(by_name, map(Path, folders), strict=True)))
         hosts = None if token else {"localhost", "127.0.0.1", "[::1]", host}
@@ -57,7 +60,7 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
             app,
             host=host,
             port=port,
-            # The fast ones, where they are installed.
+            # The fast implementations, if they are installed.
             loop="auto",
             http="auto",
             limit_concurrency=limits.max_connections,
@@ -66,23 +69,23 @@ def serve(folders, limits, host="127.0.0.1", port=8000, token=None, threads=None
             server_header=False,
             timeout_graceful_shutdown=int(limits.deadline) + 1,
         )
-        # Uvicorn raises the signal that ended it again: answering all and ending is what was asked for.
+        # Uvicorn raises the signal again after a graceful shutdown, which is a normal end.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _Server(config, list(by_name)).run()
 
 
 def _page(folder, bundles):
-    """The folder of the page of `genzoo explore`, or None where what it needs is not to be had."""
+    """Returns the folder of the page of `genzoo explore`, or None if it cannot be written."""
     try:
         explore.write_page(folder, bundles)
         return folder
     except (OSError, RuntimeError) as reason:
-        print(f"There is no page at /: {reason}", file=sys.stderr)
+        print(f"The page at / is not available: {reason}", file=sys.stderr)
         return None
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens."""
+    """A server that prints its address."""
 
     def __init__(self, config, names):
         super().__init__(config)

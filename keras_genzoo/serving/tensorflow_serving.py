@@ -1,4 +1,4 @@
-"""The REST interface of TensorFlow Serving: status, metadata and `:predict` of each model."""
+"""The REST API of TensorFlow Serving: status, metadata and `:predict` of each model."""
 
 import json
 
@@ -14,7 +14,7 @@ _DTYPES = {"float32": "DT_FLOAT", "int32": "DT_INT32", "int64": "DT_INT64", "uin
 
 
 def routes(find):
-    """The endpoints, given a function from a name to a `ServedModel`."""
+    """Returns the endpoints. `find` maps a name to a `ServedModel`."""
     router = APIRouter(tags=["TensorFlow Serving"])
 
     @router.get("/v1/models/{name}")
@@ -47,7 +47,7 @@ def routes(find):
     async def predict(name: str, request: Request):
         model = find(name)
         body = await request.body()
-        # JSON of many numbers takes long to read and to write.
+        # Reading and writing JSON with many numbers is slow.
         body = await beside_the_loop(len(body), _json_object, body)
         asked = body.get("signature_name", "serving_default")
         asked = model.default_signature if asked == "serving_default" else asked
@@ -59,7 +59,7 @@ def routes(find):
         in_rows = "instances" in body
         if in_rows == ("inputs" in body):
             raise BadRequest(
-                "Give either `instances` (a list with an entry per row) or `inputs` (arrays by name)."
+                "Pass either `instances` (a list with one entry per row) or `inputs` (arrays by name)."
             )
         given = _columns(body["instances"], signature) if in_rows else _by_name(body["inputs"], signature)
         outputs = await signature(given)
@@ -76,7 +76,7 @@ _REQUEST = {
         "instances": {
             "type": "array",
             "items": {},
-            "description": "In the place of `inputs`: an entry per row.",
+            "description": "One entry per row, instead of `inputs`.",
         },
     },
     "oneOf": [{"required": ["inputs"]}, {"required": ["instances"]}],
@@ -104,16 +104,16 @@ def _response(outputs, in_rows):
 
 
 def _columns(instances, signature):
-    """Rows, each a value or a dict of values by name, as arrays by name."""
+    """Converts rows, each a value or a dict of values by name, to arrays by name."""
     if not isinstance(instances, list) or not instances:
         raise BadRequest("`instances` must be a list of at least one row.")
     if any(not tensor.shape for tensor in signature.inputs):
-        raise BadRequest("This signature takes single values: give them by name as `inputs`.")
+        raise BadRequest("This signature takes scalars. Pass them by name as `inputs`.")
     if not isinstance(instances[0], dict):
         return _by_name(instances, signature)
     names = [tensor.name for tensor in signature.inputs]
     if any(not isinstance(row, dict) or {*row} != {*names} for row in instances):
-        raise BadRequest(f"Each of `instances` must be an object with: {', '.join(names)}.")
+        raise BadRequest(f"Each entry of `instances` must be an object with: {', '.join(names)}.")
     return {name: [row[name] for row in instances] for name in names}
 
 
@@ -121,7 +121,7 @@ def _by_name(values, signature):
     if isinstance(values, dict):
         return values
     if len(signature.inputs) > 1:
-        raise BadRequest(f"Give the inputs by name: {', '.join(tensor.name for tensor in signature.inputs)}.")
+        raise BadRequest(f"Pass the inputs by name: {', '.join(tensor.name for tensor in signature.inputs)}.")
     return {signature.inputs[0].name: values}
 
 

@@ -236,7 +236,7 @@ def test_a_signal_is_answered_after_the_step_with_everything_saved(tmp_path, sig
             os.kill(os.getpid(), number)
 
     with pytest.raises(
-        callbacks.Interrupted, match="interrupted after 2 steps; the state is saved"
+        callbacks.Interrupted, match=r"interrupted after 2 steps\. The state is saved"
     ) as interruption:
         sender = keras_callbacks.LambdaCallback(on_train_batch_begin=send)
         _fit(gan, callbacks.Backup(tmp_path), 5, sender)

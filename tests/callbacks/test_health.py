@@ -62,7 +62,7 @@ class TestLooks:
         monkeypatch.setattr(health, "LOOK_EVERY", 5)
         gan = toy_gans.make_gan()
         start = _weights(gan)
-        with pytest.warns(UserWarning, match=r"became nan at step 2 .*weights of step 0 are put back"):
+        with pytest.warns(UserWarning, match=r"became nan at step 2 .*weights of step 0 are restored"):
             _fit(gan, callbacks.TrainingHealth(), broken_step=2)
         support.assert_same_state(_weights(gan), start)
         assert gan.stop_training and int(gan.optimizer.iterations) < 12
@@ -74,7 +74,7 @@ class TestWarnings:
         with pytest.warns(
             UserWarning,
             match=r"at step 200 \(epoch 1\): discriminator loss near 0 \(the mean of `discriminator_loss` over 200 "
-            r"values is 0.001\).*Arjovsky & Bottou 2017.*People add noise.*Salimans et al. 2016",
+            r"values is 0.001\).*Arjovsky & Bottou 2017.*Common remedies: add noise.*Salimans et al. 2016",
         ):
             _feed(watcher, discriminator_loss=np.full(200, 1e-3), generator_loss=np.full(200, 6.0))
 
@@ -232,15 +232,15 @@ class TestNotFinite:
     def test_the_message_says_which_loss_and_both_steps(self):
         with pytest.warns(
             UserWarning,
-            match=r"`discriminator_loss` became nan at step 6 \(epoch 1\): training stops, and the weights of "
-            "step 4 are put back.*lower the learning rates.*call `compile`",
+            match=r"`discriminator_loss` became nan at step 6 \(epoch 1\)\. Training stops, and the weights of "
+            "step 4 are restored.*lower the learning rates.*call `compile`",
         ):
             _fit(toy_gans.make_gan(), callbacks.TrainingHealth(snapshot_every=2), broken_step=6)
 
     @pytest.mark.slow
     def test_the_step_of_an_execution_is_its_last(self):
         gan = toy_gans.make_gan({"steps_per_execution": 4})
-        with pytest.warns(UserWarning, match=r"became nan at step 8 .*weights of step 0 are put back"):
+        with pytest.warns(UserWarning, match=r"became nan at step 8 .*weights of step 0 are restored"):
             _fit(gan, callbacks.TrainingHealth(snapshot_every=1), broken_step=6)
 
     def test_after_compile_the_model_trains_on(self):
@@ -257,7 +257,7 @@ class TestNotFinite:
         good = watcher.model.get_weights()
         _feed(watcher, loss=[1.0])
         watcher.model.set_weights([np.full_like(good[0], np.nan), *good[1:]])
-        with pytest.warns(UserWarning, match=r"A weight .* at step 2 .*weights of step 0 are put back"):
+        with pytest.warns(UserWarning, match=r"A weight .* at step 2 .*weights of step 0 are restored"):
             _feed(watcher, loss=[1.0])
         assert watcher.model.stop_training
         np.testing.assert_array_equal(watcher.model.get_weights()[0], good[0])
@@ -265,7 +265,7 @@ class TestNotFinite:
     @pytest.mark.slow
     def test_a_classifier_is_stopped_too(self):
         classifier, watcher = _classifier(), callbacks.TrainingHealth(snapshot_every=1)
-        with pytest.warns(UserWarning, match=r" at step 3 .*weights of step [12] are put back"):
+        with pytest.warns(UserWarning, match=r" at step 3 .*weights of step [12] are restored"):
             classifier.fit(_batches(3, labels=True), steps_per_epoch=6, callbacks=[watcher], verbose=0)
         assert all(np.isfinite(weight).all() for weight in classifier.get_weights())
 
@@ -277,7 +277,7 @@ class TestNotFinite:
         backup = callbacks.Backup(tmp_path, every=4)
         watchers = [callbacks.TrainingHealth(snapshot_every=2), backup]
         with (
-            pytest.warns(UserWarning, match=r"step 6 .*weights of step 4 are put back"),
+            pytest.warns(UserWarning, match=r"step 6 .*weights of step 4 are restored"),
             pytest.raises(
                 FloatingPointError, match=r"not finite after 6 steps. The backup of step 4 is kept"
             ),
@@ -297,7 +297,7 @@ class TestNotFinite:
             callbacks.Backup(tmp_path, every=3),
         ]
         with (
-            pytest.warns(UserWarning, match="weights of step 4 are put back"),
+            pytest.warns(UserWarning, match="weights of step 4 are restored"),
             pytest.raises(FloatingPointError, match="backup of step 3 is kept"),
         ):
             _fit(gan, *watchers, broken_step=6)
@@ -329,9 +329,9 @@ class TestNotFinite:
         ({"cooldown": 0}, r"`cooldown` must be at least 1. Received: cooldown=0"),
         (
             {"images": np.zeros((1, 8, 8, 1))},
-            r"`images` must hold at least 2 .*Received: shape \(1, 8, 8, 1\)",
+            r"`images` must contain at least 2 .*Received: shape \(1, 8, 8, 1\)",
         ),
-        ({"images": np.zeros((8, 8, 1))}, r"`images` must hold at least 2 .*Received: shape \(8, 8, 1\)"),
+        ({"images": np.zeros((8, 8, 1))}, r"`images` must contain at least 2 .*Received: shape \(8, 8, 1\)"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):
@@ -396,7 +396,7 @@ def _signs(watcher, **values):
     return [
         (int(message.split(" at step ")[1].split()[0]), message.split("): ")[1].split(" (")[0])
         for message in messages
-        if message.startswith("Sign of a failing training")
+        if message.startswith("Sign of failing training")
     ]
 
 

@@ -61,7 +61,7 @@ class TestSampleGrid:
         gan = models.GAN(
             (3,), 4, generator=networks.MLPGenerator(4, (3,)), discriminator=networks.MLPDiscriminator((3,))
         )
-        with pytest.raises(ValueError, match="Only points of the plane"):
+        with pytest.raises(ValueError, match="Only points in the plane"):
             callbacks.SampleGrid(tmp_path).set_model(gan)
 
     @pytest.mark.slow
@@ -197,7 +197,7 @@ class TestJSONLines:
     def test_a_damaged_line_is_named(self, tmp_path, damaged):
         path = tmp_path / "log.jsonl"
         path.write_bytes(b'{"epoch": 1}\n' + damaged + b"\n")
-        with pytest.raises(ValueError, match=f"Line 2 of {path} is damaged.*Delete the line and go on"):
+        with pytest.raises(ValueError, match=f"Line 2 of {path} is damaged.*Delete the line and try again"):
             callbacks.JSONLines(path).on_epoch_begin(2)
 
     def test_logs_of_several_workers_are_one_number(self, tmp_path):

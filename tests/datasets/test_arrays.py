@@ -157,11 +157,14 @@ BAD = {
     "integer points": ({"images": POINTS.astype("int64")}, "must be float.*int64.*astype"),
     "no points": ({"images": POINTS[:0]}, "`images` is empty"),
     "NaN points": ({"images": POINTS * np.nan}, "NaN or infinite"),
-    "flipped points": ({"images": POINTS, "flip": True}, "`flip` is for images.*flip=True.*points"),
-    "resized points": ({"images": POINTS, "image_size": 8}, "`image_size` is for images.*image_size=8"),
+    "flipped points": ({"images": POINTS, "flip": True}, "`flip` applies to images only.*flip=True.*points"),
+    "resized points": (
+        {"images": POINTS, "image_size": 8},
+        "`image_size` applies to images only.*image_size=8",
+    ),
     "range of points": (
         {"images": POINTS, "value_range": (0, 1)},
-        r"`value_range` is for images.*\(0.0, 1.0\)",
+        r"`value_range` applies to images only.*\(0.0, 1.0\)",
     ),
     "labels short": ({"labels": np.zeros(5, int)}, r"`labels`.*shape \(6,\).*\(5,\)"),
     "labels one-hot": ({"labels": np.zeros((6, 10), int)}, r"`labels`.*\(6, 10\)"),

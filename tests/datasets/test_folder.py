@@ -253,7 +253,7 @@ def test_labels_by_folder(tmp_path):
 
 def test_labels_need_sub_folders(tmp_path):
     save(tmp_path / "stray.png", plain(0))
-    with pytest.raises(ValueError, match=r"sub-folder.*stray\.png.*labels=None"):
+    with pytest.raises(ValueError, match=r"subfolder.*stray\.png.*labels=None"):
         datasets.image_folder(tmp_path, 4, batch_size=1, labels="folder")
 
 
@@ -322,7 +322,7 @@ def test_bad_arguments_are_refused_with_the_fix(tmp_path, arguments, message):
 
 def test_empty_folder(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(ValueError, match=r"must hold pictures \(\.avif.*\.webp.*holds none"):
+    with pytest.raises(ValueError, match=r"must contain pictures \(\.avif.*\.webp.*contains none"):
         datasets.image_folder(tmp_path, 4)
 
 

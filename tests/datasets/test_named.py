@@ -205,7 +205,7 @@ class TestPoints:
         datasets.arrays("ring", "test", data_dir="/nowhere")
 
     def test_resizing_is_refused(self):
-        with pytest.raises(ValueError, match=r"`image_size` is for images.*image_size=32.*points"):
+        with pytest.raises(ValueError, match=r"`image_size` applies to images only.*image_size=32.*points"):
             datasets.load("ring", split="test", image_size=32)
 
 
@@ -466,9 +466,11 @@ class TestPairs:
     def test_bad_arguments_are_refused_with_the_fix(self, folder):
         with pytest.raises(ValueError, match=r"`split` of 'facades' must be one of .*'validation'.*'val'"):
             datasets.load("facades", "val", data_dir=folder)
-        with pytest.raises(ValueError, match=r"`augment` is for pairs of images.*'ring'"):
+        with pytest.raises(ValueError, match=r"`augment` applies to pairs of images only.*'ring'"):
             datasets.load("ring", augment=True)
-        with pytest.raises(ValueError, match=r"`image_size` is for pairs of images.*'ring'.*`load`"):
+        with pytest.raises(
+            ValueError, match=r"`image_size` applies to datasets of picture files only.*'ring'.*`load`"
+        ):
             datasets.arrays("ring", image_size=32)
         with pytest.raises(ValueError, match=r"number of images, 19.*batch_size=20"):
             datasets.load("noto_to_twemoji", batch_size=20, data_dir=folder)

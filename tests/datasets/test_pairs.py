@@ -207,7 +207,7 @@ def larger(folder):
 
 
 UNFIT = {
-    "odd width": (side_by_side, odd, r"1 of 8 pairs.*odd\.png \(of the odd width 7"),
+    "odd width": (side_by_side, odd, r"1 of 8 pairs.*odd\.png \(has the odd width 7"),
     "damaged": (side_by_side, damaged, r"1 of 8 pairs.*torn\.png \("),
     "damaged target": (two_folders, damaged_target, r"1 of 8 pairs.*photographs/torn\.png \("),
     "no target": (two_folders, alone, r"1 of 8 pairs.*sketches/alone\.png \(without a partner"),
@@ -346,7 +346,7 @@ class TestLabelMaps:
 
     def test_channels_of_the_sources_are_refused(self, tmp_path):
         with pytest.raises(
-            ValueError, match=r"`source_channels` is for pictures.*source_channels=1, num_labels=3"
+            ValueError, match=r"`source_channels` applies to pictures only.*source_channels=1, num_labels=3"
         ):
             datasets.paired_folder(image_size=4, source_channels=1, **self.folders(tmp_path))
 
@@ -358,11 +358,14 @@ class TestLabelMaps:
 
 BAD = {
     "paired": {
-        "num_labels": ({"num_labels": 3}, "`num_labels` is for label maps in a folder of their own"),
+        "num_labels": ({"num_labels": 3}, "`num_labels` needs label maps in a folder of their own"),
         "channels": ({"channels": 4}, "`channels` must be 1 or 3.*channels=4"),
         "source_channels": ({"source_channels": 2}, "`source_channels` must be 1 or 3.*source_channels=2"),
         "source": ({"source": "top"}, "`source` must be 'left' or 'right'.*'top'"),
-        "source of two": ({"source": "right", "target_path": "x"}, "`source` is for files with both.*Leave"),
+        "source of two": (
+            {"source": "right", "target_path": "x"},
+            "`source` applies to files with both.*Leave",
+        ),
         "on_error": ({"on_error": "ignore"}, "`on_error` must be 'raise' or 'skip'"),
         "image_size": ({"image_size": None}, "`image_size` must be an integer"),
         "batch_size": ({"batch_size": 8}, "number of images, 7.*batch_size=8"),

@@ -1,5 +1,6 @@
-"""What the blocks of the pages take for granted: data sets, folders of pictures, and the reader's own arrays."""
+"""What the blocks of pages and docstrings take for granted: data sets, pictures, and the reader's own arrays."""
 
+import ast
 import dataclasses
 import functools
 import shutil
@@ -118,6 +119,34 @@ def _write_pictures(folder):
 class ReadersModel:
     """The model of a reader whose page is about the data: it must get batches."""
 
-    def fit(self, data, epochs):
-        sources, targets = next(iter(data))
-        assert len(sources) == len(targets)
+    def fit(self, data, **arguments):
+        batch = next(iter(data))
+        arrays = batch if isinstance(batch, tuple) else (batch,)
+        assert len({len(array) for array in arrays}) == 1
+
+
+def _images(num, side, channels):
+    return np.random.default_rng(0).integers(0, 256, (num, side, side, channels)).astype("uint8")
+
+
+# Function of each name that docstrings use and do not make.
+_IN_DOCSTRINGS = {
+    "gan": lambda: _compiled("dcgan_fashion_mnist"),
+    "images": lambda: _images(64, 28, 1),
+    "model": ReadersModel,
+    "photographs": lambda: _images(2, 256, 3),
+}
+
+
+def _compiled(name):
+    model = kg.models.load(name)
+    model.compile()
+    return model
+
+
+def names_for_docstring(code):
+    """Dict of what an example in a docstring uses and does not make."""
+    names = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)]
+    made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    used = {node.id for node in names} - made
+    return {name: make() for name, make in _IN_DOCSTRINGS.items() if name in used}

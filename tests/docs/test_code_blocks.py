@@ -9,6 +9,7 @@ import pytest
 
 from keras_genzoo import cli
 from tests.docs import stand_ins
+from tests.docs.blocks import blocks, is_left_out, run
 from tests.support import ROOT
 
 PAGES = ["README.md", *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md")))]
@@ -24,28 +25,18 @@ LEFT_OUT = {
     ("docs/weights.md", "hf://owner/my_gan@main"): "asks other hosts: tests/presets",
     ("docs/weights.md", "my_biggan"): "the weights are another project's",
     ("docs/weights.md", "push_to_hub"): "writes to another host: tests/presets/test_hub.py",
+    ("docs/several_devices.md", "logical_device"): "before TensorFlow has started: tests/support/replicas.py",
+    ("docs/several_devices.md", "DataParallel"): "on JAX: tests/backends/test_several_devices.py",
 }
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-
-def blocks(page, language):
-    """Pairs of the line of a block in its page and its text."""
-    text = (ROOT / page).read_text("utf-8")
-    return [
-        (text.count("\n", 0, match.start(2)), match[2])
-        for match in _BLOCK.finditer(text)
-        if match[1] == language
-    ]
-
-
-def is_left_out(page, code):
-    return any(page == place and words in code for place, words in LEFT_OUT)
+def blocks_of(page, language):
+    return blocks((ROOT / page).read_text("utf-8"), language)
 
 
 def commands(page):
     """Lines of the page's shell blocks that call `genzoo`, as lists of arguments."""
-    for line, code in blocks(page, "sh"):
+    for line, code in blocks_of(page, "sh"):
         for command in code.replace("\\\n", " ").splitlines():
             for part in re.split(r"&&|\|", command):
                 words = shlex.split(part, comments=True)
@@ -63,14 +54,13 @@ def float32():
 @pytest.mark.slow_but("docs/index.md", "docs/faq.md")
 @pytest.mark.tensorflow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")])
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page, "python")])
 def test_python_runs(page, tmp_path, monkeypatch, float32):
     stand_ins.install(tmp_path, monkeypatch)
     namespace = {"__name__": "page"}
-    for line, code in blocks(page, "python"):
-        if not is_left_out(page, code):
-            # Lines of a traceback are those of the page.
-            exec(compile("\n" * line + code, str(ROOT / page), "exec"), namespace)
+    for line, code in blocks_of(page, "python"):
+        if not is_left_out(LEFT_OUT, page, code):
+            run(code, ROOT / page, line, namespace)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if list(commands(page))])
@@ -92,4 +82,4 @@ def test_commands_are_known(page, monkeypatch):
 
 @pytest.mark.parametrize(("page", "words"), LEFT_OUT)
 def test_blocks_that_are_left_out_exist(page, words):
-    assert any(words in code for _, code in blocks(page, "python"))
+    assert any(words in code for _, code in blocks_of(page, "python"))

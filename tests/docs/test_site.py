@@ -74,6 +74,14 @@ def test_links_to_the_repository_lead_to_the_pages_made_from_it(site):
     assert 'href="gallery.html"' in text and 'href="api/models.html"' in text
 
 
+def test_notebooks_are_pages_of_prose_and_listings(site):
+    for path in (ROOT / "docs/notebooks").glob("*.py"):
+        page = (site / f"notebooks/{path.stem}.html").read_text("utf-8")
+        assert "# %%" not in page
+        assert page.count("<pre") >= path.read_text("utf-8").count("\n# %%\n")
+        assert 'id="where-to-go-next"' in page and not re.search(r'href="[^"]*\.py"', page)
+
+
 def test_the_reference_has_all_public_names(site):
     for module in set(kg.__all__) - {"__version__"}:
         page = (site / f"api/{module}.html").read_text("utf-8")

@@ -93,8 +93,8 @@ def test_with_cdn_the_page_may_load_the_runtime_from_one_host_more(no_runtime, t
     "names, problem",
     [
         ([], "`names` must be names of presets"),
-        (["toy_gan", "toy_gan"], "each once"),
-        (["toy_points"], "makes no images"),
+        (["toy_gan", "toy_gan"], "without repetitions"),
+        (["toy_points"], "does not generate images"),
         (["toy_inpainter"], "fills holes, which cannot be drawn"),
         (["toy_edged"], "toy_edged' takes label maps with the edges between objects, which cannot be drawn"),
     ],

@@ -212,7 +212,7 @@ def test_a_slider_moves_the_styles_of_a_model_that_maps_latents(open_model, styl
     set_slider(page, "Direction 1", -2)
     moved = editing.move(moved, editing.principal_directions(model), 0, -2 - _place(moved - styles, model))
     assert_same(shown(page, ".picture", 3), editing.images(model, moved))
-    page.get_by_role("button", name="All to 0").click()
+    page.get_by_role("button", name="Reset all").click()
     page.get_by_role("tab", name="Seeds").click()
     page.get_by_role("button", name="Image 1", exact=False).first.click()
     settled(page)

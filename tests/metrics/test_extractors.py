@@ -39,7 +39,7 @@ class TestClassifiers:
 
     def test_a_preset_without_features_is_refused(self, tmp_path):
         models.GAN((8, 8, 1), 4, width=2).save_to_preset(tmp_path / "gan")
-        with pytest.raises(ValueError, match=r"such as classifier_fashion_mnist .*gan', which holds a GAN"):
+        with pytest.raises(ValueError, match=r"such as classifier_fashion_mnist .*gan', a GAN"):
             metrics.extractor(tmp_path / "gan")
 
     def test_an_extractor_stays_what_it_is(self, classifier_folder):
@@ -148,7 +148,7 @@ class TestInception:
         with pytest.raises(ConnectionError, match=r"page\.html: .* set KERAS_GENZOO_INCEPTION"):
             metrics.extractor("inception")
         page.write_text("Log in first.")
-        with pytest.raises(ConnectionError, match="what the server sent is not the archive of a SavedModel"):
+        with pytest.raises(ConnectionError, match="the downloaded file is not the archive of a SavedModel"):
             metrics.extractor("inception")
         assert list((tmp_path / "keras_genzoo").iterdir()) == []
 

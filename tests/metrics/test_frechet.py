@@ -160,5 +160,5 @@ def test_bad_features(real, fake, message):
 
 
 def test_moments_take_features_of_one_length():
-    with pytest.raises(ValueError, match="`features` must have 2 values"):
+    with pytest.raises(ValueError, match=r"`features` must have the shape \(num, 2\)"):
         Moments(2).update(np.zeros((4, 3)))

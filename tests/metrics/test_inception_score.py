@@ -42,5 +42,5 @@ def test_splits_are_parts_in_the_order_given():
 def test_refusals():
     with pytest.raises(ValueError, match=r"`num_splits` must be from 1 to the number of predictions, 3"):
         inception_score(np.eye(3), num_splits=4)
-    with pytest.raises(ValueError, match=r"probabilities that add up to 1"):
+    with pytest.raises(ValueError, match=r"probabilities that sum to 1"):
         inception_score(2 * np.eye(3), num_splits=1, from_logits=False)

@@ -66,7 +66,10 @@ def test_float32_features_are_compared_in_float64():
         ({"subset_size": 11}, r"`subset_size` must be from 2 to .* 20 real and 10 generated.*subset_size=11"),
         ({"subset_size": 1}, r"`subset_size` must be from 2"),
         ({"subset_size": 5, "num_subsets": 0}, r"`num_subsets` must be at least 1"),
-        ({"subset_size": 5, "real": np.zeros((20, 3))}, r"features of one extractor.*of 3 and of 4 values"),
+        (
+            {"subset_size": 5, "real": np.zeros((20, 3))},
+            r"features of the same extractor.*of 3 and of 4 values",
+        ),
         ({"subset_size": 5, "fake": np.zeros(20)}, r"`fake` must have the shape \(num, feature_dim\)"),
         ({"subset_size": 5, "fake": np.full((20, 4), np.nan)}, r"`fake` contains NaN"),
     ],

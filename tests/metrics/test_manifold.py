@@ -95,5 +95,5 @@ class TestBoth:
     def test_refusals(self, measure):
         with pytest.raises(ValueError, match=r"less than the number of features in `real`, 4.*=4"):
             measure(np.zeros((4, 2)), np.zeros((9, 2)), num_neighbours=4)
-        with pytest.raises(ValueError, match=r"features of one extractor"):
+        with pytest.raises(ValueError, match=r"features of the same extractor"):
             measure(np.zeros((9, 2)), np.zeros((9, 3)))

@@ -57,5 +57,5 @@ class TestClasses:
 
     @pytest.mark.parametrize("labels", [[], [0, 4], [-1, 0], [[0, 1]]])
     def test_refusals(self, labels):
-        with pytest.raises(ValueError, match=r"`labels` must hold at least one int from 0 to 3"):
+        with pytest.raises(ValueError, match=r"`labels` must contain at least one int from 0 to 3"):
             class_statistics(np.array(labels, "int64"), 4)

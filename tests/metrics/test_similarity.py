@@ -88,7 +88,9 @@ class TestBoth:
 
     def test_refusals(self, measure):
         first, second = pairs()
-        with pytest.raises(ValueError, match=r"must have one shape .*\(3, 16, 14, 2\) and \(2, 16, 14, 2\)"):
+        with pytest.raises(
+            ValueError, match=r"must have the same shape .*\(3, 16, 14, 2\) and \(2, 16, 14, 2\)"
+        ):
             measure(first, second[:2])
         with pytest.raises(ValueError, match=r"`second` must lie in \[-1, 1\]"):
             measure(first, 200 * second)

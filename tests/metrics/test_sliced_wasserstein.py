@@ -63,7 +63,10 @@ def test_pyramid_adds_up():
 
 @pytest.mark.parametrize(
     ("real", "fake", "message"),
-    [(IMAGES, IMAGES[:5], "as many images"), (IMAGES[:, :8], IMAGES[:, :8], "sides of at least 16")],
+    [
+        (IMAGES, IMAGES[:5], "must have the same shape"),
+        (IMAGES[:, :8], IMAGES[:, :8], "sides of at least 16"),
+    ],
 )
 def test_bad_input(real, fake, message):
     with pytest.raises(ValueError, match=message):

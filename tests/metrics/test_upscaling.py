@@ -65,10 +65,14 @@ def test_bicubic_is_pillow_s():
         (
             "flowers_x2",
             None,
-            "a data set of images and the same reduced by 4. Received: dataset='flowers_x2'",
+            "a dataset of images and their reductions by 4. Received: dataset='flowers_x2'",
         ),
-        ("flowers128", None, "a data set of images and the same reduced by 4"),
-        ("flowers_x4", ["translation"], "sources are as large as they are; for others there is 'upscaling'"),
+        ("flowers128", None, "a dataset of images and their reductions by 4"),
+        (
+            "flowers_x4",
+            ["translation"],
+            "sources of the same size as the targets; for others use 'upscaling'",
+        ),
     ],
 )
 def test_what_cannot_be_measured_is_refused(data_dir, dataset, measures, message):

@@ -147,14 +147,14 @@ def test_overwrite_replaces_a_preset_and_nothing_else(tmp_path):
     np.testing.assert_array_equal(output(ToyGAN.from_preset(target)), output(new))
     assert [path.name for path in target.parent.iterdir()] == ["gan"]
 
-    with pytest.raises(FileExistsError, match="replaces only a preset"):
+    with pytest.raises(FileExistsError, match="only replaces presets"):
         new.save_to_preset(target.parent, overwrite=True)
     assert target.is_dir()
 
 
 def test_a_path_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match=r"Cannot write the folder .*gan.*Pass a `path`"):
+    with pytest.raises(OSError, match=r"Cannot write the folder .*gan.*Pass a writable `path`"):
         make_toy_gan().save_to_preset(tmp_path / "file" / "gan")
 
 
@@ -167,7 +167,7 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path):
         ({"training": "1 s"}, r"`metadata\['training'\]` must be a dictionary"),
         ({"results": [{"metric": "FID", "value": 1.0}]}, "'protocol'"),
         ({"results": {"FID": 1.0}}, "must be a list of dictionaries"),
-        ({"note": np.float32(1)}, "must hold only what JSON can"),
+        ({"note": np.float32(1)}, "must be representable in JSON"),
     ],
 )
 def test_metadata_that_no_card_can_show_is_refused(tmp_path, metadata, message):
@@ -195,7 +195,8 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     weight.assign(np.full(weight.shape, value))
     gan.save_to_preset(tmp_path / "gan")
     with pytest.raises(
-        ValueError, match=r"model\.weights\.h5: 1 of the weights hold NaN or infinity, generator/"
+        ValueError,
+        match=r"model\.weights\.h5: 1 of the weights have NaN or infinite values, the first is generator/",
     ):
         presets.load(tmp_path / "gan")
 
@@ -218,7 +219,7 @@ def test_a_model_that_could_not_be_loaded_again_is_not_saved(tmp_path):
 def test_another_class_is_refused_with_the_call_that_works(tmp_path):
     make_toy_gan().save_to_preset(tmp_path / "gan")
     with pytest.raises(
-        ValueError, match=r"preset of ToyTranslator.*holds a ToyGAN.*keras_genzoo\.models\.load\('gan'\)"
+        ValueError, match=r"preset of ToyTranslator.*a preset of ToyGAN.*keras_genzoo\.models\.load\('gan'\)"
     ):
         ToyTranslator.from_preset("gan")
 

@@ -51,7 +51,9 @@ def test_an_address_is_downloaded_once_and_works_without_a_network(server, waits
     ]
     server.shutdown()
     server.server_close()
-    with pytest.warns(RuntimeWarning, match=r"Could not download metadata\.json.*last download are used"):
+    with pytest.warns(
+        RuntimeWarning, match=r"Could not download metadata\.json.*Using the files of the last download"
+    ):
         assert presets.load(server.address).width == 8
     assert waits == []
 
@@ -73,13 +75,15 @@ def test_a_damaged_cache_is_downloaded_again(server):
 @pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
 def test_a_damaged_file_is_refused_and_not_kept(server, cache, name):
     flip_byte(server.folder / name)
-    with pytest.raises(PresetError, match=rf"{name} is damaged: .*It came from http://127"):
+    with pytest.raises(PresetError, match=rf"{name} is damaged: .*It was downloaded from http://127"):
         resolve(server.address)
     assert list((cache / "addresses").iterdir()) == []
 
 
 def test_a_preset_that_is_too_large_is_refused_before_it_is_downloaded(server):
-    with pytest.raises(PresetError, match=r"my gan has .* bytes, more than 1,000\. .*`max_bytes`"):
+    with pytest.raises(
+        PresetError, match=r"my gan has .* bytes, more than the limit of 1,000\. .*`max_bytes`"
+    ):
         presets.load(server.address, max_bytes=1000)
     assert server.requests == ["/gans/my%20gan/metadata.json"]
 

@@ -58,6 +58,6 @@ def test_a_token_is_described_where_it_is_asked_for():
 def test_a_port_in_use_is_refused_with_the_way_out():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(OSError, match=rf"Port {port} of 127.0.0.1 .* in use.*--port 0"):
+        with pytest.raises(OSError, match=rf"Cannot listen on port {port} of 127.0.0.1: .*in use.*--port 0"):
             bundles.check_address("127.0.0.1", port, None)
     bundles.check_address("127.0.0.1", 0, None)

@@ -171,7 +171,7 @@ class TestPictures:
         ("picture", "message"),
         [
             (np.full((8, 8, 1), 3, "uint8"), "labels from 0 to 2. Received labels from 3 to 3"),
-            (np.full((8, 8, 3), 9, "uint8"), "colours that stand for no label, such as #090909"),
+            (np.full((8, 8, 3), 9, "uint8"), "colors that are not those of labels, such as #090909"),
         ],
     )
     def test_what_is_no_label_map_is_refused(self, server, picture, message):
@@ -183,7 +183,7 @@ class TestPictures:
     def test_a_picture_without_edges_is_refused(self, server):
         response = server.post("/translate?model=edged", png_of(np.zeros((8, 8, 1), "uint8")))
         assert response.status_code == 400
-        assert "label maps with edges, and a picture holds labels alone" in response.json()["error"]
+        assert "label maps with edges, but a picture has labels only" in response.json()["error"]
         assert "'translate' with arrays of 2 channels" in response.json()["error"]
 
     def test_a_picture_of_any_size_is_translated(self, models, server):
@@ -241,7 +241,7 @@ class TestPictures:
         ("query", "body", "message"),
         [
             ("model=pix2pix", b"", "must be a picture file"),
-            ("model=pix2pix", b"no picture", "The body must be the bytes of a picture, PNG, JPEG"),
+            ("model=pix2pix", b"no picture", "The body must be the bytes of a picture (PNG, JPEG"),
             (
                 "model=pix2pix",
                 png_of(np.zeros((1, 150_000, 1), "uint8")),
@@ -270,7 +270,7 @@ class TestPictures:
         response = server.get("/sample", model="gna")
         assert response.status_code == 404
         names = "gan, conditional, vae, pix2pix, painter, stargan, edged"
-        assert f"There are: {names}." in response.json()["error"]
+        assert f"Models: {names}." in response.json()["error"]
 
 
 class TestTensorFlowServing:
@@ -313,13 +313,13 @@ class TestTensorFlowServing:
     @pytest.mark.parametrize(
         ("body", "message"),
         [
-            ({}, "Give either `instances`"),
+            ({}, "Pass either `instances`"),
             ({"instances": []}, "`instances` must be a list of at least one row"),
             ({"instances": [[1.0]]}, r"`latents` must have the shape (any, 6). Received: (1, 1)"),
-            ({"instances": [["a"] * 6]}, "`latents` must hold float32 values"),
-            ({"instances": [[1.0] * 5 + [float("nan")]]}, "`latents` must hold finite values"),
-            ({"instances": [[1.0], [1.0, 2.0]]}, "`latents` must hold float32 values of one shape"),
-            ({"inputs": {"z": [1.0]}}, "`z` is no input. There are: latents."),
+            ({"instances": [["a"] * 6]}, "`latents` must have float32 values"),
+            ({"instances": [[1.0] * 5 + [float("nan")]]}, "`latents` must have finite values"),
+            ({"instances": [[1.0], [1.0, 2.0]]}, "`latents` must be a regular array of float32 values"),
+            ({"inputs": {"z": [1.0]}}, "`z` is not an input. The inputs are: latents."),
             ({"inputs": {}}, "`latents` is missing"),
             ({"instances": [[0.0] * 6] * 257}, "`latents` must have at most 256 rows. Received: 257"),
             ({"signature_name": ["sample"], "instances": [[1.0]]}, "`signature_name` must be one of"),
@@ -327,7 +327,7 @@ class TestTensorFlowServing:
                 {"signature_name": "encode", "instances": [[1.0]]},
                 "`signature_name` must be one of generate, sample",
             ),
-            ({"signature_name": "sample", "inputs": {"num": 1.5, "seed": 0}}, "`num` must hold int32 values"),
+            ({"signature_name": "sample", "inputs": {"num": 1.5, "seed": 0}}, "`num` must have int32 values"),
             (
                 {"signature_name": "sample", "inputs": {"num": 1000, "seed": 0}},
                 "`num` must lie from 1 to 256",
@@ -366,21 +366,21 @@ class TestTensorFlowServing:
             (
                 "painter",
                 np.full((1, 8, 8, 1), 0.5),
-                "`images` must hold .*(whole numbers|uint8).* Received: 0.5",
+                "`images` must have .*(integers|uint8).* Received: 0.5",
             ),
-            ("painter", np.full((1, 8, 8, 1), np.nan), "`images` must hold finite values"),
-            ("painter", np.full((1, 8, 8, 1), 1e300), "`images` must hold (finite|uint8) values"),
+            ("painter", np.full((1, 8, 8, 1), np.nan), "`images` must have finite values"),
+            ("painter", np.full((1, 8, 8, 1), 1e300), "`images` must have (finite|uint8) values"),
             ("painter", np.zeros((1, 8, 8, 2)), r"`images` must have the shape \(any, 8, 8, 1\)"),
             ("painter", np.zeros((1, 8, 16, 1)), r"`images` must have the shape \(any, 8, 8, 1\)"),
             ("painter", np.zeros((8, 8, 1)), r"`images` must have the shape \(any, 8, 8, 1\)"),
-            ("painter", np.full((1, 8, 8, 1), "1"), "`images` must hold (uint8|float32) values"),
+            ("painter", np.full((1, 8, 8, 1), "1"), "`images` must have (uint8|float32) values"),
             ("edged", np.zeros((1, 8, 8, 1)), r"`images` must have the shape \(any, any, any, 2\)"),
             (
                 "edged",
                 np.zeros((1, 7, 8, 2)),
                 "`images` must have a height and a width that are multiples of 2",
             ),
-            ("edged", np.full((1, 8, 8, 2), 2), "`images` must hold 1 in its second channel at the edges"),
+            ("edged", np.full((1, 8, 8, 2), 2), "`images` must be 1 in its second channel at the edges"),
             ("edged", np.full((1, 8, 8, 2), 3), "`images` must lie from 0 to 2. Received: 3"),
         ],
     )
@@ -454,7 +454,10 @@ class TestOpenInference:
                 {"inputs": [{"name": "latents", "shape": [1, 6], "datatype": "INT32", "data": [1] * 6}]},
                 "must be FP32",
             ),
-            ({"inputs": [{"name": "z", "shape": [1], "datatype": "FP32", "data": [1]}]}, "'z' is no input"),
+            (
+                {"inputs": [{"name": "z", "shape": [1], "datatype": "FP32", "data": [1]}]},
+                "'z' is not an input",
+            ),
             ({"inputs": [{"name": "latents", "datatype": "FP32", "data": [1]}]}, "a tensor without 'shape'"),
             (
                 {"inputs": [{"name": "latents", "shape": [-1, 6], "datatype": "FP32", "data": [1] * 6}]},
@@ -462,7 +465,7 @@ class TestOpenInference:
             ),
             ({"outputs": 5}, "`outputs` must be a list of objects"),
             ({"outputs": [{"name": [1]}]}, "`outputs` must be a list of objects"),
-            ({"inputs": 5}, "it holds no list of `inputs`"),
+            ({"inputs": 5}, "it has no list of `inputs`"),
         ],
     )
     def test_odd_bodies_are_told_what_to_do(self, server, change, message):
@@ -576,7 +579,7 @@ assert not {"keras", "tensorflow", "jax"} & {*sys.modules}
     def test_the_page_and_its_models_are_shown(self, models, server):
         page = server.get("/")
         if page.status_code == 404:
-            assert "There is no page at /" in server.log.read_text()
+            assert "The page at / is not available" in server.log.read_text()
             pytest.skip("the page's runtime is not to be had")
         assert page.headers["content-type"].startswith("text/html") and "<script" in page.text
         # Edges between objects cannot be drawn there.
@@ -632,14 +635,14 @@ assert not {"keras", "tensorflow", "jax"} & {*sys.modules}
     def test_a_request_that_takes_too_long_is_given_up(self, models, tmp_path):
         server = Server(models[1][:1], tmp_path / "log", "--deadline", "0.05", "--batch-delay", "1")
         response = server.get("/sample")
-        assert response.status_code == 504 and "no answer within 0.05 s" in response.json()["error"]
+        assert response.status_code == 504 and "timed out after 0.05 s" in response.json()["error"]
         assert server.end() == 0
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("gan", "--host", "0.0.0.0"), "give a --token"),
+        (("gan", "--host", "0.0.0.0"), "set a --token"),
         (("no_such_model",), "Unknown preset 'no_such_model'"),
     ],
 )

@@ -1,11 +1,11 @@
 """Converts the BigGAN-deep generators of PyTorch into a preset.
 
 Reads the files of github.com/huggingface/pytorch-pretrained-BigGAN: `pytorch_model.bin` and `config.json` of
-biggan-deep-128, -256 and -512. They have no discriminator. Needs PyTorch: pip install -e ".[torch]"
+biggan-deep-128, -256 and -512. They have no discriminator. Requires PyTorch: pip install -e ".[torch]"
 
-They keep statistics of batch normalisation for truncations from 0 to 1, in steps of 0.02; a preset has those of one.
-Between two steps they are interpolated linearly. (The PyTorch code exchanges the weights of both, so that it agrees
-with this at the steps alone.)
+The files contain batch normalization statistics for truncations from 0 to 1, in steps of 0.02. A preset has the
+statistics of one truncation, interpolated linearly between steps. (The PyTorch code swaps the interpolation weights,
+so that results agree only at the steps.)
 
 Usage:
     python tools/convert/biggan.py OUTPUT --generator pytorch_model.bin --truncation 0.4
@@ -37,13 +37,13 @@ from keras_genzoo.networks.sngan import GENERATOR_WIDTHS, side_and_depth
 def main(arguments=None):
     parser = parser_of(__doc__, generator="pytorch_model.bin")
     parser.add_argument(
-        "--config", metavar="FILE", help="config.json; by default that in the folder of the generator"
+        "--config", metavar="FILE", help="config.json (default: that in the folder of the generator)"
     )
     parser.add_argument(
         "--truncation",
         type=float,
         default=1.0,
-        help="above 0, at most 1: whose statistics are kept (default: 1)",
+        help="truncation whose statistics are kept, above 0 and at most 1 (default: 1)",
     )
     return run(_model, parser.parse_args(arguments))
 
@@ -214,7 +214,7 @@ def _take_three_channels(state, width):
     """Leaves out what the network computes and does not show.
 
     The last convolution has as many outputs as inputs, and is divided by the singular value of them all. Ours is
-    divided by that of three: the share of one of the other goes into the normalisation before, which a ReLU follows.
+    divided by that of three: the share of one of the other goes into the normalization before, which a ReLU follows.
     """
     module = "generator.conv_to_rgb"
     weight, bias, u = (array(state, f"{module}.{name}") for name in ("weight_orig", "bias", "weight_u"))

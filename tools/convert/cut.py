@@ -1,8 +1,8 @@
 """Converts generators trained with the authors' PyTorch code of CUT into a preset.
 
 Reads the files that github.com/taesungp/contrastive-unpaired-translation writes (`latest_net_G.pth`) of CUT and of
-FastCUT: the generators `resnet_9blocks`, `resnet_6blocks` and `resnet_4blocks` with instance normalisation and
-antialiasing, its defaults. Needs PyTorch: pip install -e ".[torch]"
+FastCUT: the generators `resnet_9blocks`, `resnet_6blocks` and `resnet_4blocks` with instance normalization and
+antialiasing, its defaults. Requires PyTorch: pip install -e ".[torch]"
 
 Usage:
     python tools/convert/cut.py OUTPUT --generator latest_net_G.pth
@@ -20,7 +20,7 @@ from keras_genzoo.networks import ResNetTranslator
 def main(arguments=None):
     parser = parser_of(__doc__, generator="latest_net_G.pth")
     parser.add_argument(
-        "--image-size", type=int, default=256, help="side of the training images (default 256)"
+        "--image-size", type=int, default=256, help="side of the training images in pixels (default: 256)"
     )
     return run(_cut, parser.parse_args(arguments))
 
@@ -33,7 +33,7 @@ def _cut(options):
 
 
 def network_of(state):
-    """Makes the generator that a state dictionary is of, with its weights.
+    """Builds the generator of a state dictionary, with its weights.
 
     Args:
         state: Dictionary from keys to arrays, as `state.read_state` returns it.
@@ -84,7 +84,7 @@ def _modules(num_blocks):
         "output_conv": f"model.{21 + num_blocks}",
     }
     for block in range(num_blocks):
-        # Padding, convolution, normalisation, ReLU, padding, convolution, normalisation.
+        # Padding, convolution, normalization, ReLU, padding, convolution, normalization.
         for step, index in (("first", 1), ("second", 5)):
             modules[f"block_{block + 1}_{step}_conv"] = f"model.{12 + block}.conv_block.{index}"
     return modules

@@ -1,11 +1,11 @@
 """Converts generators of ESRGAN, Real-ESRGAN, BasicSR and UpscalerJS into a preset of `SuperResolution`.
 
-Reads the `.pth` files that github.com/xinntao/ESRGAN, Real-ESRGAN and BasicSR write or publish: RRDB networks with
-the names of either, of x4 and x2, and the compact SRVGG networks of any scale; of a training the averaged weights
-(`params_ema`) where there are any. Needs PyTorch for these: pip install -e ".[torch]".
+Reads `.pth` files of github.com/xinntao/ESRGAN, Real-ESRGAN and BasicSR: RRDB networks for x4 and x2, with the layer
+names of any of these projects, and compact SRVGG networks for any scale. The averaged weights (`params_ema`) are used
+if there are any. Requires PyTorch: pip install -e ".[torch]".
 
-And models of UpscalerJS, not in the files that it publishes, but as a `.json` list of their layers, with the weights
-beside it in a file of the same name and `_f16.npz`.
+Models of UpscalerJS must be converted first to a `.json` list of their layers, with the weights in a file of the same
+name and the suffix `_f16.npz`.
 
 Usage:
     python tools/convert/esrgan.py OUTPUT --generator RealESRGAN_x2plus.pth
@@ -32,7 +32,10 @@ from keras_genzoo.networks import CompactSuperResolver, RRDBSuperResolver
 def main(arguments=None):
     parser = parser_of(__doc__, generator="the .pth or .json file")
     parser.add_argument(
-        "--image-size", type=int, default=128, help="side of the large images in training (default 128)"
+        "--image-size",
+        type=int,
+        default=128,
+        help="side of the large training images in pixels (default: 128)",
     )
     return run(_super_resolution, parser.parse_args(arguments))
 
@@ -53,7 +56,7 @@ def _super_resolution(options):
 
 
 def network_of_file(path):
-    """The network of a file, with the averaged weights of a training, else the trained ones, else the file's own."""
+    """Builds the network of a file, with the averaged weights, else the trained ones, else the file itself."""
     return converted(path, network_of, ("params_ema", "params"))
 
 
@@ -162,7 +165,7 @@ def _compact(state):
 
 
 def _shuffled(channels, factor):
-    """PyTorch's channels of squares of pixels, the colour first, in the order of `PixelShuffle`, the colour last."""
+    """PyTorch's channels of squares of pixels, the color first, in the order of `PixelShuffle`, the color last."""
     return np.arange(channels * factor**2).reshape(channels, -1).T.ravel()
 
 

@@ -1,10 +1,10 @@
 """Converts progressive GANs of PyTorch into a preset.
 
-Reads state dictionaries of the networks `GNet` and `DNet` of github.com/facebookresearch/pytorch_GAN_zoo, which
-`torch.hub` offers as `PGAN`. Weights under a non-commercial license may be converted for one's own use; they cannot
-be published with this library. Needs PyTorch: pip install -e ".[torch]"
+Reads state dictionaries of the networks `GNet` and `DNet` of github.com/facebookresearch/pytorch_GAN_zoo, available
+in `torch.hub` as `PGAN`. Weights with a non-commercial license may be converted for personal use; they cannot be
+published with this library. Requires PyTorch: pip install -e ".[torch]"
 
-Saving the state dictionaries, once:
+To save the state dictionaries, once:
     gan = torch.hub.load("facebookresearch/pytorch_GAN_zoo:hub", "PGAN", model_name="celebAHQ-512", pretrained=True)
     torch.save(gan.avgG.state_dict(), "generator.pth")
     torch.save(gan.netD.state_dict(), "discriminator.pth")

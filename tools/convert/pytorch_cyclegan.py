@@ -2,7 +2,7 @@
 
 Reads the files that github.com/junyanz/pytorch-CycleGAN-and-pix2pix writes (`latest_net_G.pth`, ...): the
 generators `unet_128`, `unet_256`, `resnet_6blocks` and `resnet_9blocks`, the discriminators `basic`, `n_layers` and
-`pixel`, with batch or instance normalisation. Needs PyTorch: pip install -e ".[torch]"
+`pixel`, with batch or instance normalization. Requires PyTorch: pip install -e ".[torch]"
 
 Usage:
     python tools/convert/pytorch_cyclegan.py pix2pix OUTPUT --generator latest_net_G.pth
@@ -117,7 +117,7 @@ def network_of(state, dropout=0.5, sampling_dropout=False, name=None):
     named = {} if name is None else {"name": name}
 
     def normalization(convolution):
-        # Its offset makes the bias of the convolution before batch normalisation superfluous.
+        # Its offset makes the bias of the convolution before batch normalization superfluous.
         return "instance" if f"{convolution}.bias" in state else "batch"
 
     if "model.model.0.weight" in state:
@@ -172,7 +172,7 @@ def convert(state, network):
         ValueError: If an array is missing, is left over or has another shape.
     """
     modules = _MODULES[type(network)](state, network)
-    # Old files have statistics of instance normalisation too, which PyTorch does not use.
+    # Old files have statistics of instance normalization too, which PyTorch does not use.
     ignored = {
         f"{module}.{name}"
         for layer, module in modules.items()
@@ -200,7 +200,7 @@ def _unet_modules(state, network):
     modules = {"down_1_conv": "model.model.0", "up_1_conv": "model.model.3"}
     sequence = "model.model.1.model"
     for level in range(2, levels):
-        # Leaky ReLU, convolution, normalisation, inner block, ReLU, transposed convolution, normalisation.
+        # Leaky ReLU, convolution, normalization, inner block, ReLU, transposed convolution, normalization.
         modules |= {
             f"down_{level}_conv": f"{sequence}.1",
             f"down_{level}_norm": f"{sequence}.2",
@@ -208,7 +208,7 @@ def _unet_modules(state, network):
             f"up_{level}_norm": f"{sequence}.6",
         }
         sequence += ".3.model"
-    # Leaky ReLU, convolution, ReLU, transposed convolution, normalisation.
+    # Leaky ReLU, convolution, ReLU, transposed convolution, normalization.
     return modules | {
         f"down_{levels}_conv": f"{sequence}.1",
         f"up_{levels}_conv": f"{sequence}.3",
@@ -218,7 +218,7 @@ def _unet_modules(state, network):
 
 def _resnet_modules(state, network):
     num_blocks = network.get_config()["num_blocks"]
-    # Padding comes before the first and the last convolution, a ReLU after each normalisation.
+    # Padding comes before the first and the last convolution, a ReLU after each normalization.
     first_of = {
         "input": 1,
         "down_1": 4,
@@ -229,7 +229,7 @@ def _resnet_modules(state, network):
     modules = {"output_conv": f"model.{17 + num_blocks}"}
     for step, index in first_of.items():
         modules |= {f"{step}_conv": f"model.{index}", f"{step}_norm": f"model.{index + 1}"}
-    # Padding, convolution, normalisation, ReLU, [dropout], padding, convolution, normalisation.
+    # Padding, convolution, normalization, ReLU, [dropout], padding, convolution, normalization.
     second = 6 if _has_dropout(state) else 5
     for block in range(num_blocks):
         for step, index in (("first", 1), ("second", second)):
@@ -242,7 +242,7 @@ def _resnet_modules(state, network):
 def _patchgan_modules(state, network):
     num_layers = network.get_config()["num_layers"]
     root, num_convolutions = ("model", num_layers + 1) if num_layers else ("net", 2)
-    # Convolution, leaky ReLU; then convolution, normalisation, leaky ReLU each.
+    # Convolution, leaky ReLU; then convolution, normalization, leaky ReLU each.
     modules = {"conv_1": f"{root}.0", "logits": f"{root}.{3 * num_convolutions - 1}"}
     for level in range(2, num_convolutions + 1):
         index = 3 * level - 4

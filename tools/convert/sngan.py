@@ -1,10 +1,10 @@
-"""Converts SNGANs of two projects into a preset, without labels or with a projection discriminator.
+"""Converts SNGANs of two projects into a preset, unconditional or with a projection discriminator.
 
-Reads the `.npz` files of the authors' github.com/pfnet-research/sngan_projection, generators and discriminators, and
-generators of github.com/kwotsin/mimicry: SNGAN and cGAN-PD of 32, 48, 64 and 128 pixels (`netG_100000_steps.pth`),
-for which PyTorch is needed: pip install -e ".[torch]"
+Reads `.npz` files of the authors' github.com/pfnet-research/sngan_projection, generators and discriminators, and
+generators of github.com/kwotsin/mimicry: SNGAN and cGAN-PD for 32, 48, 64 and 128 pixels (`netG_100000_steps.pth`),
+which require PyTorch: pip install -e ".[torch]"
 
-Mimicry's discriminators are other networks: their ReLUs overwrite the map that the shortcut of a block sees.
+The discriminators of Mimicry cannot be converted: their in-place ReLUs change the input of a block's shortcut.
 
 Usage:
     python tools/convert/sngan.py OUTPUT --generator ResNetGenerator_450000.npz --discriminator discriminator.npz

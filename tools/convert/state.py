@@ -1,4 +1,4 @@
-"""What the converters share: reading state dictionaries of PyTorch, arranging them, and writing the preset."""
+"""Functions shared by the converters: reading PyTorch state dictionaries, arranging them, and saving presets."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def parser_of(description, generator):
-    """The parser of a converter's command line: the folder to write, and the file of the generator.
+    """Returns the argument parser of a converter, with the output folder and the file of the generator.
 
     Args:
         description: String, the docstring of the converter.
@@ -17,16 +17,16 @@ def parser_of(description, generator):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("output", metavar="OUTPUT", help="the folder to create")
+    parser.add_argument("output", metavar="OUTPUT", help="folder to create")
     parser.add_argument("--generator", required=True, metavar="FILE", help=generator)
     return parser
 
 
 def run(make, options):
-    """Writes the preset that a command line asks for.
+    """Converts and saves a preset.
 
     Args:
-        make: Function of `options` that returns a model and a description of where it comes from.
+        make: Function of `options` that returns a model and a description of its origin.
         options: Namespace of `argparse` with the `output` folder.
 
     Returns:
@@ -43,7 +43,7 @@ def run(make, options):
 
 
 def description_of(**files):
-    """The sentences of a preset's card on its networks, made of their files; None for one that has no file."""
+    """Returns the sentences about the networks for a card, from their files; None for networks without a file."""
     named = [f"{name} from {Path(file).name}" for name, file in files.items() if file]
     untrained = [name for name, file in files.items() if not file]
     return f"Converted from PyTorch: {', '.join(named)}." + (
@@ -52,7 +52,7 @@ def description_of(**files):
 
 
 def converted(path, network_of, parts=()):
-    """The network that `network_of` makes of the state dictionary in a file; its errors name the file."""
+    """Returns the network that `network_of` builds from the state dictionary in a file; errors name the file."""
     try:
         return network_of(read_state(path, parts))
     except ValueError as error:
@@ -64,26 +64,26 @@ def read_state(path, parts=()):
 
     Args:
         path: String or path of a file that `torch.save(network.state_dict(), path)` wrote.
-        parts: Names under which checkpoints of a training have the network's state dictionary. A file without any
-            of them must be the state dictionary itself.
+        parts: Keys of the network's state dictionary in training checkpoints. A file without any of them must be the
+            state dictionary itself.
 
     Returns:
-        Dictionary from keys, without the prefix `module.` of a `DataParallel`, to NumPy arrays; with the tensors
-        that lie beside the part.
+        Dictionary that maps keys, without the prefix `module.` of a `DataParallel`, to NumPy arrays. It includes
+        top-level tensors next to the part.
 
     Raises:
-        ValueError: If the file is anything else. Only tensors are read: no code in a file runs.
+        ValueError: If the file has other content. Only tensors are read: no code in the file is executed.
         OSError: If there is no such file.
         ImportError: If PyTorch is not installed.
     """
     try:
         import torch
     except ImportError as error:
-        raise ImportError('Reading .pth files needs PyTorch: pip install -e ".[torch]"') from error
+        raise ImportError('Reading .pth files requires PyTorch: pip install -e ".[torch]"') from error
 
     remedy = "Save the network's weights by `torch.save(network.state_dict(), path)`."
     try:
-        # Trainings keep their options beside the weights: a namespace holds values and runs nothing.
+        # Checkpoints may contain the training options as a namespace, which is only data.
         with torch.serialization.safe_globals([argparse.Namespace]):
             state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
@@ -114,10 +114,10 @@ def _numpy(tensor):
 
 
 def array(state, key):
-    """The float32 array of a key.
+    """Returns the float32 array of a key.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it is missing.
     """
     if key not in state:
         raise ValueError(f"The file lacks {key!r}: it is of another network. Its keys: {some(state)}")
@@ -125,10 +125,10 @@ def array(state, key):
 
 
 def kernel_shape(state, key):
-    """Shape of a convolution's kernel, from which a network's channels are read.
+    """Returns the shape of a convolution's kernel, which determines the channels of the network.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If it is missing.
     """
     shape = np.shape(state.get(key))
     if len(shape) != 4:
@@ -137,7 +137,7 @@ def kernel_shape(state, key):
 
 
 def some(keys):
-    """The first keys, for a message."""
+    """Returns the first keys, for a message."""
     keys = list(keys)
     return ", ".join(keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
 
@@ -146,13 +146,13 @@ def some(keys):
 
 
 def keys_of(network, modules, names):
-    """The key of each weight of a network.
+    """Returns the key of each weight of a network.
 
     Args:
         network: Functional `keras.Model`.
-        modules: Dictionary from the names of its layers to PyTorch's modules.
-        names: Dictionary from the names of weights within a layer (or of a layer and weight, `layer/name`) to
-            PyTorch's names within the module.
+        modules: Dictionary that maps the names of its layers to PyTorch's modules.
+        names: Dictionary that maps the names of weights within a layer (or `layer/name`) to PyTorch's names within
+            the module.
 
     Returns:
         List of strings in the order of `network.weights`.
@@ -171,8 +171,8 @@ def arranged(state, network, keys, ignored=(), plain=()):
         state: Dictionary from keys to arrays.
         network: `keras.Model`.
         keys: The key of each weight, in the order of `network.weights`.
-        ignored: Keys that the network may have no weights for.
-        plain: Keys whose arrays have the order of Keras' axes already.
+        ignored: Keys that are allowed without a weight of the network.
+        plain: Keys whose arrays already have the axis order of Keras.
 
     Returns:
         List of arrays for `network.set_weights`.
@@ -202,18 +202,18 @@ def arranged(state, network, keys, ignored=(), plain=()):
 
 
 def _turned(array):
-    """An array of PyTorch's in the order of Keras' axes."""
+    """Transposes an array from PyTorch's to Keras' axis order."""
     if array.ndim == 4:
-        # (out, in, height, width) of a convolution, (in, out, ...) of a transposed one: both turn round.
+        # (out, in, height, width) for convolutions, (in, out, ...) for transposed ones: both are reversed.
         return array.transpose(2, 3, 1, 0)
     return array.T
 
 
 def halving_widths(channels):
-    """`base` and `largest` of channels that are `min(base // 2 ** (level + 1), largest)` from 4x4 on.
+    """Returns `base` and `largest` for channels `min(base // 2 ** (level + 1), largest)`, level 0 being 4x4.
 
     Raises:
-        ValueError: If the channels are others.
+        ValueError: If the channels do not follow this formula.
     """
     largest = max(channels)
     bases = {count * 2 ** (level + 1) for level, count in enumerate(channels) if count < largest}
@@ -223,11 +223,11 @@ def halving_widths(channels):
     return base, largest
 
 
-# Spectral normalisation.
+# Spectral normalization.
 
 
 def with_iterated_vectors(state):
-    """A state dictionary whose `weight_u` are vectors that our spectral normalisation begins with.
+    """A state dictionary whose `weight_u` are vectors that our spectral normalization begins with.
 
     `torch.nn.utils.spectral_norm` divides by `u' W v`, of two vectors that it keeps. Our layers keep one, take a step
     of the power method from it, and divide by what that gives: a vector is found from which the step gives the same

@@ -1,14 +1,14 @@
 """Converts StyleGAN2 of two PyTorch projects into a preset.
 
-Reads the checkpoints of github.com/rosinality/stylegan2-pytorch (its trainings' `550000.pt`, and what its
-`convert_weight.py` writes), and state dictionaries of github.com/NVlabs/stylegan2-ada-pytorch.
-Needs PyTorch: pip install -e ".[torch]"
+Reads checkpoints of github.com/rosinality/stylegan2-pytorch (of its training script, such as `550000.pt`, and of its
+`convert_weight.py`), and state dictionaries of github.com/NVlabs/stylegan2-ada-pytorch.
+Requires PyTorch: pip install -e ".[torch]"
 
-NVIDIA's weights, and those converted from them, have a non-commercial license (the NVIDIA Source Code License). They
-may be converted for one's own use within it. They never come with this library, and cannot be published with it.
+NVIDIA's weights, and weights converted from them, have a non-commercial license (the NVIDIA Source Code License).
+They may be converted for personal use under this license, but they cannot be published with this library.
 
-NVIDIA's files are pickles, which run code when they are read. Saving the state dictionaries, once, in a folder with
-NVIDIA's code:
+NVIDIA's files are pickles, which execute code when they are loaded. To save the state dictionaries, once, in a folder
+with NVIDIA's code:
     import pickle, torch
     networks = pickle.load(open("network.pkl", "rb"))
     torch.save({name: networks[name].state_dict() for name in ("G_ema", "D")}, "network.pth")

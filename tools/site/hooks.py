@@ -1,4 +1,4 @@
-"""Pages of the site that are made when it is built: gallery, cards, reference, and files of the repository's top.
+"""Pages of the site that are made when it is built: gallery, cards, reference, notebooks, and files of the top.
 
 Links are written as the repository's host follows them, from file to file; here they become links between pages.
 """
@@ -28,6 +28,8 @@ _NOT_IN_GALLERY = ("pix2pix_noto_to_twemoji", "progressive_gan_emoji_64")
 # Modules whose names for users are shorter than their paths.
 _SHORT = re.compile(r"^keras_genzoo\.(pictures|pixels)\b")
 
+# Where a cell of a notebook begins; what follows in the line says of which kind it is.
+_CELL = re.compile(r"^# %%", re.MULTILINE)
 _LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s#:]+)((?:#[^)\s]*)?\))")
 _CODE = re.compile(r"(^```.*?^```|`[^`\n]+`(?!\]))", re.MULTILINE | re.DOTALL)
 # What is a link, a listing or a heading already; names in full; on pages of the reference, other classes.
@@ -50,6 +52,8 @@ def on_files(files, config):
         if _has_picture(metadata):
             _add_file(files, config, f"{folder}/samples.png", root / folder / "samples.png")
     _add_page(files, config, "gallery.md", _gallery(root))
+    for path, address in _notebooks(root).items():
+        _add_page(files, config, address, _page_of_notebook((root / path).read_text("utf-8")))
     for address, text in _reference(root):
         _add_page(files, config, address, text)
     config.nav = _filled(config.nav, sorted(files.src_uris))
@@ -111,7 +115,25 @@ def _repository(root):
         f"checkpoints/{each['name']}/README.md": f"checkpoints/{each['name']}.md"
         for each in _checkpoints(root)
     }
-    return _PAGES | cards
+    return _PAGES | cards | _notebooks(root)
+
+
+def _notebooks(root):
+    """The sources of the notebooks, and their pages."""
+    sources = sorted((root / "docs/notebooks").glob("*.py"))
+    return {f"docs/notebooks/{path.name}": f"notebooks/{path.stem}.md" for path in sources}
+
+
+def _page_of_notebook(text):
+    """Markdown of a Python file with cells: prose of the Markdown cells, listings of the others."""
+    parts = []
+    for cell in _CELL.split(text)[1:]:
+        kind, _, body = cell.partition("\n")
+        if kind.strip() == "[markdown]":
+            parts.append(re.sub(r"^# ?", "", body.strip(), flags=re.MULTILINE))
+        else:
+            parts.append(f"```python\n{body.strip()}\n```")
+    return "\n\n".join(parts)
 
 
 def _made_from(root):

@@ -1,6 +1,6 @@
-"""The named data sets: one file each, or one for a few that are made of the same files.
+"""The named datasets: one file per dataset, or per group of datasets made from the same files.
 
-A file describes a data set by an `Info` and registers it; all files of this folder are imported.
+Each file registers its datasets as `Info` objects. All files of this folder are imported.
 """
 
 import importlib

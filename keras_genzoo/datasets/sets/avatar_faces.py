@@ -1,4 +1,4 @@
-"""Drawn faces in four styles, the style as class, and their label maps."""
+"""Drawn faces in four styles, which are the classes, and their label maps."""
 
 import gzip
 import json
@@ -38,7 +38,7 @@ def _attributes(dataset, split, data_dir):
 
 
 def _is_dark(color):
-    """Whether a color such as `"#9e5622"` is of less than half of the brightness, by ITU-R BT.601."""
+    """Returns whether the brightness of a color such as `"#9e5622"`, by ITU-R BT.601, is less than half."""
     red, green, blue = bytes.fromhex(color.removeprefix("#"))
     return 0.299 * red + 0.587 * green + 0.114 * blue < 127.5
 
@@ -54,15 +54,15 @@ _ATTRIBUTES = archives.Archive(
     folder="avatar_faces",
     file="attributes.json.gz",
     sha256="22c40ce3d51661396bdfe03f3a729edd3528da5fa4ea680b52923a1d5d7c197f",
-    origin="the parts and colours of which those faces are drawn, a list for each style",
+    origin="the parts and colors of the faces, one list per style",
 )
 
 _LABEL_MAPS = archives.Archive(
     folder="avatar_faces",
     file="avatar_labels_64.npz",
     sha256="197939fd6bd938c5a34ff4b58a62844af9a6be0c8f6bb347d85e676fed134556",
-    origin="the label maps of those faces: 0 ground, 1 skin, 2 hair and beard, 3 clothes, 4 lines, eyes, mouth and "
-    "glasses; an array uint8 (1500, 64, 64) for each style",
+    origin="the label maps of the faces: 0 background, 1 skin, 2 hair and beard, 3 clothes, 4 lines, eyes, mouth and "
+    "glasses; one uint8 array (1500, 64, 64) per style",
 )
 
 _ABOUT = {
@@ -78,7 +78,7 @@ _ABOUT = {
 register(
     Info(
         name="avatar_faces",
-        description="faces drawn in four styles, the style as class",
+        description="faces drawn in four styles; the style is the class",
         condition=Labels(4),
         class_names=("Adventurer", "Micah", "Personas", "Toon Head"),
         make=_faces,

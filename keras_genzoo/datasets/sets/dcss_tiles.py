@@ -1,11 +1,11 @@
-"""Tiles of the game Dungeon Crawl Stone Soup: what there is in a dungeon, 32x32, the kind as class."""
+"""Tiles of the game Dungeon Crawl Stone Soup, 32x32; the kind of tile is the class."""
 
 from keras_genzoo.conditions import Labels
 from keras_genzoo.datasets import archives
 from keras_genzoo.datasets.named import Info, register
 from keras_genzoo.modalities import Images
 
-# Top folder in the archive -> name of the class, in the order of the classes.
+# Top-level folder of the archive -> class name, in the order of the classes.
 _KINDS = {
     "dngn": "dungeon",
     "effect": "effect",
@@ -25,14 +25,14 @@ _ARCHIVE = archives.Archive(
     folder="dcss_tiles",
     file="dcss_tiles_32.zip",
     sha256="15728946f6a594cc4cc468c561cb33535092575eb2c7345809a64b8e6ee16267",
-    origin="the 32x32 pictures below releases/Nov-2015/ of github.com/crawl/tiles at commit a6ea165, without UNUSED/ "
-    "and without those that repeat another",
+    origin="the 32x32 pictures in releases/Nov-2015/ of github.com/crawl/tiles at commit a6ea165, without UNUSED/ "
+    "and without duplicates",
 )
 
 register(
     Info(
         name="dcss_tiles",
-        description="tiles of a dungeon game, of seven kinds",
+        description="tiles of a dungeon game, seven kinds",
         modality=Images((32, 32, 3)),
         condition=Labels(7),
         class_names=tuple(_KINDS.values()),

@@ -1,4 +1,4 @@
-"""The relief of the earth: height maps of its land and their pictures in colour."""
+"""Terrain of the earth: height maps of its land, and color pictures of it."""
 
 import functools
 
@@ -11,18 +11,18 @@ from keras_genzoo.datasets.named import Info, register
 from keras_genzoo.images import pictures
 from keras_genzoo.modalities import Images
 
-# The windows of `"test"` lie between these longitudes, in degrees east; those of `"train"` do not touch them.
+# Windows of `"test"` are between these longitudes, in degrees east; windows of `"train"` do not overlap this range.
 _HELD_OUT = (60.0, 80.0)
-# Farther from the equator the maps are stretched beyond what a window can take back.
+# At higher latitudes the map projection stretches the maps too much for a window to compensate.
 _LATITUDES = (-56.0, 60.0)
-# Of a window the least share of land, and the least standard deviation of its heights in levels of 255.
+# The minimum fraction of land in a window, and the minimum standard deviation of its heights, in levels of 255.
 _LAND, _RELIEF = 0.6, 12.0
 
 
 def _terrain(dataset, split, data_dir, image_size):
-    """Windows at random places, as many pixels of the maps high as the images, each as likely to be transposed.
+    """Cuts windows at random positions, as high in pixels as the images; half of them are transposed.
 
-    Mountains are lit from the north-west: of the positions of a square, the transposed one alone keeps that light.
+    Mountains are lit from the north-west: transposing is the only symmetry of a square that keeps this light.
     """
     heights_map, colors, water = _maps(*(each.find(data_dir) for each in (_HEIGHTS, _COLORS, _WATER)))
     rng = np.random.RandomState(SEEDS[split])
@@ -42,15 +42,15 @@ def _terrain(dataset, split, data_dir, image_size):
 
 
 def _window(rng, split, size, rows):
-    """A box of the maps, as wide on the ground as it is high, or None where what is drawn is not of the split.
+    """Draws a box of the maps, square on the ground; returns None if it is not in the split.
 
-    All places of the globe are as likely.
+    Positions are uniformly distributed on the globe.
     """
     width, height = size
     sines = np.sin(np.deg2rad(_LATITUDES))
     latitude = np.rad2deg(np.arcsin(rng.uniform(*sines)))
     longitude = rng.uniform(-180.0, 180.0)
-    # A circle of latitude has as many pixels as the equator.
+    # A circle of latitude has the same number of pixels as the equator.
     half = 0.5 * rows / np.cos(np.deg2rad(latitude)) * 360.0 / width
     west, east = longitude - half, longitude + half
     first, last = _HELD_OUT
@@ -69,17 +69,17 @@ def _cut(picture, box, image_size):
 
 @functools.lru_cache(maxsize=1)
 def _maps(heights, colors, water):
-    """Pictures of heights, the sea black and the highest point white, of colours, and of water, which is white."""
+    """Returns pictures of the heights (sea black, highest point white), of the colors, and of water (white)."""
     levels = pictures.read(heights, channels=1)[..., 0]
     water = pictures.read(water, channels=1)[..., 0]
-    # JPEG has left the sea uneven.
+    # JPEG compression has made the sea uneven.
     sea = (water > 127) & (levels <= _SEA_LEVEL + 3)
     scaled = np.where(sea, 0, levels.astype("float32") - _SEA_LEVEL) * (255.0 / (255.0 - _SEA_LEVEL))
     scaled = np.rint(np.clip(scaled, 0, 255)).astype("uint8")
     return tuple(map(Image.fromarray, (scaled, pictures.read(colors, channels=3), water)))
 
 
-# The level of the sea in the map of heights.
+# The sea level in the height map.
 _SEA_LEVEL = 23
 
 
@@ -99,7 +99,7 @@ _HEIGHTS = _archive(
 _COLORS = _archive(
     "2_no_clouds_4k.jpg",
     "61cd3d27489d80ed025d7954539a6d90b50d4433bbdd27e8c1af8a6f15f71e86",
-    "picture in colour",
+    "picture in color",
 )
 _WATER = _archive(
     "water_4k.png", "fb183cb5a68e97e873e9056ec6ec87ef18e210f226f05679f11cf93ca3e6c0ef", "map of water"
@@ -108,7 +108,7 @@ _WATER = _archive(
 register(
     Info(
         name="earth_terrain",
-        description="height map and picture of a piece of the earth with mountains",
+        description="height map and picture of mountainous terrain of the earth",
         modality=Images((64, 64, 3)),
         source_modality=Images((64, 64, 1)),
         splits={"train": 6000, "test": 500},

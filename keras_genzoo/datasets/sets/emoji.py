@@ -1,4 +1,4 @@
-"""Emoji that Noto and Twemoji draw: single images of both styles, pairs, and edges with their drawings."""
+"""Emoji of Noto and Twemoji: single images of both styles, pairs, and edges with their drawings."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ from keras_genzoo.modalities import Images
 
 
 def _pairs(dataset, split, data_dir, image_size):
-    """Noto's and Twemoji's drawings of the same emoji."""
+    """Returns the drawings of the same emoji by Noto and by Twemoji."""
     drawings = _drawings(dataset.archive.find(data_dir))[split]
     return tuple(archives.resized(images, image_size) for images in drawings)
 
@@ -37,15 +37,15 @@ def _of_both_styles(dataset, split, data_dir, image_size):
 
 def _with_edges(dataset, split, data_dir, image_size):
     drawings, _ = _pairs(dataset, split, data_dir, image_size)
-    # Some at a time: edges take many times the memory of their images.
+    # In parts: computing edges takes many times the memory of the images.
     parts = (edges(drawings[first : first + 64]) for first in range(0, len(drawings), 64))
     return np.concatenate([pixels.to_uint8(part) for part in parts]), drawings
 
 
-# 140 MB. All must be decoded to leave out repeats, for whichever split or size is asked.
+# 140 MB. All drawings must be decoded to drop duplicates, for any split and size.
 @functools.lru_cache(maxsize=1)
 def _drawings(path):
-    """Dict of split -> drawings of Noto and of Twemoji, uint8 `(n, 112, 112, 3)`."""
+    """Returns a dict of split -> drawings of Noto and of Twemoji, uint8 `(n, 112, 112, 3)`."""
     with zipfile.ZipFile(path) as archive:
         names = sorted(name.partition("/")[2] for name in archive.namelist() if name.startswith("noto/"))
         seen = set()
@@ -93,7 +93,7 @@ register(
     dataclasses.replace(
         _NOTO_TO_TWEMOJI,
         name="noto_twemoji_unpaired",
-        description="two drawings of an emoji, pairs broken up in train",
+        description="two drawings of an emoji, unpaired in train",
         paired_splits=("test",),
         make=_unpaired,
     )
@@ -103,7 +103,7 @@ register(
     dataclasses.replace(
         _NOTO_TO_TWEMOJI,
         name="emoji",
-        description="emoji drawn in two styles, the style as class",
+        description="emoji drawn in two styles; the style is the class",
         source_modality=None,
         condition=Labels(2),
         class_names=("Noto", "Twemoji"),

@@ -1,4 +1,4 @@
-"""The same emoji in four drawn styles: Noto, Twemoji, and the two of Fluent; the style as class."""
+"""The same emoji in four styles, which are the classes: Noto, Twemoji, and two of Fluent."""
 
 import functools
 import hashlib
@@ -16,7 +16,7 @@ _STYLES = ("noto", "twemoji", "fluent_3d", "fluent_flat")
 
 
 def _drawings(dataset, split, data_dir, image_size):
-    """Of the emoji that all styles have, in order of their names, every tenth is test."""
+    """Every tenth of the emoji that all styles have, sorted by name, is a test image."""
     paths = [archive.find(data_dir) for archive in (info("emoji").archive, dataset.archive)]
     images = _of_all_styles(*paths, tuple(image_size))
     chosen = np.arange(images.shape[1]) % 10 == 9
@@ -28,7 +28,7 @@ def _drawings(dataset, split, data_dir, image_size):
 # Both splits, decoded once.
 @functools.lru_cache(maxsize=1)
 def _of_all_styles(pairs, fluent, image_size):
-    """uint8 `(4, n, height, width, 3)`, without emoji that repeat an earlier one in any style."""
+    """Returns uint8 `(4, n, height, width, 3)`, without emoji that duplicate an earlier one in any style."""
     with zipfile.ZipFile(pairs) as pairs, zipfile.ZipFile(fluent) as fluent:
         files = {}
         for archive in (pairs, fluent):
@@ -50,15 +50,15 @@ _ARCHIVE = archives.Archive(
     folder="emoji_fluent",
     file="emoji_fluent.zip",
     sha256="6eafbf8da1cd494b3bdeb4d5aa94c002542622a22227448254ae2542e8ae6b5e",
-    origin="Fluent emoji of the npm packages @lobehub/fluent-emoji-3d 1.1.0, as found, and "
-    "@iconify-json/fluent-emoji-flat 1.2.6, drawn at 112x112, without skin tones, as fluent_3d/CODE.webp and "
-    "fluent_flat/CODE.webp; the file of the data set `emoji` is needed too",
+    origin="Fluent emoji of the npm packages @lobehub/fluent-emoji-3d 1.1.0, unchanged, and "
+    "@iconify-json/fluent-emoji-flat 1.2.6, rendered at 112x112, without skin tones, as fluent_3d/CODE.webp and "
+    "fluent_flat/CODE.webp; the file of the dataset `emoji` is needed too",
 )
 
 register(
     Info(
         name="emoji_styles",
-        description="emoji drawn in four styles, the style as class",
+        description="emoji drawn in four styles; the style is the class",
         modality=Images((112, 112, 3)),
         condition=Labels(4),
         class_names=("Noto", "Twemoji", "Fluent 3D", "Fluent flat"),

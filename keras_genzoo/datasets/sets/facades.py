@@ -9,7 +9,7 @@ from keras_genzoo.modalities import Images
 
 
 def _pairs(dataset, split, data_dir, image_size):
-    """Label maps and photographs; a split's files follow those of the splits before it."""
+    """Returns label maps and photographs. The splits are consecutive ranges of the files."""
     splits = dataset.splits
     first = sum(splits[earlier] for earlier in itertools.takewhile(lambda other: other != split, splits))
     pairs = []

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: clothes, as they are and with a margin of black pixels."""
+"""Fashion-MNIST: clothes, original and with a margin of black pixels."""
 
 import dataclasses
 

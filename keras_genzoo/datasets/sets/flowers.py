@@ -1,4 +1,4 @@
-"""Photographs of flowers, 128x128: the kind as class; pairs with the same reduced, grey, blurred, or with holes."""
+"""Photographs of flowers, 128x128: with the kind as class; paired with reduced, grey, blurred or masked versions."""
 
 import numpy as np
 
@@ -43,8 +43,8 @@ _ARCHIVE = archives.Archive(
     folder="flowers128",
     file="flowers128.zip",
     sha256="4d53c996caf7bbd591103267109e3b99a30408f8efb29d165d03b897680bbe50",
-    origin="the pictures of flower_photos.tgz (tf_flowers of tensorflow-datasets), exact repeats dropped, their "
-    "centre squares at 128x128 by Lanczos' filter, as webp of quality 90",
+    origin="the pictures of flower_photos.tgz (tf_flowers of tensorflow-datasets), without exact duplicates, their "
+    "center squares resized to 128x128 with a Lanczos filter, as webp of quality 90",
 )
 
 _ABOUT = {
@@ -60,7 +60,7 @@ _ABOUT = {
 register(
     Info(
         name="flowers128",
-        description="photographs of flowers, of five kinds",
+        description="photographs of flowers, five kinds",
         condition=Labels(len(_KINDS)),
         class_names=_KINDS,
         make=_photographs,
@@ -72,7 +72,7 @@ for _scale in (2, 4):
     register(
         Info(
             name=f"flowers_x{_scale}",
-            description=f"photographs of flowers, reduced by {_scale}, and as they are",
+            description=f"photographs of flowers, reduced by {_scale} and original",
             source_modality=Images((128 // _scale, 128 // _scale, 3)),
             paired_splits=("train", "test"),
             make=_with_reduced,
@@ -83,7 +83,7 @@ for _scale in (2, 4):
 register(
     Info(
         name="flowers_grey",
-        description="photographs of flowers, in grey and in colour",
+        description="photographs of flowers, in grey and in color",
         source_modality=Images((128, 128, 1)),
         paired_splits=("train", "test"),
         make=_with_grey,
@@ -94,7 +94,7 @@ register(
 register(
     Info(
         name="flowers_masked",
-        description="photographs of flowers, with holes and whole",
+        description="photographs of flowers, masked and original",
         source_modality=MaskedImages((128, 128, 4)),
         paired_splits=("train", "test"),
         make=_with_holes,

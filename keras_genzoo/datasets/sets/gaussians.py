@@ -1,4 +1,4 @@
-"""Points of the plane, drawn from mixtures of Gaussians whose modes can be counted."""
+"""Points in the plane, drawn from mixtures of Gaussians, to count the modes that a model covers."""
 
 import dataclasses
 
@@ -12,10 +12,10 @@ from keras_genzoo.modalities import Points
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Modes:
-    """A mixture of equally likely Gaussians of one isotropic width, the distribution of a data set of points.
+    """A mixture of equally likely isotropic Gaussians with the same standard deviation.
 
     Args:
-        centers: Array `(num_modes, 2)`, float64.
+        centers: Float64 array `(num_modes, 2)`.
         stddev: Float, standard deviation of every mode along each axis.
     """
 
@@ -26,14 +26,14 @@ class Modes:
         self.centers.flags.writeable = False
 
     def draw(self, num, seed):
-        """Draws points and the modes they come from.
+        """Draws points.
 
         Args:
             num: Int, number of points.
-            seed: Int, or sequence of ints. The same seed gives the same points at every call.
+            seed: Int, or sequence of ints. The same seed always gives the same points.
 
         Returns:
-            Pair of points `(num, 2)`, float32, and indices of their modes `(num,)`, int32.
+            Tuple of float32 points `(num, 2)` and the int32 indices of their modes `(num,)`.
 
         Example:
 
@@ -52,7 +52,7 @@ def _drawn(dataset, split, data_dir, image_size):
 
 
 # The "2D ring" and "2D grid" of Srivastava et al., VEEGAN (2017), with the constants of Lin et al., PacGAN (2018).
-# Mode k of the ring lies at the angle 2 pi k / 8, mode 5 i + j of the grid in column i and row j.
+# Mode k of the ring is at the angle 2 pi k / 8, mode 5 i + j of the grid in column i and row j.
 _ANGLES = 2 * np.pi * np.arange(8) / 8
 
 _RING = register(

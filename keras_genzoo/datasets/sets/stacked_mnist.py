@@ -1,4 +1,4 @@
-"""Stacked MNIST: three digits as the channels of an image, a data set of 1000 modes."""
+"""Stacked MNIST: three digits as the channels of an image, a dataset with 1000 modes."""
 
 import dataclasses
 
@@ -13,15 +13,15 @@ from keras_genzoo.modalities import Images
 
 
 def _stacked(dataset, split, data_dir, image_size):
-    """Images whose channels are digits drawn with replacement, and labels 100 a + 10 b + c.
+    """Returns images whose channels are digits drawn with replacement, and labels 100 a + 10 b + c.
 
-    Source: Metz et al., Unrolled Generative Adversarial Networks (2017).
+    Reference: Metz et al. 2017, "Unrolled generative adversarial networks" (arXiv:1611.02163).
     """
-    # Of the same split, so that no test digit is seen in training.
+    # From the same split of MNIST, so that no test digit is seen in training.
     images, labels = named.arrays(MNIST.name, split, data_dir)
     num = dataset.splits[split]
     chosen = np.random.RandomState(SEEDS[split]).randint(len(images), size=(num, 3), dtype="int32")
-    # Filled in place: at full size, stacking arrays of chosen images would hold everything twice.
+    # Filled in place: stacking the selected images would take twice the memory.
     stacked = np.empty((num, *dataset.image_shape), "uint8")
     for channel in range(3):
         stacked[..., channel] = images[..., 0][chosen[:, channel]]

@@ -10,7 +10,7 @@ from keras_genzoo.modalities import Images
 
 
 def _seasons(dataset, split, data_dir, image_size):
-    """Pictures taken in summer and in winter."""
+    """Returns pictures taken in summer and in winter."""
     with zipfile.ZipFile(dataset.archive.find(data_dir)) as archive:
         names = sorted(archive.namelist())
         return tuple(

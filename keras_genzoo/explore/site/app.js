@@ -1,4 +1,4 @@
-// The page: a model, and the views that its abilities allow.
+// The page: a model, and a view for each of its abilities.
 
 import { directionsView } from "./directions.js";
 import { element } from "./dom.js";
@@ -13,7 +13,7 @@ import { translateView } from "./translate.js";
 
 const main = document.querySelector("main");
 const select = document.querySelector("#model");
-// The views that are shown, those of the model chosen.
+// The views of the selected model.
 let shown = null;
 
 async function start() {
@@ -29,7 +29,7 @@ async function start() {
   addEventListener("hashchange", () => open().catch(fail));
   addEventListener("keydown", pressed);
   addEventListener("unhandledrejection", (event) => fail(event.reason));
-  // A picture that is dropped beside its place does not leave the page.
+  // A picture dropped outside of the drop zone must not replace the page.
   for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
   await open();
 }
@@ -44,7 +44,7 @@ async function openModel(name) {
   document.title = `${name} – keras_genzoo`;
   await model.prepare();
   const opened = model.latent ? await openLatentModel(model) : openTranslator(model);
-  // Another may have been chosen meanwhile.
+  // Another model may have been selected in the meantime.
   if (main.dataset.model !== name) return;
   shown = opened;
   main.replaceChildren(aboutOf(model), ...shown.elements);
@@ -136,7 +136,7 @@ function tabsOf(views) {
   };
 }
 
-/** Keys of the view that is shown, where no control takes them. */
+/** Keyboard shortcuts of the current view, unless a control handles the key. */
 function pressed(event) {
   const takesKeys = event.target.closest?.("input, select, textarea, canvas, button, a");
   const action = shown?.keys()[event.key];
@@ -149,7 +149,7 @@ function fail(error) {
   main.dataset.state = "failed";
   main.setAttribute("aria-busy", "false");
   main.replaceChildren(
-    element("p", { class: "status error", role: "alert" }, `This did not work: ${error.message ?? error}`),
+    element("p", { class: "status error", role: "alert" }, `Error: ${error.message ?? error}`),
   );
   console.error(error);
 }

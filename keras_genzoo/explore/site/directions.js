@@ -1,4 +1,4 @@
-// Sliders over the leading directions of the latent, and towards the typical latents of a fitted prior.
+// Sliders for the principal directions of the latent, and toward the typical latents of a fitted prior.
 
 import { button, element, latest, mark, slider, thumbnail } from "./dom.js";
 import { dot, orthonormal } from "./latent.js";
@@ -7,7 +7,7 @@ import { show } from "./pixels.js";
 const SHOWN_COMPONENTS = 16;
 // In standard deviations.
 const FARTHEST = 3;
-// Milliseconds without a change, after which the ends of the sliders are drawn.
+// Milliseconds without a change before the ends of the sliders are drawn.
 const PAUSE = 150;
 
 export function directionsView(model, stage) {
@@ -53,18 +53,20 @@ export function directionsView(model, stage) {
     element(
       "p",
       { class: "hint" },
-      numNamed ? "Directions with a meaning, in steps from images without it to images with it. Then the " : "The ",
+      numNamed
+        ? "First the named directions: a step of 1 is the difference between images without and with the attribute. Then the "
+        : "The ",
       model.mapsLatents
-        ? "directions in which the model's styles differ most, the strongest first, in standard deviations from this picture. "
-        : "directions of the latent that change the images most, the strongest first, in standard deviations. ",
-      "At the ends is what becomes of this picture.",
+        ? "directions in which the model's styles differ most, strongest first, in standard deviations from this picture. "
+        : "directions of the latent that change the images most, strongest first, in standard deviations. ",
+      "Both ends of a slider show the resulting picture.",
     ),
     element("div", { class: "sliders" }, ...sliders.map((each) => each.element)),
     element(
       "div",
       { class: "row" },
-      button("All to 0", () => {
-        // Named directions are not at right angles to the others.
+      button("Reset all", () => {
+        // Named directions are not orthogonal to the others.
         const { edited } = stage;
         stage.edit(orthonormal(vectors).reduce((left, vector) => model.moved(left, vector, -dot(edited, vector)), edited));
       }),
@@ -76,12 +78,12 @@ export function directionsView(model, stage) {
   return view;
 }
 
-/** Sliders towards the means of the fitted prior's largest components. */
+/** Sliders toward the means of the largest components of the fitted prior. */
 function componentsOf(model, stage) {
   const { weights, means } = model.prior;
   const order = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, SHOWN_COMPONENTS);
   const latents = order.map((component) => Float32Array.from(means[component]));
-  // What is moved, and towards what.
+  // The latent that is moved, and the target.
   let from = null;
   let target = null;
   const amount = slider(
@@ -103,11 +105,11 @@ function componentsOf(model, stage) {
     element: element(
       "section",
       { class: "towards" },
-      element("h3", {}, "Towards a typical image"),
+      element("h3", {}, "Toward a typical image"),
       element(
         "p",
         { class: "hint" },
-        "The middles of the largest clusters of the training images' latents. Choose one, and move this picture towards it.",
+        "The centers of the largest clusters of latents of the training images. Choose one, and move this picture toward it.",
       ),
       element("div", { class: "grid", style: "--columns: 8" }, ...thumbnails.map((each) => each.element)),
       amount.element,

@@ -1,4 +1,4 @@
-// What the views build their parts with.
+// Helpers to build DOM elements.
 
 /** An element with properties (or attributes, by names with a dash, and "class") and children. */
 export function element(tag, properties = {}, ...children) {
@@ -16,7 +16,7 @@ export function button(text, onclick, properties = {}) {
   return element("button", { type: "button", onclick, ...properties }, text);
 }
 
-/** A labelled slider, with two elements at its `ends` or none. `onInput` gets its number. */
+/** A labeled slider, with two elements at its `ends` or none. `onInput` gets its number. */
 export function slider(text, { min, max, step, value, format = String, ends = null, shown = text }, onInput) {
   const input = element("input", { type: "range", min, max, step, value, "aria-label": text });
   const output = element("output", {}, format(Number(value)));
@@ -70,18 +70,18 @@ export function choice(legend, options, value, onChange) {
 }
 choice.count = 0;
 
-/** A picture that can be chosen: a button around a canvas. */
+/** A selectable picture: a button around a canvas. */
 export function thumbnail(label, onclick) {
   const canvas = element("canvas", { "aria-hidden": "true" });
   return { canvas, element: button(canvas, onclick, { class: "thumbnail", "aria-label": label }) };
 }
 
-/** Marks one of some thumbnails as chosen; of -1 none. */
+/** Marks a thumbnail as selected; -1 selects none. */
 export function mark(thumbnails, chosen) {
   thumbnails.forEach((each, i) => each.element.setAttribute("aria-pressed", i === chosen));
 }
 
-/** Wraps an async function: of calls during a call only the last is made, after it. */
+/** Wraps an async function: of the calls made during a call, only the last runs, after it. */
 export function latest(action) {
   let running = false;
   let waiting = null;

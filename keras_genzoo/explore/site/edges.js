@@ -2,7 +2,7 @@
 
 const SIGMA = 0.8;
 const THRESHOLD = 0.05;
-// Places ahead and behind, by direction: right, down to the right, down, down to the left.
+// Offsets of the two neighbors along a direction: right, down to the right, down, down to the left.
 const STEPS = [[0, 1], [1, 1], [1, 0], [1, -1]];
 
 /** Black lines on white, float32 with one channel, of an image in [-1, 1]. */
@@ -11,7 +11,7 @@ export function edges(image) {
   const { strength, direction } = gradient(image);
   const ridge = isRidge(strength, direction, height, width);
   const weak = ridge.map((isOne, i) => isOne && strength[i] > THRESHOLD / 2);
-  // The strong pixels, and the weak ones that a chain of weak neighbours joins to them.
+  // The strong pixels, and the weak ones that a chain of weak neighbors connects to them.
   const data = new Float32Array(height * width).fill(1);
   const open = [...strength.keys()].filter((i) => weak[i] && strength[i] > THRESHOLD);
   open.forEach((i) => (data[i] = -1));
@@ -31,9 +31,9 @@ export function edges(image) {
   return { data, height, width, channels: 1 };
 }
 
-/** Whether no neighbour along the direction is stronger, per pixel. */
+/** Whether no neighbor along the direction is stronger, per pixel. */
 export function isRidge(strength, direction, height, width) {
-  // Rounded, so that of two pixels that are equally strong but for arithmetic, always the same side counts.
+  // Rounded, so that the same one of two equally strong pixels wins regardless of rounding errors.
   const rounded = Array.from(strength, (value) => Math.round(value * 4096));
   const at = (y, x) => (y < 0 || x < 0 || y >= height || x >= width ? 0 : rounded[y * width + x]);
   return rounded.map((value, i) => {
@@ -43,7 +43,7 @@ export function isRidge(strength, direction, height, width) {
   });
 }
 
-/** Strength of the gradient per pixel, and its direction as a number of eighths of a turn, 0 to 3. */
+/** Strength of the gradient per pixel, and its direction in units of 45 degrees, 0 to 3. */
 function gradient({ data, height, width, channels }) {
   const radius = Math.ceil(3 * SIGMA);
   const weights = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * SIGMA ** 2)));
@@ -81,7 +81,7 @@ function gradient({ data, height, width, channels }) {
   };
 }
 
-/** A plane filtered with the product of a column and a row of weights, without its margin. */
+/** A channel filtered with the outer product of a column and a row of weights, without its margin. */
 function convolved({ values, height, width }, column, row) {
   const rows = height - column.length + 1;
   const columns = width - row.length + 1;

@@ -1,4 +1,4 @@
-// A picture of one's own becomes the latent on the stage: an autoencoder finds it.
+// Encoding a picture of the user: the encoder of an autoencoder finds its latent.
 
 import { element, latest } from "./dom.js";
 import { borderMean } from "./pixels.js";
@@ -6,7 +6,7 @@ import { Sketch } from "./sketch.js";
 
 export async function encodeView(model, stage) {
   const [height, width, channels] = model.image_shape;
-  // White on black, or black on white: what the model draws.
+  // White on black, or black on white, like the images of the model.
   const [typical] = await model.generate([new Float32Array(model.latent.dim)]);
   const isDark = borderMean(typical) < 0;
   const encode = latest(async () => {
@@ -31,8 +31,8 @@ export async function encodeView(model, stage) {
       element(
         "p",
         { class: "hint" },
-        "Draw, or drop a picture. The encoder finds its latent, and what the decoder makes of that is the picture on ",
-        "the stage: change it by the directions, or make it a parent.",
+        "Draw, or drop a picture. The encoder computes its latent, and the decoder reconstructs the main picture from it. ",
+        "Edit it with the directions, or use it as a parent.",
       ),
       sketch.paper,
       sketch.tools,

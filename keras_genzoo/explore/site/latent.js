@@ -1,4 +1,4 @@
-// Latents that a seed determines, and ways between them: keras_genzoo/latent.py in JavaScript.
+// The latents of a seed, and paths between latents: keras_genzoo/latent.py in JavaScript.
 //
 // The library computes in float32. Each operation here is rounded as there; only `log`, `cos` and `sin` may differ
 // from a library's by a rounding error.

@@ -1,4 +1,4 @@
-// Children of two parents: between them on the great circle, each a little different.
+// Children of two parents: latents between them on the great circle, with random variations.
 
 import { button, element, latest, mark, slider, thumbnail } from "./dom.js";
 import { show } from "./pixels.js";
@@ -24,7 +24,7 @@ export function mixView(model, stage, parents) {
   const breed = () => {
     const [a, b] = shares.map((share) => share.value);
     const middle = model.between(...parents.latents, a + b ? b / (a + b) : 0.5);
-    // The first child is the mixture itself. The others are on their way to a latent of their own.
+    // The first child is the mixture itself. The others are moved toward random latents.
     const others = model.draw(NUM_CHILDREN, litter);
     children = others.map((other, i) => (i ? model.between(middle, other, variation.value * 0.6) : middle));
     mark(thumbnails, -1);
@@ -34,13 +34,13 @@ export function mixView(model, stage, parents) {
     breed();
     return choose(0);
   };
-  // The picture stays what it is, so that it can become a parent.
+  // The main picture does not change, so that it can be used as a parent.
   parents.addEventListener("change", () => view.isShown && breed());
   stage.addEventListener("change", (event) => view.isShown && event.detail !== view && draw());
   view.element = element(
     "div",
     {},
-    element("p", { class: "hint" }, "Set how much of each parent the children have. Choose a child, and make it a parent."),
+    element("p", { class: "hint" }, "Set the share of each parent. Choose a child to work on it, or to use it as a parent."),
     element("div", { class: "parents" }, ...parents.cards()),
     element("div", { class: "sliders" }, ...shares.map((share) => share.element), variation.element),
     element("div", { class: "grid", style: "--columns: 8" }, ...thumbnails.map((each) => each.element)),

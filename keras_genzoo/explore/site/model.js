@@ -107,7 +107,7 @@ class Model {
     await Promise.all(used.map((network) => this.#session(network)));
   }
 
-  /** Gives the networks' memory back, after what was asked of them. */
+  /** Releases the memory of the networks, after pending calls. */
   async release() {
     await this.#last;
     const sessions = Object.values(this.#sessions);

@@ -1,4 +1,4 @@
-// Two latents that the views of mixing and of paths share.
+// The two parent latents, shared by the views for mixing and for paths.
 
 import { button, element } from "./dom.js";
 import { show } from "./pixels.js";

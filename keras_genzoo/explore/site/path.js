@@ -1,4 +1,4 @@
-// The way from one parent to the other, as a strip and as an animation.
+// The interpolation between the two parents, as a strip and as an animation.
 
 import { Animation, element, latest, playButton, slider, thumbnail } from "./dom.js";
 import { show } from "./pixels.js";
@@ -40,8 +40,8 @@ export function pathView(model, stage, parents) {
       "p",
       { class: "hint" },
       "low" in model.latent
-        ? "The latents between the parents, along a straight line."
-        : "The latents between the parents, along a great circle: all are as long as latents usually are.",
+        ? "Linear interpolation between the latents of the parents."
+        : "Spherical interpolation between the latents of the parents, which keeps their length typical.",
     ),
     element("div", { class: "parents" }, ...parents.cards()),
     element("div", { class: "grid strip", style: `--columns: ${STEPS}` }, ...thumbnails.map((each) => each.element)),

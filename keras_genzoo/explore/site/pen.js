@@ -8,7 +8,7 @@ import { isRidge } from "./edges.js";
 // In pixels: no place farther from the line is on it.
 const REACH = 1;
 
-/** Pixels [x, y] of a path of points [x, y]; the pixel (0, 0) has its centre at (0.5, 0.5). */
+/** Pixels [x, y] of a path of points [x, y]; the pixel (0, 0) has its center at (0.5, 0.5). */
 export function pixelsOfPath(points, height, width) {
   const distance = new Float64Array(height * width).fill(Infinity);
   const direction = new Uint8Array(height * width);
@@ -33,7 +33,7 @@ export function pixelsOfPath(points, height, width) {
   return pixels;
 }
 
-/** The pixels whose neighbours the segment may touch. */
+/** The pixels whose neighbors the segment may touch. */
 function pixelsAround([x0, y0], [x1, y1], height, width) {
   const reach = 3;
   const pixels = [];

@@ -2,13 +2,13 @@
 
 const { fround } = Math;
 
-/** Rounds as the library does, halves to the even number. */
+/** Rounds like the library: halves to the nearest even number. */
 export function toUint8(values) {
   // An array of this kind clips, and rounds halves to even.
   return Uint8ClampedArray.from(values, (value) => fround(fround(value + 1) * 127.5));
 }
 
-/** Draws an image on a canvas, which takes its size. */
+/** Draws an image on a canvas, which is resized to fit. */
 export function show(canvas, { data, height, width, channels }) {
   const bytes = toUint8(data);
   const pixels = new ImageData(width, height);
@@ -60,7 +60,7 @@ export function download(canvas, name) {
   });
 }
 
-/** Grey of a colour, as Pillow and television weigh it. */
+/** The grey value of a color, with Pillow's weights (ITU-R BT.601). */
 function luma(red, green, blue) {
   return 0.299 * red + 0.587 * green + 0.114 * blue;
 }

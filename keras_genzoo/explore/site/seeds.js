@@ -1,4 +1,4 @@
-// The images of a seed, those that `model.sample(num, seed)` gives, and a walk from seed to seed.
+// The images of a seed, which are those of `model.sample(num, seed)`, and a walk from seed to seed.
 
 import { Animation, button, element, latest, mark, playButton, thumbnail } from "./dom.js";
 import { show } from "./pixels.js";
@@ -13,7 +13,7 @@ export function seedsView(model, stage) {
   const labels = Array.from({ length: num }, (_, i) => i % (model.num_classes ?? 1));
   let seed = 0;
   let latents = [];
-  // From 0 to 1, the way to the next seed.
+  // Progress to the next seed, from 0 to 1.
   let position = 0;
 
   const input = element("input", { type: "number", min: 0, max: LARGEST, step: 1, value: 0, id: "seed" });
@@ -57,7 +57,7 @@ export function seedsView(model, stage) {
       position = 0;
       await go(next());
     } else {
-      // Slower at the seeds themselves.
+      // Slower near the seeds.
       const part = position ** 2 * (3 - 2 * position);
       latents = ends.from.map((start, i) => model.between(start, ends.to[i], part));
       await draw();
@@ -79,7 +79,7 @@ export function seedsView(model, stage) {
       element(
         "p",
         { class: "hint" },
-        "A seed's images are those of ",
+        "The images of a seed are those of ",
         element("code", {}, `model.sample(${num}, seed${model.num_classes ? ", labels" : ""})`),
         " in Python. Choose one to work on it.",
       ),

@@ -1,4 +1,4 @@
-// A small picture to draw in, of a network's pixels: by pen, by keys, from a file or from an emoji of the system's font.
+// A small canvas for the input of a network: drawn with a pen or the keyboard, from a file, or from an emoji.
 
 import { button, choice, element, slider } from "./dom.js";
 import { edges } from "./edges.js";
@@ -8,10 +8,10 @@ import { borderMean, read, show } from "./pixels.js";
 /**
  * Args:
  *   size: [height, width] in pixels.
- *   channels: 1 or 3, of the image that `image` gives.
- *   pen: "edges" draws lines as an edge detector does, black on white; "ink" one soft line; "paint" has colours.
- *   background, ink: CSS colours.
- *   palette: of "paint", the CSS colours to choose from; without it all.
+ *   channels: 1 or 3, channels of `image`.
+ *   pen: "edges" draws black lines on white, like those of an edge detector; "ink" soft lines; "paint" in color.
+ *   background, ink: CSS colors.
+ *   palette: CSS colors to choose from, for "paint". Defaults to any color.
  *   onChange: Called after every change.
  */
 export class Sketch {
@@ -32,7 +32,7 @@ export class Sketch {
       tabIndex: 0,
       role: "img",
       "aria-label":
-        `Drawing of ${width} by ${height} pixels. Arrow keys move the pen, with Shift they draw, Delete undoes.`,
+        `Drawing, ${width} by ${height} pixels. Arrow keys move the pen, Shift and arrow keys draw, Delete undoes.`,
     });
     this.marker = element("span", { class: "marker", hidden: true });
     this.paper = element("div", { class: "paper" }, this.canvas, this.marker);
@@ -66,7 +66,7 @@ export class Sketch {
     this.#changed();
   }
 
-  /** Replaces all by a picture: anything that a canvas can draw, with a width and a height. */
+  /** Replaces the drawing by a picture: anything that a canvas can draw, with a width and a height. */
   picture(source) {
     const fitted = this.#fitted(source);
     this.#parts = [{ picture: this.pen === "edges" ? this.#drawn(edges(read(fitted, 3))) : this.#adapted(fitted) }];
@@ -78,13 +78,13 @@ export class Sketch {
     try {
       bitmap = await createImageBitmap(blob);
     } catch {
-      this.#say("This file holds no picture that the browser can read.");
+      this.#say("The browser cannot read this file as a picture.");
       return;
     }
     this.picture(bitmap);
   }
 
-  /** Replaces all by an emoji as the system's font draws it. */
+  /** Replaces the drawing by an emoji of the system's font. */
   emoji(text) {
     const canvas = element("canvas", { width: 320, height: 320 });
     const context = canvas.getContext("2d", { willReadFrequently: true });
@@ -117,7 +117,7 @@ export class Sketch {
     } else if (this.pen === "paint") {
       const colour = element("input", { type: "color", value: this.#colour });
       colour.addEventListener("input", () => (this.#colour = colour.value));
-      tools.push(element("label", { class: "colour" }, "Colour ", colour));
+      tools.push(element("label", { class: "colour" }, "Color ", colour));
     }
     if (this.pen === "paint") {
       const range = { min: 1, max: 24, step: 1, value: this.#thickness };
@@ -237,7 +237,7 @@ export class Sketch {
 
   #paintLine(context, { points, colour, thickness, erasing }) {
     if (erasing && this.pen === "edges") {
-      // Without the grey rim of a smooth line.
+      // Without antialiasing.
       context.fillStyle = this.background;
       for (const [x, y] of points) context.fillRect(Math.floor(x) - 2, Math.floor(y) - 2, 5, 5);
       return;
@@ -249,12 +249,12 @@ export class Sketch {
     context.beginPath();
     context.moveTo(...points[0]);
     for (const point of points.slice(1)) context.lineTo(...point);
-    // A path of one point is a dot, but not to every browser.
+    // Not all browsers draw a path of one point as a dot.
     if (points.length === 1) context.lineTo(points[0][0] + 0.01, points[0][1]);
     context.stroke();
   }
 
-  /** A canvas of the sketch's size with a whole picture in its middle, on white. */
+  /** A canvas of the sketch's size with the whole picture in the center, on white. */
   #fitted(source) {
     const { width, height } = this.canvas;
     const fitted = element("canvas", { width, height });
@@ -268,7 +268,7 @@ export class Sketch {
     return fitted;
   }
 
-  /** Ink on paper, where the network knows its contrary, is inverted. */
+  /** Inverts dark drawings on light paper, if the network expects the opposite. */
   #adapted(fitted) {
     if (this.pen !== "ink") return fitted;
     const image = read(fitted, this.channels);
@@ -284,7 +284,7 @@ export class Sketch {
   }
 }
 
-/** [x, y, width, height] of the pixels that are not transparent; null where all are. */
+/** The bounding box [x, y, width, height] of the pixels that are not transparent, or null. */
 function boundsOfInk({ data, width, height }) {
   let [left, top, right, bottom] = [width, height, -1, -1];
   for (let i = 0; i < width * height; i++) {

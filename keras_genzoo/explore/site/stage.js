@@ -1,4 +1,4 @@
-// The picture that all views of a model with latents work on.
+// The main picture, which all views of a model with latents share.
 
 import { button, choice, element, latest } from "./dom.js";
 import { download, show } from "./pixels.js";
@@ -41,7 +41,7 @@ export class Stage extends EventTarget {
     });
   }
 
-  /** What directions move: the latent, or of a model that maps latents the shift of what it makes of them. */
+  /** The vector that directions move: the latent, or for models with a mapping network the shift of its output. */
   get edited() {
     return this.model.mapsLatents ? this.shift : this.latent;
   }
@@ -51,7 +51,7 @@ export class Stage extends EventTarget {
     return this.set(this.latent, { ...options, shift: edited });
   }
 
-  /** Puts another latent on the stage. Views hear the event "change", with themselves as `detail` if they caused it. */
+  /** Sets the latent. Views receive the event "change", whose `detail` is the view that caused it. */
   set(latent, { title = "edited", label = this.label, shift = this.model.noShift(), by = null } = {}) {
     Object.assign(this, { latent, title, label, shift });
     this.caption.textContent = title;

@@ -1,4 +1,4 @@
-// Pictures into pictures.
+// Image-to-image translation.
 
 import { button, choice, element, latest } from "./dom.js";
 import { download, show } from "./pixels.js";
@@ -8,7 +8,7 @@ export function translateView(model) {
   const directions = Object.keys(model.tasks);
   let direction = directions[0];
   const { size, source_channels: channels, label_colors: labels, domains } = model.tasks[direction];
-  // Of a model with domains: the one to translate into, and the latent of the style.
+  // For models with domains: the target domain, and the latent of the style.
   const wanted = { domain: 0, latent: null };
   const canvas = element("canvas", { class: "picture", role: "img", "aria-label": "The translation" });
   const timing = element("p", { class: "timing", "aria-live": "off" });
@@ -21,7 +21,7 @@ export function translateView(model) {
   const sketch = new Sketch({
     size: [size, size],
     channels: labels ? 3 : channels,
-    // The grey pictures that translators of this library are given are drawings of edges.
+    // The grey inputs of this library's translation models are edge drawings.
     pen: labels || channels === 3 ? "paint" : "edges",
     background: palette ? palette[0] : "white",
     ink: "black",
@@ -30,10 +30,10 @@ export function translateView(model) {
   });
   const source = () => (labels ? labelMap(sketch.image, labels) : sketch.image);
   const hint = labels
-    ? "Paint what is where: each label has a colour. Or drop a picture of a label map in these colours."
+    ? "Paint a label map: each label has a color. Or drop a picture of a label map in these colors."
     : channels === 1
-      ? "Draw lines: they become the edges that the model was trained on. Or drop a picture: its edges are drawn."
-      : "Drop a picture, paint one, or take an emoji of your system's font.";
+      ? "Draw the edges of a picture. Or drop a picture to detect its edges."
+      : "Drop a picture, paint one, or use an emoji of your system's font.";
   const choices =
     directions.length > 1
       ? choice("Translate", directions.map((name) => [name, name.replaceAll("_to_", " → ")]), direction, (value) => {
@@ -84,7 +84,7 @@ export function translateView(model) {
       if (labels) paintLabels(sketch, size, palette);
       else if (channels === 1) smiley(size).forEach((points) => sketch.stroke(points));
       else paintSmiley(sketch, size);
-      // The browser compiles what runs often.
+      // The first runs are slower, before the browser has optimized the code.
       for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, source(), wanted));
       await translate();
     },
@@ -102,7 +102,7 @@ function smiley(size) {
   return [arc(0.5, 0.5, 0.46), arc(0.34, 0.4, 0.055), arc(0.66, 0.4, 0.055), mouth];
 }
 
-/** The label of the nearest colour, of each pixel: a smooth line has colours between two. */
+/** The label of the nearest color for each pixel: antialiased lines have intermediate colors. */
 export function labelMap({ data, height, width }, colours) {
   const labels = Float32Array.from({ length: height * width }, (_, i) => {
     const distances = colours.map((colour) =>
@@ -113,7 +113,7 @@ export function labelMap({ data, height, width }, colours) {
   return { data: labels, height, width, channels: 1 };
 }
 
-/** A head on shoulders, of the labels in turn. */
+/** Draws a head on shoulders with the labels in turn. */
 function paintLabels(sketch, size, palette) {
   const colour = (label) => palette[label % palette.length];
   const dot = (x, y, label, thickness) => sketch.stroke([[x * size, y * size]], colour(label), thickness * size);
