@@ -195,7 +195,7 @@ class TestEdits:
             (np.full((3, 2), np.nan), 0, 1.0, "`codes` must be finite"),
             (np.zeros((3, 2)), 2, 1.0, "`index` must be at least 0 and below 2"),
             (np.zeros((3, 2)), -1, 1.0, "`index` must be at least 0 and below 2"),
-            (np.zeros((3, 2)), 0, [1.0, 2.0], "`strength` must be a float, or hold 3"),
+            (np.zeros((3, 2)), 0, [1.0, 2.0], "`strength` must be a float, or have 3"),
             (np.zeros((3, 2)), 0, np.nan, "`strength` must be finite"),
         ],
     )
@@ -222,7 +222,7 @@ class TestEdits:
             lambda model: editing.project(model, np.zeros((1, 8, 8, 1), "uint8")),
         ):
             with pytest.raises(
-                ValueError, match=r"`model` must be a model that samples.* Received: Classifier"
+                ValueError, match=r"`model` must be a model with the ability.* Received: Classifier"
             ):
                 edit(classifier)
 

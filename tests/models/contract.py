@@ -746,7 +746,7 @@ def _bad_later_batches(model, x, rest):
     if "y" in model.expected_data() and model.condition:
         (labels,) = rest
         cases += [
-            ((x, np.full_like(labels, 77)), "`y` must lie from 0 to .* Received labels from 77 to 77"),
+            ((x, np.full_like(labels, 77)), "`y` must be from 0 to .* Received labels from 77 to 77"),
             ((x, labels[:3]), "`y` must have one entry for each of the 4 entries of `x`"),
         ]
     return cases
