@@ -50,13 +50,13 @@ class Labels:
             )
         if len(summary.shape) != 1 or "int" not in summary.dtype:
             raise ValueError(
-                f"`{argument}` must hold one int label for each image, shape (batch,). Received: shape "
+                f"`{argument}` must have one int label per image, shape (batch,). Received: shape "
                 f"{summary.shape}, dtype {summary.dtype}."
             )
         smallest, largest = int(summary.smallest), int(summary.largest)
         if not low <= smallest <= largest <= high:
             raise ValueError(
-                f"`{argument}` must lie from {low} to {high}{self._note}. Received labels from {smallest} to "
+                f"`{argument}` must be from {low} to {high}{self._note}. Received labels from {smallest} to "
                 f"{largest}."
             )
 

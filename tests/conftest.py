@@ -50,6 +50,9 @@ ANY_BACKEND = (
     "test_visualization.py",
 )
 
+# Folders whose tests take steps of tiny models: see `_is_eager`.
+EAGER = ("augmentation", "convert", "layers", "models", "networks")
+
 _left_out = pytest.StashKey[int]()
 
 
@@ -118,3 +121,32 @@ def pytest_terminal_summary(terminalreporter, config):
 def _seeded():
     """Every test starts from the same random state, whichever ran before it."""
     keras.utils.set_random_seed(0)
+
+
+def _is_eager(item):
+    """Whether a test is one of a tiny model, whose step takes TensorFlow far longer to compile than to run.
+
+    The full tier compiles all of them, and JAX does so in every tier.
+    """
+    return (
+        BACKEND == "tensorflow"
+        and not item.config.getoption("--all")
+        and any(item.path.is_relative_to(HERE / place) for place in EAGER)
+        and not item.get_closest_marker("compiled")
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if _is_eager(item):
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    if _is_eager(item):
+        import tensorflow as tf
+
+        tf.config.run_functions_eagerly(False)

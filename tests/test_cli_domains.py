@@ -73,7 +73,7 @@ def test_a_picture_is_translated_into_a_domain(preset, picture, tmp_path, capsys
             "bird",
             "`domain` must be one of cat, dog, 0, or a number from 0 to 2. Received: domain='bird'",
         ),
-        (None, "3", "`domain` must lie from 0 to 2"),
+        (None, "3", "`domain` must be from 0 to 2"),
         ("cyclegan_noto_twemoji", "1", "--domain was given, but 'cyclegan_noto_twemoji' has no domains."),
     ],
 )

@@ -124,7 +124,7 @@ def test_pictures_without_edges_are_refused(plain, labels, tmp_path, capsys, nam
     preset = plain(has_edges=True)
     given = [path, "--model", preset] if name == "paint" else [preset, path]
     line = refused(capsys, name, *given, "--output", tmp_path / "out")
-    assert "takes label maps with edges, and a picture holds labels alone" in line
+    assert "takes label maps with edges, but an image file contains labels only" in line
 
 
 def test_a_picture_is_as_large_as_its_label_map_where_the_generator_makes_it(plain, tmp_path, capsys):

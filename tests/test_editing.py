@@ -232,7 +232,7 @@ class TestEdits:
             lambda model: editing.project(model, np.zeros((1, 8, 8, 1), "uint8")),
         ):
             with pytest.raises(
-                ValueError, match=r"`model` must be a model that samples.* Received: Classifier"
+                ValueError, match=r"`model` must be a model with the ability.* Received: Classifier"
             ):
                 edit(classifier)
 

@@ -541,7 +541,7 @@ def test_classifier_on_several_machines_is_refused(recipe_file, tmp_path, toy_mn
 @pytest.mark.slow
 def test_a_start_without_the_data_does_not_block_the_next(recipe_file, tmp_path, monkeypatch):
     recipe, run = training.Recipe.load(recipe_file), tmp_path / "run"
-    with pytest.raises(ValueError, match="`data_dir` must hold the original files of 'mnist'"):
+    with pytest.raises(ValueError, match="`data_dir` must contain the original files of 'mnist'"):
         training.train(recipe, run, data_dir=tmp_path, epochs=1, verbose=0)
     assert not run.exists()
     toy_dataset.install(monkeypatch.setattr)

@@ -320,11 +320,13 @@ class Compiled:
                 self._traced = self._trace(shapes, arrays, tensors)
                 self._shapes = shapes
             traced = self._traced
+        # A function that TensorFlow runs eagerly gets the values as they are passed.
+        arrays, tensors = tf.nest.map_structure(tf.convert_to_tensor, (list(arrays), tensors))
         try:
             outputs = traced(*arrays, *tensors.values())
         except tf.errors.InvalidArgumentError:
             # A function traced for any size cannot check sizes. Called eagerly, layers raise a helpful error.
-            outputs = self.function(*map(tf.convert_to_tensor, arrays), **tensors)
+            outputs = self.function(*arrays, **tensors)
         return tf.nest.map_structure(lambda output: output.numpy(), outputs)
 
     def _trace(self, shapes, arrays, tensors):

@@ -85,22 +85,23 @@ def _strokes(size, seed):
     used = tf.range(most_vertices, dtype=tf.float32)[None] < num_vertices[:, None]
     steps = tf.where(used[..., None], steps, 0.0)
     rows, columns = tf.range(height, dtype=tf.float32), tf.range(width, dtype=tf.float32)
-    drawn = tf.zeros(size, tf.bool)
-    place, limit = start[:, 0], np.array([height, width], "float32")
+    places, limit = [start[:, 0]], np.array([height, width], "float32")
     for vertex in range(most_vertices):
-        after = tf.clip_by_value(place + steps[:, vertex], 0.0, limit)
-        for stroke in range(most_strokes):
-            near = _near(rows, columns, place[stroke], after[stroke], thickness[stroke] / 2)
-            drawn |= near & (stroke < num_strokes)
-        place = after
+        places.append(tf.clip_by_value(places[-1] + steps[:, vertex], 0.0, limit))
+    places = tf.stack(places, axis=1)
+    drawn = tf.zeros(size, tf.bool)
+    for stroke in range(most_strokes):
+        near = _near(rows, columns, places[stroke], thickness[stroke] / 2)
+        drawn |= near & (stroke < num_strokes)
     return drawn
 
 
-def _near(rows, columns, start, end, distance):
-    """Returns the pixels within a distance of a segment."""
+def _near(rows, columns, vertices, distance):
+    """Returns the pixels within a distance of a line through vertices `(n, 2)`."""
     tf = pipeline.require("tensorflow")
-    along = end - start
-    down, right = (rows - start[0])[:, None], (columns - start[1])[None, :]
-    share = (down * along[0] + right * along[1]) / tf.maximum(tf.reduce_sum(along**2), 1e-6)
-    share = tf.clip_by_value(share, 0.0, 1.0)
-    return tf.square(down - share * along[0]) + tf.square(right - share * along[1]) <= distance**2
+    start, along = vertices[:-1, :, None, None], (vertices[1:] - vertices[:-1])[..., None, None]
+    down, right = rows[:, None] - start[:, 0], columns[None, :] - start[:, 1]
+    share = down * along[:, 0] + right * along[:, 1]
+    share = tf.clip_by_value(share / tf.maximum(tf.reduce_sum(along**2, axis=1), 1e-6), 0.0, 1.0)
+    squares = tf.square(down - share * along[:, 0]) + tf.square(right - share * along[:, 1])
+    return tf.reduce_any(squares <= distance**2, axis=0)

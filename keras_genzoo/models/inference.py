@@ -50,8 +50,9 @@ class Inference:
         }
         constants = {name: value for name, value in options.items() if name not in tensors}
         if model.run_eagerly:
+            arrays, tensors = keras.tree.map_structure(ops.convert_to_tensor, (list(arrays), tensors))
             with model.between_steps():
-                outputs = function(*map(ops.convert_to_tensor, arrays), **constants, **tensors)
+                outputs = function(*arrays, **constants, **tensors)
             return keras.tree.map_structure(ops.convert_to_numpy, outputs)
         return self._compiled(model, function, arrays, tensors, constants)(arrays, tensors, batch_size)
 

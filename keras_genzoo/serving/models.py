@@ -83,7 +83,7 @@ class Tensor:
         low, high = self.bounds
         if smallest < low or (smallest if largest is None else largest) > high:
             given = smallest if largest is None else f"{smallest} to {largest}"
-            raise BadRequest(f"`{self.name}` must lie from {low} to {high}. Received: {given}")
+            raise BadRequest(f"`{self.name}` must be from {low} to {high}. Received: {given}")
 
 
 @dataclasses.dataclass(frozen=True)

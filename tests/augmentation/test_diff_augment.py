@@ -212,7 +212,7 @@ class TestBadInput:
             DiffAugment(policy)
 
     def test_points_are_refused(self):
-        with pytest.raises(ValueError, match=r"`augmentation` is for images.*\(2,\)"):
+        with pytest.raises(ValueError, match=r"`augmentation` is only for images.*\(2,\)"):
             models.GAN(image_shape=(2,), augmentation="diff_augment")
 
     @pytest.mark.parametrize(

@@ -266,7 +266,7 @@ class TestStackedMNIST:
         monkeypatch.setattr(named, "_DATASETS", {**named._DATASETS, stacked.name: stacked})
         datasets.arrays(stacked.name, "test", data_dir=tmp_path)
         assert asked == [("mnist", "test", folder)]
-        with pytest.raises(ValueError, match="`data_dir` must hold the original files of 'mnist'"):
+        with pytest.raises(ValueError, match="`data_dir` must contain the original files of 'mnist'"):
             datasets.arrays("stacked_mnist", "test", data_dir="/nowhere")
 
 
@@ -459,7 +459,7 @@ class TestPairs:
         archives._verified.cache_clear()
         path.write_bytes(path.read_bytes() + b"x")
         with pytest.raises(
-            ValueError, match=r"facades_500\.zip is not the file.*SHA-256 is [0-9a-f]{64}, not"
+            ValueError, match=r"facades_500\.zip is not the expected file.*SHA-256 is [0-9a-f]{64}, not"
         ):
             datasets.arrays("facades", data_dir=folder)
 

@@ -61,6 +61,9 @@ from tests.support.training import (
 
 __all__ = ["Contract", "Family"]
 
+# A hundredth of a grey level: another batch size is another order of sums.
+ATOL = 5e-5
+
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
@@ -84,11 +87,15 @@ class Contract(Asked):
     @pytest.fixture(scope="class")
     @classmethod
     def trained(cls):
-        """A model trained for an epoch of two steps. Tests look at it and leave it as it is."""
+        """A model trained for an epoch of two steps, eagerly. Tests look at it and leave it as it is.
+
+        `test_the_way_of_running_changes_no_result` compares with the compiled step.
+        """
         model = cls.family.make()
         data = toy_data(model)
         before = trainable_values(model)
-        history = model.fit(*data, batch_size=4, validation_data=data, verbose=0).history
+        with support.eagerly():
+            history = model.fit(*data, batch_size=4, validation_data=data, verbose=0).history
         return Trained(model, data, before, history)
 
     # The numbers of the paper.
@@ -261,12 +268,11 @@ class Contract(Asked):
 
     @pytest.mark.any_backend
     @pytest.mark.parametrize("image_shape", [64, "64", (8, 8), (8, 8, 0), (8.0, 8, 1), None])
-    def test_a_shape_that_is_none_is_refused(self, image_shape):
+    def test_a_shape_that_is_none_is_refused(self, model, image_shape):
         parameters = inspect.signature(self.family.model.__init__).parameters.values()
         required = {
             each.name for each in parameters if each.default is each.empty and each.kind < each.VAR_KEYWORD
         }
-        model = self.family.make()
         arguments = {name: getattr(model, name) for name in required - {"self", "image_shape"}}
         with pytest.raises(ValueError, match=r"`image_shape`"):
             self.family.model(image_shape=image_shape, **arguments)
@@ -391,10 +397,11 @@ class Contract(Asked):
         model, data = trained.model, trained.data
         before = support.state_of(model)
         given = _inputs_of_call(model)
-        outputs = model.predict(given if len(given) > 1 else given[0], batch_size=3, verbose=0)
+        with support.eagerly():
+            outputs = model.predict(given if len(given) > 1 else given[0], batch_size=3, verbose=0)
+            logs = model.evaluate(*data, batch_size=4, verbose=0, return_dict=True)
         called = model(given if len(given) > 1 else given[0])
-        np.testing.assert_allclose(outputs, support.to_numpy(called), atol=1e-5)
-        logs = model.evaluate(*data, batch_size=4, verbose=0, return_dict=True)
+        np.testing.assert_allclose(outputs, support.to_numpy(called), atol=ATOL)
         assert {*logs} == {name for name in trained.history if not name.startswith("val_")}
         assert all(math.isfinite(value) for value in logs.values())
         lines = []
@@ -406,7 +413,7 @@ class Contract(Asked):
     def test_answers_are_those_of_the_networks(self, trained):
         before = support.state_of(trained.model)
         given = answers(trained.model, 5)
-        assert_same_answers(given, plain_answers(trained.model, 5), atol=1e-5)
+        assert_same_answers(given, plain_answers(trained.model, 5), atol=ATOL)
         for name, value in given.items():
             assert isinstance(value, np.ndarray) and value.dtype == np.float32, name
             assert len(value) == 5 and np.isfinite(value).all(), name
@@ -417,7 +424,7 @@ class Contract(Asked):
         answers(model, 8)
         traces = model.inference.num_traces
         for num in (1, 3, 5, 16):
-            assert_same_answers(answers(model, num), plain_answers(model, num), atol=1e-5)
+            assert_same_answers(answers(model, num), plain_answers(model, num), atol=ATOL)
         # JAX compiles for the powers of two.
         assert model.inference.num_traces <= (5 if keras.backend.backend() == "jax" else 1) * traces
 
@@ -428,15 +435,15 @@ class Contract(Asked):
             method = getattr(trained.model, ability)
             expected = method(images)
             for given in (method(in_another_type(images)), method(images, batch_size=3)):
-                keras.tree.map_structure(partial(np.testing.assert_allclose, atol=1e-5), given, expected)
+                keras.tree.map_structure(partial(np.testing.assert_allclose, atol=ATOL), given, expected)
 
     @needs("sample")
     def test_a_seed_determines_the_samples(self, trained):
         sample = partial(_sample, trained.model)
         images = sample(9, seed=7)
         np.testing.assert_array_equal(sample(9, seed=7), images)
-        np.testing.assert_allclose(sample(9, seed=7, batch_size=2), images, atol=1e-5)
-        np.testing.assert_allclose(sample(3, seed=7), images[:3], atol=1e-5)
+        np.testing.assert_allclose(sample(9, seed=7, batch_size=2), images, atol=ATOL)
+        np.testing.assert_allclose(sample(3, seed=7), images[:3], atol=ATOL)
         assert (sample(9, seed=8) != images).any() and (sample(4) != sample(4)).any()
         low, high = trained.model.modality.bounds
         assert low <= images.min() and images.max() <= high
@@ -454,10 +461,10 @@ class Contract(Asked):
         labels = labels_for(model, 3)
         given = model.sample(latents=latents, labels=labels)
         expected = model.images_from_latents(latents, *([] if labels is None else [labels]))
-        np.testing.assert_allclose(given, support.to_numpy(expected), atol=1e-5)
+        np.testing.assert_allclose(given, support.to_numpy(expected), atol=ATOL)
         # Each sample is that of its own latent vector, whichever stand beside it, and of its own label.
         backwards = model.sample(latents=latents[::-1], labels=None if labels is None else labels[::-1])
-        np.testing.assert_allclose(backwards, given[::-1], atol=1e-5)
+        np.testing.assert_allclose(backwards, given[::-1], atol=ATOL)
         same_label = model.sample(latents=latents, labels=None if labels is None else np.zeros_like(labels))
         assert len(np.unique(same_label, axis=0)) == 3
         if labels is not None:
@@ -499,12 +506,12 @@ class Contract(Asked):
         before = answers(model)
         model.set_weights([weight + 0.1 for weight in model.get_weights()])
         given = answers(model)
-        assert_same_answers(given, plain_answers(model), atol=1e-5)
+        assert_same_answers(given, plain_answers(model), atol=ATOL)
         assert largest_difference(given, before) > 1e-3
         traces = model.inference.num_traces
         model.fit(*toy_data(model), batch_size=4, verbose=0)
         after = answers(model)
-        assert_same_answers(after, plain_answers(model), atol=1e-5)
+        assert_same_answers(after, plain_answers(model), atol=ATOL)
         assert largest_difference(after, given) > 1e-6 and model.inference.num_traces == traces
 
     @of_each_base
@@ -532,7 +539,7 @@ class Contract(Asked):
         assert_same_answers(of_half_precision, before, atol=0.2)
         assert largest_difference(of_half_precision, before) > 1e-5
 
-    @of_each_base
+    @costly
     @pytest.mark.tensorflow
     def test_answers_where_tensorflow_runs_functions_eagerly(self):
         import tensorflow as tf
@@ -542,7 +549,7 @@ class Contract(Asked):
         tf.config.run_functions_eagerly(True)
         try:
             for each in (model, support.as_if_trained(self.family.make())):
-                assert_same_answers(answers(each), expected, atol=1e-5)
+                assert_same_answers(answers(each), expected, atol=ATOL)
         finally:
             tf.config.run_functions_eagerly(False)
 
@@ -556,15 +563,15 @@ class Contract(Asked):
             for num, given in zip(nums, threads.map(partial(answers, model), nums), strict=True):
                 assert_same_answers(given, expected[num], atol=1e-6)
 
-    @of_each_base
+    @costly
     def test_answers_of_a_model_that_runs_eagerly(self):
         model = support.as_if_trained(self.family.make())
         expected = answers(model)
         model.compile(run_eagerly=True)
-        assert_same_answers(answers(model), expected, atol=1e-5)
+        assert_same_answers(answers(model), expected, atol=ATOL)
         model = support.as_if_trained(self.family.make())
         model.compile(run_eagerly=True)
-        assert_same_answers(answers(model), expected, atol=1e-5)
+        assert_same_answers(answers(model), expected, atol=ATOL)
         assert model.inference.num_traces == 0
 
     @costly
@@ -739,7 +746,7 @@ def _bad_later_batches(model, x, rest):
     if "y" in model.expected_data() and model.condition:
         (labels,) = rest
         cases += [
-            ((x, np.full_like(labels, 77)), "`y` must lie from 0 to .* Received labels from 77 to 77"),
+            ((x, np.full_like(labels, 77)), "`y` must be from 0 to .* Received labels from 77 to 77"),
             ((x, labels[:3]), "`y` must have one entry for each of the 4 entries of `x`"),
         ]
     return cases
@@ -751,8 +758,8 @@ def _train_and_answer_on_two_replicas(make, data):
     with strategy.scope():
         model = support.as_if_trained(make())
         inside = answers(model)
-    assert_same_answers(inside, alone, atol=1e-5)
-    assert_same_answers(answers(model), alone, atol=1e-5)
+    assert_same_answers(inside, alone, atol=ATOL)
+    assert_same_answers(answers(model), alone, atol=ATOL)
     before = trainable_values(model)
     if players_of(model):
         model.track_gradient_norms()
@@ -772,7 +779,7 @@ def _least_loss_of_equal_logits(model):
         name: network.output if hasattr(network, "outputs") else 0 for name, network in networks.items()
     }
     # The least are at 0 and at 0.5.
-    for logit in np.linspace(-1, 2, 7, dtype="float32"):
+    for logit in np.array([-0.5, 0.0, 0.5, 1.0], "float32"):
         for name, output in outputs.items():
             setattr(model, name, _saying(logit, output))
         model.reset_metrics()

@@ -102,12 +102,12 @@ class Asked:
     @classmethod
     def marks_of(cls, test):
         """The marks of a test by its cost, and by whether another family represents this one."""
-        represents, costly_marks = cls.family.represents, []
+        represents, marks = cls.family.represents, [pytest.mark.compiled]
         in_default_tier = represents == "all" and not getattr(test, "is_of_processes", False)
         if getattr(test, "is_costly", False) and not in_default_tier:
-            costly_marks = [pytest.mark.slow, *[pytest.mark.representative] * (represents is not None)]
+            marks += [pytest.mark.slow, *[pytest.mark.representative] * (represents is not None)]
         is_of_family = represents is None and not getattr(test, "is_of_the_step", False)
-        return [*costly_marks, *[pytest.mark.per_family] * is_of_family]
+        return [*marks, *[pytest.mark.per_family] * is_of_family]
 
     def pytest_generate_tests(self, metafunc):
         if "variant" in metafunc.fixturenames:

@@ -372,7 +372,7 @@ class TestDatasets:
     def test_later_labels_of_uint8_are_checked(self, kind):
         images, labels = support.toy_images(4), np.uint8([0, 1, 2, 0])
         batches = [(images, labels), (images, np.full(4, 77, "uint8"))]
-        with pytest.raises(ValueError, match=r"`y` must lie from 0 to 2. Received labels from 77 to 77"):
+        with pytest.raises(ValueError, match=r"`y` must be from 0 to 2. Received labels from 77 to 77"):
             make_gan(num_classes=3).fit(kinds_of_data()[kind](batches), verbose=0)
 
 

@@ -266,7 +266,7 @@ class TestLabelMaps:
 
     def test_colors_of_no_label_are_refused(self, tmp_path):
         Image.new("RGB", (8, 8), (1, 2, 3)).save(tmp_path / "photo.png")
-        with pytest.raises(ValueError, match="colours that stand for no label, such as #010203"):
+        with pytest.raises(ValueError, match="colors that are not those of labels, such as #010203"):
             make_exact_spade().translate(tmp_path / "photo.png")
 
     def test_edges_are_where_the_numbers_of_neighbours_differ(self):

@@ -500,16 +500,16 @@ class TestTranslation:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"domain": 3}, "`domain` must lie from 0 to 2"),
-            ({"domain": -1}, "`domain` must lie from 0 to 2"),
-            ({"domain": 1.5}, "`domain` must hold one int label"),
+            ({"domain": 3}, "`domain` must be from 0 to 2"),
+            ({"domain": -1}, "`domain` must be from 0 to 2"),
+            ({"domain": 1.5}, "`domain` must have one int label"),
             (
                 {"domain": [0, 1]},
                 r"`domain` must be one domain for all images, or a sequence of 3 domains. .*: 2",
             ),
             ({"domain": "bird"}, "`domain` must be one of cat, dog, wild, or a number from 0 to 2.*'bird'"),
             ({"styles": np.zeros((2, 3))}, r"`styles` must be finite floats of shape \(3, 3\)"),
-            ({"domain": 7, "styles": np.zeros((3, 3))}, "`domain` must lie from 0 to 2"),
+            ({"domain": 7, "styles": np.zeros((3, 3))}, "`domain` must be from 0 to 2"),
         ],
     )
     def test_bad_arguments_are_refused(self, arguments, message):

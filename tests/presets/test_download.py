@@ -385,7 +385,7 @@ def test_all_mirrors_are_named_with_what_failed(serve, released, cache, tmp_path
     assert message.startswith("Could not download config.json of preset 'toy_gan': ")
     for part in (
         f"is damaged: expected sha256 {folders.fingerprint(released / 'config.json')['sha256']}",
-        f"It was downloaded from {forged.address}/toy_gan/config.json and was not kept; ",
+        f"It was downloaded from {forged.address}/toy_gan/config.json and discarded; ",
         f"{lacking.address}/toy_gan/config.json: 404 Not Found; ",
         "localhost:8000: an address must begin with http:// or https://",
         f"Check that KERAS_GENZOO_BASE_URL='{forged.address} {lacking.address} localhost:8000' can be reached",

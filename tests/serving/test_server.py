@@ -226,7 +226,7 @@ class TestPictures:
         [
             ("model=stargan&domain=bird", "`domain` must be one of cat, dog, or a number from 0 to 1."),
             ("model=stargan&domain=2", "`domain` must be one of cat, dog, or a number from 0 to 1."),
-            ("model=stargan&seed=-1", "`seed` must lie from 0 to 4294967295"),
+            ("model=stargan&seed=-1", "`seed` must be from 0 to 4294967295"),
             ("model=pix2pix&domain=1", "`domain` was given, but 'pix2pix' has no domains."),
             ("model=pix2pix&seed=1", "`seed` was given, but 'pix2pix' has no random styles."),
             ("model=domains&seed=1", "`seed` was given, but 'domains' has no random styles."),
@@ -241,15 +241,15 @@ class TestPictures:
         [
             (
                 "/sample",
-                "`model` is missing: name one of "
+                "`model` is missing. It must be one of "
                 "gan, conditional, vae, pix2pix, painter, stargan, edged, upscaler, domains.",
             ),
-            ("/sample?model=gan&num=0", "`num` must lie from 1 to 256. Received: 0"),
-            ("/sample?model=gan&num=257", "`num` must lie from 1 to 256. Received: 257"),
-            ("/sample?model=gan&seed=-1", "`seed` must lie from 0 to 4294967295. Received: -1"),
+            ("/sample?model=gan&num=0", "`num` must be from 1 to 256. Received: 0"),
+            ("/sample?model=gan&num=257", "`num` must be from 1 to 256. Received: 257"),
+            ("/sample?model=gan&seed=-1", "`seed` must be from 0 to 4294967295. Received: -1"),
             ("/sample?model=gan&seed=1.5", "`seed`: Input should be a valid integer"),
             ("/sample?model=gan&label=1", "`label` was given, but 'gan' has no classes."),
-            ("/sample?model=conditional&label=3", "`label` must lie from 0 to 2. Received: 3"),
+            ("/sample?model=conditional&label=3", "`label` must be from 0 to 2. Received: 3"),
             ("/sample?model=pix2pix", "`model` 'pix2pix' cannot sample. It can: translate."),
         ],
     )
@@ -351,7 +351,7 @@ class TestTensorFlowServing:
             ({"signature_name": "sample", "inputs": {"num": 1.5, "seed": 0}}, "`num` must have int32 values"),
             (
                 {"signature_name": "sample", "inputs": {"num": 1000, "seed": 0}},
-                "`num` must lie from 1 to 256",
+                "`num` must be from 1 to 256",
             ),
         ],
     )

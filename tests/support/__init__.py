@@ -28,7 +28,7 @@ from tests.support.saving import (
 )
 from tests.support.states import assert_same_state, sample, state_of
 from tests.support.toys import as_if_trained, output_of, to_numpy, toy_data, toy_images, toy_labels
-from tests.support.training import check_mixed_precision, check_training_step
+from tests.support.training import check_mixed_precision, check_training_step, eagerly
 
 __all__ = [
     "ROOT",
@@ -46,6 +46,7 @@ __all__ = [
     "check_training_step",
     "check_two_workers",
     "check_weight_paths",
+    "eagerly",
     "finish",
     "fresh_process",
     "give_latents",

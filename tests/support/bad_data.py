@@ -44,7 +44,7 @@ def _bad_images(images, expected):
         (127.5 * (images + 1), r"ARGUMENT must lie in \[-1, 1\].*`images / 127.5 - 1`"),
         (_with(images, np.nan), "ARGUMENT contains NaN or infinite values"),
         (_with(images, np.inf), "ARGUMENT contains NaN or infinite values"),
-        (images.astype("int64"), r"ARGUMENT must hold uint8 .* Received dtype int64.*astype\('uint8'\)"),
+        (images.astype("int64"), r"ARGUMENT must be uint8 images .* Received dtype int64.*astype\('uint8'\)"),
         (images[:0], "ARGUMENT is empty: there is nothing to train on|must have one entry for each"),
         *(
             []
@@ -86,15 +86,15 @@ def _bad_points(points, expected):
 def _bad_labels(labels, expected):
     smallest, largest = expected.bounds
     num = len(labels)
-    one_label = "ARGUMENT must hold one int label for each image"
+    one_label = "ARGUMENT must have one int label per image"
     return [
         (
             np.full(num, largest + 1),
-            f"ARGUMENT must lie from {smallest} to {largest}.* Received labels from {largest + 1}",
+            f"ARGUMENT must be from {smallest} to {largest}.* Received labels from {largest + 1}",
         ),
         (
             np.full(num, smallest - 1),
-            f"ARGUMENT must lie from {smallest} to {largest}.* Received labels from {smallest - 1}",
+            f"ARGUMENT must be from {smallest} to {largest}.* Received labels from {smallest - 1}",
         ),
         (np.zeros((num, largest + 1), "int32"), f"{one_label}, shape \\(batch,\\)"),
         (labels.astype("float32"), f"{one_label}.*dtype float32"),
@@ -143,11 +143,11 @@ def _bad_arguments_of_sample(model):
         ({"num": 3}, "`labels` is missing: this model has .* classes"),
         (
             {"num": 3, "labels": last + 1},
-            f"`labels` must lie from 0 to {last}. Received labels from {last + 1}",
+            f"`labels` must be from 0 to {last}. Received labels from {last + 1}",
         ),
-        ({"num": 2, "labels": [0, -1]}, f"`labels` must lie from 0 to {last}. Received labels from -1"),
+        ({"num": 2, "labels": [0, -1]}, f"`labels` must be from 0 to {last}. Received labels from -1"),
         ({"num": 3, "labels": [0, 1]}, "`labels` must contain 3 labels, one per image. Received: 2"),
-        ({"num": 3, "labels": 1.5}, "`labels` must hold one int label.*dtype float64"),
+        ({"num": 3, "labels": 1.5}, "`labels` must have one int label.*dtype float64"),
     ]
 
 
@@ -162,7 +162,7 @@ def _bad_arguments_of_images(model, **other_arguments):
         (good * 100, r"`images` must lie in \[-1, 1\]"),
         (np.abs(good), r"looks like images in \[0, 1\]"),
         (np.full_like(good, np.nan), "`images` contains NaN"),
-        (np.zeros(good.shape, "int32"), "`images` must hold uint8 images .* or float"),
+        (np.zeros(good.shape, "int32"), "`images` must be uint8 images .* or float"),
     ]
     return [({"images": images, **other_arguments}, message) for images, message in cases]
 

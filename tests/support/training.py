@@ -1,11 +1,28 @@
 """One training step."""
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import ops
 
 from tests.support.answers import answers
 from tests.support.toys import toy_data
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Where TensorFlow compiles nothing: of tiny models compiling takes far longer than the steps."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def check_training_step(make_model, data):
