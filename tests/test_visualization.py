@@ -89,7 +89,7 @@ class TestSaveTranslations:
         ]
 
     def test_images_that_cannot_be_drawn_are_refused(self, tmp_path):
-        with pytest.raises(ValueError, match="images of 2 channels"):
+        with pytest.raises(ValueError, match="images with 2 channels"):
             self._shown(tmp_path, _flat(1, channels=2), directions=("a_to_b",))
 
     def test_a_direction_without_its_images_is_refused(self, tmp_path):

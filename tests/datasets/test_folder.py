@@ -168,7 +168,7 @@ class TestPreparedPictures:
         save(tmp_path / "a.png", plain(0))
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
         monkeypatch.setattr(pictures, "read", None)
-        with pytest.raises(OSError, match=r"1 pictures.*take 1\.08e-06 GB.*1e-07 GB left.*TMPDIR"):
+        with pytest.raises(OSError, match=r"1 pictures.*take 1\.08e-06 GB.*1e-07 GB are free.*TMPDIR"):
             datasets.image_folder(tmp_path, (20, 18), batch_size=1)
 
     def test_a_picture_of_too_many_pixels_counts_as_unreadable(self, tmp_path, monkeypatch):

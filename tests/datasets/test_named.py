@@ -536,7 +536,7 @@ def test_data_that_another_process_has_prepared_meanwhile_are_taken(monkeypatch,
             assert datasets.arrays("mnist", "test")[1].tolist() == [0, 1, 2]
         else:
             with pytest.raises(
-                ConnectionError, match=r"Could not prepare 'mnist': Destination.*set KERAS_GEN"
+                ConnectionError, match=r"Could not prepare 'mnist': Destination.*KERAS_GENZOO_DATA_DIR"
             ):
                 datasets.arrays("mnist", "test")
     finally:

@@ -182,7 +182,7 @@ class TestKeeping:
         prior = model.prior
         with pytest.raises(ValueError, match="`x` must have the shape"):
             model.fit(np.zeros((4, 9, 9, 1), "float32"), verbose=0)
-        with pytest.raises(ValueError, match="`class_weight` is for"):
+        with pytest.raises(ValueError, match="`class_weight` is not supported"):
             model.fit(IMAGES, class_weight={0: 1.0}, verbose=0)
         assert model.prior is prior
 

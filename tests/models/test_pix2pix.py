@@ -180,7 +180,7 @@ class TestTranslate:
             (
                 np.zeros((2, 32, 32, 3), "uint8"),
                 {},
-                r"\(num, height, width, 2\),.*Received: \(2, 32, 32, 3\)",
+                r"\(num, height, width, 2\) .*Received: \(2, 32, 32, 3\)",
             ),
             (np.zeros((32, 32, 3), "uint8"), {}, r"that of one image.*Received: \(32, 32, 3\)"),
             (np.zeros((32, 32), "uint8"), {}, r"Received: \(32, 32\)"),
