@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_genzoo import cli, models, pictures
+from keras_genzoo import cli, models, networks, pictures
 from tests import support
 
 SHAPE = (8, 8, 3)
@@ -19,6 +19,7 @@ def preset(tmp_path_factory):
         width=2,
         max_width=4,
         hidden=4,
+        generator=networks.StarGANv2Generator(3, 3, width=2, num_downsamplings=1, num_blocks=0),
         domain_names=["cat", "dog", "0"],
     )
     path = tmp_path_factory.mktemp("preset") / "animals"

@@ -96,7 +96,7 @@ def test_with_cdn_the_page_may_load_the_runtime_from_one_host_more(no_runtime, t
         (["toy_gan", "toy_gan"], "without repetitions"),
         (["toy_points"], "does not generate images"),
         (["toy_inpainter"], "fills holes, which the page does not support"),
-        (["toy_edged"], "toy_edged' takes label maps with the edges between objects, which the page does not support"),
+        (["toy_edged"], "label maps with the edges between objects, which the page does not support"),
     ],
 )
 def test_names_that_give_no_page_are_refused(toy_presets, cached_runtime, tmp_path, names, problem):

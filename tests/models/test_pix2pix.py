@@ -149,20 +149,21 @@ class TestDropout:
 
 
 class TestTranslate:
-    def test_other_sizes_are_translated(self):
-        model = make_pix2pix_of_the_paper()
+    @pytest.fixture(scope="class")
+    def model(self):
+        return make_pix2pix_of_the_paper()
+
+    def test_other_sizes_are_translated(self, model):
         assert model.translate(support.toy_images(2, (64, 96, 2))).shape == (2, 64, 96, 1)
 
     @pytest.mark.slow_but("size0-pad", "size0-resize")
     @pytest.mark.parametrize("fit", ["pad", "resize"])
     @pytest.mark.parametrize("size", [(20, 33), (70, 64), (5, 7)])
-    def test_sizes_that_do_not_fit_are_made_to(self, fit, size):
-        model = make_pix2pix_of_the_paper()
+    def test_sizes_that_do_not_fit_are_made_to(self, model, fit, size):
         translated = model.translate(support.toy_images(2, (*size, 2)), fit=fit)
         assert translated.shape == (2, *size, 1)
 
-    def test_padding_leaves_what_fits_as_it_is(self):
-        model = make_pix2pix_of_the_paper()
+    def test_padding_leaves_what_fits_as_it_is(self, model):
         images = support.toy_images(1, (32, 32, 2))
         for fit in ("pad", "resize"):
             np.testing.assert_array_equal(model.translate(images, fit=fit), model.translate(images))
@@ -193,9 +194,9 @@ class TestTranslate:
             (np.zeros((1, 32, 32, 2), "uint8"), {"direction": "b"}, r"`direction` must be one of \['source"),
         ],
     )
-    def test_bad_input_is_refused(self, images, arguments, message):
+    def test_bad_input_is_refused(self, model, images, arguments, message):
         with pytest.raises(ValueError, match=message):
-            make_pix2pix_of_the_paper().translate(images, **arguments)
+            model.translate(images, **arguments)
 
 
 class TestBadInput:

@@ -138,8 +138,11 @@ class TestAlgorithm:
 
 
 class TestStyles:
-    def test_a_seed_draws_a_style_for_each_image_and_none_is_the_mean_style(self):
-        model = support.as_if_trained(make_spade())
+    @pytest.fixture(scope="class")
+    def model(self):
+        return support.as_if_trained(make_spade())
+
+    def test_a_seed_draws_a_style_for_each_image_and_none_is_the_mean_style(self, model):
         labels, images = data()
         plain, first, again, other = (model.translate(labels, seed=seed) for seed in (None, 1, 1, 2))
         np.testing.assert_array_equal(first, again)
@@ -151,8 +154,7 @@ class TestStyles:
         one = model.translate(labels, styles=styles[1])
         np.testing.assert_allclose(one[1], model.translate(labels, styles=styles)[1], atol=1e-5)
 
-    def test_exports_take_styles_too(self, tmp_path):
-        model = support.as_if_trained(make_spade())
+    def test_exports_take_styles_too(self, model):
         signatures = model.signatures()
         assert set(signatures["translate"][1]) == {"images"}
         assert signatures["translate_styled"][1]["styles"].shape == (None, 2)
@@ -173,12 +175,11 @@ class TestStyles:
         ):
             model.translate(data()[0], seed=3)
 
-    def test_a_seed_beside_styles_is_refused(self):
+    def test_a_seed_beside_styles_is_refused(self, model):
         with pytest.raises(ValueError, match=r"`seed` draws styles, but `styles` was also given.* seed=0"):
-            make_spade().translate(data()[0], seed=0, styles=np.zeros((4, 2)))
+            model.translate(data()[0], seed=0, styles=np.zeros((4, 2)))
 
-    def test_a_list_of_pictures_takes_a_style_for_each_or_one_of_all(self):
-        model = support.as_if_trained(make_spade())
+    def test_a_list_of_pictures_takes_a_style_for_each_or_one_of_all(self, model):
         labels = data()[0].astype("uint8")
         painted = [Image.fromarray(each[..., 0]) for each in labels]
         styles = support.toy_images(4, (2,), seed=3)
@@ -189,9 +190,9 @@ class TestStyles:
             model.translate(painted, styles=styles[:3])
 
     @pytest.mark.parametrize("styles", [np.zeros((3, 2)), np.zeros((4, 5)), np.full((4, 2), np.nan)])
-    def test_bad_styles_are_refused(self, styles):
+    def test_bad_styles_are_refused(self, model, styles):
         with pytest.raises(ValueError, match=r"`styles` must be finite floats of shape \(4, 2\)"):
-            make_spade().translate(data()[0], styles=styles)
+            model.translate(data()[0], styles=styles)
 
 
 class TestEdges:
@@ -230,8 +231,12 @@ class TestEdges:
 
 
 class TestLabelMaps:
-    def test_each_block_sees_every_second_label_of_the_next(self):
-        generator = support.as_if_trained(make_exact_spade()).generator
+    @pytest.fixture(scope="class")
+    def model(self):
+        return support.as_if_trained(make_exact_spade())
+
+    def test_each_block_sees_every_second_label_of_the_next(self, model):
+        generator = model.generator
         labels = data(1)[0].astype("float32")
         for name, step in (("first_map", 2), ("block_1_1_shared", 2), ("block_2_1_shared", 1)):
             seen = keras.Model(generator.inputs, generator.get_layer(name).input)([labels])
@@ -244,8 +249,7 @@ class TestLabelMaps:
         encoded = support.output_of(LabelMapEncoding(256, dtype=dtype), labels).astype("float32")
         np.testing.assert_array_equal(encoded.reshape(256, 256), np.eye(256))
 
-    def test_only_the_nearest_label_is_taken_in_another_size(self):
-        model = make_exact_spade()
+    def test_only_the_nearest_label_is_taken_in_another_size(self, model):
         labels = data(1)[0]
         doubled = labels.repeat(2, axis=1).repeat(2, axis=2)
         np.testing.assert_array_equal(model.source_modality.resize(labels, (16, 16)), doubled)
@@ -253,8 +257,7 @@ class TestLabelMaps:
         assert model.translate(labels[:, :7, :5], fit="resize").shape == (1, 7, 5, 3)
 
     @pytest.mark.parametrize("kind", ["grey", "palette", "color"])
-    def test_pictures_of_label_maps_are_read(self, tmp_path, kind):
-        model = make_exact_spade()
+    def test_pictures_of_label_maps_are_read(self, model, tmp_path, kind):
         labels = data(1)[0].astype("uint8")
         picture = Image.fromarray(labels[0, ..., 0])
         if kind == "palette":
@@ -264,10 +267,10 @@ class TestLabelMaps:
         picture.save(tmp_path / "labels.png")
         np.testing.assert_array_equal(model.translate(tmp_path / "labels.png"), model.translate(labels)[0])
 
-    def test_colors_of_no_label_are_refused(self, tmp_path):
+    def test_colors_of_no_label_are_refused(self, model, tmp_path):
         Image.new("RGB", (8, 8), (1, 2, 3)).save(tmp_path / "photo.png")
         with pytest.raises(ValueError, match="colors that are not those of labels, such as #010203"):
-            make_exact_spade().translate(tmp_path / "photo.png")
+            model.translate(tmp_path / "photo.png")
 
     def test_edges_are_where_the_numbers_of_neighbours_differ(self):
         numbers = np.array([[1, 1, 2], [1, 1, 2], [1, 1, 1]])

@@ -446,8 +446,11 @@ class TestReferences:
 
 
 class TestTranslation:
-    def test_is_into_a_domain_by_number_or_name(self):
-        model = support.as_if_trained(make_stargan(domain_names=["cat", "dog", "wild"]))
+    @pytest.fixture(scope="class")
+    def model(self):
+        return support.as_if_trained(make_stargan(domain_names=["cat", "dog", "wild"]))
+
+    def test_is_into_a_domain_by_number_or_name(self, model):
         images, _ = data(3)
         first, second, third = (model.translate(images, domain=domain) for domain in range(3))
         assert np.abs(first - second).max() > 1e-3 < np.abs(second - third).max()
@@ -460,8 +463,7 @@ class TestTranslation:
         one = model.translate(images[1], domain="cat")
         np.testing.assert_allclose(one, first[1], atol=1e-5)
 
-    def test_is_in_the_style_of_a_seed_or_of_a_picture(self):
-        model = support.as_if_trained(make_stargan())
+    def test_is_in_the_style_of_a_seed_or_of_a_picture(self, model):
         images, _ = data(3)
         plain, first, again, other = (
             model.translate(images, domain=1, seed=seed) for seed in (None, 1, 1, 2)
@@ -480,8 +482,7 @@ class TestTranslation:
         assert np.abs(like - plain).max() > 1e-3
         assert (model.styles_of(images, domain=0) != model.styles_of(images, domain=1)).any()
 
-    def test_a_list_of_pictures_takes_one_domain_or_one_for_each(self):
-        model = support.as_if_trained(make_stargan())
+    def test_a_list_of_pictures_takes_one_domain_or_one_for_each(self, model):
         images, _ = data(2)
         pictures = [Image.fromarray(image) for image in images]
         of_each = model.translate(pictures, domain=[2, 0])
@@ -491,8 +492,7 @@ class TestTranslation:
         with pytest.raises(ValueError, match="`domain` must be one domain for all images"):
             model.translate(pictures, domain=[2, 0, 1])
 
-    def test_is_of_other_sizes(self):
-        model = make_stargan()
+    def test_is_of_other_sizes(self, model):
         assert model.generator.size_multiple == 2
         image = support.toy_images(1, (13, 10, 3))[0]
         assert model.translate(image, domain=1, fit="pad").shape == (13, 10, 3)
@@ -512,8 +512,7 @@ class TestTranslation:
             ({"domain": 7, "styles": np.zeros((3, 3))}, "`domain` must be from 0 to 2"),
         ],
     )
-    def test_bad_arguments_are_refused(self, arguments, message):
-        model = make_stargan(domain_names=("cat", "dog", "wild"))
+    def test_bad_arguments_are_refused(self, model, arguments, message):
         with pytest.raises(ValueError, match=message):
             model.translate(data(3)[0], **arguments)
 
@@ -532,8 +531,7 @@ class TestTranslation:
         with pytest.raises(ValueError, match="`domain` was given, but this model has no domains"):
             make_cut().translate(support.toy_images(1), domain=0)
 
-    def test_domains_out_of_range_are_refused_by_exports(self):
-        model = make_stargan()
+    def test_domains_out_of_range_are_refused_by_exports(self, model):
         function, inputs = model.signatures()["translate"]
         assert {*inputs} == {"images", "domains", "latents"}
         if keras.backend.backend() == "tensorflow":
@@ -544,8 +542,7 @@ class TestTranslation:
                     latents=np.zeros((1, 4), "float32"),
                 )
 
-    def test_one_network_takes_domains_and_latents(self):
-        model = support.as_if_trained(make_stargan())
+    def test_one_network_takes_domains_and_latents(self, model):
         network = model.exported_networks()["translate"]
         images, latents = support.toy_images(3, SHAPE), support.to_numpy(model.latent.from_seed(3, 5))
         made = network([images, np.full(3, 2, "int32"), latents])["translations"]
