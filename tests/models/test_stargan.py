@@ -149,7 +149,7 @@ class TestTranslation:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"seed": 1}, "`seed` was given, but this model draws nothing"),
+            ({"seed": 1}, "`seed` was given, but translations of this model are not random"),
             ({"styles": np.zeros(3)}, "`styles` was given, but this model has no styles"),
             ({"domain": "bird"}, "`domain` must be a number from 0 to 2. Received: domain='bird'"),
         ],
@@ -186,5 +186,5 @@ def test_bad_arguments_are_refused(arguments, message):
 
 def test_a_batch_that_cannot_be_split_is_refused():
     model = make_first_stargan(discriminator_steps=2, split_batches=True)
-    with pytest.raises(ValueError, match="multiple of the 2 parts"):
+    with pytest.raises(ValueError, match="batch size must be a multiple of 2, the number of parts"):
         model.fit(*support.toy_data(model, 3), batch_size=3, verbose=0)

@@ -63,7 +63,7 @@ def make_models():
         (8, 8, 3), 2, latent_dim=4, width=2, max_width=4, hidden=4, domain_names=["cat", "dog"]
     )
     upscaler = kg.models.ESRGAN(
-        (16, 16, 3), 4, generator=kg.networks.RRDBSuperResolver(3, 4, width=4, growth=2, num_blocks=1)
+        (32, 32, 3), 4, generator=kg.networks.RRDBSuperResolver(3, 4, width=4, growth=2, num_blocks=1)
     )
     domains = kg.models.StarGAN((8, 8, 3), 2, width=2, num_blocks=1, domain_names=["cat", "dog"])
     models = {
