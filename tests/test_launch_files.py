@@ -231,7 +231,6 @@ def test_slurm_trains_two_workers_on_this_machine(run, tmp_path):
     }
     finished = run_slurm(run, "toy ring.toml", "runs/ring", genzoo=genzoo, **here)
     assert finished.returncode == 0, finished.stderr + finished.stdout
-    assert "Attempt" not in finished.stderr
     first, second = (
         support.arrays_in(tmp_path / "runs/ring" / folder / "preset/model.weights.h5")
         for folder in ("", "worker-1")

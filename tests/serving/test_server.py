@@ -322,7 +322,9 @@ class TestTensorFlowServing:
         images = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 1)).astype("float32")
         for signature in ("encode", "reconstruct"):
             answer = server.predict("vae", signature_name=signature, instances=images.tolist()).json()
-            np.testing.assert_allclose(answer["predictions"], getattr(vae, signature)(images), atol=1e-4)
+            np.testing.assert_allclose(
+                answer["predictions"], getattr(vae, signature)(images), rtol=1e-5, atol=1e-4
+            )
 
     def test_status_and_metadata(self, server):
         (version,) = server.get("/v1/models/vae").json()["model_version_status"]
@@ -337,7 +339,7 @@ class TestTensorFlowServing:
             ({}, "Pass either `instances`"),
             ({"instances": []}, "`instances` must be a list of at least one row"),
             ({"instances": [[1.0]]}, r"`latents` must have the shape (any, 6). Received: (1, 1)"),
-            ({"instances": [["a"] * 6]}, "`latents` must have float32 values"),
+            ({"instances": [["a"] * 6]}, "`latents` must be a regular array of float32 values"),
             ({"instances": [[1.0] * 5 + [float("nan")]]}, "`latents` must have finite values"),
             ({"instances": [[1.0], [1.0, 2.0]]}, "`latents` must be a regular array of float32 values"),
             ({"inputs": {"z": [1.0]}}, "`z` is not an input. The inputs are: latents."),
