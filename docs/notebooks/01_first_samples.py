@@ -1,8 +1,9 @@
 # %% [markdown]
 # # First samples
 #
-# Pretrained models load by name and draw images at once. The weights come with a checkout of the repository;
-# nothing is downloaded. The notebook takes a minute on a laptop.
+# Load pretrained models by name and generate images. The weights are part of a checkout of the repository, so
+# nothing is downloaded. The notebook takes about a minute on a laptop. Install the library first: run
+# `pip install -e .` in the checkout.
 
 # %%
 import numpy as np
@@ -14,10 +15,10 @@ for name in kg.presets.names():
     print(f"{name:33} {kg.presets.describe(name)['class']}")
 
 # %% [markdown]
-# ## Draw
+# ## Generate images
 #
-# `load` finds the class, checks the files, and gives a Keras model. `sample` draws images: a NumPy array of
-# float32 values in [-1, 1]. `save_grid` writes them side by side as a picture.
+# `load` finds the class of the model, checks its files, and returns a Keras model. `sample` generates images
+# and returns them as a NumPy array of float32 values in [-1, 1]. `save_grid` writes them to a file as a grid.
 
 # %%
 gan = kg.models.load("dcgan_fashion_mnist")
@@ -28,17 +29,17 @@ kg.visualization.save_grid(images, "clothes.png", scale=2)
 Image.open("clothes.png")
 
 # %% [markdown]
-# The same seed gives the same images, on every machine and on both backends. The first of them do not depend
-# on how many are drawn.
+# The same seed gives the same images on every machine and on both backends. The number of images does not
+# matter: the first 16 of 64 images are the same as 16 images from the same seed.
 
 # %%
 again = gan.sample(16, seed=0)
 print("largest difference:", np.abs(again - images[:16]).max())
 
 # %% [markdown]
-# ## Ask for a class
+# ## Generate a given class
 #
-# A conditional model takes labels: one for all images, or one for each.
+# A conditional model takes labels: one for all images, or one per image.
 
 # %%
 digits = kg.models.load("cgan_mnist")
@@ -48,11 +49,11 @@ kg.visualization.save_grid(rows, "digits.png", columns=10, scale=2)
 Image.open("digits.png")
 
 # %% [markdown]
-# ## Fewer kinds, more typical images
+# ## Trade variety for quality
 #
-# A GAN draws each image from a random vector, its latent. `truncation` below 1 makes latents shorter. The
-# images become more alike, and often better; but the shortest latents are ones that the generator was never
-# trained on. The rows have the truncations 1, 0.6 and 0.3.
+# A GAN generates each image from a random vector, its latent. With `truncation` below 1, latents are scaled
+# towards their mean. The images become more similar to each other, and often better. Very short latents give
+# worse images, because the generator was not trained on them. The rows below have truncation 1, 0.6 and 0.3.
 
 # %%
 truncated = [gan.sample(10, seed=0, truncation=truncation) for truncation in (1.0, 0.6, 0.3)]
@@ -61,10 +62,10 @@ kg.visualization.save_grid(np.concatenate(truncated), "truncation.png", columns=
 Image.open("truncation.png")
 
 # %% [markdown]
-# ## Several sizes
+# ## Generate several sizes
 #
-# MSG-GAN draws an image at several sizes at once. Each row has the same latents, at 8x8, 16x16 and 32x32,
-# enlarged to the same size.
+# MSG-GAN generates each image at several sizes at once. The rows below show the same latents at 8x8, 16x16 and
+# 32x32, enlarged to the same size.
 
 # %%
 msg_gan = kg.models.load("msg_gan_fashion_mnist_32")
@@ -80,6 +81,6 @@ Image.open("sizes.png")
 # ## Where to go next
 #
 # - [Your own pictures](02_own_pictures.py): train a model on a folder.
-# - [Latent arithmetic](03_latent_arithmetic.py): what lies between two images.
-# - [The families](../families/index.md): which model for what.
-# - [Results](../results.md): how good the pretrained models are.
+# - [Latent arithmetic](03_latent_arithmetic.py): move between images, and edit them.
+# - [Families](../families/index.md): which model to use for which task.
+# - [Results](../results.md): measured quality of the pretrained models.

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Your own pictures
 #
-# A model trains on any folder of pictures. This notebook draws one: 256 pictures of discs and squares. Put
-# the name of your own folder in its place.
+# Train a model on a folder of pictures. To run without a download, this notebook first creates such a folder,
+# with 256 pictures of discs and squares. To use your own pictures, skip the next cell except for its imports,
+# and replace `"pictures"` by the path of your folder.
 
 # %%
 import numpy as np
@@ -21,10 +22,10 @@ for number in range(256):
     kg.pictures.write(np.asarray(picture), f"pictures/{number:03}.png")
 
 # %% [markdown]
-# ## Read them
+# ## Load the pictures
 #
-# `image_folder` crops the pictures in the middle, scales them, and gives batches. `flip=True` also shows
-# mirrored pictures.
+# `image_folder` crops each picture to its center, resizes it, and returns a data set of batches. With
+# `flip=True`, pictures are mirrored at random.
 
 # %%
 batches = kg.datasets.image_folder("pictures", image_size=32, batch_size=32, flip=True)
@@ -37,8 +38,9 @@ Image.open("pictures.png")
 # %% [markdown]
 # ## Train
 #
-# A variational autoencoder learns within minutes on a laptop; its images are blurred. `SampleGrid` writes a
-# grid of the same latents after each epoch, and `TrainingHealth` warns of signs of trouble.
+# A variational autoencoder (VAE) trains within minutes on a laptop, but its images are blurry. After each
+# epoch, `SampleGrid` writes a grid of samples, always from the same latents. `TrainingHealth` warns if training
+# shows signs of failing.
 
 # %%
 model = kg.models.VAE(image_shape=(32, 32, 3), latent_dim=16, seed=0)
@@ -51,8 +53,8 @@ model.fit(
 )
 
 # %% [markdown]
-# Left some pictures, right what the model makes of their latents. After these 160 steps it knows where the
-# shapes are and which colors they have.
+# The left column shows some pictures, the right column their reconstructions from latents. After these 160
+# steps, the positions and the colors of the shapes are right.
 
 # %%
 pairs = [images[:8], model.reconstruct(images[:8].numpy())]
@@ -60,21 +62,21 @@ kg.pictures.write(kg.visualization.columns_grid(pairs, scale=2), "reconstruction
 Image.open("reconstructions.png")
 
 # %% [markdown]
-# New pictures, from random latents:
+# Generate new pictures from random latents:
 
 # %%
 kg.visualization.save_grid(model.sample(32, seed=0), "samples.png", columns=8, scale=2)
 Image.open("samples.png")
 
 # %% [markdown]
-# For sharp images train a GAN in the same way, `kg.models.GAN(image_shape=(32, 32, 3))`. It needs some
-# thousand steps before there is much to see, which is work for a GPU, or for a night.
+# For sharp images, train a GAN in the same way: `kg.models.GAN(image_shape=(32, 32, 3))`. It needs several
+# thousand steps before the samples show much. Use a GPU, or train overnight.
 
 # %% [markdown]
-# ## Keep it
+# ## Save the model
 #
-# A preset is a folder with the model's configuration, its weights and a card. It loads as a pretrained model
-# does, also by its name on the command line.
+# A preset is a folder with the model's configuration, its weights and a model card. Load it in the same way as a
+# pretrained model, in Python or on the command line (`genzoo sample my_pictures`).
 
 # %%
 model.save_to_preset("my_pictures")
@@ -84,14 +86,15 @@ print("largest difference:", np.abs(loaded.sample(4, seed=0) - model.sample(4, s
 # %% [markdown]
 # ## Where to go next
 #
-# The same on the command line, with backups, so that the run continues after Ctrl-C or a crash:
+# On the command line, `genzoo train` also saves backups, so that you can resume after Ctrl-C or a crash. For
+# example, train a GAN and resume it:
 #
 # ```sh
 # genzoo train --model GAN --images pictures --image-size 64 --flip --output runs/mine
 # genzoo train --resume --output runs/mine
 # ```
 #
-# - [The guide](../guide/index.md): sizes, classes, few pictures, pairs of pictures, and what to do when training
-#   goes wrong.
-# - [Several devices](../several_devices.md): several GPUs, several machines.
-# - [Serving](05_serving.py): make the model answer requests.
+# - [Your own pictures](../guide/own_pictures.md): formats, sizes, classes and networks.
+# - [The guide](../guide/index.md): few images, pairs of pictures, and what to do when training goes wrong.
+# - [Several devices](../several_devices.md): train on several GPUs or several machines.
+# - [Serving](05_serving.py): serve the model over HTTP.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Latent arithmetic
 #
-# A model draws each image from a latent, a vector of numbers. Directions in the space of latents have
-# meanings, and so have sums and differences. This notebook needs no data: it works on the samples of
-# pretrained models.
+# A model generates each image from a latent, a vector of numbers. Moving a latent in some direction changes the
+# image in a meaningful way, so you can edit images by adding and subtracting latents. This notebook needs no
+# data set: it works on samples of pretrained models.
 
 # %%
 import numpy as np
@@ -18,9 +18,9 @@ latents = vae.encode(digits)
 print(digits.shape, latents.shape)
 
 # %% [markdown]
-# ## Between two images
+# ## Interpolate between two images
 #
-# A path between two latents gives images that change smoothly from one to the other. Each row is a path.
+# The images along a path between two latents change smoothly from the first to the second. Each row is a path.
 
 # %%
 paths = [vae.latent.between(latents[row], latents[row + 50], 10) for row in range(4)]
@@ -31,8 +31,8 @@ Image.open("paths.png")
 # %% [markdown]
 # ## The mean of a digit
 #
-# A pretrained classifier reads the samples. The mean latent of all samples that it reads as one digit is a
-# typical image of that digit.
+# Classify the samples with a pretrained classifier, and compute the mean latent of each digit. The decoded mean
+# is a typical image of that digit.
 
 # %%
 classifier = kg.models.load("classifier_mnist")
@@ -45,11 +45,11 @@ kg.visualization.save_grid(vae.decode(means), "means.png", columns=10, scale=2)
 Image.open("means.png")
 
 # %% [markdown]
-# ## A latent plus a difference
+# ## Add a difference to a latent
 #
-# The difference of two means leads from one digit to the other. Added to the latent of a particular 4, it
-# gives a 9, usually in the handwriting of that 4: as slanted, as wide. Top: some 4s. Below: the same with
-# half of the difference, and with all of it.
+# The difference between two means is the direction from one digit to the other. Added to the latent of a 4, it
+# usually gives a 9 in the same handwriting, with the same slant and width. The first row shows some 4s. The
+# second row adds half of the difference, and the third row all of it.
 
 # %%
 fours = latents[labels == 4][:10]
@@ -62,10 +62,11 @@ kg.visualization.save_grid(np.concatenate(rows), "four_to_nine.png", columns=10,
 Image.open("four_to_nine.png")
 
 # %% [markdown]
-# ## Directions that nobody has named
+# ## Find directions without labels
 #
-# `principal_directions` finds the directions along which a model's images change most, without labels. Rows
-# are the first four directions of a GAN of clothes; columns go from -3 to 3 standard deviations.
+# `principal_directions` finds the directions along which the images of a model change most. It needs no labels.
+# The rows are the first four directions of a GAN that generates clothing. The columns range from -3 to 3 standard
+# deviations.
 
 # %%
 gan = kg.models.load("dcgan_fashion_mnist")
@@ -78,10 +79,11 @@ kg.visualization.save_grid(np.concatenate(moved), "directions.png", columns=9, s
 Image.open("directions.png")
 
 # %% [markdown]
-# ## The latent of a given image
+# ## Find the latent of an image
 #
-# An autoencoder encodes images; of a GAN, `editing.project` searches the latent whose sample is nearest. Here
-# it looks for samples of another model: left the image, right the nearest sample of the GAN.
+# An autoencoder has an encoder that computes the latent of an image. A GAN has none: `editing.project` searches
+# for the latent whose sample is closest to the image. Here the images are samples of another model. The left
+# column shows the images, the right column the closest samples of the GAN.
 
 # %%
 wanted = kg.models.load("vae_fashion_mnist").sample(4, seed=0)
@@ -95,7 +97,7 @@ Image.open("projected.png")
 # %% [markdown]
 # ## Where to go next
 #
-# - [The guide](../guide/index.md) has directions of attributes, and how a model keeps them by name.
-# - [The page to play with](../explore.md) has a slider for each direction, in the browser.
-# - Papers: Radford et al. 2015 (arXiv:1511.06434) for arithmetic with the latents of a GAN, Härkönen et al.
-#   2020 (arXiv:2004.02546) for principal directions.
+# - [Editing](../guide/editing.md): directions of attributes, and how to store them in a model by name.
+# - [Explore](../explore.md): a web page with a slider for each direction.
+# - Papers: Radford et al. 2015 (arXiv:1511.06434) on arithmetic with the latents of a GAN, and Härkönen et al.
+#   2020 (arXiv:2004.02546) on principal directions.

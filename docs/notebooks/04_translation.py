@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Translation
 #
-# Some models make images from images: a drawing from its edges, the same drawing in another style, a face
-# from a painted map. This notebook paints its own sources; a path of a file takes their place.
+# Some models generate images from images: a drawing from its edges, a drawing in another style, or a face from a
+# label map. This notebook draws its own source images. To use your own pictures, pass their paths to `translate`
+# (see "Translate files").
 
 # %%
 import numpy as np
@@ -38,11 +39,11 @@ kg.visualization.save_grid(faces, "faces.png", columns=4, scale=2)
 Image.open("faces.png")
 
 # %% [markdown]
-# ## From edges
+# ## Translate edges
 #
-# `edges` finds the lines of a picture. pix2pix has learned from pairs of lines and drawings what belongs
-# between the lines. Columns are the lines and the translation. The lines do not say which color a face had:
-# the last one, which was green, becomes yellow like the others.
+# `edges` computes the edges of a picture as lines. This pix2pix model was trained on pairs of lines and drawings,
+# and fills in the areas between the lines. The columns are the lines and their translations. Lines contain no
+# colors: the last face, which was green, becomes yellow like the others.
 
 # %%
 painter = kg.models.load("pix2pix_edges_to_emoji")
@@ -54,10 +55,11 @@ kg.pictures.write(kg.visualization.columns_grid([lines, painted], scale=2), "pai
 Image.open("painted.png")
 
 # %% [markdown]
-# ## To another style, and back
+# ## Translate to another style and back
 #
-# CycleGAN has learned from two sets of pictures without pairs: emoji in the style of Noto and in that of
-# Twemoji. It has two directions. Columns are the source, its translation, and the translation of that back.
+# This CycleGAN was trained on two sets of pictures without pairs: emoji of Noto and emoji of Twemoji. It
+# translates in both directions. The columns are the source, its translation to Twemoji, and that image translated
+# back to Noto.
 
 # %%
 cyclegan = kg.models.load("cyclegan_noto_twemoji")
@@ -69,10 +71,10 @@ kg.pictures.write(kg.visualization.columns_grid([faces, twemoji, back], scale=2)
 Image.open("styles.png")
 
 # %% [markdown]
-# ## From a painted map
+# ## Translate a label map
 #
-# SPADE draws from a label map: each pixel says what is there. Here 0 is the ground, 1 skin, 2 hair, 3 clothes
-# and 4 lines. The seed chooses a style.
+# SPADE generates an image from a label map, which has the label of each pixel. The labels of this model are 0 for
+# the background, 1 for skin, 2 for hair, 3 for clothes and 4 for lines. The seed determines the style.
 
 # %%
 labels = Image.new("L", (64, 64), 0)
@@ -93,9 +95,9 @@ kg.visualization.save_grid(avatars, "avatars.png", columns=6, scale=2)
 Image.open("avatars.png")
 
 # %% [markdown]
-# ## Files
+# ## Translate files
 #
-# `translate` takes the path of a picture too. `fit="pad"` makes it take any size.
+# `translate` also takes the path of a picture. With `fit="pad"`, the picture can have any size.
 
 # %%
 Image.fromarray(faces[0]).resize((100, 90)).save("face.png")
@@ -104,7 +106,7 @@ kg.pictures.write(translation, "translations/face.png")
 print(translation.shape)
 
 # %% [markdown]
-# On the command line, with folders of pictures:
+# On the command line, pass pictures or folders of pictures. `genzoo paint` reads the label map from a picture:
 #
 # ```sh
 # genzoo translate cyclegan_noto_twemoji face.png --direction a_to_b --output translations
@@ -113,7 +115,7 @@ print(translation.shape)
 #
 # ## Where to go next
 #
-# - [The families](../families/index.md): Pix2Pix, CycleGAN, CUT, StarGANv2, SPADE, and models that enlarge
-#   and restore pictures.
-# - [The guide](../guide/index.md): how to train them on pairs, or on two folders of pictures.
-# - [Serving](05_serving.py): translations over HTTP.
+# - [Families](../families/index.md): Pix2Pix, CycleGAN, CUT, StarGANv2, SPADE, and models that upscale and restore
+#   pictures.
+# - [Translating images](../guide/translation.md): how to train on pairs, or on two folders of pictures.
+# - [Serving](05_serving.py): translate pictures over HTTP.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Serving
 #
-# A trained model leaves Python in two ways: as a file for another runtime, and behind a server. This notebook
-# does both with a pretrained model. It needs `pip install -e ".[serve]"`.
+# To use a trained model in an application, export it to a file for another runtime, or serve it over HTTP. This
+# notebook does both with a pretrained model. It needs `pip install -e ".[serve]"`.
 
 # %%
 import json
@@ -21,9 +21,9 @@ gan = kg.models.load("dcgan_fashion_mnist")
 # %% [markdown]
 # ## A SavedModel
 #
-# `export` writes a folder that needs TensorFlow alone, without this library. It has signatures: `generate`
-# from latents to images, `sample` from a number and a seed, `serving_png` to the bytes of PNG files. A seed
-# gives the images of `gan.sample`.
+# `export` writes a folder that can be loaded with TensorFlow alone, without this library. Its signatures are
+# `generate`, which maps latents to images, `sample`, which takes a number of images and a seed, and
+# `serving_png`, which returns the contents of PNG files. The same seed gives the same images as `gan.sample`.
 
 # %%
 gan.export("serving/dcgan/1", verbose=False)
@@ -40,9 +40,9 @@ Image.open("saved_model.png")
 # %% [markdown]
 # ## A server
 #
-# `genzoo serve` answers over HTTP. The first start exports the model to ONNX; ONNX Runtime computes. In a
-# terminal the command is `genzoo serve dcgan_fashion_mnist`. Here it is started from Python, at a free port,
-# and says where it listens.
+# `genzoo serve` serves models over HTTP with ONNX Runtime. Its first start exports the model to ONNX. In a
+# terminal, the command is `genzoo serve dcgan_fashion_mnist`. This notebook starts the server from Python on a free
+# port (`--port 0`), and reads its address from the line that it prints.
 
 # %%
 command = [sys.executable, "-m", "keras_genzoo", "serve", "dcgan_fashion_mnist", "--port", "0"]
@@ -53,7 +53,7 @@ print(line or open("serve.log").read())
 address = line.split()[-1]
 
 # %% [markdown]
-# A picture, by its seed:
+# Request a grid of 16 images from a seed:
 
 # %%
 with urllib.request.urlopen(f"{address}/sample?seed=7&num=16") as answer:
@@ -64,7 +64,7 @@ with urllib.request.urlopen(f"{address}/sample?seed=7&num=16") as answer:
 Image.open("served.png")
 
 # %% [markdown]
-# Arrays, by the REST interface of TensorFlow Serving, so that clients of that server work unchanged:
+# Request arrays through the REST interface of TensorFlow Serving. Clients of that server work without changes:
 
 # %%
 body = json.dumps({"signature_name": "sample", "inputs": {"num": 4, "seed": 0}}).encode()
@@ -74,7 +74,7 @@ with urllib.request.urlopen(request) as answer:
 print(outputs.shape, "largest difference:", np.abs(outputs - expected[:4]).max())
 
 # %% [markdown]
-# SIGTERM or Ctrl-C ends the server; what it has accepted is answered first.
+# SIGTERM or Ctrl-C stops the server. It completes the requests that it has accepted, and then exits.
 
 # %%
 server.terminate()
@@ -83,7 +83,7 @@ print("status:", server.wait())
 # %% [markdown]
 # ## Where to go next
 #
-# - [Serving](../serving.md): all endpoints, limits and tokens; ONNX, OpenVINO, LiteRT, Triton, TensorFlow
-#   Serving.
-# - [The page to play with](../explore.md): models in the browser, without a server.
-# - [Security](../SECURITY.md): what loading a file of others can do.
+# - [Serving](../serving.md): all endpoints, limits and tokens, and exports to ONNX, OpenVINO, LiteRT, Triton and
+#   TensorFlow Serving.
+# - [Explore](../explore.md): models that run in the browser, without an inference server.
+# - [Security](../SECURITY.md): what loading a file from others can and cannot do.

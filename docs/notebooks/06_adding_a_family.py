@@ -1,18 +1,19 @@
 # %% [markdown]
 # # Adding a family
 #
-# A family is a class with a training step that reads like the paper's algorithm. The base classes give the
-# rest: `compile`, `fit`, `sample`, presets, exports. This notebook writes one, and trains it on points that
-# need no download.
+# A family is a class with a training step that follows the algorithm of its paper. The base classes provide the
+# rest: `compile`, `fit`, `sample`, presets and exports. This notebook implements a family and trains it on
+# generated points, without a download. It needs `pip install -e ".[plots]"`.
 #
-# The family is a GAN with a relativistic average discriminator: it says how much more real a sample is than
-# the mean of the other kind (Wang et al. 2018, equations 1 and 2, who enlarge pictures with it; see
-# [ESRGAN](../families/super_resolution.md)). With real samples $x$, generated ones $G(z)$ and logits $D$, let
+# The example is a GAN with a relativistic average discriminator. It estimates how much more realistic a sample is
+# than the average sample of the other kind, real or generated (Wang et al. 2018, equations 1 and 2; see
+# [ESRGAN](../families/super_resolution.md), which uses it to upscale pictures). With real samples $x$, generated
+# samples $G(z)$ and logits $D$, let
 #
 # $$ d_r = D(x) - \mathbb{E}[D(G(z))], \qquad d_f = D(G(z)) - \mathbb{E}[D(x)]. $$
 #
-# The discriminator lowers $\mathbb{E}[\log(1 + e^{-d_r})] + \mathbb{E}[\log(1 + e^{d_f})]$, the generator the
-# same with both signs turned.
+# The discriminator minimizes $\mathbb{E}[\log(1 + e^{-d_r})] + \mathbb{E}[\log(1 + e^{d_f})]$. The generator
+# minimizes the same expression with both signs in the exponents reversed.
 
 # %%
 from typing import ClassVar
@@ -30,10 +31,10 @@ from keras_genzoo.models.options import checked_options
 # %% [markdown]
 # ## The class
 #
-# - `players` says which networks each optimizer trains, and `loss_names` what is logged.
-# - The networks that the constructor sets are saved, exported and part of the configuration.
-# - Every update goes through `minimize`, which also handles several devices and mixed precision; all noise
-#   comes from `draw_latents`. The same body runs on TensorFlow and JAX.
+# - `players` lists the networks that each optimizer trains. `loss_names` lists the losses to log.
+# - Networks set with `set_networks` are saved, exported, and part of the configuration.
+# - Use `minimize` for every update: it also handles several devices and mixed precision. Use `draw_latents` for
+#   the noise. The same code then runs on TensorFlow and JAX.
 
 
 # %%
@@ -82,8 +83,8 @@ class RelativisticGAN(AdversarialModel):
 # %% [markdown]
 # ## Train it
 #
-# The points lie on a ring of eight Gaussians. A GAN that works finds all eight; one that collapses finds a
-# few.
+# The points come from eight Gaussians on a ring. A GAN that trains well generates points from all eight; a GAN
+# that has collapsed generates points from a few.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -109,9 +110,9 @@ for result in kg.metrics.evaluate(gan, dataset="ring", measures=["modes"], num_s
     print(result["metric"], result["value"])
 
 # %% [markdown]
-# ## What comes with the base class
+# ## What the base class provides
 #
-# A preset, and the same samples after loading it:
+# Save a preset. After loading, the model generates the same samples:
 
 # %%
 gan.save_to_preset("relativistic_ring")
@@ -119,7 +120,7 @@ loaded = RelativisticGAN.from_preset("relativistic_ring")
 print("largest difference:", np.abs(loaded.sample(100, seed=1) - gan.sample(100, seed=1)).max())
 
 # %% [markdown]
-# Bad input is refused with a message that says what to do:
+# Invalid arguments raise an error that names the argument and the expected value:
 
 # %%
 try:
@@ -130,7 +131,7 @@ except ValueError as error:
 # %% [markdown]
 # ## Where to go next
 #
-# In the library the class becomes one file in `keras_genzoo/models/`, with a line of registration, a recipe,
-# a page and a test file. The tests call one contract, `tests/models/contract.py`, which asks the family for
-# every promise of the library: saving, resuming, several devices, both backends, exports.
-# [Contributing](../../CONTRIBUTING.md#adding-a-family) has each step.
+# To add a family to the library, write one file in `keras_genzoo/models/`, a line of registration, a recipe, a page
+# and a test file. Every family runs the same tests, `tests/models/contract.py`, which cover saving, resuming,
+# several devices, both backends and exports. [Contributing](../../CONTRIBUTING.md#adding-a-family) explains each
+# step.
