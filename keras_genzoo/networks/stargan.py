@@ -186,5 +186,5 @@ def _convolution(filters, size, name, padding="same", use_bias=True, **arguments
 
 
 def _uniform():
-    """The default of PyTorch: uniform up to 1 / sqrt(fan_in)."""
+    """The default of PyTorch for kernels: uniform up to 1 / sqrt(fan_in)."""
     return initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
