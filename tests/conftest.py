@@ -1,5 +1,6 @@
 """The tiers of the tests: see "Tests" in CONTRIBUTING.md."""
 
+import contextlib
 import gc
 import os
 from pathlib import Path
@@ -17,6 +18,8 @@ import keras
 import pytest
 
 pytest.register_assert_rewrite("tests.support")
+
+from tests.support.training import eagerly  # noqa: E402
 
 HERE = Path(__file__).parent
 BACKEND = keras.backend.backend()
@@ -129,24 +132,13 @@ def _is_eager(item):
     The full tier compiles all of them, and JAX does so in every tier.
     """
     return (
-        BACKEND == "tensorflow"
-        and not item.config.getoption("--all")
+        not item.config.getoption("--all")
         and any(item.path.is_relative_to(HERE / place) for place in EAGER)
         and not item.get_closest_marker("compiled")
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item):
-    if _is_eager(item):
-        import tensorflow as tf
-
-        tf.config.run_functions_eagerly(True)
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item):
-    if _is_eager(item):
-        import tensorflow as tf
-
-        tf.config.run_functions_eagerly(False)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    with eagerly() if _is_eager(item) else contextlib.nullcontext():
+        return (yield)

@@ -7,7 +7,6 @@ from PIL import Image
 
 from keras_genzoo import datasets
 from keras_genzoo.datasets import motion, pipeline, sources
-from keras_genzoo.datasets.sets import flowers
 from keras_genzoo.modalities import Images
 from tests.support import toy_flowers
 
@@ -116,14 +115,3 @@ def test_flowers(tmp_path, monkeypatch):
         iter(datasets.load("flowers_blurred", batch_size=2, data_dir=tmp_path, image_size=64, augment=True))
     )
     assert [images.shape for images in batch] == [(2, 64, 64, 3)] * 2
-
-
-def test_flowers_of_training_are_not_blurred_before(tmp_path, monkeypatch):
-    monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
-    toy_flowers.install(tmp_path, monkeypatch.setitem)
-    asked = []
-    monkeypatch.setattr(flowers, "blurred_of", lambda *arguments: asked.append(arguments) or 1 / 0)
-    batches = datasets.load("flowers_blurred", "train", 9, 32, tmp_path)
-    assert len(list(batches)) == 5 and not asked
-    with pytest.raises(ZeroDivisionError):
-        datasets.load("flowers_blurred", "test", 5, 32, tmp_path)

@@ -7,7 +7,6 @@ from PIL import Image
 
 from keras_genzoo import datasets
 from keras_genzoo.datasets import masks, sources
-from keras_genzoo.datasets.sets import flowers
 from keras_genzoo.images import pictures
 from keras_genzoo.modalities import Images, MaskedImages
 from tests.support import toy_flowers
@@ -99,14 +98,3 @@ def test_flowers(tmp_path, monkeypatch):
         assert (first[..., 3] == second[..., 3]).all() == stays
         known = first[..., 3:] < 0
         np.testing.assert_array_equal(np.where(known, first[..., :3], 0), np.where(known, targets, 0))
-
-
-def test_flowers_of_training_are_not_masked_before(tmp_path, monkeypatch):
-    monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
-    toy_flowers.install(tmp_path, monkeypatch.setitem)
-    asked = []
-    monkeypatch.setattr(flowers, "masks_of", lambda *arguments: asked.append(arguments) or 1 / 0)
-    batches = datasets.load("flowers_masked", "train", 9, 32, tmp_path)
-    assert len(list(batches)) == 5 and not asked
-    with pytest.raises(ZeroDivisionError):
-        datasets.load("flowers_masked", "test", 5, 32, tmp_path)

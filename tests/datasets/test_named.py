@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from keras_genzoo import datasets, pixels
 from keras_genzoo.datasets import archives, named, pipeline, tfds
+from keras_genzoo.datasets.sets import flowers
 from keras_genzoo.modalities import Images
-from tests.support import require_original_files, toy_dataset, toy_pairs
+from tests.support import require_original_files, toy_dataset, toy_flowers, toy_pairs
 
 YOSEMITE = "summer2winter_yosemite"
 
@@ -594,3 +595,17 @@ def test_stacked_digits_show_all_thousand_classes(originals):
         assert len(images) == len(labels) == datasets.info("stacked_mnist").splits[split]
         counts = np.bincount(labels)
         assert len(counts) == 1000 and counts.min() >= fewest
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [("flowers_blurred", "blurred_of"), ("flowers_masked", "masks_of")]
+)
+def test_sources_that_training_draws_are_not_made_before(tmp_path, monkeypatch, name, function):
+    monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
+    toy_flowers.install(tmp_path, monkeypatch.setitem)
+    asked = []
+    monkeypatch.setattr(flowers, function, lambda *arguments: asked.append(arguments) or 1 / 0)
+    batches = datasets.load(name, "train", 9, 32, tmp_path)
+    assert len(list(batches)) == 5 and not asked
+    with pytest.raises(ZeroDivisionError):
+        datasets.load(name, "test", 5, 32, tmp_path)
