@@ -53,8 +53,20 @@ ANY_BACKEND = (
     "test_visualization.py",
 )
 
+# Files and folders whose slow tests `.ci/run` runs.
+CI = (
+    "faults/test_workers.py",
+    "presets/test_hub.py",
+    "serving",
+    "test_export.py",
+    "test_export_deployment.py",
+    "test_export_networks.py",
+    "test_packaging.py",
+    "test_training.py",
+)
+
 # Folders whose tests take steps of tiny models: see `_is_eager`.
-EAGER = ("augmentation", "convert", "layers", "models", "networks")
+EAGER = ("augmentation", "callbacks", "convert", "layers", "models", "networks")
 
 _left_out = pytest.StashKey[int]()
 
@@ -67,16 +79,12 @@ def pytest_configure(config):
     config.stash[_left_out] = 0
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        if any(item.path.is_relative_to(HERE / place) for place in ANY_BACKEND):
-            item.add_marker("any_backend")
-        if (mark := item.get_closest_marker("slow_but")) and item.callspec.id not in mark.args:
-            item.add_marker("slow")
-        if BACKEND != "tensorflow" and item.get_closest_marker("tensorflow"):
-            reason = f"needs the TensorFlow backend; this run has KERAS_BACKEND={BACKEND}"
-            item.add_marker(pytest.mark.skip(reason=reason))
+        _mark(item)
+    # pytest selects by `-m` and `-k`.
+    yield
     if config.getoption("--all"):
         return
     left_out = [item for item in items if not _in_default_tier(item)]
@@ -84,6 +92,22 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if _in_default_tier(item)]
         config.hook.pytest_deselected(items=left_out)
         config.stash[_left_out] = len(left_out)
+
+
+def _mark(item):
+    """Adds the markers that follow from the place of a test, and from its parameters."""
+    if any(item.path.is_relative_to(HERE / place) for place in ANY_BACKEND):
+        item.add_marker("any_backend")
+    if mark := item.get_closest_marker("slow_but"):
+        if item.callspec.id not in mark.args:
+            item.add_marker("slow")
+        elif mark.kwargs.get("ci"):
+            item.add_marker("ci")
+    if item.get_closest_marker("slow") and any(item.path.is_relative_to(HERE / place) for place in CI):
+        item.add_marker("ci")
+    if BACKEND != "tensorflow" and item.get_closest_marker("tensorflow"):
+        reason = f"needs the TensorFlow backend; this run has KERAS_BACKEND={BACKEND}"
+        item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_collection_finish():
@@ -94,7 +118,7 @@ def pytest_collection_finish():
 def _in_default_tier(item):
     slow = item.get_closest_marker("slow")
     if BACKEND == "tensorflow":
-        return not slow
+        return not slow and not item.get_closest_marker("ci")
     if item.get_closest_marker("any_backend") or item.get_closest_marker("per_family"):
         return False
     return not slow or item.get_closest_marker("representative")

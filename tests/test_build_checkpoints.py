@@ -45,6 +45,7 @@ def test_the_networks_of_training_are_left_out_and_large_arrays_are_float16(smal
     assert "Stored are the weights of generator; others begin untrained" in card
 
 
+@pytest.mark.ci
 def test_a_smaller_preset_makes_the_released_pictures_within_half_a_grey_level(smaller):
     model, released = models.load(smaller), models.load("cgan_mnist")
     assert {weight.dtype for weight in model.weights if "seed" not in weight.path} == {"float32"}

@@ -68,13 +68,13 @@ def test_the_released_file_holds_networks_only_and_is_small(name):
 
 
 def by_cost(names, default, representatives=()):
-    """Parameters of a test: all of it is in the default tier for one name, the representatives run on JAX too."""
+    """Parameters of a test: `.ci/run` runs it for one name, on JAX for the representatives."""
     slow = {
         name: [pytest.mark.slow, *([pytest.mark.representative] if name in representatives else [])]
         for name in names
         if name != default
     }
-    return [pytest.param(name, marks=slow.get(name, ())) for name in names]
+    return [pytest.param(name, marks=slow.get(name, pytest.mark.ci)) for name in names]
 
 
 @pytest.mark.parametrize("name", by_cost(MEASURED, "cgan_mnist", ("vae_mnist", "pix2pix_edges_to_emoji")))
@@ -110,7 +110,7 @@ def test_the_first_command_of_the_readme_draws_all_ten_classes():
     assert set(seen) == set(range(10))
 
 
-@pytest.mark.slow_but("wae_mnist")
+@pytest.mark.slow_but("wae_mnist", ci=True)
 @pytest.mark.parametrize("name", ["vae_mnist", "wae_mnist"])
 def test_a_reconstructed_digit_is_read_as_the_digit_it_was(name):
     data_dir = require_original_files("mnist")
@@ -120,6 +120,7 @@ def test_a_reconstructed_digit_is_read_as_the_digit_it_was(name):
     assert np.mean(seen == labels[:1000]) >= 0.9
 
 
+@pytest.mark.ci
 def test_the_conditional_gan_draws_what_it_is_asked_for():
     asked = np.arange(1000) % 10
     images = kg.models.load("cgan_mnist").sample(1000, seed=1, labels=asked)

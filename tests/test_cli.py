@@ -314,6 +314,7 @@ def test_edit_moves_samples_along_a_direction(toy_preset, tmp_path):
     assert np.abs(np.asarray(Image.open(output)).astype(int)[12:20, 22:30] - expected).max() <= 1
 
 
+@pytest.mark.ci
 def test_edit_begins_with_the_nearest_samples_to_pictures(toy_preset, tmp_path, capsys):
     picture = save_picture(tmp_path / "one.png")
     command = ("edit", toy_preset, "--images", picture, "--steps", 1, "--strength", 0, "--label", 0)
@@ -340,6 +341,7 @@ def test_translate_writes_what_the_model_gives(toy_translator, tmp_path, capsys)
     )
 
 
+@pytest.mark.ci
 def test_translate_takes_folders_and_any_kind_and_size(toy_translator, tmp_path):
     folder = tmp_path / "in"
     save_picture(folder / "a.jpg", (21, 14))
@@ -362,6 +364,7 @@ def test_translate_takes_folders_and_any_kind_and_size(toy_translator, tmp_path)
     assert Image.open(output / "a.png").size == (12, 8)
 
 
+@pytest.mark.ci
 def test_translate_of_edges(tmp_path):
     picture = save_picture(tmp_path / "one.png", (32, 32))
     model = kg.models.Pix2Pix((32, 32, 3), source_channels=1, width=2)

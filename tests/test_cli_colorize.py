@@ -30,6 +30,7 @@ def save_picture(path, mode="L", **arguments):
     return path
 
 
+@pytest.mark.ci
 def test_pictures_become_what_the_model_makes_of_them(colorizer, tmp_path, capsys):
     folder, output = tmp_path / "in", tmp_path / "out"
     grey, color = save_picture(folder / "grey.png"), save_picture(folder / "below" / "color.png", "RGB")

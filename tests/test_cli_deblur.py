@@ -1,12 +1,14 @@
 """`genzoo deblur`: what it shares with `genzoo upscale` is tested there."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import keras_genzoo as kg
 from keras_genzoo import cli, networks
 
 
+@pytest.mark.ci
 def test_a_picture_becomes_what_the_model_makes_of_it(tmp_path, capsys):
     generator = networks.ResNetTranslator(3, width=2, num_blocks=1, residual=True)
     discriminator = networks.PatchGANDiscriminator(3, 2, 1, normalization="instance")

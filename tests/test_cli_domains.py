@@ -42,6 +42,7 @@ def picture(tmp_path):
     return path
 
 
+@pytest.mark.ci
 def test_a_picture_is_translated_into_a_domain(preset, picture, tmp_path, capsys):
     model, image = models.load(preset), pictures.read(picture, 3)
     reference = tmp_path / "reference.png"
@@ -66,6 +67,7 @@ def test_a_picture_is_translated_into_a_domain(preset, picture, tmp_path, capsys
         np.testing.assert_allclose(found, 127.5 * (expected + 1), atol=0.51)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("name", "domain", "message"),
     [
@@ -85,6 +87,7 @@ def test_unknown_domains_are_refused(preset, picture, tmp_path, capsys, name, do
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.ci
 def test_a_model_without_styles_takes_the_domain_alone(preset_without_styles, picture, tmp_path, capsys):
     command = ["translate", str(preset_without_styles), str(picture), "--output", str(tmp_path / "out")]
     assert cli.main([*command, "--domain", "dog", "--seed", "1"]) == 1

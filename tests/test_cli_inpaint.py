@@ -21,6 +21,7 @@ def inpainter(tmp_path_factory):
     return str(folder)
 
 
+@pytest.mark.ci
 def test_holes_are_filled_and_all_else_is_kept(inpainter, tmp_path, capsys):
     values = np.random.default_rng(0).integers(0, 256, (12, 17, 3)).astype("uint8")
     holes = np.zeros((12, 17), "uint8")

@@ -36,6 +36,7 @@ def painted(capsys, preset, labels, folder, *options):
     return pictures.read(folder / "labels.png", 3)
 
 
+@pytest.mark.ci
 def test_a_painted_label_map_becomes_a_picture(preset, labels, tmp_path, capsys):
     maps, path = labels
     model = models.load(preset)
@@ -63,6 +64,7 @@ def refused(capsys, *command):
     return line
 
 
+@pytest.mark.ci
 def test_what_cannot_be_painted_is_refused(preset, labels, tmp_path, capsys):
     _, path = labels
     command = ["paint", path, "--output", tmp_path / "out", "--model"]
@@ -75,6 +77,7 @@ def test_what_cannot_be_painted_is_refused(preset, labels, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.ci
 def test_a_file_that_cannot_be_painted_is_named_once(preset, labels, tmp_path, capsys):
     _, path = labels
     command = ["paint", path, "--output", tmp_path / "out", "--model", preset]
@@ -105,6 +108,7 @@ def plain(tmp_path_factory):
     return lambda has_edges: folder / str(has_edges)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", ["paint", "translate"])
 def test_what_has_no_effect_is_refused(plain, labels, tmp_path, capsys, name):
     _, path = labels
@@ -127,6 +131,7 @@ def test_pictures_without_edges_are_refused(plain, labels, tmp_path, capsys, nam
     assert "takes label maps with edges, but an image file contains labels only" in line
 
 
+@pytest.mark.ci
 def test_a_picture_is_as_large_as_its_label_map_where_the_generator_makes_it(plain, tmp_path, capsys):
     preset = plain(has_edges=False)
     maps = np.random.default_rng(0).integers(0, 3, (13, 18, 1)).astype("uint8")

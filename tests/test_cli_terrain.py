@@ -22,6 +22,7 @@ def places(path):
     return np.frombuffer(body, [("place", "<f4", 3), ("color", "u1", 3)], 32 * 32)["place"]
 
 
+@pytest.mark.ci
 def test_files_are_what_the_model_samples(preset, tmp_path, capsys):
     output = tmp_path / "made" / "here"
     words = ["terrain", "--model", preset, "--output", output, "--num", 2, "--seed", 3, "--relief", 0.5]

@@ -296,12 +296,14 @@ class TestCodesOfAMapping:
         left, _, _ = np.linalg.svd(together)
         assert np.abs(editing.weight_directions(gan).vectors[0] @ left[:, 0]) == pytest.approx(1, abs=1e-4)
 
+    @pytest.mark.ci
     def test_styles_of_an_image_are_found(self, gan):
         codes, errors = editing.project(gan, gan.sample(1, seed=5, labels=1), 1, num_steps=50, num_restarts=2)
         assert codes.shape == (1, 5) and errors[0] < 0.05
 
 
 class TestProjection:
+    @pytest.mark.ci
     @pytest.mark.parametrize("num_classes", [None, 3])
     def test_the_latents_of_samples_are_found(self, rotation, num_classes):
         gan = linear_gan(matrix_of(rotation, [0.3, 0.3, 0.2, 0.2]), num_classes)
@@ -341,6 +343,7 @@ class TestProjection:
         assert errors[0] < 1e-6
         np.testing.assert_allclose(editing.images(gan, codes).mean(), -0.1, atol=1e-3)
 
+    @pytest.mark.ci
     def test_a_perceptual_distance(self):
         gan = models.GAN(image_shape=(32, 32, 3), latent_dim=4, width=8)
         images = gan.sample(2, seed=3)

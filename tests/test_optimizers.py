@@ -20,7 +20,7 @@ def train(optimizer, embedding=False):
     return [keras.ops.convert_to_numpy(variable.value) for variable in model.weights + optimizer.variables]
 
 
-@pytest.mark.slow_but("{}-dense", "{'clipnorm': 0.1}-sparse gradients")
+@pytest.mark.slow_but("{}-dense", "{'clipnorm': 0.1}-sparse gradients", ci=True)
 @pytest.mark.parametrize("embedding", [False, True], ids=["dense", "sparse gradients"])
 @pytest.mark.parametrize(
     "arguments", [{}, {"amsgrad": True}, {"clipnorm": 0.1}, {"weight_decay": 0.01}], ids=str
@@ -59,6 +59,7 @@ def test_an_l2_penalty_is_part_of_the_gradient(gradient):
     assert Adam.from_config(optimizer.get_config()).l2 == l2
 
 
+@pytest.mark.ci
 def test_follows_a_learning_rate_schedule():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, decay_steps=2, decay_rate=0.5)
     ours = train(Adam(schedule, beta_1=0.9, epsilon=1e-7))

@@ -163,6 +163,7 @@ def test_the_recipe_of_a_run_repeats_it(tmp_path):
     assert (first / "recipe.toml").read_text() == (again / "recipe.toml").read_text()
 
 
+@pytest.mark.ci
 def test_a_run_is_gone_on_with_by_its_folder_alone(tmp_path, capsys):
     pictures, run = save_pictures(tmp_path / "pictures"), tmp_path / "run"
     words = ("train", "--model", "GAN", "--images", pictures, "--image-size", 8, "--batch-size", 2)
@@ -257,6 +258,7 @@ def test_every_family_has_defaults_that_train(family, tmp_path):
     assert any(moved)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -345,6 +347,7 @@ def test_a_recipe_of_folders_is_checked_before_work_starts(old, new, message, tm
 class TestUpscaling:
     """Plain pictures are reduced to make the sources."""
 
+    @pytest.mark.ci
     def test_recipe_of_a_folder(self, tmp_path):
         folder = save_pictures(tmp_path / "photographs", 20)
         recipe = own_pictures.make_recipe([folder], "ESRGAN", image_size=32)

@@ -208,6 +208,7 @@ def test_public_functions_have_annotations(module):
     assert (Path(kg.__file__).parent / "py.typed").exists()
 
 
+@pytest.mark.ci
 def test_sampling_needs_no_extra(tmp_path):
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")

@@ -14,6 +14,9 @@ def test_plain(): pass
 @pytest.mark.slow
 def test_slow(): pass
 
+@pytest.mark.ci
+def test_ci(): pass
+
 @pytest.mark.slow
 @pytest.mark.representative
 def test_representative(): pass
@@ -21,6 +24,10 @@ def test_representative(): pass
 @pytest.mark.slow_but("kept")
 @pytest.mark.parametrize("case", ["kept", "more"])
 def test_cases(case): pass
+
+@pytest.mark.slow_but("kept", ci=True)
+@pytest.mark.parametrize("case", ["kept", "more"])
+def test_long_cases(case): pass
 
 @pytest.mark.any_backend
 def test_any_backend(): pass
@@ -34,7 +41,7 @@ def test_tensorflow(): pass
 def run(pytester, monkeypatch):
     """Function that runs the suite; returns the names of the tests that passed, and what pytest wrote."""
     pytester.makepyfile(SUITE)
-    markers = ("slow", "slow_but", "representative", "any_backend", "tensorflow")
+    markers = ("slow", "ci", "slow_but", "representative", "any_backend", "tensorflow")
     pytester.makeini("[pytest]\nmarkers =\n" + "\n".join(f"    {marker}:" for marker in markers))
 
     def run(*options, backend="tensorflow"):
@@ -53,7 +60,12 @@ def run(pytester, monkeypatch):
 def test_what_the_default_tier_leaves_out_is_told(run, options):
     passed, output = run(*options)
     assert passed == {"plain", "cases[kept]", "any_backend", "tensorflow"}
-    assert "3 tests of the full tier were left out: `pytest --all` runs them." in output
+    assert "6 tests of the full tier were left out: `pytest --all` runs them." in output
+
+
+def test_the_tier_of_continuous_integration(run):
+    passed, _ = run("--all", "-m", "ci")
+    assert passed == {"ci", "long_cases[kept]"}
 
 
 def test_the_full_tier_is_everything(run):
@@ -61,9 +73,12 @@ def test_the_full_tier_is_everything(run):
     assert passed == {
         "plain",
         "slow",
+        "ci",
         "representative",
         "cases[kept]",
         "cases[more]",
+        "long_cases[kept]",
+        "long_cases[more]",
         "any_backend",
         "tensorflow",
     }
@@ -72,5 +87,5 @@ def test_the_full_tier_is_everything(run):
 
 def test_another_backend_runs_what_depends_on_it(run):
     passed, output = run(backend="jax")
-    assert passed == {"plain", "representative", "cases[kept]"}
-    assert "3 tests of the full tier were left out" in output and "1 skipped" in output
+    assert passed == {"plain", "ci", "representative", "cases[kept]", "long_cases[kept]"}
+    assert "4 tests of the full tier were left out" in output and "1 skipped" in output

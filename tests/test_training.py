@@ -54,6 +54,7 @@ def toy_mnist(monkeypatch):
     toy_dataset.install(monkeypatch.setattr)
 
 
+@pytest.mark.ci
 def test_run_folder_holds_logs_pictures_and_a_preset(recipe_file, tmp_path, toy_mnist):
     model = training.train(training.Recipe.load(recipe_file), tmp_path / "run", verbose=0)
 
@@ -463,6 +464,7 @@ def test_a_worker_that_is_lost_while_models_are_made_is_told(recipe_file, tmp_pa
         training.train(recipe, tmp_path / "run", verbose=0)
 
 
+@pytest.mark.ci
 def test_a_run_is_neither_overwritten_nor_mixed_with_another(recipe_file, tmp_path, toy_mnist):
     recipe = training.Recipe.load(recipe_file)
     training.train(recipe, tmp_path / "run", epochs=1, verbose=0)

@@ -142,7 +142,7 @@ def critic():
     return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
 
 
-@pytest.mark.slow_but("gan", "gan_r1", "progressive_gan")
+@pytest.mark.slow_but("gan", "gan_r1", "progressive_gan", ci=True)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_image_passes_it_on_the_way_to_the_discriminator(family):
     """Where it shows nothing, the generator gets no gradient, and real images cannot be told from others."""

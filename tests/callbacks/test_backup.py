@@ -87,7 +87,7 @@ class TestDamage:
     def _remove(file, number):
         file.unlink()
 
-    @pytest.mark.slow_but("_flip")
+    @pytest.mark.slow_but("_flip", ci=True)
     @pytest.mark.parametrize("damage", [_flip, _cut, _zero, _remove])
     def test_the_backup_before_is_used(self, tmp_path, damage):
         gan, rng = _gan(), np.random.default_rng(0)
@@ -274,7 +274,7 @@ def test_every_must_be_positive(tmp_path):
         callbacks.Backup(tmp_path, every=0)
 
 
-@pytest.mark.slow_but("mid_epoch")
+@pytest.mark.slow_but("mid_epoch", ci=True)
 @pytest.mark.parametrize(
     ("saved_step", "asked_for", "epochs_ended"),
     [(None, [0], [0, 1]), (1, [1, 2], [0, 1]), (2, [2], [1]), (4, [], [])],
@@ -298,6 +298,7 @@ def test_fit_trains_what_is_left(tmp_path, saved_step, asked_for, epochs_ended):
     assert _steps(tmp_path) == sorted({saved_step or 2, 2 if saved_step == 1 else 4, 4})[-2:]
 
 
+@pytest.mark.ci
 def test_fit_ends_where_a_callback_stops_the_training(tmp_path):
     """Also in the rest of a broken-off epoch, which is a call of the model's `fit` by itself."""
     _save(tmp_path, 1)
@@ -337,6 +338,7 @@ def test_a_backup_can_go_on_after_it_interrupted(tmp_path):
     assert _steps(tmp_path) == [3, 6]
 
 
+@pytest.mark.ci
 @pytest.mark.usefixtures("unchecked_values")
 def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_the_last_good_backup(tmp_path):
     def batches(step):

@@ -38,6 +38,7 @@ def test_data_of_unknown_length_end_an_epoch_at_once(kind):
     assert watcher.step == 3
 
 
+@pytest.mark.ci
 def test_gradient_norms_are_logged_while_it_watches():
     gan = toy_gans.make_gan()
     watched = gan.fit(support.toy_images(), callbacks=[callbacks.TrainingHealth()], verbose=0).history
@@ -243,6 +244,7 @@ class TestNotFinite:
         with pytest.warns(UserWarning, match=r"became nan at step 8 .*weights of step 0 are restored"):
             _fit(gan, callbacks.TrainingHealth(snapshot_every=1), broken_step=6)
 
+    @pytest.mark.ci
     def test_after_compile_the_model_trains_on(self):
         gan, _ = _fit_until_broken(step=6, snapshot_every=2)
         gan.compile()
@@ -269,7 +271,7 @@ class TestNotFinite:
             classifier.fit(_batches(3, labels=True), steps_per_epoch=6, callbacks=[watcher], verbose=0)
         assert all(np.isfinite(weight).all() for weight in classifier.get_weights())
 
-    @pytest.mark.slow_but("False")
+    @pytest.mark.slow_but("False", ci=True)
     @pytest.mark.parametrize("health_first", [True, False])
     def test_with_a_backup_in_either_order(self, tmp_path, health_first):
         """The backup ends the training by its own error, and holds nothing that is not finite."""

@@ -19,6 +19,7 @@ def _gan(**arguments):
 
 
 class TestSampleGrid:
+    @pytest.mark.ci
     def test_one_grid_of_the_same_latents_an_epoch(self, tmp_path):
         gan = _gan()
         grid = callbacks.SampleGrid(tmp_path / "samples", num=9, seed=5)

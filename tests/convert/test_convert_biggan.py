@@ -157,7 +157,7 @@ def state_of(network):
 
 
 # 0.58 / 0.02 is a little less than 29 in floating point.
-@pytest.mark.slow_but("0.58")
+@pytest.mark.slow_but("0.58", ci=True)
 @pytest.mark.parametrize("truncation", [0.0, 0.58, 0.613, 1.0])
 def test_outputs_are_those_of_pytorch(tool, theirs, truncation):
     ours = tool.generator_of(state_of(theirs), CONFIG, truncation)

@@ -104,6 +104,7 @@ def output_of(network, images):
         return network(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy().transpose(0, 2, 3, 1)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("num_blocks", [9, 6])
 def test_gives_the_output_of_pytorch(tool, num_blocks):
     reference = with_random_weights(Generator(num_blocks))
@@ -132,6 +133,7 @@ def test_maps_that_are_compared_are_those_of_the_authors(tool):
         np.testing.assert_allclose(ops.convert_to_numpy(ours), expected, atol=1e-4)
 
 
+@pytest.mark.ci
 def test_preset(tool, tmp_path):
     reference = with_random_weights(Generator(4))
     torch.save(reference.state_dict(), tmp_path / "latest_net_G.pth")

@@ -125,6 +125,7 @@ class TestPyTorch:
         state = {key: value.numpy() for key, value in network.state_dict().items()}
         assert_same(network, tool.network_of(state))
 
+    @pytest.mark.ci
     def test_a_preset_of_averaged_weights(self, tool, tmp_path):
         network = with_random_weights(RRDBNet(2))
         state = {
@@ -216,7 +217,7 @@ class TestUpscalerJS:
         return folder
 
     @pytest.mark.parametrize("name", ["esrgan_slim_x4", "esrgan_thick_x4"])
-    @pytest.mark.slow_but("esrgan_slim_x4")
+    @pytest.mark.slow_but("esrgan_slim_x4", ci=True)
     def test_gives_what_its_own_code_gives(self, tool, folder, tmp_path, name):
         file = folder / f"{name}.json"
         assert tool.main([str(tmp_path / "preset"), "--generator", str(file)]) == 0

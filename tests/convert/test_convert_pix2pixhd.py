@@ -127,6 +127,7 @@ def test_of_the_paper_has_nine_blocks_and_four_downsamplings(tool):
     assert (config["num_downsamplings"], config["num_blocks"]) == (4, 9)
 
 
+@pytest.mark.ci
 def test_preset(tool, tmp_path):
     reference = with_random_weights(Local(NUM_LABELS + 1))
     torch.save(reference.state_dict(), tmp_path / "latest_net_G.pth")

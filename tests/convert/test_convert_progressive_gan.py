@@ -135,7 +135,7 @@ class TestOutputs:
         assert expected.std() > 0.01
 
 
-@pytest.mark.slow_but("False")
+@pytest.mark.slow_but("False", ci=True)
 @pytest.mark.parametrize("with_discriminator", [True, False])
 def test_files_become_a_preset(tool, tmp_path, capsys, with_discriminator):
     generator, discriminator = _random(Generator()), _random(Discriminator())

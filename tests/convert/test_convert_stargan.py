@@ -96,6 +96,7 @@ def assert_close(actual, expected):
     np.testing.assert_allclose(ops.convert_to_numpy(actual), expected, atol=1e-4)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("num_blocks", [2, 6])
 def test_generator_gives_the_output_of_pytorch(tool, num_blocks):
     reference = with_random_weights(Generator(5, num_blocks))
@@ -120,6 +121,7 @@ def test_discriminator_gives_the_outputs_of_pytorch(tool, side, num_layers):
         assert_close(ours, expected)
 
 
+@pytest.mark.ci
 def test_preset(tool, tmp_path):
     generator, discriminator = with_random_weights(Generator()), with_random_weights(Discriminator())
     torch.save(generator.state_dict(), tmp_path / "200000-G.ckpt")

@@ -28,7 +28,7 @@ def take(dataset, count=None):
     return tuple(np.stack(part) for part in zip(*pairs, strict=True))
 
 
-@pytest.mark.slow_but("4", "30")
+@pytest.mark.slow_but("4", "30", ci=True)
 # 23 images in batches of 5 are 4 steps an epoch: steps inside the first epoch, on an edge and far beyond.
 @pytest.mark.slow_but("4")
 @pytest.mark.parametrize("step", [0, 1, 4, 6, 30])

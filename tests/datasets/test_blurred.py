@@ -70,6 +70,7 @@ def test_the_kernel_does_not_depend_on_the_crop(monkeypatch):
     assert len(np.unique(levels)) > 32
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("augment", [False, True])
 def test_a_source_is_its_target_blurred(folder, augment):
     (batch,) = datasets.blurred_folder(folder, (16, 24), batch_size=5, augment=augment)
@@ -103,6 +104,7 @@ def test_a_recipe_names_it(folder):
     assert [images.shape for images in next(iter(source.load(batch_size=5)))] == [(5, 16, 16, 1)] * 2
 
 
+@pytest.mark.ci
 def test_flowers(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
     toy_flowers.install(tmp_path, monkeypatch.setitem)

@@ -26,6 +26,7 @@ def drawn(seed, size=(64, 48)):
     return masks.mask(size, tf.constant([seed, 7])).numpy()
 
 
+@pytest.mark.ci
 def test_a_mask_is_that_of_its_seed():
     first = drawn(0)
     assert first.shape == (64, 48, 1) and set(np.unique(first)) == {0, 1}
@@ -33,6 +34,7 @@ def test_a_mask_is_that_of_its_seed():
     assert len({drawn(seed).tobytes() for seed in range(20)}) == 20
 
 
+@pytest.mark.ci
 def test_a_mask_holds_a_rectangle_of_half_the_sides_and_strokes():
     shares = []
     for seed in range(20):
@@ -44,6 +46,7 @@ def test_a_mask_holds_a_rectangle_of_half_the_sides_and_strokes():
     assert min(shares) > 0.25 and max(shares) < 0.9 and np.std(shares) > 0.02
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("augment", [False, True])
 def test_sources_are_targets_with_holes(folder, augment):
     arguments = {"batch_size": 5, "augment": augment, "initial_step": 0}
@@ -82,6 +85,7 @@ def test_bad_input_is_refused(folder):
         datasets.masked_folder(folder, 16, channels=4)
 
 
+@pytest.mark.ci
 def test_flowers(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
     toy_flowers.install(tmp_path, monkeypatch.setitem)

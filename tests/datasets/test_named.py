@@ -477,7 +477,7 @@ class TestPairs:
             datasets.load("noto_to_twemoji", batch_size=20, data_dir=folder)
 
 
-@pytest.mark.slow_but("facades")
+@pytest.mark.slow_but("facades", ci=True)
 @pytest.mark.parametrize("name", toy_pairs.SPLITS)
 def test_archives_hold_what_info_says(name):
     info = datasets.info(name)
@@ -597,6 +597,7 @@ def test_stacked_digits_show_all_thousand_classes(originals):
         assert len(counts) == 1000 and counts.min() >= fewest
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("name", "function"), [("flowers_blurred", "blurred_of"), ("flowers_masked", "masks_of")]
 )

@@ -253,6 +253,7 @@ class TestUnpairedFolders:
             save(tmp_path / "b" / "deep" / f"{number}.png", plain(100 + number))
         return tmp_path / "a", tmp_path / "b"
 
+    @pytest.mark.ci
     @pytest.mark.parametrize("swapped", [False, True])
     def test_the_smaller_folder_begins_again_in_another_order(self, folders, swapped):
         folders = folders[::-1] if swapped else folders
@@ -273,6 +274,7 @@ class TestUnpairedFolders:
         assert 2 < (a == b).sum() < 25  # a seventh of 70 by chance
         assert len({tuple(order) for order in [*a, *b]}) == 20
 
+    @pytest.mark.ci
     def test_an_epoch_is_as_long_as_the_larger_folder(self, folders):
         dataset = datasets.unpaired_folders(*folders, 4, batch_size=2)
         assert len(dataset) == 3 == len(list(dataset))
@@ -293,7 +295,7 @@ class TestUnpairedFolders:
         assert set(places[0]) == set(places[1]) == everywhere
         assert sum(a == b for a, b in zip(*places, strict=True)) < 20  # an eighth of 60 by chance
 
-    @pytest.mark.slow_but("5")
+    @pytest.mark.slow_but("5", ci=True)
     @pytest.mark.parametrize("step", [2, 5])
     def test_resumes(self, folders, step):
         arguments = {"image_size": 4, "batch_size": 2, "augment": True, "channels": 1}

@@ -126,6 +126,7 @@ class TestFlowers:
 
 
 class TestDegradation:
+    @pytest.mark.ci
     def test_of_real_esrgan_is_drawn_anew_and_repeats_by_its_seed(self, folder):
         arguments = {"scale": 2, "batch_size": 5, "shuffle": False, "degradation": "real_esrgan"}
         batches = [
@@ -140,6 +141,7 @@ class TestDegradation:
         levels = (first + 1) * 127.5
         np.testing.assert_allclose(levels, np.rint(levels), atol=1e-3)
 
+    @pytest.mark.ci
     def test_keeps_what_a_picture_is_of(self, folder):
         """Each degraded picture is nearer to its own large one than to any other of the folder."""
         small, large = next(

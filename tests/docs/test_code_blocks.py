@@ -51,7 +51,7 @@ def float32():
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.slow_but("docs/index.md", "docs/faq.md")
+@pytest.mark.slow_but("docs/index.md", "docs/faq.md", ci=True)
 @pytest.mark.tensorflow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page, "python")])

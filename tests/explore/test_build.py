@@ -53,6 +53,7 @@ def toy_presets(tmp_path_factory):
     return folder
 
 
+@pytest.mark.ci
 def test_a_site_holds_all_that_the_page_asks_for(toy_presets, cached_runtime, tmp_path, capsys):
     site = tmp_path / "site"
     assert cli.main(["explore", str(toy_presets / "toy_gan"), "--output", str(site)]) == 0
@@ -89,6 +90,7 @@ def test_with_cdn_the_page_may_load_the_runtime_from_one_host_more(no_runtime, t
         assert {word for word in allowed[kind].split() if "//" in word} == {"https://cdn.jsdelivr.net"}
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "names, problem",
     [

@@ -225,6 +225,7 @@ def _described(model):
     }
 
 
+@pytest.mark.ci
 def test_a_domain_and_a_latent_reach_the_network(run_javascript):
     model = models.StarGANv2((8, 8, 1), 3, latent_dim=4, width=2, max_width=4, hidden=4)
     first, second = run_javascript(

@@ -40,7 +40,7 @@ def undisturbed(tmp_path_factory):
     return size // 1024, support.arrays_in(folder / "run" / "preset" / "model.weights.h5")
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.3, 0.5, 0.7, 0.85, 0.95])
+@pytest.mark.parametrize("share", [0.0, 0.1, pytest.param(0.3, marks=pytest.mark.ci), 0.5, 0.7, 0.85, 0.95])
 def test_a_run_goes_on_once_there_is_room(tmp_path, disk, undisturbed, share):
     """Whatever was being written when the room ended: recipe, backup, log, grid or preset."""
     resize, folder = disk
@@ -66,6 +66,7 @@ def test_a_run_goes_on_once_there_is_room(tmp_path, disk, undisturbed, share):
     assert not [path for name in (".unfinished-*", ".lock") for path in (folder / "run").rglob(name)]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize(
     "kib", [1000, 2048, 9500], ids=["first backup", "end of the first backup", "second backup"]
 )

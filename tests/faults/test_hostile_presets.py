@@ -81,7 +81,7 @@ def load_mutants(folder, numbers):
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.slow_but("0-20")
+@pytest.mark.slow_but("0-20", ci=True)
 @pytest.mark.parametrize(
     ("first", "num"), [(0, 20), (20, 196), (216, 196), (412, 196), (608, 196), (804, 196)]
 )

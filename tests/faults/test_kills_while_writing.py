@@ -76,6 +76,7 @@ def test_a_folder_is_the_old_or_the_new_one(tmp_path):
     assert left == ["preset"], "what killed processes left goes with the next success"
 
 
+@pytest.mark.ci
 def test_a_file_is_the_old_or_the_new_one(tmp_path):
     target = tmp_path / "recipe.json"
     seen, kills, left = support.fresh_process(_kill_everywhere, write_file, target)
@@ -104,6 +105,7 @@ def test_where_folders_cannot_be_exchanged_the_old_one_comes_back_after_an_error
     assert versions_in(tmp_path / "preset") == {"new"}
 
 
+@pytest.mark.ci
 def test_a_folder_in_use_is_refused(tmp_path):
     with disk.in_use(tmp_path / "run"):
         assert support.fresh_process(_use, tmp_path / "run") == "BlockingIOError"

@@ -30,6 +30,7 @@ def _as_matrix(kernel):
     return kernel.reshape(-1, kernel.shape[-1])
 
 
+@pytest.mark.ci
 def test_the_kernel_is_divided_by_its_largest_singular_value(layer_and_inputs):
     layer, inputs = layer_and_inputs
     for _ in range(100):

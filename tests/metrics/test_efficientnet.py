@@ -23,6 +23,7 @@ def gradients():
     return np.stack([red, green, np.full_like(red, 100)], axis=-1)
 
 
+@pytest.mark.ci
 def test_features_are_those_of_another_statement_of_the_network(extractor):
     """Computed by the program that came with the weights."""
     features, logits = extractor(gradients()[None])

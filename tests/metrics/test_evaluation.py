@@ -230,6 +230,7 @@ class TestDefaults:
         with pytest.raises(ValueError, match="sides of at least 16"):
             metrics.evaluate(gan(), "toy", measures=["sliced_wasserstein"])
 
+    @pytest.mark.ci
     def test_a_margin_is_cut_off_for_a_classifier_of_what_it_encloses(self, judge):
         """The same numbers as for the data without their margin."""
         padded = [np.pad(IMAGES, ((0, 0), (2, 2), (2, 2), (0, 0))), LABELS]
@@ -242,6 +243,7 @@ class TestDefaults:
         assert results[1][0]["protocol"]["cropping"] == "margin of 2"
         assert "cropping" not in results[0][0]["protocol"]
 
+    @pytest.mark.ci
     def test_a_conditional_model_is_asked_for_every_class(self, judge):
         model = gan(num_classes=3)
         *_, agreement = metrics.evaluate(model, "toy", extractor=judge, num_samples=60)

@@ -1,6 +1,7 @@
 """What is measured by moving latents: the nearest samples to real images, and the length of paths."""
 
 import numpy as np
+import pytest
 
 from keras_genzoo import datasets, editing, latent, metrics, models, pixels
 from keras_genzoo.metrics import inversion
@@ -10,6 +11,7 @@ from tests.metrics.test_evaluation import INFOS
 IMAGES = pixels.to_uint8(support.toy_images(40, (8, 8, 1)))
 
 
+@pytest.mark.ci
 def test_inversion_is_the_error_of_the_nearest_samples(monkeypatch):
     monkeypatch.setattr(inversion, "_NUM_STEPS", 10)
     monkeypatch.setattr(datasets, "info", INFOS.get)

@@ -22,6 +22,7 @@ def make_model(scale=4):
     return models.SuperResolution((128, 128, 3), scale, generator=generator)
 
 
+@pytest.mark.ci
 def test_results_are_those_of_the_pictures(data_dir):
     model = make_model()
     results = {

@@ -31,10 +31,8 @@ class Family:
             hold these names: where one changes, no released file loads.
         chance_level: Float, the `chance_level` of `make()`, or None.
         adversarial_log: String, the log that is the generator's loss against the discriminator alone, or None.
-        represents: `"all"` for the one family whose costly promises are asked in the default tier, but for those that
-            start processes; `"base"` for
-            one of each base class, whose costly promises are asked on JAX too, and those that rest on the base
-            alone; None for the others.
+        represents_its_base: Bool, True for one family of each base class: `.ci/run` tests its costly promises, also
+            on JAX, and those that depend only on the base class.
     """
 
     model: type
@@ -48,7 +46,7 @@ class Family:
     weight_paths: list[str] = dataclasses.field(default_factory=list)
     chance_level: float | None = None
     adversarial_log: str | None = None
-    represents: str | None = None
+    represents_its_base: bool = False
 
     def __post_init__(self):
         for name in ("exact", "random"):
@@ -74,12 +72,12 @@ def needs(ability):
 of_players = asked_where(lambda family: players_of(family.model))
 
 
-# A promise that takes more than a second: see `Family.represents`.
+# A promise that takes more than a second: see `Family.represents_its_base`.
 costly = partial(_with_attributes, is_costly=True)
+# A promise that takes more than a second, which `.ci/run` tests for every family.
+of_every_change = partial(_with_attributes, is_of_every_change=True)
 # A promise of the training step itself: asked of every family on every backend.
 of_the_step = partial(_with_attributes, is_of_the_step=True)
-# A costly promise that is asked in processes of its own: in no default tier of TensorFlow.
-of_processes = partial(_with_attributes, is_costly=True, is_of_processes=True)
 # A costly promise that rests on what the families of a base class have in common.
 of_each_base = partial(_with_attributes, is_costly=True, is_of_base=True)
 
@@ -95,18 +93,19 @@ class Asked:
         for name in dir(cls):
             test = getattr(cls, name)
             is_asked = getattr(test, "condition", lambda family: True)(cls.family)
-            if not is_asked or (getattr(test, "is_of_base", False) and cls.family.represents is None):
+            if not is_asked or (getattr(test, "is_of_base", False) and not cls.family.represents_its_base):
                 # pytest collects no test that is None.
                 setattr(cls, name, None)
 
     @classmethod
     def marks_of(cls, test):
         """The marks of a test by its cost, and by whether another family represents this one."""
-        represents, marks = cls.family.represents, [pytest.mark.compiled]
-        in_default_tier = represents == "all" and not getattr(test, "is_of_processes", False)
-        if getattr(test, "is_costly", False) and not in_default_tier:
-            marks += [pytest.mark.slow, *[pytest.mark.representative] * (represents is not None)]
-        is_of_family = represents is None and not getattr(test, "is_of_the_step", False)
+        represents, marks = cls.family.represents_its_base, [pytest.mark.compiled]
+        if getattr(test, "is_costly", False):
+            marks += [pytest.mark.slow, *[pytest.mark.representative, pytest.mark.ci] * represents]
+        if getattr(test, "is_of_every_change", False):
+            marks += [pytest.mark.ci]
+        is_of_family = not represents and not getattr(test, "is_of_the_step", False)
         return [*marks, *[pytest.mark.per_family] * is_of_family]
 
     def pytest_generate_tests(self, metafunc):

@@ -95,6 +95,7 @@ def test_losses_are_those_of_the_paper():
     assert float(loss) == pytest.approx(adversarial_loss + 0.1 * fake_class_loss, rel=1e-5)
 
 
+@pytest.mark.ci
 def test_the_class_terms_reach_both_players():
     """Without them a step moves the networks elsewhere."""
     images, labels = np.random.default_rng(0).uniform(-1, 1, (4, *SHAPE)), np.array([0, 1, 2, 0])

@@ -125,12 +125,14 @@ class TestConstructor:
         with pytest.raises(ValueError, match=message):
             make_autoencoder(family, encoder=encoder)
 
+    @pytest.mark.ci
     def test_an_encoder_of_other_latents_is_refused(self, family):
         stochastic = getattr(models, family).stochastic_encoder
         encoder = networks.MLPEncoder(SHAPE, LATENT_DIM + 1, (4,), stochastic=stochastic)
         with pytest.raises(ValueError, match=r"`encoder` must have output.*Received: \[\(None, 4\)"):
             make_autoencoder(family, encoder=encoder)
 
+    @pytest.mark.ci
     def test_networks_of_other_images_are_refused(self, family):
         decoder = networks.MLPDecoder(LATENT_DIM, (4, 4, 1), (4,))
         with pytest.raises(

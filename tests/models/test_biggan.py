@@ -108,12 +108,14 @@ class TestTruncation:
         gan.truncation = None
         assert np.abs(support.to_numpy(gan.latents_from_seed(500, 3))).max() > 2
 
+    @pytest.mark.ci
     def test_setting_it_changes_what_is_sampled_next(self):
         gan = make_biggan(truncation=0.5)
         truncated = gan.sample(4, seed=0)
         gan.truncation = None
         assert (gan.sample(4, seed=0) != truncated).any()
 
+    @pytest.mark.ci
     def test_of_one_call_has_the_distribution_of_the_model_s(self):
         gan = make_biggan()
         truncated = gan.truncated(support.to_numpy(gan.latents_from_seed(5000, 3)), 1.0)
@@ -125,6 +127,7 @@ class TestTruncation:
         # Latents that are truncated already stay as they are.
         np.testing.assert_allclose(gan.truncated(expected, 1.0), expected, atol=1e-4)
 
+    @pytest.mark.ci
     def test_it_is_a_part_of_the_config(self):
         gan = models.BigGAN.from_config(make_biggan(truncation=0.5, orthogonal_weight=0.2).get_config())
         assert (gan.truncation, gan.orthogonal_weight) == (0.5, 0.2)
@@ -133,6 +136,7 @@ class TestTruncation:
 
 
 class TestStandingStatistics:
+    @pytest.mark.ci
     def test_they_are_the_means_of_those_of_batches(self):
         gan = make_biggan(num_classes=3, truncation=0.5, average_decay=0.9)
         network = gan.sampling_network
@@ -153,6 +157,7 @@ class TestStandingStatistics:
             assert "moving" in weight.path or (support.to_numpy(weight.value) == old).all(), weight.path
 
 
+@pytest.mark.ci
 def test_default_latents_are_20_values_for_each_block():
     assert models.BigGAN(image_shape=(16, 16, 1), width=2).latent_dim == 60
 

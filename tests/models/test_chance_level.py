@@ -39,7 +39,7 @@ def of_images(model):
     return model.discriminator_loss(IMAGES, IMAGES[::-1], None, True)
 
 
-@pytest.mark.slow_but("loss0-make_fading")
+@pytest.mark.slow_but("loss0-make_fading", ci=True)
 @pytest.mark.parametrize("make_model", [make_msg_gan, make_fading])
 @pytest.mark.parametrize("loss", [losses.NonSaturating(), losses.Hinge(), losses.LeastSquares()])
 def test_a_drift_that_moves_the_least_leaves_no_level(loss, make_model):
@@ -53,7 +53,7 @@ def test_a_drift_that_moves_the_least_leaves_no_level(loss, make_model):
     assert model.chance_level == pytest.approx(found, abs=1e-4)
 
 
-@pytest.mark.slow_but("non_saturating-arguments1")
+@pytest.mark.slow_but("non_saturating-arguments1", ci=True)
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -75,7 +75,7 @@ def test_what_moves_targets_or_images(loss, arguments):
     assert model.chance_level == pytest.approx(least_of_equal_logits(model, drawn), abs=0.01)
 
 
-@pytest.mark.slow_but("penalty0")
+@pytest.mark.slow_but("penalty0", ci=True)
 @pytest.mark.parametrize(
     "penalty", [penalties.R1(5.0), penalties.R2(5.0), penalties.WassersteinGradientPenalty(one_sided=True)]
 )

@@ -49,7 +49,7 @@ class TestContract(Contract):
         counts={"network": PARAMETERS},
         optimizers={"optimizer": (keras.optimizers.Adam, {"learning_rate": 1e-3})},
         weight_paths=WEIGHT_PATHS,
-        represents="base",
+        represents_its_base=True,
     )
     # Its dropout draws other numbers on another device or backend, and Keras' own step has no two workers.
     test_two_replicas_take_the_step_of_one_device = None
@@ -57,6 +57,7 @@ class TestContract(Contract):
     test_two_workers_end_with_the_same_weights = None
 
 
+@pytest.mark.ci
 def test_default_loss_is_cross_entropy_on_logits_and_metric_accuracy():
     classifier = make_classifier()
     images, labels = support.toy_images(6), support.toy_labels(6)
@@ -77,6 +78,7 @@ def test_learns_to_tell_dark_from_bright():
     assert classifier.evaluate(images, labels, verbose=0, return_dict=True)["accuracy"] == 1.0
 
 
+@pytest.mark.ci
 def test_features_come_with_the_logits():
     classifier = make_classifier(feature_dim=5)
     features, logits = classifier.predict_features(support.toy_images(4))
@@ -98,6 +100,7 @@ def test_callbacks_of_the_one_optimizer_and_loss_work(callback):
     assert np.isfinite(history["val_loss"]).all()
 
 
+@pytest.mark.ci
 @pytest.mark.tensorflow
 def test_export_after_predict(tmp_path):
     import tensorflow as tf

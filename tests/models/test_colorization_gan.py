@@ -165,6 +165,7 @@ class TestBadInput:
             networks.ColorizationUNet((4,))
 
 
+@pytest.mark.ci
 def test_measure(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
     toy_flowers.install(tmp_path, monkeypatch.setitem)

@@ -45,7 +45,7 @@ class TestContract(Contract):
             (keras.optimizers.Adam, {"learning_rate": 2e-4, "beta_1": 0.5, "beta_2": 0.999}),
         ),
         chance_level=0.5,
-        represents="base",
+        represents_its_base=True,
     )
 
 
@@ -136,6 +136,7 @@ class TestAlgorithm:
         )
         assert logs == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
+    @pytest.mark.ci
     def test_joined_batches_give_the_losses_of_passes_apart(self):
         model = make_cyclegan_of_the_paper()
         assert model._joins_batches

@@ -86,6 +86,7 @@ class TestAlgorithm:
         np.testing.assert_allclose(flat_weights(model.generator), generator, atol=1e-5)
         assert logs == pytest.approx(expected, rel=1e-4)
 
+    @pytest.mark.ci
     def test_features_add_to_the_loss_of_the_generator(self):
         sources, targets = support.toy_images(2, (32, 32, 3)), support.toy_images(2, (32, 32, 3), seed=1)
         model = models.DeblurGAN(
@@ -97,6 +98,7 @@ class TestAlgorithm:
         assert logs["perceptual_loss"] == pytest.approx(difference, rel=1e-4)
         assert logs["generator_loss"] == pytest.approx(logs["adversarial_loss"] + 100 * difference, rel=1e-4)
 
+    @pytest.mark.ci
     def test_a_weight_raised_after_compile_is_refused_until_compiled_again(self):
         data = support.toy_images(2, (32, 32, 3)), support.toy_images(2, (32, 32, 3), seed=1)
         model = models.DeblurGAN(
@@ -114,6 +116,7 @@ class TestAlgorithm:
         model.compile()
         assert model.evaluate(*data, verbose=0, return_dict=True)["perceptual_loss"] > 0
 
+    @pytest.mark.ci
     def test_features_move_the_generator(self):
         """Against a critic without weights nothing else does."""
         keras.utils.set_random_seed(0)
@@ -189,6 +192,7 @@ def test_bad_arguments_are_refused(arguments, message):
         make_deblurrer(**arguments)
 
 
+@pytest.mark.ci
 def test_measure(tmp_path, monkeypatch):
     monkeypatch.delenv("KERAS_GENZOO_DATA_DIR", raising=False)
     toy_flowers.install(tmp_path, monkeypatch.setitem)

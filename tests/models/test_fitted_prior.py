@@ -86,6 +86,7 @@ class TestGaussianMixture:
 @pytest.mark.slow_but("VAE")
 @every_family
 class TestSampling:
+    @pytest.mark.ci
     def test_the_fitted_prior_is_the_default_where_there_is_one(self, family):
         model = make_autoencoder(family)
         standard = draw(model)

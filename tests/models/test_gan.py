@@ -58,7 +58,7 @@ class TestContract(Contract):
         at_full_size=partial(models.GAN, image_shape=(64, 64, 3)),
         counts={"generator": 3_578_624, "discriminator": 2_767_360},
         **OF_ALL,
-        represents="base",
+        represents_its_base=True,
     )
 
 

@@ -211,6 +211,7 @@ class TestGradientNorms:
         for name, norm in self._norms_of_change(gan, before).items():
             assert history[name] == [pytest.approx(norm, rel=1e-3)]
 
+    @pytest.mark.ci
     def test_the_largest_of_an_epoch(self):
         images = support.toy_images(24)
         by_epoch, by_step = (make_plain_gan("sgd", 0.1) for _ in range(2))
@@ -265,6 +266,7 @@ class TestGradientNorms:
 
 
 class TestEvaluate:
+    @pytest.mark.ci
     def test_losses_are_those_of_the_sampling_network_in_inference(self):
         gan = make_dropout_gan()
         images, labels = support.toy_images(8), support.toy_labels(8)

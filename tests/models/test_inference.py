@@ -181,6 +181,7 @@ def test_what_is_asked_in_training_is_of_one_step_and_leaves_the_training_alone(
     support.assert_same_state(support.state_of(gan), support.state_of(undisturbed))
 
 
+@pytest.mark.ci
 def test_samples_while_another_thread_trains():
     """By a learning rate of 0, so that the weights stay what they are."""
     gan = make_plain_gan("sgd", 0.0)

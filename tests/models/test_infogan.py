@@ -81,6 +81,7 @@ class TestInformation:
         log_likelihood = (math.log(5 / 10) - 1 / 2 + math.log(1 / 4) - 1 / 2) / 2 - math.log(2 * math.pi)
         assert float(found) == pytest.approx(math.log(3) + 2 * math.log(2) + log_likelihood, rel=1e-5)
 
+    @pytest.mark.ci
     def test_both_players_maximize_it(self):
         """With the weight 0 a step moves the networks elsewhere; the second head then not at all."""
         images = np.random.default_rng(0).uniform(-1, 1, (4, *SHAPE)).astype("float32")

@@ -109,6 +109,7 @@ class TestAlgorithm:
 
 
 class TestInpaint:
+    @pytest.mark.ci
     @pytest.mark.parametrize("size", [(8, 8), (13, 18)])
     def test_known_pixels_are_kept_exactly(self, size):
         model = make_inpainter_of_the_paper()
@@ -120,6 +121,7 @@ class TestInpaint:
         one = model.inpaint(images[0], masks[0, ..., None])
         np.testing.assert_allclose(one, filled[0], atol=1e-5)
 
+    @pytest.mark.ci
     def test_what_a_hole_held_changes_nothing(self):
         model = make_inpainter_of_the_paper()
         images = support.toy_images(1, SHAPE)

@@ -47,6 +47,7 @@ class TestContract(Contract):
 
 
 class TestNumbersOfThePaper:
+    @pytest.mark.ci
     def test_networks_and_constants(self):
         model = models.Pix2Pix((256, 256, 3))
         assert trainable_parameters(model.generator) == 54_413_955
@@ -131,6 +132,7 @@ class TestDropout:
         again = models.load(tmp_path / "preset")
         assert np.abs(again.translate(images) - again.translate(images)).max() > 0.01
 
+    @pytest.mark.ci
     def test_a_seed_repeats_the_dropout_of_a_translation_and_leaves_that_of_training_alone(self):
         model = support.as_if_trained(make_pix2pix_of_the_paper(sampling_dropout=True))
         images = support.toy_images(3, (32, 32, 2))

@@ -115,6 +115,7 @@ class TestEdges:
         maps[-1, -1, -1] = [NUM_LABELS - 1, edge]
         return maps, support.toy_images(8, SHAPE)
 
+    @pytest.mark.ci
     @pytest.mark.parametrize("edge", [2, -1])
     def test_others_are_refused_in_an_array(self, edge):
         model, data = self.model(), self.batches(edge)
@@ -187,6 +188,7 @@ class TestLocalEnhancer:
             np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.ci
 def test_the_loss_of_chance_is_that_of_equal_logits():
     """Half of 1/4 for real and fake images at each of the two scales, and of three."""
     for num_scales in (2, 3):

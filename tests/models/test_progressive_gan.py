@@ -75,7 +75,7 @@ class TestContract(Contract):
         ),
         weight_paths=WEIGHT_PATHS,
         adversarial_log="generator_loss",
-        represents="base",
+        represents_its_base=True,
     )
 
 

@@ -36,6 +36,7 @@ class _Watch(keras.callbacks.Callback):
 
 
 class TestGrowth:
+    @pytest.mark.ci
     def test_levels_follow_the_images_seen(self):
         gan = make_growing()
         watch = _Watch(

@@ -172,6 +172,7 @@ def test_bad_arguments_are_refused():
         make_gan(num_classes=4)
 
 
+@pytest.mark.ci
 @pytest.mark.compiled
 def test_it_learns_to_classify():
     """Two classes, bright to the left and to the right, of each of which one label is known."""

@@ -84,6 +84,7 @@ class TestInitialization:
 
 
 class TestAlgorithm:
+    @pytest.mark.ci
     def test_losses_are_those_of_the_paper(self):
         model = make_spade(feature_matching_weight=7.0, style_weight=0.3)
         sources, targets = (ops.convert_to_tensor(x) for x in model.unpack(data()))
@@ -113,6 +114,7 @@ class TestAlgorithm:
         assert float(logs["feature_matching_loss"]) == pytest.approx(matching, rel=1e-4)
         assert float(logs["style_divergence"]) == pytest.approx(divergence, rel=1e-4)
 
+    @pytest.mark.ci
     def test_normalisation_is_scaled_and_moved_by_what_the_label_map_says(self):
         generator = support.as_if_trained(make_exact_spade()).generator
         labels, _ = data()
@@ -142,6 +144,7 @@ class TestStyles:
     def model(self):
         return support.as_if_trained(make_spade())
 
+    @pytest.mark.ci
     def test_a_seed_draws_a_style_for_each_image_and_none_is_the_mean_style(self, model):
         labels, images = data()
         plain, first, again, other = (model.translate(labels, seed=seed) for seed in (None, 1, 1, 2))
@@ -163,6 +166,7 @@ class TestStyles:
         images = support.to_numpy(network(labels.astype("float32"))["translations"])
         np.testing.assert_allclose(images, model.translate(labels), atol=1e-5)
 
+    @pytest.mark.ci
     def test_without_styles_there_is_no_encoder(self):
         model = make_exact_spade()
         assert set(model.networks) == {"generator", "discriminator"}
@@ -179,6 +183,7 @@ class TestStyles:
         with pytest.raises(ValueError, match=r"`seed` draws styles, but `styles` was also given.* seed=0"):
             model.translate(data()[0], seed=0, styles=np.zeros((4, 2)))
 
+    @pytest.mark.ci
     def test_a_list_of_pictures_takes_a_style_for_each_or_one_of_all(self, model):
         labels = data()[0].astype("uint8")
         painted = [Image.fromarray(each[..., 0]) for each in labels]
@@ -205,6 +210,7 @@ class TestEdges:
         model.compile()
         return model
 
+    @pytest.mark.ci
     def test_are_trained_on_and_change_the_image(self):
         model = self.make()
         maps, images = support.toy_data(model, 4)
@@ -256,6 +262,7 @@ class TestLabelMaps:
         np.testing.assert_array_equal(model.source_modality.resize(doubled, (8, 8)), labels)
         assert model.translate(labels[:, :7, :5], fit="resize").shape == (1, 7, 5, 3)
 
+    @pytest.mark.ci
     @pytest.mark.parametrize("kind", ["grey", "palette", "color"])
     def test_pictures_of_label_maps_are_read(self, model, tmp_path, kind):
         labels = data(1)[0].astype("uint8")

@@ -53,6 +53,7 @@ class TestESRGAN(Contract):
 
 
 class TestNumbersOfThePapers:
+    @pytest.mark.ci
     def test_weights_of_the_losses(self):
         srgan, esrgan = make_srgan(), make_esrgan(perceptual_weight=1.0)
         weights = [(each.pixel_weight, each.adversarial_weight) for each in (srgan, esrgan)]
@@ -134,6 +135,7 @@ class TestAlgorithm:
 
 
 class TestPerceptualLoss:
+    @pytest.mark.ci
     def test_is_zero_for_equal_images_and_moves_the_generator(self):
         images = support.toy_images(2, (32, 32, 3))
         features = PerceptualFeatures()
@@ -146,6 +148,7 @@ class TestPerceptualLoss:
         assert logs["generator_loss"] == logs["perceptual_loss"] > 0
         assert np.abs(flat_weights(model.generator) - before).max() > 0
 
+    @pytest.mark.ci
     def test_its_network_is_no_part_of_the_model(self, tmp_path):
         model = make_esrgan(perceptual_weight=1.0)
         assert len(model.weights) == len(make_esrgan().weights)

@@ -62,6 +62,7 @@ class TestNumbersOfThePaper:
         faces = networks.StarGANv2Mapping(2)
         assert faces.count_params() == 2_438_272
 
+    @pytest.mark.ci
     @pytest.mark.any_backend
     def test_defaults(self):
         model = make_stargan()
@@ -402,6 +403,7 @@ class TestDiversity:
             model.steps.assign(steps)
             assert float(model.current_diversity_weight()) == pytest.approx(expected)
 
+    @pytest.mark.ci
     def test_the_steps_are_counted_and_kept(self, tmp_path):
         model = make_stargan()
         model.fit(*data(), batch_size=4, verbose=0)
@@ -450,6 +452,7 @@ class TestTranslation:
     def model(self):
         return support.as_if_trained(make_stargan(domain_names=["cat", "dog", "wild"]))
 
+    @pytest.mark.ci
     def test_is_into_a_domain_by_number_or_name(self, model):
         images, _ = data(3)
         first, second, third = (model.translate(images, domain=domain) for domain in range(3))
@@ -463,6 +466,7 @@ class TestTranslation:
         one = model.translate(images[1], domain="cat")
         np.testing.assert_allclose(one, first[1], atol=1e-5)
 
+    @pytest.mark.ci
     def test_is_in_the_style_of_a_seed_or_of_a_picture(self, model):
         images, _ = data(3)
         plain, first, again, other = (
@@ -482,6 +486,7 @@ class TestTranslation:
         assert np.abs(like - plain).max() > 1e-3
         assert (model.styles_of(images, domain=0) != model.styles_of(images, domain=1)).any()
 
+    @pytest.mark.ci
     def test_a_list_of_pictures_takes_one_domain_or_one_for_each(self, model):
         images, _ = data(2)
         pictures = [Image.fromarray(image) for image in images]
@@ -521,6 +526,7 @@ class TestTranslation:
         words = shlex.split(model.preset_usage["shell"])
         assert words[words.index("--domain") + 1] == "Noah's ark"
 
+    @pytest.mark.ci
     def test_names_need_names(self):
         with pytest.raises(
             ValueError, match=r"`domain` must be a number from 0 to 2\. Received: domain='cat'"

@@ -97,6 +97,7 @@ def test_trained_parameters(side, arguments, generator, discriminator):
     assert counts == {"generator": generator, "discriminator": discriminator}
 
 
+@pytest.mark.ci
 @pytest.mark.any_backend
 @pytest.mark.parametrize(
     ("name", "learning_rate", "r1_weight", "half_life", "group_size", "channel_base"),
@@ -119,6 +120,7 @@ def test_configs(name, learning_rate, r1_weight, half_life, group_size, channel_
 
 
 class TestStep:
+    @pytest.mark.ci
     def test_step_by_plain_gradient_descent(self):
         """Each update is the gradient of its loss: discriminator, generator, R1, path length."""
         rate = 0.01
@@ -193,6 +195,7 @@ class TestStep:
         found = gan.path_lengths(ops.convert_to_tensor(styles), None, ops.convert_to_tensor(directions))
         np.testing.assert_allclose(support.to_numpy(found), expected, rtol=1e-4)
 
+    @pytest.mark.ci
     def test_regularizers_act_at_their_steps(self, tmp_path):
         """Counted over epochs, and on from where a file of weights was saved."""
         arguments = {"r1_interval": 3, "path_length_interval": 2, "average_half_life": None}

@@ -44,6 +44,7 @@ class TestUpscale:
         difference = np.abs(tiled - whole).max()
         assert difference < 1e-5 if overlap >= model.generator.receptive_radius else difference > 1e-3
 
+    @pytest.mark.ci
     def test_sides_that_the_generator_cannot_take_are_padded(self):
         generator = networks.RRDBSuperResolver(1, 2, width=4, growth=2, num_blocks=1)
         model = support.as_if_trained(make_super_resolution(generator=generator))

@@ -149,6 +149,7 @@ def _given_latents(model, num):
 
 
 class TestSampling:
+    @pytest.mark.ci
     def test_a_sample_is_the_texture_of_its_height_map(self):
         model = support.as_if_trained(make_terrain_gan_of_the_paper())
         heights, textures = model.sample_terrain(5, seed=3, batch_size=2)

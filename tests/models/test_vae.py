@@ -73,7 +73,7 @@ class TestContract(Contract):
             "autoencoder": (keras.optimizers.Adam, {"learning_rate": 1e-3, "beta_1": 0.9, "beta_2": 0.999})
         },
         weight_paths=WEIGHT_PATHS,
-        represents="base",
+        represents_its_base=True,
     )
 
 

@@ -73,7 +73,6 @@ class TestContractOfGAN(Contract):
         weight_paths=WEIGHT_PATHS,
         chance_level=2 * math.log(2),
         adversarial_log="penalty",
-        represents="all",
     )
 
 

@@ -270,6 +270,7 @@ def test_all_but_the_offset_that_cancels_moves(make_model, data, offset):
     assert len(still) == 1 and still[0].endswith(offset)
 
 
+@pytest.mark.ci
 def test_options_are_in_the_config():
     wgan = make_wgan(clip_value=0.1, critic_steps=3, split_batches=True, average_half_life=10.0)
     wgan_gp = make_wgan(family=models.WGANGP, penalty=penalties.DRAGAN(3.0), critic_steps=2)

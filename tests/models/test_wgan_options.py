@@ -31,6 +31,7 @@ R1 = penalties.R1(weight=2.0)
 
 
 class TestClipping:
+    @pytest.mark.ci
     def test_weights_stay_within_the_bound(self):
         gan = make_wgan({"critic_optimizer": keras.optimizers.SGD(1.0)}, clip_value=0.02)
         assert any(np.abs(weight).max() > 0.02 for weight in gan.critic.get_weights())
