@@ -277,15 +277,15 @@ class ServedModel:
     async def _beside_images(self, task, domain, seed, style, reference):
         """Returns the network for a task and the inputs other than the image: a domain, a latent, or a style."""
         taken = {each["name"] for each in self.description["networks"][task["network"]]["inputs"]}
-        styles = task.get("styles")
-        given = {"domain": domain, "seed": seed, "style": style, "reference": reference}
+        styles = task.get("styles", {})
+        if domain is not None and "domains" not in taken:
+            raise BadRequest(f"`domain` was given, but {self.name!r} has no domains.")
+        given = {"seed": seed, "style": style, "reference": reference}
         given = [name for name, value in given.items() if value is not None]
-        for name in given:
-            has, what = ("domains" in taken, "domains") if name == "domain" else (styles, "styles")
-            if not has:
-                raise BadRequest(f"`{name}` was given, but {self.name!r} has no {what}.")
-        if len(of_style := [f"`{name}`" for name in given if name != "domain"]) > 1:
-            raise BadRequest(f"Only one of {' and '.join(of_style)} can set the style.")
+        if given and not styles.get("encoder" if "reference" in given else "network"):
+            raise BadRequest(f"`{given[-1]}` was given, but {self.name!r} has no styles.")
+        if len(given) > 1:
+            raise BadRequest(f"Only one of {' and '.join(f'`{name}`' for name in given)} can set the style.")
         domains = []
         if "domains" in taken:
             domains = [np.full(1, self._number_of_domain(task["domains"], domain), "int32")]

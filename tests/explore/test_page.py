@@ -388,7 +388,7 @@ def test_height_maps_are_painted_and_sampled(open_model, terrain):
     texture = "[role=tabpanel]:not([hidden]) .picture"
     painted = shown(page, ".sketch")
     # Soft hills on the lowest level.
-    assert painted[0, 0, 0, 0] == 0 and painted.max() > 150 and len(np.unique(painted)) > 50
+    assert painted[0, 0, 0, 0] < 10 and painted.max() > 120 and len(np.unique(painted)) > 50
     assert_same(shown(page, texture, 3), model.translate(painted))
     page.get_by_role("button", name="Sample a source").click()
     settled(page)

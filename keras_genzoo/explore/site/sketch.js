@@ -249,7 +249,7 @@ export class Sketch {
     const far = 2 * context.canvas.width + part.thickness;
     context.save();
     context.shadowColor = part.erasing ? this.background : part.colour;
-    context.shadowBlur = part.thickness;
+    context.shadowBlur = part.thickness / 2;
     context.shadowOffsetX = far;
     this.#paintLine(context, { ...part, points: part.points.map(([x, y]) => [x - far, y]) });
     context.restore();
