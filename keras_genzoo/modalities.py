@@ -76,10 +76,14 @@ class Images(_Drawn):
         shape: Tuple `(height, width, channels)`.
         may_be_bright: Bool. If False, float images without negative values are assumed to be in [0, 1] by
             mistake, and are rejected. Not compared by `==`.
+        kind: String that tells programs how to draw and show the images: `"image"` for colors or grays,
+            `"drawing"` for black lines on white like those of `keras_genzoo.datasets.edges`, or `"heights"`
+            for height maps. Not compared by `==`.
     """
 
     shape: tuple
     may_be_bright: bool = dataclasses.field(default=False, compare=False)
+    kind: str = dataclasses.field(default="image", compare=False)
 
     # Range of float values; for other modalities, range of their values, or of the values of each channel.
     bounds = (-1.0 - pixels.SLACK, 1.0 + pixels.SLACK)
@@ -218,7 +222,7 @@ class MaskedImages(Images):
     Args:
         shape: Tuple `(height, width, channels + 1)`. The last channel is the mask: the largest value (255, or
             1) in the holes and the smallest elsewhere.
-        may_be_bright: As for `Images`.
+        may_be_bright, kind: As for `Images`.
     """
 
     @property
@@ -261,6 +265,7 @@ class LabelMaps:
     shape: tuple
     num_labels: int
 
+    kind = "labels"
     interpolates = False
 
     def __post_init__(self):

@@ -47,7 +47,7 @@ def test_onnx_files_of_half_the_size_make_the_same_pictures(name, tmp_path):
     pytest.importorskip("tf2onnx", reason="tf2onnx of the extra `export` is not installed")
     model = models.load(name)
     for signature, network in model.exported_networks().items():
-        if signature == "encode":
+        if signature.startswith("encode") or signature.endswith("_styled"):
             continue
         found, sizes = [], []
         for dtype in ("float32", "int16"):

@@ -1,7 +1,7 @@
 """Keeps the released checkpoints, their cards and the registry of presets consistent.
 
 Usage:
-    python tools/publish.py card NAME         after editing checkpoints/NAME/metadata.json or its samples.png
+    python tools/publish.py card NAME         after editing checkpoints/NAME/metadata.json or a picture
     python tools/publish.py update NAME       after a change of its recipe's `evaluation`: evaluates it again
     python tools/publish.py expected NAME     after `update`: writes the results with 1,000 samples for the tests
     python tools/publish.py registry          after adding or removing a checkpoint
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from keras_genzoo import disk, metrics, models, presets
 from keras_genzoo.presets import card, folders, hub, registry
-from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHTS
+from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, PICTURES, WEIGHTS
 from keras_genzoo.presets.resolution import checkpoints_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,11 +85,12 @@ def main(arguments=None):
 
 
 def write_card(folder):
-    """Updates the hash of the picture and the card. Config and weights must be unchanged."""
+    """Updates the hashes of the pictures and the card. Config and weights must be unchanged."""
     if not (folder / METADATA).is_file():
         return [f"{folder.name}: {folder / METADATA} is missing."]
     metadata = folders.read_json(folder / METADATA)
-    metadata["files"].pop(SAMPLES, None)
+    for name in PICTURES:
+        metadata["files"].pop(name, None)
     if mismatch := folders.mismatch(folder, metadata["files"]):
         return [f"{folder.name}: {mismatch} Save the preset again."]
     metadata["files"] = folders.fingerprints(folder)
@@ -228,8 +229,9 @@ def check_checkpoint(folder):
     if mismatch := folders.mismatch(folder, {name: metadata["files"][name] for name in (CONFIG, WEIGHTS)}):
         problems.append(f"{folder.name}: {mismatch} Save the preset again.")
     remedy = f"Run `python tools/publish.py card {folder.name}`."
-    if metadata["files"].get(SAMPLES) != folders.fingerprints(folder).get(SAMPLES):
-        problems.append(f"{folder.name}: {SAMPLES} is not the picture that {METADATA} lists. {remedy}")
+    for name in PICTURES:
+        if metadata["files"].get(name) != folders.fingerprints(folder).get(name):
+            problems.append(f"{folder.name}: {name} is not the picture that {METADATA} lists. {remedy}")
     if not (folder / CARD).is_file() or (folder / CARD).read_text(encoding="utf-8") != card.render(metadata):
         problems.append(f"{folder.name}: {CARD} does not show {METADATA}. {remedy}")
     return problems
@@ -242,7 +244,7 @@ def entry(folder):
         "description": metadata["description"],
         "parameters": metadata["parameters"],
         "dataset": metadata["dataset"]["name"],
-        "files": folders.fingerprints(folder, (CONFIG, METADATA, WEIGHTS, CARD, SAMPLES)),
+        "files": folders.fingerprints(folder, (CONFIG, METADATA, WEIGHTS, CARD, *PICTURES)),
     }
 
 

@@ -4,6 +4,7 @@ from keras_genzoo.layers.activation import LeakyReLU
 from keras_genzoo.layers.attention import SelfAttention
 from keras_genzoo.layers.blur import BilinearUpSampling2D, BlurPool2D
 from keras_genzoo.layers.conditional import ConditionalBatchNormalization, ModulatedBatchNormalization
+from keras_genzoo.layers.contextual_attention import ContextualAttention
 from keras_genzoo.layers.convolution import Conv2DTranspose, ResizeConv2D
 from keras_genzoo.layers.dropout import Dropout, GaussianNoise, sampling_seeds
 from keras_genzoo.layers.equalized import EqualizedConv2D, EqualizedDense, EqualizedProjection
@@ -35,6 +36,7 @@ __all__ = [
     "BilinearUpSampling2D",
     "BlurPool2D",
     "ConditionalBatchNormalization",
+    "ContextualAttention",
     "Conv2DTranspose",
     "Cropping2D",
     "Dropout",

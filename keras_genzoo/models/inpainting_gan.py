@@ -26,8 +26,7 @@ class InpaintingGAN(PairedGAN):
     Args:
         image_shape: Tuple `(height, width, channels)` of the images. Sides must be multiples of 4.
         generator: `keras.Model` that maps images and masks to a list of coarse and refined images in [-1, 1].
-            Defaults to `keras_genzoo.networks.GatedInpainter`, which does not have the paper's contextual
-            attention.
+            Defaults to `keras_genzoo.networks.GatedInpainter`.
         discriminator: `keras.Model` that maps images and masks, concatenated along the channels, to scores.
             Defaults to `keras_genzoo.networks.SNPatchGANDiscriminator`.
         width: Positive int, channels of the first convolution of the default generator, a multiple of 4. The

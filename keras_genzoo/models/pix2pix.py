@@ -1,5 +1,7 @@
 """pix2pix: a conditional GAN for image translation, trained on pairs."""
 
+import dataclasses
+
 import keras
 from keras import ops
 
@@ -107,6 +109,12 @@ class Pix2Pix(PairedGAN):
             lambda: discriminator.input_shape[-1],
         )
         self.set_networks(generator=generator, discriminator=discriminator)
+
+    @property
+    def source_modality(self):
+        """As for `TranslationModel`; grayscale sources are drawings, such as edges."""
+        kind = "drawing" if self.source_channels == 1 else "image"
+        return dataclasses.replace(super().source_modality, kind=kind)
 
     @property
     def tasks(self):

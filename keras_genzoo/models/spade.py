@@ -203,10 +203,15 @@ class SPADE(LabelMapGAN):
             raise ValueError("This model has no styles. Create it with `style_dim`.")
         images = array("images", images)
         self.modality.check(modalities.Summary.of(images), "images")
-        return self.in_batches(self._mean_styles, [images], batch_size)
+        return self.in_batches(self.styles_of_tensor, [images], batch_size)
 
-    def _mean_styles(self, images):
-        return self.encoder(self.modality.scale(images), training=False)[0]
+    def inputs_of_styles(self):
+        """As for `TranslationModel`."""
+        return None if self.style_dim is None else {}
+
+    def styles_from_images(self, images):
+        """As for `TranslationModel`: the means that the encoder outputs."""
+        return ops.cast(self.encoder(images, training=False)[0], "float32")
 
 
 def _divergence(mean, log_variance):

@@ -482,15 +482,15 @@ class StarGANv2(DomainTranslationModel):
         images = array("images", images)
         self.modality.check(modalities.Summary.of(images), "images")
         return self.in_batches(
-            self._styles_of_images, [images, self.numbers_of_domains(domain, len(images))], batch_size
+            self.styles_of_tensor, [images, self.numbers_of_domains(domain, len(images))], batch_size
         )
 
     def _styles_of_latents(self, latents, domains):
         return self.network_of("mapping")([latents, domains], training=False)
 
-    def _styles_of_images(self, images, domains):
-        images = self.modality.scale(images)
-        return self.network_of("encoder")([images, domains], training=False)
+    def styles_from_images(self, images, domains):
+        """As for `TranslationModel`: styles of images of domains, from the encoder."""
+        return ops.cast(self.network_of("encoder")([images, domains], training=False), "float32")
 
     # Exports.
 
@@ -504,28 +504,9 @@ class StarGANv2(DomainTranslationModel):
         latents = {"latents": keras.KerasTensor((None, self.latent_dim), "float32")}
         return {**super().inputs_of_networks(direction), **latents}
 
-    def signatures(self):
-        """As for `TranslationModel`; `encode_styles` computes the styles of reference images of a domain."""
-
-        def encode_float32(images, domains):
-            domains = self.checked_in_graph(domains=domains)["domains"]
-            return {"styles": self._styles_of_images(images, domains)}
-
-        encode_float32 = backends.graph_function(encode_float32)
-
-        def encode_uint8(images, domains):
-            return encode_float32(self.modality.scale(images), domains)
-
-        domains = super().inputs_of_networks(None)
-        shape = (None, *self.image_shape)
-        return {
-            **super().signatures(),
-            "encode_styles": (encode_uint8, {"images": keras.KerasTensor(shape, "uint8"), **domains}),
-            "encode_styles_float32": (
-                encode_float32,
-                {"images": keras.KerasTensor(shape, "float32"), **domains},
-            ),
-        }
+    def inputs_of_styles(self):
+        """As for `TranslationModel`: the domains of the images."""
+        return super().inputs_of_networks(None)
 
 
 def _channels(network):

@@ -1,5 +1,6 @@
 """TerrainGAN: height maps from a GAN, and textures of height maps from pix2pix."""
 
+import dataclasses
 import math
 from typing import ClassVar
 
@@ -133,6 +134,11 @@ class TerrainGAN(PairedGAN, LatentModel):
             network = networks[name]
             argument_or_own(argument, value, network, lambda found=found, network=network: found(network))
         self.set_networks(**networks)
+
+    @property
+    def source_modality(self):
+        """As for `TranslationModel`: height maps."""
+        return dataclasses.replace(super().source_modality, kind="heights")
 
     @property
     def tasks(self):
@@ -318,6 +324,14 @@ class TerrainGAN(PairedGAN, LatentModel):
             "generate_heights": of_heights,
             **TranslationModel.signatures(self),
         }
+
+    def serving_description(self):
+        """As for `TranslationModel`; the task also has `sources_from`, the network that samples height maps."""
+        description = super().serving_description()
+        tasks = {
+            name: {**task, "sources_from": "generate_heights"} for name, task in description["tasks"].items()
+        }
+        return {**description, "tasks": tasks}
 
     def exported_networks(self, batch_size=None):
         latents = keras.Input((self.latent_dim,), batch_size=batch_size, name="latents")

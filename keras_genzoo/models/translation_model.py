@@ -1,6 +1,7 @@
 """The base class of families that translate images: pairs of images, translation, and export."""
 
 import dataclasses
+from functools import partial
 
 import keras
 import numpy as np
@@ -421,7 +422,7 @@ class TranslationModel(GenerativeModel):
         """As `ZooModel.signatures`: each direction, for uint8 and float32 images of any size.
 
         For a task with styles, these use the mean style, and signatures with the suffix `_styled` also take
-        styles.
+        styles. `encode_styles` computes the styles of reference images.
         """
         signatures = {}
         for direction in self.tasks:
@@ -437,7 +438,27 @@ class TranslationModel(GenerativeModel):
                     of_float32,
                     {"images": keras.KerasTensor(shape, "float32"), **others},
                 )
-        return signatures
+        return {**signatures, **self._signatures_of_styles()}
+
+    def _signatures_of_styles(self):
+        others = self.inputs_of_styles()
+        if others is None:
+            return {}
+
+        def of_float32(images, **given):
+            return {"styles": self.styles_from_images(images, **self.checked_in_graph(**given))}
+
+        of_float32 = backends.graph_function(of_float32)
+
+        def of_uint8(images, **given):
+            return of_float32(self.modality.scale(images), **given)
+
+        # Encoders have a fixed size.
+        shape = (None, *self.image_shape)
+        return {
+            "encode_styles": (of_uint8, {"images": keras.KerasTensor(shape, "uint8"), **others}),
+            "encode_styles_float32": (of_float32, {"images": keras.KerasTensor(shape, "float32"), **others}),
+        }
 
     def inputs_of_signatures(self, direction):
         """Returns the other inputs of signatures: suffix of the name -> dict of `keras.KerasTensor`s.
@@ -451,6 +472,20 @@ class TranslationModel(GenerativeModel):
     def inputs_of_networks(self, direction):
         """Returns the other inputs of the network of `exported_networks`: dict of `keras.KerasTensor`s."""
         return {}
+
+    def inputs_of_styles(self):
+        """Returns the other inputs of `styles_from_images`: dict of `keras.KerasTensor`s, or None for a model
+        that has no styles of images.
+        """
+        return None
+
+    def styles_from_images(self, images, **others):
+        """Computes the styles of reference images that are scaled for the networks, a float32 tensor."""
+        raise NotImplementedError
+
+    def styles_of_tensor(self, images, *others):
+        """As `styles_from_images`, for a tensor of images that are not scaled."""
+        return self.styles_from_images(self.modality.scale(images), *others)
 
     def checked_in_graph(self, **given):
         """Returns the inputs of a signature, with in-graph checks of those that could be out of range."""
@@ -478,6 +513,8 @@ class TranslationModel(GenerativeModel):
         tasks = {
             direction: {
                 "network": self._signature(direction),
+                "source_kind": task.source.kind,
+                "target_kind": task.target.kind,
                 "source_channels": task.source.shape[-1],
                 # Custom networks need not declare it.
                 "size_multiple": getattr(self.translator(direction), "size_multiple", 1),
@@ -486,10 +523,19 @@ class TranslationModel(GenerativeModel):
                 # The only size that the network supports, or None.
                 "fixed_size": self.fixed_size(direction),
                 **task.source.serving_description(),
+                **self._described_styles(direction),
             }
             for direction, task in self.tasks.items()
         }
         return {**super().serving_description(), "tasks": tasks}
+
+    def _described_styles(self, direction):
+        """The networks that take and encode the styles of a direction, and their length."""
+        style_dim, name = self.task(direction).style_dim, self._signature(direction)
+        if style_dim is None:
+            return {}
+        encoder = None if self.inputs_of_styles() is None else "encode_styles"
+        return {"styles": {"network": f"{name}_styled", "encoder": encoder, "dim": style_dim}}
 
     def fixed_size(self, direction=None):
         """Returns the only size that the network of a direction supports, or None.
@@ -504,19 +550,30 @@ class TranslationModel(GenerativeModel):
         return None if None in size else list(size)
 
     def exported_networks(self, batch_size=None):
-        networks = {}
-        for direction in self.tasks:
-            shape = self._shape_of_sources(direction)[1:]
+        def network(shape, others, function, output):
             images = keras.Input(shape, batch_size=batch_size, name="images")
             others = {
                 name: keras.Input(spec.shape[1:], batch_size=batch_size, dtype=spec.dtype, name=name)
-                for name, spec in self.inputs_of_networks(direction).items()
+                for name, spec in others.items()
             }
-            networks[self._signature(direction)] = keras.Model(
-                [images, *others.values()] if others else images,
+            inputs = [images, *others.values()] if others else images
+            return keras.Model(inputs, {output: function(images, **others)})
+
+        networks = {}
+        for direction in self.tasks:
+            translate = partial(self.images_from_images, direction=direction)
+            taken = {"": self.inputs_of_networks(direction)}
+            taken |= {
+                suffix: others for suffix, others in self.inputs_of_signatures(direction).items() if suffix
+            }
+            for suffix, others in taken.items():
+                shape = self._shape_of_sources(direction)[1:]
                 # ONNX requires unique names.
-                {"translations": self.images_from_images(images, direction, **others)},
-            )
+                networks[f"{self._signature(direction)}{suffix}"] = network(
+                    shape, others, translate, "translations"
+                )
+        if (others := self.inputs_of_styles()) is not None:
+            networks["encode_styles"] = network(self.image_shape, others, self.styles_from_images, "styles")
         return networks
 
     def _signature(self, direction):

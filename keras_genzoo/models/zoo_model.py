@@ -330,7 +330,8 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             without classes), `latent` (dict of `distribution`, `dim` and its parameters; None without
             latents), `prior` (dict of the `weights`, `means` and Cholesky `factors` of the mixture that
             `sample` draws from; None if `sample` draws from `latent`) and `tasks` (direction -> dict of
-            `network`, `source_channels`, `size_multiple`, `scale`, `size`).
+            `network`, `source_kind` and `target_kind` (`keras_genzoo.modalities.Images.kind`, or `"labels"`),
+            `source_channels`, `size_multiple`, `scale`, `size`).
         """
         return {
             "abilities": sorted(self.abilities),

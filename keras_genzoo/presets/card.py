@@ -1,6 +1,6 @@
 """The card of a preset: its metadata as Markdown."""
 
-from keras_genzoo.presets.folders import SAMPLES
+from keras_genzoo.presets.folders import FAILURE, SAMPLES
 
 
 def render(metadata: dict, address: str | None = None) -> str:
@@ -18,6 +18,7 @@ def render(metadata: dict, address: str | None = None) -> str:
         metadata.get("description"),
         f"![Samples of {metadata['name']}]({SAMPLES})" if SAMPLES in metadata["files"] else None,
         _usage(metadata, address or metadata["name"]),
+        _section("Limitations", _limitations(metadata)),
         _section("Parameters", _table(_parameters(metadata["parameters"]))),
         _stored(metadata["stored"]) if "stored" in metadata else None,
         _section("Data set and license", _items(_data(metadata))),
@@ -48,6 +49,11 @@ model = kg.models.load("{name}")
 
 This needs `keras_genzoo`, and for `hf://` its extra `hub`. `keras.saving.load_model` reads what Keras has saved,
 and no presets."""
+
+
+def _limitations(metadata):
+    picture = f"![Failures of {metadata['name']}]({FAILURE})" if FAILURE in metadata["files"] else None
+    return "\n\n".join(filter(None, [metadata.get("limitations"), picture]))
 
 
 def _parameters(parameters):

@@ -16,6 +16,8 @@ WEIGHTS = "model.weights.h5"
 METADATA = "metadata.json"
 CARD = "README.md"
 SAMPLES = "samples.png"
+FAILURE = "failure.png"
+PICTURES = (SAMPLES, FAILURE)
 
 
 class PresetError(ValueError):
@@ -40,7 +42,7 @@ MAX_BYTES_VARIABLE = "KERAS_GENZOO_MAX_BYTES"
 
 # The files that a model is loaded from. Only these are downloaded.
 LOADED = (CONFIG, METADATA, WEIGHTS)
-FILES = {*LOADED, CARD, SAMPLES}
+FILES = {*LOADED, CARD, *PICTURES}
 
 
 def max_bytes(given: int | None) -> int:
@@ -88,7 +90,7 @@ def mismatch(folder: Path, files: dict[str, dict]) -> str | None:
     return None
 
 
-def fingerprints(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS, SAMPLES)) -> dict[str, dict]:
+def fingerprints(folder: Path, names: Iterable[str] = (CONFIG, WEIGHTS, *PICTURES)) -> dict[str, dict]:
     """Returns the fingerprints of the named files that exist in the folder, by name."""
     return {name: fingerprint(folder / name) for name in names if (folder / name).is_file()}
 

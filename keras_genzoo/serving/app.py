@@ -1,7 +1,9 @@
 """The web application: endpoints for pictures, and the TensorFlow Serving and Open Inference protocols."""
 
 import asyncio
+import base64
 import io
+import json
 from typing import Annotated
 
 import numpy as np
@@ -95,18 +97,28 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
             str | None, Query(description="Name or number of the domain to translate into.")
         ] = None,
         seed: Annotated[
-            int | None, Query(description="Random seed of the style, for models that sample styles.")
+            int | None, Query(description="Random seed of the style, for models with styles.")
         ] = None,
         model: str | None = None,
     ):
-        """A PNG of the translation of the picture in the body: PNG, JPEG, WebP, GIF, BMP or TIFF."""
+        """A PNG of the translation of the picture in the body: PNG, JPEG, WebP, GIF, BMP or TIFF.
+
+        For a model with styles, the body may instead be JSON with the picture and a style: a reference picture, or
+        the numbers of a style.
+        """
         served = the_model(model)
         task = served.task(direction)
         if size is not None and not 1 <= size * size <= limits.max_pixels:
             raise BadRequest(f"`size` must be from 1 to {int(limits.max_pixels**0.5)}. Received: {size}")
-        body = await request.body()
+        body, reference, style = await request.body(), None, None
+        if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
+            body, reference, style = await beside_the_loop(len(body), _parts, body)
         image = await asyncio.to_thread(_decoded, body, task, size, limits.max_pixels)
-        translated = await served.translate(image, direction, domain, seed)
+        if reference is not None:
+            *sides, channels = served.description["image_shape"]
+            wanted = {"source_channels": channels, "fixed_size": sides}
+            reference = await asyncio.to_thread(_decoded, reference, wanted, None, limits.max_pixels)
+        translated = await served.translate(image, direction, domain, seed, style, reference)
         return Response(await _encoded(translated), media_type="image/png")
 
     @router.get("/metrics", tags=["Operations"], response_class=Response)
@@ -156,7 +168,21 @@ _ERROR = {
     "application/json": {"schema": {"type": "object", "properties": {"error": {"type": "string"}}}},
 }
 _BYTES = {"image/*": {"schema": {"type": "string", "format": "binary"}}}
-_PICTURE_BODY = {"requestBody": {"required": True, "content": _BYTES}}
+_BASE64 = {"type": "string", "format": "byte"}
+_WITH_STYLE = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["image"],
+            "properties": {
+                "image": _BASE64,
+                "reference": _BASE64,
+                "style": {"type": "array", "items": {"type": "number"}},
+            },
+        }
+    }
+}
+_PICTURE_BODY = {"requestBody": {"required": True, "content": {**_BYTES, **_WITH_STYLE}}}
 
 
 async def _encoded(image):
@@ -169,6 +195,22 @@ def _png(image):
     # Light compression: pictures are small, and latency matters.
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG", compress_level=1)
     return file.getvalue()
+
+
+def _parts(body):
+    """Returns the picture file, the reference picture file and the style in the JSON of a request."""
+    try:
+        given = json.loads(body)
+        if not isinstance(given, dict) or not {"image"} <= given.keys() <= {"image", "reference", "style"}:
+            raise ValueError("it needs the key `image`, and may have `reference` or `style`")
+        files = [given.get(name) for name in ("image", "reference")]
+        files = [file if file is None else base64.b64decode(file, validate=True) for file in files]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadRequest(
+            f"The body must be a JSON object with picture files in base64: {error}. Or post a picture file without "
+            "`Content-Type: application/json`."
+        ) from None
+    return *files, given.get("style")
 
 
 def _decoded(body, task, size, max_pixels):

@@ -183,14 +183,24 @@ class ServedModel:
         self._runners = {
             name: _runner(folder / network["file"], network, threads) for name, network in networks.items()
         }
-        takes_pictures = {task["network"]: task for task in self._tasks}
+        # The task of each network that translates pictures.
+        self._translators = {
+            name: task
+            for task in self.description["tasks"].values()
+            for name in (task["network"], task.get("styles", {}).get("network"))
+            if name
+        }
+        encoders = {task.get("styles", {}).get("encoder") for task in self._translators.values()} - {None}
+        takes_pictures = {*self._translators, *encoders}
         self._networks = {
             name: self._batched(run, name in takes_pictures) for name, run in self._runners.items()
         }
         # Pre- and postprocessing is batched too.
         self._of_uint8 = {
-            name: self._batched(_uint8(self._runners[name], "label_colors" not in task), True)
-            for name, task in takes_pictures.items()
+            name: self._batched(
+                _uint8(self._runners[name], "label_colors" not in self._translators.get(name, {})), True
+            )
+            for name in takes_pictures
         }
         self._sampler = self._batched(self._samples) if self.can("sample") else None
         self.signatures = self._signatures()
@@ -233,47 +243,62 @@ class ServedModel:
         labels = np.arange(num) % classes if label is None else np.full(num, label)
         return await self._sample(num, seed, labels.astype("int32"))
 
-    async def translate(self, image, direction=None, domain=None, seed=None):
+    async def translate(self, image, direction=None, domain=None, seed=None, style=None, reference=None):
         """Translates a picture of any size. It is padded by reflection to a valid size, and the result is cropped.
 
         Args:
             image: uint8 array `(height, width, channels)`; see `source_channels`.
             direction: String, or None for the first.
             domain: String, name or number of a domain, or None for the first. Only for models with domains.
-            seed: Int, seed of the style, or None for the style of the zero latent. For models with random styles.
+            seed: Int, seed of the style, for models with styles. Without `seed`, `style` and `reference`, it is the
+                mean style, or that of the zero latent.
+            style: List of floats, a style, instead of a seed.
+            reference: uint8 array of the size of the model's images, whose style is used, instead of a seed. With
+                domains, it belongs to `domain`.
 
         Returns:
             uint8 array `(height, width, channels)`.
 
         Raises:
-            BadRequest: If the direction or the domain is unknown, or the network does not take a given argument.
+            BadRequest: If the direction or the domain is unknown, the model does not take a given argument, or more
+                than one argument determines the style.
         """
         task = self.task(direction)
-        others = self._beside_images(task, domain, seed)
+        network, others = await self._beside_images(task, domain, seed, style, reference)
         height, width = image.shape[:2]
         multiple, scale = task["size_multiple"], task["scale"]
         margins = -height % multiple, -width % multiple
         # Padding enlarges narrow pictures.
         self._check_pixels((height + margins[0]) * (width + margins[1]))
         padded = np.pad(image, [(0, margins[0]), (0, margins[1]), (0, 0)], mode="symmetric")
-        (translated,) = await self._of_uint8[task["network"]](padded[None], *others)
+        (translated,) = await self._of_uint8[network](padded[None], *others)
         return translated[0, : scale * height, : scale * width]
 
-    def _beside_images(self, task, domain, seed):
-        """Returns the inputs of a task's network other than the image: a domain, then a latent, if it takes them."""
+    async def _beside_images(self, task, domain, seed, style, reference):
+        """Returns the network for a task and the inputs other than the image: a domain, a latent, or a style."""
         taken = {each["name"] for each in self.description["networks"][task["network"]]["inputs"]}
-        for argument, value, name, what in (
-            ("domain", domain, "domains", "domains"),
-            ("seed", seed, "latents", "random styles"),
-        ):
-            if value is not None and name not in taken:
-                raise BadRequest(f"`{argument}` was given, but {self.name!r} has no {what}.")
-        others = []
+        styles = task.get("styles", {})
+        if domain is not None and "domains" not in taken:
+            raise BadRequest(f"`domain` was given, but {self.name!r} has no domains.")
+        given = {"seed": seed, "style": style, "reference": reference}
+        given = [name for name, value in given.items() if value is not None]
+        if given and not styles.get("encoder" if "reference" in given else "network"):
+            raise BadRequest(f"`{given[-1]}` was given, but {self.name!r} has no styles.")
+        if len(given) > 1:
+            raise BadRequest(f"Only one of {' and '.join(f'`{name}`' for name in given)} can set the style.")
+        domains = []
         if "domains" in taken:
-            others.append(np.full(1, self._number_of_domain(task["domains"], domain), "int32"))
+            domains = [np.full(1, self._number_of_domain(task["domains"], domain), "int32")]
+        if style is not None:
+            vector = Tensor("style", "float32", (styles["dim"],)).checked(style)
+            return styles["network"], [vector[None]]
+        if reference is not None:
+            return styles["network"], await self._of_uint8[styles["encoder"]](reference[None], *domains)
         if "latents" in taken:
-            others.append(self._latent_of(seed))
-        return others
+            return task["network"], [*domains, self._latent_of(seed)]
+        if seed is not None:
+            return styles["network"], [self._drawn(latents.normal, seed, styles["dim"])]
+        return task["network"], domains
 
     def _number_of_domain(self, names, domain):
         known = {str(number): number for number in range(len(names))}
@@ -289,8 +314,12 @@ class ServedModel:
         """Returns the latent of a seed, or zeros without one, float32 `(1, dim)`."""
         if seed is None:
             return np.zeros((1, self.description["latent"]["dim"]), "float32")
+        return self._drawn(lambda *of_row: latents.draw(self.description, *of_row), seed)
+
+    def _drawn(self, draw, seed, *arguments):
+        """Draws the first row of a seed."""
         Tensor("seed", "int64", (), (0, 2**32 - 1)).check_within_bounds(seed)
-        return latents.draw(self.description, np.full(1, seed, "uint32"), np.zeros(1, "uint32"))
+        return draw(np.full(1, seed, "uint32"), np.zeros(1, "uint32"), *arguments)
 
     def task(self, direction=None):
         """Returns the description of a translation direction, by default the first.
@@ -313,21 +342,23 @@ class ServedModel:
     def _signatures(self):
         """Returns a dict of name -> `Signature`, the default first."""
         signatures = {}
-        tasks = {task["network"]: task for task in self._tasks}
+        tasks = self._translators
         for name, network in self.description["networks"].items():
             inputs = [self._input(each, tasks.get(name, {})) for each in network["inputs"]]
             outputs = [_tensor(each) for each in network["outputs"]]
             if name in self._of_uint8:
-                images = [dataclasses.replace(outputs[0], name="images")]
+                to_uint8 = outputs
+                if name in tasks:
+                    outputs = [dataclasses.replace(outputs[0], name="images")]
+                    to_uint8 = [dataclasses.replace(outputs[0], dtype="uint8")]
                 # All uint8 values are valid in images; label maps keep their bounds.
-                bounds = inputs[0].bounds if "label_colors" in tasks[name] else None
+                bounds = inputs[0].bounds if "label_colors" in tasks.get(name, {}) else None
                 of_uint8 = [dataclasses.replace(inputs[0], dtype="uint8", bounds=bounds), *inputs[1:]]
-                to_uint8 = [dataclasses.replace(images[0], dtype="uint8")]
                 signatures[name] = Signature(
                     of_uint8, to_uint8, self._of_images(name, self._of_uint8[name]), self.limits.max_num
                 )
                 signatures[f"{name}_float32"] = Signature(
-                    inputs, images, self._of_images(name, self._networks[name]), self.limits.max_num
+                    inputs, outputs, self._of_images(name, self._networks[name]), self.limits.max_num
                 )
             else:
                 signatures[name] = Signature(inputs, outputs, self._networks[name], self.limits.max_num)
@@ -396,13 +427,10 @@ class ServedModel:
         self._batchers.append(batcher)
         return batcher
 
-    @property
-    def _tasks(self):
-        return self.description["tasks"].values()
-
     def _of_images(self, name, translate):
         """Returns a function that runs a network on images of any valid size."""
-        (multiple,) = {task["size_multiple"] for task in self._tasks if task["network"] == name}
+        # The shape of the input of an encoder is fixed.
+        multiple = self._translators.get(name, {}).get("size_multiple", 1)
 
         async def checked(images, *others):
             self._check_pixels(int(np.prod(images.shape[:3])))
@@ -457,11 +485,11 @@ def _pixels_of_a_row(images, *others):
 
 
 def _uint8(run, scales):
-    """Wraps a network of float images in [-1, 1] as a function of uint8 images. Labels are not scaled."""
+    """Wraps a network of float images in [-1, 1] as a function of uint8 images. Labels and styles are not scaled."""
 
-    def translate(images, *others):
+    def of_uint8(images, *others):
         images = images.astype("float32")
-        (translations,) = run(images / np.float32(127.5) - np.float32(1) if scales else images, *others)
-        return [pixels.to_uint8(translations)]
+        (results,) = run(images / np.float32(127.5) - np.float32(1) if scales else images, *others)
+        return [pixels.to_uint8(results) if results.ndim == 4 else results]
 
-    return translate
+    return of_uint8

@@ -66,14 +66,32 @@ def animals(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, styled, animals):
+def colorizer(tmp_path_factory):
+    """The folder of an untrained model of gray pictures."""
+    keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("presets") / "colorizer"
+    models.ColorizationGAN((32, 32, 3), width=4).save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def terrain(tmp_path_factory):
+    """The folder of an untrained model that samples height maps, and takes them as sources."""
+    keras.utils.set_random_seed(0)
+    folder = tmp_path_factory.mktemp("presets") / "terrain"
+    models.TerrainGAN((32, 32, 3), latent_dim=8, width=4).save_to_preset(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, styled, animals, colorizer, terrain):
     """The address of a plain file server with the site."""
     try:
         runtime.find()
     except RuntimeError as error:
         pytest.skip(str(error))
     site = tmp_path_factory.mktemp("explore") / "site"
-    explore.build([*SAMPLERS, *TRANSLATORS, styled, animals], site)
+    explore.build([*SAMPLERS, *TRANSLATORS, styled, animals, colorizer, terrain], site)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -346,6 +364,37 @@ def test_a_picture_is_translated_into_the_domain_chosen(open_model, animals):
     page.get_by_text("Another style").click()
     settled(page)
     assert (shown(page, ".picture", 3) != plain).any()
+
+
+def test_pictures_become_gray_and_not_edges(open_model, colorizer, tmp_path):
+    page, model = open_model("colorizer"), load(colorizer)
+    ramp = np.linspace(0, 255, 32).astype("uint8")
+    picture = np.stack(np.broadcast_arrays(ramp, ramp[:, None], np.uint8(60)), axis=-1)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    painted = shown(page, ".sketch", 3)
+    page.set_input_files("input[type=file]", tmp_path / "picture.png")
+    settled(page)
+    opened = shown(page, ".sketch", 3)
+    for source in (painted, opened):
+        assert (source == source[..., :1]).all() and len(np.unique(source)) > 2
+    expected = np.asarray(Image.fromarray(picture).convert("L"), int)
+    assert np.abs(opened[0, ..., 0] - expected).max() <= 1
+    assert_same(shown(page, ".picture", 3), model.translate(opened[..., :1]))
+
+
+def test_height_maps_are_painted_and_sampled(open_model, terrain):
+    page, model = open_model("terrain"), load(terrain)
+    open_tab(page, "Translate")
+    texture = "[role=tabpanel]:not([hidden]) .picture"
+    painted = shown(page, ".sketch")
+    # Soft hills on the lowest level.
+    assert painted[0, 0, 0, 0] < 10 and painted.max() > 120 and len(np.unique(painted)) > 50
+    assert_same(shown(page, texture, 3), model.translate(painted))
+    page.get_by_role("button", name="Sample a source").click()
+    settled(page)
+    sampled = shown(page, ".sketch")
+    assert (sampled != painted).any()
+    assert_same(shown(page, texture, 3), model.translate(sampled))
 
 
 def test_the_picture_is_saved_as_png(open_model, tmp_path):

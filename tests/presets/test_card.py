@@ -80,6 +80,14 @@ def test_a_picture_is_shown():
     )
 
 
+def test_limitations_come_with_a_picture():
+    files = {"failure.png": {"sha256": "cd34", "size": 1}}
+    told = {"name": "toy_gan", **COMPUTED, "limitations": "No letters."}
+    assert "## Limitations\n\nNo letters.\n\n## Parameters" in card.render(told)
+    text = card.render({**told, "files": files})
+    assert "## Limitations\n\nNo letters.\n\n![Failures of toy_gan](failure.png)\n\n## Parameters" in text
+
+
 def test_a_column_of_one_result_is_empty_for_the_others():
     results = [
         {"metric": "FID", "value": 9, "protocol": "a"},

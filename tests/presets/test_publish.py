@@ -60,19 +60,21 @@ def test_the_registry_is_made_from_the_checkpoints(publish, published):
 
 def test_a_new_result_reaches_card_and_registry(publish, published, capsys):
     edit_metadata(published, results=[{"metric": "KID", "value": 0.5, "protocol": "100 samples"}])
-    (published / "samples.png").write_bytes(b"a new picture")
+    for name in ("samples.png", "failure.png"):
+        (published / name).write_bytes(b"a new picture")
     assert publish(["check"]) == 1
     problems = capsys.readouterr().err
     assert (
         "README.md does not show metadata.json" in problems and "samples.png is not the picture" in problems
     )
+    assert "failure.png is not the picture" in problems
     assert "Run `python tools/publish.py card toy_gan`." in problems
 
     assert publish(["card", "toy_gan"]) == 0
     assert publish(["check"]) == 0
     text = (published / "README.md").read_text()
     assert "| KID | 0.5 | 100 samples |" in text and "samples.png" in text
-    assert "samples.png" in registry.describe("toy_gan")["files"]
+    assert {"samples.png", "failure.png"} <= {*registry.describe("toy_gan")["files"]}
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_what_is_posted_is_described():
     }
     of_inference = {"application/json", "application/octet-stream"}
     assert bodies == {
-        "/translate": {"image/*"},
+        "/translate": {"image/*", "application/json"},
         "/v1/models/{name}:predict": {"application/json"},
         "/v1/models/{name}/versions/1:predict": {"application/json"},
         "/v2/models/{name}/infer": of_inference,

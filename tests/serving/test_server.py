@@ -1,5 +1,6 @@
 """`genzoo serve` as its clients see it: a process of its own, asked by libraries that others wrote."""
 
+import base64
 import concurrent.futures
 import http.client
 import io
@@ -141,6 +142,13 @@ def assert_within_a_level(found, images):
     np.testing.assert_allclose(np.asarray(found, int), kg.pixels.to_uint8(images).astype(int), atol=1)
 
 
+JSON = {"Content-Type": "application/json"}
+
+
+def base64_of(image):
+    return base64.b64encode(png_of(image)).decode()
+
+
 def png_of(image):
     file = io.BytesIO()
     Image.fromarray(image.squeeze()).save(file, "PNG")
@@ -221,6 +229,80 @@ class TestPictures:
         image = picture_of(server.post("/translate?model=domains&domain=dog", png_of(source)))
         assert_within_a_level(image, models[0]["domains"].translate(source, fit="pad", domain=1))
 
+    @pytest.mark.parametrize(("name", "domain"), [("painter", None), ("stargan", "dog")])
+    @pytest.mark.parametrize("kind", ["reference", "style", "seed"])
+    def test_a_picture_is_translated_in_a_style(self, models, server, name, domain, kind):
+        rng, model = np.random.default_rng(0), models[0][name]
+        source = rng.integers(0, 3, (8, 8, 1 if name == "painter" else 3)).astype("uint8")
+        # Of the size of the images, so that it is not resized.
+        reference = rng.integers(0, 256, (8, 8, 3)).astype("uint8")
+        into = {} if domain is None else {"domain": 1}
+        style = model.styles_of(reference[None], **into)[0]
+        body, query = {"image": base64_of(source)}, "" if domain is None else f"&domain={domain}"
+        expected = model.translate(source, styles=style)
+        if kind == "seed":
+            query += "&seed=3"
+            expected = model.translate(source, seed=3, **into)
+        else:
+            body[kind] = base64_of(reference) if kind == "reference" else style.tolist()
+        image = picture_of(server.post(f"/translate?model={name}{query}", body, headers=JSON))
+        assert_within_a_level(image, expected)
+        plain = picture_of(
+            server.post(f"/translate?model={name}", {"image": base64_of(source)}, headers=JSON)
+        )
+        assert np.abs(image.astype(int) - plain).max() > 1
+
+    @pytest.mark.parametrize(
+        ("query", "body", "message"),
+        [
+            ("stargan", {"style": [0.0] * 3}, "it needs the key `image`"),
+            ("stargan", {"image": "?"}, "must be a JSON object with picture files in base64"),
+            ("stargan", {"image": None}, "must be a picture file"),
+            ("stargan", {"image": "eA==", "styles": [1]}, "may have `reference` or `style`"),
+            ("stargan", {"style": [0.0] * 3, "image": None}, "must be a picture file"),
+            ("stargan", {"style": [0.0]}, "`style` must have the shape (64). Received: (1,)"),
+            ("stargan&seed=1", {"style": [0.0] * 64}, "Only one of `seed` and `style` can set the style."),
+            ("pix2pix", {"style": [0.0]}, "`style` was given, but 'pix2pix' has no styles."),
+            ("stargan", {"reference": "eA=="}, "The body must be the bytes of a picture"),
+        ],
+    )
+    def test_bad_styles_are_told_what_to_do(self, server, query, body, message):
+        if "key `image`" not in message:
+            body = {"image": base64_of(np.zeros((8, 8, 3), "uint8")), **body}
+        response = server.post(f"/translate?model={query}", body, headers=JSON)
+        assert response.status_code == 400 and message in response.json()["error"]
+
+    def test_a_description_tells_what_a_task_takes_and_makes(self, server):
+        tasks = {model["name"]: model["tasks"] for model in server.get("/models").json()}
+        kinds = {
+            name: [(task["source_kind"], task["target_kind"]) for task in each.values()]
+            for name, each in tasks.items()
+            if each
+        }
+        assert kinds == {
+            "pix2pix": [("drawing", "image")],
+            "painter": [("labels", "image")],
+            "stargan": [("image", "image")],
+            "edged": [("labels", "image")],
+            "upscaler": [("image", "image")],
+            "domains": [("image", "image")],
+        }
+
+    @pytest.mark.parametrize("name", ["painter", "stargan"])
+    def test_signatures_take_and_encode_styles(self, models, server, name):
+        model = models[0][name]
+        images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype("uint8")
+        domains = {"domains": [1, 0]} if name == "stargan" else {}
+        inputs = {"images": images.tolist(), **domains}
+        answer = server.predict(name, signature_name="encode_styles", inputs=inputs)
+        styles = np.array(answer.json()["outputs"])
+        expected = model.styles_of(images, *([[1, 0]] if domains else []))
+        np.testing.assert_allclose(styles, expected, atol=1e-4)
+        sources = images[..., :1] % 3 if name == "painter" else images
+        inputs = {"images": sources.tolist(), "styles": styles.tolist()}
+        answer = server.predict(name, signature_name="translate_styled", inputs=inputs)
+        assert_within_a_level(answer.json()["outputs"], model.translate(sources, styles=styles))
+
     @pytest.mark.parametrize(
         ("query", "message"),
         [
@@ -228,8 +310,8 @@ class TestPictures:
             ("model=stargan&domain=2", "`domain` must be one of cat, dog, or a number from 0 to 1."),
             ("model=stargan&seed=-1", "`seed` must be from 0 to 4294967295"),
             ("model=pix2pix&domain=1", "`domain` was given, but 'pix2pix' has no domains."),
-            ("model=pix2pix&seed=1", "`seed` was given, but 'pix2pix' has no random styles."),
-            ("model=domains&seed=1", "`seed` was given, but 'domains' has no random styles."),
+            ("model=pix2pix&seed=1", "`seed` was given, but 'pix2pix' has no styles."),
+            ("model=domains&seed=1", "`seed` was given, but 'domains' has no styles."),
         ],
     )
     def test_bad_domains_are_told_what_to_do(self, server, query, message):

@@ -7,13 +7,14 @@ from tests.support.answers import labels_for
 from tests.support.toys import sources_for, to_numpy, toy_images
 
 
-def inputs_of(model, specs):
+def inputs_of(model, signature, specs):
     """Arrays and scalars for the inputs of a signature, as its specifications have them."""
-    return {name: _drawn(model, name, spec) for name, spec in specs.items()}
+    takes_labels = signature.startswith("translate") and not model.task().source.interpolates
+    return {name: _drawn(model, name, spec, takes_labels) for name, spec in specs.items()}
 
 
-def _drawn(model, name, spec):
-    if name == "images" and "translate" in model.abilities and not model.task().source.interpolates:
+def _drawn(model, name, spec, takes_labels):
+    if name == "images" and takes_labels:
         return sources_for(model, None, 3, seed=4).astype(spec.dtype)
     if name == "images":
         height, width = (side or 32 for side in spec.shape[1:3])
@@ -35,7 +36,7 @@ def assert_serves(model, signatures):
         signatures: Dict of name -> function of keyword arguments that returns a dict of tensors.
     """
     for name, (_, specs) in model.signatures().items():
-        given = inputs_of(model, specs)
+        given = inputs_of(model, name, specs)
         expected = _expected(model, name, given)
         results = {key: to_numpy(value) for key, value in signatures[name](**given).items()}
         assert results.keys() == expected.keys(), name
@@ -71,7 +72,7 @@ _METHODS = {
         "images": model.sample(int(num), seed=int(seed), labels=None if label is None else int(label))
     },
     "encode": lambda model, images: {"latents": model.encode(images)},
-    "encode_styles": lambda model, images, domains: {"styles": model.styles_of(images, domains)},
+    "encode_styles": lambda model, images, **domains: {"styles": model.styles_of(images, *domains.values())},
     "reconstruct": lambda model, images: {"images": model.reconstruct(images)},
     "classify": lambda model, images: dict(
         zip(("features", "logits"), model.predict_features(images), strict=True)

@@ -49,8 +49,9 @@ def on_files(files, config):
     for metadata in _checkpoints(root):
         folder = f"checkpoints/{metadata['name']}"
         _add_page(files, config, f"{folder}.md", (root / folder / "README.md").read_text("utf-8"))
-        if _has_picture(metadata):
-            _add_file(files, config, f"{folder}/samples.png", root / folder / "samples.png")
+        for picture in ("samples.png", "failure.png"):
+            if picture in metadata["files"]:
+                _add_file(files, config, f"{folder}/{picture}", root / folder / picture)
     _add_page(files, config, "gallery.md", _gallery(root))
     for path, address in _notebooks(root).items():
         _add_page(files, config, address, _page_of_notebook((root / path).read_text("utf-8")))

@@ -80,6 +80,7 @@ async function openLatentModel(model) {
     mixView(model, stage, parents),
     pathView(model, stage, parents),
     ...(model.canEncode ? [await encodeView(model, stage)] : []),
+    ...(model.abilities.includes("translate") ? [translateView(model)] : []),
   ];
   const tabs = tabsOf(views);
   return {

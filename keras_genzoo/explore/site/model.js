@@ -101,9 +101,18 @@ class Model {
     return image;
   }
 
+  /** A source of a direction that the model itself samples. */
+  async source(direction, seed) {
+    const inputs = { latents: stacked(this.draw(1, seed)) };
+    const [image] = this.#images(await this.#run(this.tasks[direction].sources_from, inputs, 1));
+    return image;
+  }
+
   /** Loads the networks that the page uses, before they are asked for. */
   async prepare() {
-    const used = Object.keys(this.networks).filter((name) => name !== "reconstruct");
+    const ofStyles = Object.values(this.tasks).flatMap(({ styles }) => (styles ? [styles.network, styles.encoder] : []));
+    const unused = ["reconstruct", ...ofStyles];
+    const used = Object.keys(this.networks).filter((name) => !unused.includes(name));
     await Promise.all(used.map((network) => this.#session(network)));
   }
 

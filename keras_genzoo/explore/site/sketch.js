@@ -9,7 +9,8 @@ import { borderMean, read, show } from "./pixels.js";
  * Args:
  *   size: [height, width] in pixels.
  *   channels: 1 or 3, channels of `image`.
- *   pen: "edges" draws black lines on white, like those of an edge detector; "ink" soft lines; "paint" in color.
+ *   pen: "edges" draws black lines on white, like those of an edge detector; "ink" soft lines; "paint" in color, or in
+ *     gray with one channel; "hills" soft spots of any gray, for height maps.
  *   background, ink: CSS colors.
  *   palette: CSS colors to choose from, for "paint". Defaults to any color.
  *   onChange: Called after every change.
@@ -25,6 +26,8 @@ export class Sketch {
   constructor({ size: [height, width], channels, pen, background, ink, palette, onChange }) {
     Object.assign(this, { channels, pen, background, ink, palette, onChange });
     if (palette) this.#colour = palette.at(-1);
+    else if (this.#isGray) this.#colour = gray(LIGHT);
+    if (pen === "hills") this.#thickness = Math.round(width / 6);
     this.canvas = element("canvas", {
       class: "sketch",
       height,
@@ -39,6 +42,11 @@ export class Sketch {
     this.tools = this.#tools();
     this.#listen();
     this.#paint();
+  }
+
+  /** Whether everything on the canvas is shown in gray. */
+  get #isGray() {
+    return this.channels === 1 && (this.pen === "paint" || this.pen === "hills");
   }
 
   /** Float32 in [-1, 1]. */
@@ -114,16 +122,20 @@ export class Sketch {
       const colours = this.palette.map((colour, label) => [colour, `${label}`]);
       const labels = choice("Label", colours, this.#colour, (colour) => (this.#colour = colour)).element;
       tools.push(labels);
+    } else if (this.#isGray) {
+      const range = { min: 0, max: 255, step: 1, value: LIGHT };
+      const title = this.pen === "hills" ? "Height" : "Lightness";
+      tools.push(slider(title, range, (value) => (this.#colour = gray(value))).element);
     } else if (this.pen === "paint") {
       const colour = element("input", { type: "color", value: this.#colour });
       colour.addEventListener("input", () => (this.#colour = colour.value));
       tools.push(element("label", { class: "colour" }, "Color ", colour));
     }
-    if (this.pen === "paint") {
-      const range = { min: 1, max: 24, step: 1, value: this.#thickness };
+    if (this.pen === "paint" || this.pen === "hills") {
+      const range = { min: 1, max: Math.max(24, this.#thickness), step: 1, value: this.#thickness };
       tools.push(slider("Thickness", range, (value) => (this.#thickness = value)).element);
     }
-    if (this.pen !== "ink" && !this.palette) {
+    if (["edges", "paint"].includes(this.pen) && !this.palette) {
       const text = element("input", { type: "text", value: "🙂", size: 3, maxLength: 16, "aria-label": "Emoji" });
       tools.push(
         element("span", { class: "joined" }, text, button("Use emoji", () => this.emoji(text.value.trim()))),
@@ -226,8 +238,21 @@ export class Sketch {
     for (const part of this.#parts) {
       if (part.picture) context.drawImage(part.picture, 0, 0);
       else if (this.pen === "edges" && !part.erasing) this.#paintPixels(context, part);
+      else if (this.pen === "hills") this.#paintHills(context, part);
       else this.#paintLine(context, part);
     }
+    if (this.#isGray) show(this.canvas, read(this.canvas, 1));
+  }
+
+  /** A line whose sides fall off: the shadow of a line that lies outside of the canvas. */
+  #paintHills(context, part) {
+    const far = 2 * context.canvas.width + part.thickness;
+    context.save();
+    context.shadowColor = part.erasing ? this.background : part.colour;
+    context.shadowBlur = part.thickness / 2;
+    context.shadowOffsetX = far;
+    this.#paintLine(context, { ...part, points: part.points.map(([x, y]) => [x - far, y]) });
+    context.restore();
   }
 
   #paintPixels(context, { points }) {
@@ -282,6 +307,13 @@ export class Sketch {
     show(canvas, image);
     return canvas;
   }
+}
+
+// The lightness, or height, of a pen at first.
+const LIGHT = 208;
+
+function gray(value) {
+  return `rgb(${value} ${value} ${value})`;
 }
 
 /** The bounding box [x, y, width, height] of the pixels that are not transparent, or null. */

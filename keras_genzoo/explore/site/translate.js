@@ -7,7 +7,8 @@ import { Sketch } from "./sketch.js";
 export function translateView(model) {
   const directions = Object.keys(model.tasks);
   let direction = directions[0];
-  const { size, source_channels: channels, label_colors: labels, domains } = model.tasks[direction];
+  const { size, source_kind: kind, source_channels: channels, label_colors: labels, domains } = model.tasks[direction];
+  const { pen, background, hint } = SOURCES[kind];
   // For models with domains: the target domain, and the latent of the style, if the model has styles.
   const wanted = { domain: 0, latent: null };
   const canvas = element("canvas", { class: "picture", role: "img", "aria-label": "The translation" });
@@ -21,19 +22,13 @@ export function translateView(model) {
   const sketch = new Sketch({
     size: [size, size],
     channels: labels ? 3 : channels,
-    // The grey inputs of this library's translation models are edge drawings.
-    pen: labels || channels === 3 ? "paint" : "edges",
-    background: palette ? palette[0] : "white",
+    pen,
+    background: palette ? palette[0] : background,
     ink: "black",
     palette,
     onChange: translate,
   });
   const source = () => (labels ? labelMap(sketch.image, labels) : sketch.image);
-  const hint = labels
-    ? "Paint a label map: each label has a color. Or drop a picture of a label map in these colors."
-    : channels === 1
-      ? "Draw the edges of a picture. Or drop a picture to detect its edges."
-      : "Drop a picture, paint one, or use an emoji of your system's font.";
   const choices =
     directions.length > 1
       ? choice("Translate", directions.map((name) => [name, name.replaceAll("_to_", " → ")]), direction, (value) => {
@@ -53,7 +48,15 @@ export function translateView(model) {
         translate();
       })
     : null;
+  const sampled = model.tasks[direction].sources_from
+    ? button("Sample a source", async () => {
+        const drawing = element("canvas");
+        show(drawing, await model.source(direction, Math.floor(Math.random() * 2 ** 32)));
+        sketch.picture(drawing);
+      })
+    : null;
   return {
+    title: "Translate",
     sketch,
     element: element(
       "section",
@@ -75,6 +78,7 @@ export function translateView(model) {
         element(
           "div",
           { class: "row" },
+          sampled,
           button("Download PNG", () => download(canvas, `${model.name} ${domains?.[wanted.domain] ?? direction}`)),
           timing,
         ),
@@ -82,7 +86,8 @@ export function translateView(model) {
     ),
     start: async () => {
       if (labels) paintLabels(sketch, size, palette);
-      else if (channels === 1) smiley(size).forEach((points) => sketch.stroke(points));
+      else if (pen === "edges") smiley(size).forEach((points) => sketch.stroke(points));
+      else if (pen === "hills") paintHills(sketch, size);
       else paintSmiley(sketch, size);
       // The first runs are slower, before the browser has optimized the code.
       for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, source(), wanted));
@@ -90,6 +95,29 @@ export function translateView(model) {
     },
   };
 }
+
+// Kind of the sources of a task -> how they are drawn.
+const SOURCES = {
+  image: {
+    pen: "paint",
+    background: "white",
+    hint: "Drop a picture, paint one, or use an emoji of your system's font.",
+  },
+  drawing: {
+    pen: "edges",
+    background: "white",
+    hint: "Draw the edges of a picture. Or drop a picture to detect its edges.",
+  },
+  heights: {
+    pen: "hills",
+    background: "black",
+    hint: "Paint a height map: black is the lowest point, white the highest. Or drop one.",
+  },
+  labels: {
+    pen: "paint",
+    hint: "Paint a label map: each label has a color. Or drop a picture of a label map in these colors.",
+  },
+};
 
 /** The lines of a face with sides of `size` pixels. */
 function smiley(size) {
@@ -124,6 +152,14 @@ function paintLabels(sketch, size, palette) {
   const [, , , mouth] = smiley(size);
   const small = mouth.slice(0, 65).map(([x, y]) => [size / 2 + 0.4 * (x - size / 2), 0.55 * size + 0.4 * (y - size / 2)]);
   sketch.stroke(small, colour(4), 0.04 * size);
+}
+
+/** Draws a ridge with two peaks. */
+function paintHills(sketch, size) {
+  const at = (...places) => places.map(([x, y]) => [x * size, y * size]);
+  sketch.stroke(at([0.2, 0.7], [0.5, 0.45], [0.8, 0.4]), "rgb(110 110 110)", 0.4 * size);
+  sketch.stroke(at([0.35, 0.55]), "rgb(190 190 190)", 0.25 * size);
+  sketch.stroke(at([0.68, 0.42]), "white", 0.2 * size);
 }
 
 function paintSmiley(sketch, size) {
