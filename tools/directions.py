@@ -10,7 +10,8 @@ Usage:
     python tools/directions.py cgan_mnist --data-dir DIR --picture strips.png --store
 
 Look at the picture first: a row shows one sample, moved by -2, -1, 0, 1 and 2 along each direction. `--store` writes
-the directions to `config.json` of the preset; then run `python tools/publish.py registry`.
+the directions to `config.json` of the preset. Then run `python tools/publish.py card NAME` and
+`python tools/publish.py registry`.
 """
 
 import argparse
@@ -132,6 +133,8 @@ def main(arguments=None):
             for name, direction in directions.items()
         }
         folders.write_json(folder / "config.json", config)
+        metadata = folders.read_json(folder / "metadata.json")
+        folders.write_json(folder / "metadata.json", {**metadata, "files": folders.fingerprints(folder)})
 
 
 if __name__ == "__main__":
