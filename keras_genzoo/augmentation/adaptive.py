@@ -126,50 +126,55 @@ class AdaptiveAugmentation(Augmentation):
 
     def augment(self, images, drawn):
         """As for `Augmentation`."""
+        made, uniform, normal = self._made(drawn)
+        *_, luma_flip, hue = ops.unstack(uniform)
+        *_, brightness, contrast, saturation = ops.unstack(normal)
+        return _recolored(
+            self.move(images, drawn),
+            brightness=0.2 * made["brightness"] * brightness,
+            contrast=_power(made["contrast"], 0.5 * contrast),
+            luma_flip=made["luma_flip"] * ops.floor(2.0 * luma_flip),
+            hue=_angle(made["hue"], hue),
+            saturation=_power(made["saturation"], saturation),
+        )
+
+    def move(self, beside, drawn):
+        """As for `Augmentation`."""
+        made, uniform, normal = self._made(drawn)
+        flip, turn, right, down, first, second, *_ = ops.unstack(uniform)
+        scale, stretch, fraction_right, fraction_down, *_ = ops.unstack(normal)
+        side = beside.shape[1]
+
+        def whole(share):
+            return made["shift"] * ops.round(side / 8 * (2.0 * share - 1.0))
+
+        scale, stretch = _power(made["scale"], 0.2 * scale), _power(made["stretch"], 0.2 * stretch)
+        fraction = side / 8 * made["fractional_shift"]
+        return _mapped(
+            beside,
+            [
+                _scaling(1.0 - 2.0 * made["flip"] * ops.floor(2.0 * flip), ops.ones_like(flip)),
+                ops.round(_rotation(math.pi / 2 * made["turn"] * ops.floor(4.0 * turn))),
+                _shift(whole(right), whole(down)),
+                _scaling(1.0 / scale, 1.0 / scale),
+                _rotation(_angle(made["first_rotation"], first)),
+                _scaling(1.0 / stretch, stretch),
+                _rotation(_angle(made["second_rotation"], second)),
+                _shift(fraction * fraction_right, fraction * fraction_down),
+            ],
+        )
+
+    def _made(self, drawn):
+        """Returns which changes are made, a dict of float tensors of zeros and ones, and the other values."""
         decisions, uniform, normal = drawn
         p = ops.convert_to_tensor(self.probability)
         # There are two rotations; with this probability each, at least one is applied with probability p.
         of_rotation = 1.0 - ops.sqrt(1.0 - p)
-        is_made = {
+        made = {
             change: ops.cast(decision < (of_rotation if "rotation" in change else p), "float32")
             for change, decision in zip(CHANGES, ops.unstack(decisions), strict=True)
         }
-        flip, turn, right, down, first, second, luma_flip, hue = ops.unstack(uniform)
-        scale, stretch, fraction_right, fraction_down, brightness, contrast, saturation = ops.unstack(normal)
-        side = images.shape[1]
-
-        def whole(share):
-            return is_made["shift"] * ops.round(side / 8 * (2.0 * share - 1.0))
-
-        def angle(share, change):
-            return is_made[change] * math.pi * (2.0 * share - 1.0)
-
-        def power(exponent, change):
-            return ops.exp(math.log(2.0) * is_made[change] * exponent)
-
-        scale, stretch = power(0.2 * scale, "scale"), power(0.2 * stretch, "stretch")
-        fraction = side / 8 * is_made["fractional_shift"]
-        images = _mapped(
-            images,
-            [
-                _scaling(1.0 - 2.0 * is_made["flip"] * ops.floor(2.0 * flip), ops.ones_like(flip)),
-                ops.round(_rotation(math.pi / 2 * is_made["turn"] * ops.floor(4.0 * turn))),
-                _shift(whole(right), whole(down)),
-                _scaling(1.0 / scale, 1.0 / scale),
-                _rotation(angle(first, "first_rotation")),
-                _scaling(1.0 / stretch, stretch),
-                _rotation(angle(second, "second_rotation")),
-                _shift(fraction * fraction_right, fraction * fraction_down),
-            ],
-        )
-        return _recolored(
-            images,
-            brightness=0.2 * is_made["brightness"] * brightness,
-            contrast=power(0.5 * contrast, "contrast"),
-            luma_flip=is_made["luma_flip"] * ops.floor(2.0 * luma_flip),
-            hue=angle(hue, "hue"),
-            saturation=power(saturation, "saturation"),
-        )
+        return made, uniform, normal
 
     def get_config(self):
         return {
@@ -180,8 +185,16 @@ class AdaptiveAugmentation(Augmentation):
         }
 
 
+def _angle(is_made, share):
+    return is_made * math.pi * (2.0 * share - 1.0)
+
+
+def _power(is_made, exponent):
+    return ops.exp(math.log(2.0) * is_made * exponent)
+
+
 def _mapped(images, maps):
-    """Resamples images by a product of affine maps about the center."""
+    """Resamples images by a product of affine maps about the center; ints by the nearest pixel."""
     num, side, channels = ops.shape(images)[0], images.shape[1], images.shape[3]
     product = maps[0]
     for affine in maps[1:]:
@@ -198,6 +211,8 @@ def _mapped(images, maps):
     def at(row, column):
         return ops.take(pixels, first + row * side + column, axis=0)
 
+    if not keras.backend.is_float_dtype(images.dtype):
+        return at(ops.where(y[..., 0] < 0.5, above, below), ops.where(x[..., 0] < 0.5, left, right))
     return (1.0 - y) * ((1.0 - x) * at(above, left) + x * at(above, right)) + y * (
         (1.0 - x) * at(below, left) + x * at(below, right)
     )

@@ -55,8 +55,16 @@ class DiffAugment(Augmentation):
 
     def augment(self, images, drawn):
         """As for `Augmentation`."""
-        for part, (function, columns) in _PARTS.items():
+        return self._changed(images, drawn, _PARTS)
+
+    def move(self, beside, drawn):
+        """As for `Augmentation`."""
+        return self._changed(beside, drawn, ("translation", "cutout"))
+
+    def _changed(self, images, drawn, parts):
+        for part in parts:
             if part in self.policy.split(","):
+                function, columns = _PARTS[part]
                 images = function(images, *ops.unstack(drawn[columns], axis=0))
         return images
 
@@ -97,7 +105,7 @@ def _cut_out(images, vertical, horizontal):
     _, height, width, _ = images.shape
     rows, columns = _cut(height, vertical), _cut(width, horizontal)
     cut = ops.logical_and(rows[:, :, None, None], columns[:, None, :, None])
-    return images * (1.0 - ops.cast(cut, images.dtype))
+    return images * ops.cast(ops.logical_not(cut), images.dtype)
 
 
 def _cut(size, share):

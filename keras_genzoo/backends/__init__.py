@@ -8,8 +8,8 @@ A family writes one imperative `train_step`; the functions here adapt it to the 
 - `apply_gradients`: the update of an optimizer, including loss scaling.
 - `batch_normalization`, `instance_normalization`, `fused_adam`: fused kernels, if the backend has them.
 - `graph_function`, `checked_within`: building blocks of exported signatures.
-- `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `LOST_WORKER`, `SeedGenerator`:
-  data parallel training.
+- `mean_over_replicas`, `num_replicas`, `num_replicas_of`, `strategy_scope`, `gather_from_workers`, `LOST_WORKER`,
+  `SeedGenerator`: data parallel training.
 - `TrainedModel`, `state_kept`: use of a model while it is trained, and after an error.
 - `Compiled`: a function of tensors, compiled for inference on arrays.
 - `JointOptimizer`: several optimizers behind one interface.
@@ -36,6 +36,7 @@ apply_gradients = _backend.apply_gradients
 batch_normalization = _backend.batch_normalization
 instance_normalization = _backend.instance_normalization
 fused_adam = _backend.fused_adam
+mean_over_replicas = _backend.mean_over_replicas
 num_replicas = _backend.num_replicas
 num_replicas_of = _backend.num_replicas_of
 strategy_scope = _backend.strategy_scope

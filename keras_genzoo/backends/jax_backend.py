@@ -173,6 +173,10 @@ def fused_adam(variable, momentum, velocity, gradient, **constants):
     return False
 
 
+def mean_over_replicas(value):
+    return value
+
+
 def num_replicas():
     """Number of replicas of a training step; JAX uses one global batch."""
     return 1

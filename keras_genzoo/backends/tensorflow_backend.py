@@ -188,6 +188,13 @@ def fused_adam(variable, momentum, velocity, gradient, *, step, learning_rate, b
     return True
 
 
+def mean_over_replicas(value):
+    """Returns the mean of a tensor over the replicas of the training step that is running, on each of them."""
+    if num_replicas() == 1:
+        return value
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, value)
+
+
 def num_replicas():
     """Number of replicas of the training step that is running."""
     return tf.distribute.get_strategy().num_replicas_in_sync

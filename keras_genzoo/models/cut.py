@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_genzoo import backends, modalities
 from keras_genzoo.arguments import Check, Flag, Network, NonNegative, Positive, PositiveInt, optional
+from keras_genzoo.models.augmented_discriminator import AugmentedDiscriminator
 from keras_genzoo.models.network_checks import argument_or_own
 from keras_genzoo.models.options import Loss, checked_options
 from keras_genzoo.models.translation_model import Task, TranslationModel
@@ -21,7 +22,7 @@ def _names(argument, value):
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class CUT(TranslationModel):
+class CUT(AugmentedDiscriminator, TranslationModel):
     """A generator, a discriminator and a projector of patches, trained without pairs (CUT).
 
     CUT replaces the backward translation of CycleGAN by a contrastive loss, PatchNCE. The encoder features of
@@ -56,6 +57,7 @@ class CUT(TranslationModel):
             should not change.
         flip_equivariance: Bool. If True, the generator gets horizontally flipped images in half of the steps,
             and the features of their translations are flipped back.
+        augmentation: As for `AdversarialModel`.
         average_decay, average_half_life: As for `GenerativeModel`. The paper does not use an average.
         seed: Int from 0 to 2**32 - 1, or None. Seed of patches and flips.
         **kwargs: `name` and other arguments of `keras.Model`.
@@ -143,6 +145,10 @@ class CUT(TranslationModel):
         self.set_networks(generator=generator, discriminator=discriminator, projector=projector)
 
     @property
+    def has_logits(self):
+        return self.adversarial_loss.is_balanced_at_zero
+
+    @property
     def tasks(self):
         return {"source_to_target": Task("generator", self.source_modality, self.modality)}
 
@@ -219,7 +225,7 @@ class CUT(TranslationModel):
             Tuple of the loss, a float32 scalar, and a dict of the logged losses, PatchNCE without its weight.
         """
         share = 0.5 if self.identity_nce else 0.0
-        adversarial = self.adversarial_loss.generator(self.discriminator(fakes, training=training))
+        adversarial = self.adversarial_loss.generator(self._logits(fakes, training))
         loss = adversarial + self.nce_weight * ((1.0 - share) * nce_loss + share * identity_nce_loss)
         logs = {"generator_loss": loss, "nce_loss": nce_loss, "identity_nce_loss": identity_nce_loss}
         return loss, logs
@@ -228,10 +234,13 @@ class CUT(TranslationModel):
         """Computes half the adversarial loss of the discriminator, a float32 scalar, with separate real and
         generated batches.
         """
-        fake_logits = self.discriminator(ops.stop_gradient(fakes), training=training)
-        return 0.5 * self.adversarial_loss.discriminator(
-            self.discriminator(targets, training=training), fake_logits
-        )
+        fake_logits = self._logits(ops.stop_gradient(fakes), training)
+        real_logits = self._logits(targets, training)
+        self.update_augmentation(real_logits, training)
+        return 0.5 * self.adversarial_loss.discriminator(real_logits, fake_logits)
+
+    def _logits(self, images, training):
+        return self.discriminator(self.seen(images, training), training=training)
 
     @property
     def chance_level(self):

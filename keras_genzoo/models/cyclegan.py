@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_genzoo import backends, layers, modalities
 from keras_genzoo.arguments import Network, NonNegative, NonNegativeInt
+from keras_genzoo.models.augmented_discriminator import AugmentedDiscriminator
 from keras_genzoo.models.network_checks import argument_or_own, check_history, has_batch_normalization
 from keras_genzoo.models.options import Loss, checked_options
 from keras_genzoo.models.translation_model import Task, TranslationModel, mean_absolute_difference
@@ -15,7 +16,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class CycleGAN(TranslationModel):
+class CycleGAN(AugmentedDiscriminator, TranslationModel):
     """Generators between two domains, and a discriminator for each, trained without pairs (CycleGAN).
 
     With `image_shape` only, the networks are those of the paper: ResNets with 9 blocks for sides of 256 and
@@ -45,6 +46,7 @@ class CycleGAN(TranslationModel):
             direction is trained like a refiner of SimGAN (which uses a sum over the pixels).
         history_size: Int of at least 0, number of earlier translations kept for each discriminator (0 for
             none); see `keras_genzoo.layers.ImageHistory`.
+        augmentation: As for `AdversarialModel`.
         average_decay, average_half_life: As for `GenerativeModel`. The paper does not use an average.
         seed: Int from 0 to 2**32 - 1, or None. Seed of the histories.
         **kwargs: `name` and other arguments of `keras.Model`.
@@ -128,6 +130,10 @@ class CycleGAN(TranslationModel):
         self.set_networks(**networks)
 
     @property
+    def has_logits(self):
+        return self.adversarial_loss.is_balanced_at_zero
+
+    @property
     def tasks(self):
         a, b = self.source_modality, self.modality
         return {"a_to_b": Task("generator_a_to_b", a, b), "b_to_a": Task("generator_b_to_a", b, a)}
@@ -190,8 +196,10 @@ class CycleGAN(TranslationModel):
         cycled_a = b_to_a(fake_b, training=training)
         cycled_b = a_to_b(fake_a, training=training)
         adversarial = self.adversarial_loss.generator(
-            self.discriminator_a(fake_a, training=training)
-        ) + self.adversarial_loss.generator(self.discriminator_b(fake_b, training=training))
+            self.discriminator_a(self.seen(fake_a, training), training=training)
+        ) + self.adversarial_loss.generator(
+            self.discriminator_b(self.seen(fake_b, training), training=training)
+        )
         cycle_loss = mean_absolute_difference(cycled_a, real_a) + mean_absolute_difference(cycled_b, real_b)
         loss = adversarial + self.cycle_weight * cycle_loss
         identity_loss = ops.zeros(())
@@ -209,13 +217,18 @@ class CycleGAN(TranslationModel):
 
     def discriminator_loss(self, real_a, real_b, fake_a, fake_b, training=False):
         """Computes half the adversarial losses of both discriminators, a float32 scalar."""
-        loss = 0.0
+        loss, of_real = 0.0, []
         for network, real, fake in (
             (self.discriminator_a, real_a, fake_a),
             (self.discriminator_b, real_b, fake_b),
         ):
-            real_logits, fake_logits = self._of_both(network, real, ops.stop_gradient(fake), training)
+            real, fake = self.seen(real, training), self.seen(ops.stop_gradient(fake), training)
+            real_logits, fake_logits = self._of_both(network, real, fake, training)
+            of_real.append(real_logits)
             loss += 0.5 * self.adversarial_loss.discriminator(real_logits, fake_logits)
+        if self.augmentation is not None:
+            rows = [ops.reshape(logits, (ops.shape(logits)[0], -1)) for logits in of_real]
+            self.update_augmentation(ops.concatenate(rows, axis=1), training)
         return loss
 
     @property

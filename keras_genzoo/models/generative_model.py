@@ -10,7 +10,7 @@ from keras import ops
 from keras_genzoo import backends
 from keras_genzoo.arguments import NumClasses, OptionalPositive, OptionalSeed, OptionalShare
 from keras_genzoo.backends import keras_private
-from keras_genzoo.models.options import Shape, checked_options, config_of
+from keras_genzoo.models.options import LossBounds, Shape, checked_options, config_of
 from keras_genzoo.models.zoo_model import ZooModel
 
 
@@ -42,20 +42,23 @@ class GenerativeModel(ZooModel):
             Defaults to no average. Autoencoders do not support it.
         average_half_life: Positive float, half-life of the same average in images seen; an alternative to
             `average_decay`.
+        loss_bounds: Dict that maps players to floats, or None. A player whose loss is not above its bound
+            skips its update ("train the player whose loss is above its bound"); players that are not in the
+            dict are always updated. See `minimize`.
         seed: Int from 0 to 2**32 - 1, or None. Seed of the training noise.
         **kwargs: `name` and other arguments of `keras.Model`.
 
     Raises:
-        ValueError: If an argument is out of its range, or both `average_decay` and `average_half_life` are
-            given.
+        ValueError: If an argument is out of its range, both `average_decay` and `average_half_life` are
+            given, or `loss_bounds` names no player of the model.
     """
 
     trains_on_several_machines = True
     # Player (with its own optimizer) -> names of the networks that it updates, in the order of `compile`. If `steps`
     # is None, the first player is updated once per step. Set by each family.
     players: ClassVar = {}
-    # Variable that counts the training steps, or None.
-    steps = None
+    # Variable that counts the training steps, or None. The second is for models whose first player may skip updates.
+    steps = counted_steps = None
     # Whether `compile` supports `steps_per_execution` above 1.
     several_steps_per_execution = True
     # Names of the losses in the logs. Set by each family.
@@ -77,6 +80,7 @@ class GenerativeModel(ZooModel):
         num_classes: NumClasses = None,
         average_decay: OptionalShare = None,
         average_half_life: OptionalPositive = None,
+        loss_bounds: LossBounds = None,
         seed: OptionalSeed = None,
         **kwargs,
     ):
@@ -89,8 +93,17 @@ class GenerativeModel(ZooModel):
         self.noise = backends.SeedGenerator(seed)
         self.loss_trackers = [keras.metrics.Mean(name=name) for name in self.loss_names]
         self.gradient_norm_trackers = {}
+        unknown = set(loss_bounds or ()) - set(self.players)
+        if unknown:
+            raise ValueError(
+                f"`loss_bounds` must map players of {type(self).__name__} ({', '.join(map(repr, self.players))}) to "
+                f"floats. Received: {', '.join(map(repr, sorted(unknown)))}"
+            )
+        self.update_share_trackers = {
+            player: keras.metrics.Mean(name=f"{player}_updates") for player in loss_bounds or ()
+        }
         # Each replica runs its steps in its own thread.
-        self._norms_of_threads_step = {}
+        self._extra_trackers_of_threads_step = {}
 
     def set_networks(self, **networks):
         """Sets the built networks as attributes of the model, and creates the averages.
@@ -115,6 +128,16 @@ class GenerativeModel(ZooModel):
             setattr(self, name, network)
         for name in self._averaged_names:
             setattr(self, f"averaged_{name}", _averaged_copy_of(networks[name]))
+        if self.steps is None and self._first_player in (self.loss_bounds or ()):
+            # The optimizer of the first player does not count the steps that skip its update.
+            self.counted_steps = self.add_weight(
+                name="counted_steps",
+                shape=(),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+                aggregation="only_first_replica",
+            )
         self.built = True
 
     @property
@@ -224,7 +247,8 @@ class GenerativeModel(ZooModel):
             self.optimizers = {player: self._built(player, chosen[player]) for player in self.players}
         for player, optimizer in self.optimizers.items():
             setattr(self, f"{player}_optimizer", optimizer)
-        self.optimizer = backends.JointOptimizer(self.optimizers, self.steps)
+        steps = self.counted_steps if self.steps is None else self.steps
+        self.optimizer = backends.JointOptimizer(self.optimizers, steps)
 
     def _built(self, player, optimizer):
         if optimizer.use_ema:
@@ -287,18 +311,24 @@ class GenerativeModel(ZooModel):
 
     # The parts of a training step.
 
-    def minimize(self, loss_function, player, has_aux=False):
+    @property
+    def _first_player(self):
+        return next(iter(self.players), None)
+
+    def minimize(self, loss_function, player, has_aux=False, bounded=True):
         """Takes one step of a player's optimizer.
 
         Only this method and `minimize_through` apply optimizers. They compute gradients with the backend,
         divide the loss by the number of replicas (whose gradients are summed), and scale the loss in half
-        precision.
+        precision. If the player has a bound in `loss_bounds`, and the loss (the mean over all replicas) is not
+        above it, they leave the variables and the optimizer as they are.
 
         Args:
             loss_function: Callable without arguments that returns the mean loss over this replica's batch, or
                 with `has_aux` a pair of the loss and anything else.
             player: String, name of the player.
             has_aux: Bool, whether `loss_function` returns a pair.
+            bounded: Bool. Pass False for a regularizer, to which the bound of the player's loss does not apply.
 
         Returns:
             The result of `loss_function`: the loss, a float32 scalar tensor, or the pair.
@@ -310,7 +340,8 @@ class GenerativeModel(ZooModel):
 
         variables = self.active_variables_of(player)
         (_, output), gradients = backends.value_and_grad(scaled_and_output, variables, has_aux=True)
-        self._apply(gradients, variables, player)
+        loss = output[0] if has_aux else output
+        self._apply_above_bound(loss if bounded else None, gradients, variables, player)
         return output
 
     def vjp(self, function, *players):
@@ -354,12 +385,28 @@ class GenerativeModel(ZooModel):
             if player != players[0]:
                 # Each optimizer has its own loss scale.
                 own = [self._scaled(gradient, player) / self._scaled(1.0, players[0]) for gradient in own]
-            self._apply(own, variables, player)
+            self._apply_above_bound(result[0] if has_aux else result, own, variables, player)
         return result
 
     def _scaled(self, loss, player):
         """Returns the loss divided by the number of replicas and multiplied by the optimizer's loss scale."""
         return self.optimizers[player].scale_loss(loss / backends.num_replicas())
+
+    def _apply_above_bound(self, loss, gradients, variables, player):
+        """Applies gradients, unless the loss is within the player's bound."""
+        if loss is None or player not in self.update_share_trackers:
+            self._apply(gradients, variables, player)
+            return
+        is_above = backends.mean_over_replicas(loss) > self.loss_bounds[player]
+        # Undone rather than left out: under `tf.distribute`, an optimizer cannot be applied in a conditional branch.
+        state = [*variables, *self.optimizers[player].variables]
+        before = [ops.copy(variable.value) for variable in state]
+        self._apply(gradients, variables, player)
+        for variable, value in zip(state, before, strict=True):
+            variable.assign(ops.where(is_above, variable.value, value))
+        self._track(self.update_share_trackers[player], ops.cast(is_above, "float32"))
+        if self.counted_steps is not None and player == self._first_player:
+            self.counted_steps.assign(self.counted_steps.value + 1)
 
     def _apply(self, gradients, variables, player):
         if player in self.gradient_norm_trackers:
@@ -369,9 +416,13 @@ class GenerativeModel(ZooModel):
                 if gradient is not None
             ]
             scale = self.optimizers[player].scale_loss(1.0 / backends.num_replicas())
-            self.gradient_norm_trackers[player].update_state(ops.sqrt(sum(squares)) / scale)
-            self._norms_of_threads_step.setdefault(threading.get_ident(), []).append(player)
+            self._track(self.gradient_norm_trackers[player], ops.sqrt(sum(squares)) / scale)
         backends.apply_gradients(self.optimizers[player], gradients, variables)
+
+    def _track(self, tracker, value):
+        """Updates a tracker other than those of losses, which the logs of the running step then contain."""
+        tracker.update_state(value)
+        self._extra_trackers_of_threads_step.setdefault(threading.get_ident(), []).append(tracker)
 
     def update_average(self, num_images):
         """Updates the averaged networks. Called after the last update of the networks in a step.
@@ -439,9 +490,8 @@ class GenerativeModel(ZooModel):
             # A loss that a step omits keeps the mean of the other steps.
             if tracker.name in losses:
                 tracker.update_state(losses[tracker.name])
-        players = self._norms_of_threads_step.pop(threading.get_ident(), [])
-        norms = [self.gradient_norm_trackers[player] for player in dict.fromkeys(players)]
-        return {tracker.name: tracker.result() for tracker in (*self.loss_trackers, *norms)}
+        others = self._extra_trackers_of_threads_step.pop(threading.get_ident(), [])
+        return {tracker.name: tracker.result() for tracker in (*self.loss_trackers, *others)}
 
     # Saving.
 

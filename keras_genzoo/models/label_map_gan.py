@@ -1,16 +1,18 @@
 """The base class of families that generate images from label maps, with feature matching."""
 
+import numpy as np
 from keras import ops
 
 from keras_genzoo import modalities
 from keras_genzoo.backends import keras_private
 from keras_genzoo.layers import LabelMapEncoding
+from keras_genzoo.models.augmented_discriminator import AugmentedDiscriminator
 from keras_genzoo.models.network_checks import first_of
 from keras_genzoo.models.paired_gan import PairedGAN
 from keras_genzoo.models.translation_model import mean_absolute_difference
 
 
-class LabelMapGAN(PairedGAN):
+class LabelMapGAN(AugmentedDiscriminator, PairedGAN):
     """A generator of images from label maps, with adversarial and feature matching losses at each scale.
 
     A family has the options `num_labels`, `has_edges`, `adversarial_loss`, `feature_matching_weight` and
@@ -27,6 +29,10 @@ class LabelMapGAN(PairedGAN):
     adversarial_log = "adversarial_loss"
     # Whether adversarial losses are summed over the scales, not averaged.
     sums_scales = False
+
+    @property
+    def has_logits(self):
+        return self.adversarial_loss.is_balanced_at_zero
 
     @property
     def source_modality(self):
@@ -83,9 +89,9 @@ class LabelMapGAN(PairedGAN):
     def discriminator_loss(self, sources, targets, fakes, training=False):
         """Computes the adversarial loss of the discriminator, a float32 scalar."""
         real, fake = (
-            self.discriminator([sources, images], training=training)
-            for images in (targets, ops.stop_gradient(fakes))
+            self._judged(sources, [images], training)[0] for images in (targets, ops.stop_gradient(fakes))
         )
+        self.update_augmentation(real[0][-1], training)
         losses = [
             self.adversarial_loss.discriminator(of_real[-1], of_fake[-1])
             for of_real, of_fake in zip(real, fake, strict=True)
@@ -103,8 +109,8 @@ class LabelMapGAN(PairedGAN):
             Tuple of the loss, a float32 scalar, and a dict of the logged losses: the sum, and the terms
             without weights.
         """
-        fake = self.discriminator([sources, fakes], training=training)
-        real = self.discriminator([sources, targets], training=training)
+        # Features are compared at the same places.
+        fake, real = self._judged(sources, [fakes, targets], training)
         adversarial_loss = self._over_scales([self.adversarial_loss.generator(maps[-1]) for maps in fake])
         feature_matching_loss = sum(
             mean_absolute_difference(ops.stop_gradient(of_real), of_fake)
@@ -123,6 +129,16 @@ class LabelMapGAN(PairedGAN):
             "feature_matching_loss": feature_matching_loss,
             "perceptual_loss": perceptual_loss,
         }
+
+    def _judged(self, sources, batches, training):
+        """Returns the discriminator's features and logits of batches of images of the same label maps."""
+        if self.augmentation is not None and training:
+            # A pixel that is not on the map has no label: 0 in the augmentation, and -1 in the map.
+            no_label = np.arange(self.source_channels) == 0
+            labels = ops.cast(ops.round(sources), "int32") + no_label.astype("int32")
+            batches, labels = self.seen(batches, training, beside=labels)
+            sources = labels - no_label.astype("int32")
+        return [self.discriminator([sources, images], training=training) for images in batches]
 
     def _over_scales(self, losses):
         return sum(losses) / (1 if self.sums_scales else len(losses))

@@ -36,6 +36,16 @@ def _positive_scales(argument, value):
     return tuple(arguments.number(argument, scale, above=0) for scale in value)
 
 
+def _loss_bounds(argument, value):
+    if value is not None and not (isinstance(value, dict) and value):
+        raise ValueError(
+            f"`{argument}` must be a dict that maps players to floats, or None. Received: {argument}={value!r}"
+        )
+    return value and {
+        player: float(arguments.number(f"{argument}[{player!r}]", bound)) for player, bound in value.items()
+    }
+
+
 def named_directions(argument, value):
     """Returns a dict that maps names to `Directions` of one direction each; an empty dict for None."""
     if not isinstance(value or {}, dict):
@@ -57,6 +67,7 @@ def named_directions(argument, value):
 
 # A float, or a pair (low, high); stored as a pair.
 Interval = Annotated[float | tuple, Check(_interval)]
+LossBounds = Annotated[dict | None, Check(_loss_bounds)]
 PositiveScales = Annotated[tuple, Check(_positive_scales)]
 Shape = Annotated[tuple, Check(lambda argument, value: modalities.of_shape(value).shape)]
 # None is an empty dict. Not an option: most models have no directions, and their configs omit them.

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_genzoo import modalities
 from keras_genzoo.arguments import Network, NonNegative, OptionalPositiveInt
+from keras_genzoo.models.augmented_discriminator import AugmentedDiscriminator
 from keras_genzoo.models.network_checks import argument_or_own
 from keras_genzoo.models.options import Loss, checked_options
 from keras_genzoo.models.paired_gan import PairedGAN
@@ -16,7 +17,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class Pix2Pix(PairedGAN):
+class Pix2Pix(AugmentedDiscriminator, PairedGAN):
     """A generator that translates images, and a discriminator of pairs (pix2pix).
 
     With `image_shape` only, the networks are the paper's U-Net and 70x70 PatchGAN. The generator minimizes
@@ -41,6 +42,7 @@ class Pix2Pix(PairedGAN):
             evaluation and export, as in the paper, where it is the only noise of the model. (The paper also
             normalizes by the statistics of the test batch; here the moving statistics are used.) If False, a
             translation only depends on its source. It is part of the config of the generator, and of presets.
+        augmentation: As for `AdversarialModel`. The sources are moved like the images.
         average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
 
@@ -117,6 +119,10 @@ class Pix2Pix(PairedGAN):
         return dataclasses.replace(super().source_modality, kind=kind)
 
     @property
+    def has_logits(self):
+        return self.adversarial_loss.is_balanced_at_zero
+
+    @property
     def tasks(self):
         return {"source_to_target": Task("generator", self.source_modality, self.modality)}
 
@@ -130,6 +136,7 @@ class Pix2Pix(PairedGAN):
         """
         fakes = ops.stop_gradient(fakes)
         real_logits = self._logits(sources, targets, training)
+        self.update_augmentation(real_logits, training)
         return 0.5 * self.adversarial_loss.discriminator(real_logits, self._logits(sources, fakes, training))
 
     @property
@@ -150,5 +157,6 @@ class Pix2Pix(PairedGAN):
         return loss, {"generator_loss": loss, "l1_loss": l1_loss}
 
     def _logits(self, sources, images, training):
+        images, sources = self.seen(images, training, beside=sources)
         joined = ops.concatenate([sources, ops.cast(images, sources.dtype)], axis=-1)
         return self.discriminator(joined, training=training)

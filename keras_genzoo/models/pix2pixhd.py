@@ -37,6 +37,7 @@ class Pix2PixHD(LabelMapGAN):
         perceptual_weight: Float of at least 0, weight of the perceptual loss
             (`keras_genzoo.models.perceptual`), for images with 1 or 3 channels. The paper uses VGG19 with the
             weight 10.
+        augmentation: As for `AdversarialModel`. The label maps are moved like the images.
         average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
 

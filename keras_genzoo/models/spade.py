@@ -52,6 +52,7 @@ class SPADE(LabelMapGAN):
             weight 10.
         style_weight: Float of at least 0, weight of the Kullback-Leibler divergence of the styles of an image
             from the standard normal distribution, averaged over the batch.
+        augmentation: As for `AdversarialModel`. The label maps are moved like the images.
         average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
 

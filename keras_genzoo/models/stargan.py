@@ -8,6 +8,7 @@ from keras import ops
 from keras_genzoo import backends, losses, penalties
 from keras_genzoo.arguments import Flag, Network, NonNegative, PositiveInt
 from keras_genzoo.models.acgan import cross_entropy
+from keras_genzoo.models.augmented_discriminator import AugmentedDiscriminator
 from keras_genzoo.models.batch_parts import batch_parts, check_parts
 from keras_genzoo.models.domain_translation_model import DomainTranslationModel
 from keras_genzoo.models.network_checks import argument_or_own, check_for_penalty
@@ -18,7 +19,7 @@ from keras_genzoo.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")
-class StarGAN(DomainTranslationModel):
+class StarGAN(AugmentedDiscriminator, DomainTranslationModel):
     """Translation between several domains with one generator that is given the target domain (StarGAN).
 
     The discriminator outputs one value per patch, and predicts the domain of an image. The model is trained
@@ -53,6 +54,7 @@ class StarGAN(DomainTranslationModel):
         split_batches: Bool. If True, each update of the discriminator uses its own part of the batch. With
             batches of `discriminator_steps * b` images, each update uses `b` new images, as in the authors'
             code. If False, each update uses the whole batch.
+        augmentation: As for `AdversarialModel`; `"adaptive"` needs logits, which a critic does not have.
         average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
 
@@ -91,6 +93,7 @@ class StarGAN(DomainTranslationModel):
     adversarial_log = "adversarial_loss"
     # A critic's loss has no chance level.
     chance_level = None
+    has_logits = False
 
     @classmethod
     def recipe_defaults(cls, image_shape):
@@ -212,11 +215,9 @@ class StarGAN(DomainTranslationModel):
             cross-entropy of the domains without weight.
         """
         fakes = ops.stop_gradient(ops.cast(fakes, images.dtype))
-        real_values, logits = self.discriminator(images, training=training)
-        fake_values, _ = self.discriminator(fakes, training=training)
-        penalty = self.penalty(
-            lambda images: self.discriminator(images, training=training)[0], images, fakes, self.noise
-        )
+        real_values, logits = self._judged(images, training)
+        fake_values, _ = self._judged(fakes, training)
+        penalty = self.penalty(lambda images: self._judged(images, training)[0], images, fakes, self.noise)
         domain_loss = cross_entropy(domains, logits)
         loss = (
             _ADVERSARIAL.discriminator(real_values, fake_values) + penalty + self.domain_weight * domain_loss
@@ -241,7 +242,7 @@ class StarGAN(DomainTranslationModel):
             without weights.
         """
         fakes = self.translated(generator, images, targets, training)
-        values, logits = self.discriminator(fakes, training=training)
+        values, logits = self._judged(fakes, training)
         adversarial_loss, domain_loss = _ADVERSARIAL.generator(values), cross_entropy(targets, logits)
         back = self.translated(generator, fakes, domains, training)
         cycle_loss = mean_absolute_difference(back, images)
@@ -252,6 +253,9 @@ class StarGAN(DomainTranslationModel):
             "domain_loss": domain_loss,
             "cycle_loss": cycle_loss,
         }
+
+    def _judged(self, images, training):
+        return self.discriminator(self.seen(images, training), training=training)
 
     # Description of the model.
 

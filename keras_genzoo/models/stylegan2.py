@@ -296,7 +296,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
             penalty = self.r1(images, labels, True)
             return self.r1_interval * penalty, penalty
 
-        return self.minimize(loss, "discriminator", has_aux=True)[1]
+        return self.minimize(loss, "discriminator", has_aux=True, bounded=False)[1]
 
     def r1(self, images, labels=None, training=False):
         """Computes `gamma / 2 * E[|grad D(x)|^2]`, a float32 scalar."""
@@ -318,7 +318,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
             penalty = self.path_length_weight * ops.mean(ops.square(lengths - mean))
             return self.path_length_interval * penalty, (mean, ops.mean(lengths))
 
-        _, (mean, length) = self.minimize(loss, "generator", has_aux=True)
+        _, (mean, length) = self.minimize(loss, "generator", has_aux=True, bounded=False)
         self.mean_path_length.assign(mean)
         return length
 
