@@ -21,7 +21,7 @@ export function translateView(model) {
   const sketch = new Sketch({
     size: [size, size],
     channels: labels ? 3 : channels,
-    // The grey inputs of this library's translation models are edge drawings.
+    // The gray inputs of this library's translation models are edge drawings.
     pen: labels || channels === 3 ? "paint" : "edges",
     background: palette ? palette[0] : "white",
     ink: "black",
