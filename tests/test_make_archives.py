@@ -52,8 +52,8 @@ SOURCES = {
     "facades": ({"facades/image_001.jpg": 0, "assets/image_002.jpg": 0}, ["image_001.jpg"]),
     # Every third one of those that no other folder has.
     "summer2winter_yosemite": (
-        {f"data/trainA/{color}.jpg": color for color in range(6)}
-        | {"data/testA/x.jpg": 0, "data/testA/y.jpg": 200},
+        {f"data/trainA/{number}.jpg": (40 * number,) * 3 for number in range(6)}
+        | {"data/testA/x.jpg": "black", "data/testA/y.jpg": "red"},
         ["testA/y.jpg", "trainA/1.jpg", "trainA/4.jpg"],
     ),
 }

@@ -101,7 +101,7 @@ def readme(names):
     table = "\n".join(f"| {row['name']} | {row['description']} | {row['license']} |" for row in rows)
     return f"""# {DISTRIBUTION}
 
-The pretrained weights of keras_genzoo {__version__}. With this package installed, `keras_genzoo.models.load(NAME)` and
+The pretrained weights of keras_genzoo {__version__}. With this package, `keras_genzoo.models.load(NAME)` and
 `genzoo sample NAME` find them without a download. Networks that are only needed for training are left out. Large
 arrays are stored as float16, which changes images by less than half a gray level.
 

@@ -3,8 +3,8 @@
 Usage:
     python tools/make_archives.py NAME FOLDER --output DIR
 
-FOLDER contains the source of the data set, and `genzoo train --data-dir DIR` finds the archive. The archive is compared
-with the SHA-256 that the library expects.
+FOLDER contains the source of the data set. `genzoo train --data-dir DIR` finds the archive, whose SHA-256 is compared
+with the one that the library expects.
 
     NAME                    FOLDER
     flowers128              the unpacked download.tensorflow.org/example_images/flower_photos.tgz

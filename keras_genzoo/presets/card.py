@@ -46,7 +46,8 @@ model = kg.models.load("{name}")
         return text
     return f"""{text}
 
-Loading needs `keras_genzoo`, with its extra `hub` for `hf://` addresses. `keras.saving.load_model` cannot read presets."""
+Loading needs `keras_genzoo`, with its extra `hub` for `hf://` addresses. `keras.saving.load_model` cannot read
+presets."""
 
 
 def _parameters(parameters):
