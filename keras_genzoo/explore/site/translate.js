@@ -17,23 +17,28 @@ export function translateView(model) {
     timing.textContent = `${model.timePerImage.toFixed(1)} ms per image`;
     timing.dataset.milliseconds = model.timePerImage;
   });
+  // The other models of this library that take gray inputs translate edge drawings.
+  const colorizes = model.abilities.includes("colorize");
+  const takesEdges = channels === 1 && !labels && !colorizes;
   const palette = labels?.map(([red, green, blue]) => `rgb(${red} ${green} ${blue})`);
   const sketch = new Sketch({
     size: [size, size],
     channels: labels ? 3 : channels,
-    // The gray inputs of this library's translation models are edge drawings.
-    pen: labels || channels === 3 ? "paint" : "edges",
+    pen: takesEdges ? "edges" : "paint",
     background: palette ? palette[0] : "white",
     ink: "black",
     palette,
     onChange: translate,
   });
+  if (colorizes) sketch.canvas.style.filter = "grayscale(1)";
   const source = () => (labels ? labelMap(sketch.image, labels) : sketch.image);
   const hint = labels
     ? "Paint a label map: each label has a color. Or drop a picture of a label map in these colors."
-    : channels === 1
+    : takesEdges
       ? "Draw the edges of a picture. Or drop a picture to detect its edges."
-      : "Drop a picture, paint one, or use an emoji of your system's font.";
+      : colorizes
+        ? "Drop a photograph. If it has colors, its grayscale version is colorized."
+        : "Drop a picture, paint one, or use an emoji of your system's font.";
   const choices =
     directions.length > 1
       ? choice("Translate", directions.map((name) => [name, name.replaceAll("_to_", " → ")]), direction, (value) => {
@@ -82,7 +87,7 @@ export function translateView(model) {
     ),
     start: async () => {
       if (labels) paintLabels(sketch, size, palette);
-      else if (channels === 1) smiley(size).forEach((points) => sketch.stroke(points));
+      else if (takesEdges) smiley(size).forEach((points) => sketch.stroke(points));
       else paintSmiley(sketch, size);
       // The first runs are slower, before the browser has optimized the code.
       for (let i = 0; i < 5; i++) show(canvas, await model.translate(direction, source(), wanted));
