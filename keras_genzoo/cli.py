@@ -235,7 +235,7 @@ def _translate_pictures(options, size_of):
         source.check_readable()
     channels = source.shape[-1]
     if options.edges and not (source.interpolates and channels == 1):
-        raise ValueError(f"--edges makes grey images, but {options.name!r} translates {source.described}.")
+        raise ValueError(f"--edges makes gray images, but {options.name!r} translates {source.described}.")
     domain = _domain(model, options)
     styles = _style(model, options, domain)
     if options.seed is not None and not model.draws(options.direction):
@@ -895,7 +895,7 @@ def _parser():
         "images",
         nargs="+",
         metavar="LABELS",
-        help="label map, or folder of label maps, as grey values or in the colors listed in the model's card",
+        help="label map, or folder of label maps, as gray values or in the colors listed in the model's card",
     )
     command.add_argument("--output", default="painted", help="output folder (default: painted)")
     command.add_argument(
@@ -920,7 +920,7 @@ def _parser():
         "(default: 256)",
     )
 
-    command = add("colorize", _colorize, "Colorize grey pictures; names and formats are kept.")
+    command = add("colorize", _colorize, "Colorize gray pictures; names and formats are kept.")
     _add_remaking_options(command, "colorized")
     command.add_argument(
         "--size",
@@ -977,7 +977,7 @@ def _parser():
         "--from", dest="from_preset", metavar="PRESET", help="preset to fine-tune, instead of --model"
     )
     own.add_argument("--image-size", type=_positive_int, help="side of the images in pixels (default: 64)")
-    own.add_argument("--channels", type=int, choices=(1, 3), help="1 for grey, 3 for color (default: 3)")
+    own.add_argument("--channels", type=int, choices=(1, 3), help="1 for gray, 3 for color (default: 3)")
     own.add_argument("--labels", action="store_true", help="use each subfolder as a class")
     own.add_argument(
         "--flip", action="store_true", help="mirror images at random; not for translation models"

@@ -42,7 +42,7 @@ def test_the_networks_of_training_are_left_out_and_large_arrays_are_float16(smal
         assert array.dtype == (np.float16 if large else np.float32)
         np.testing.assert_array_equal(array, released[path].astype(array.dtype))
     card = (smaller / "README.md").read_text()
-    assert "Stored are the weights of generator; others begin untrained" in card
+    assert "The files contain the weights of generator; other networks start untrained" in card
 
 
 @pytest.mark.ci

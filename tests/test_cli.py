@@ -543,7 +543,7 @@ def test_export_of_a_direction_in_another_format(toy_translator, tmp_path, monke
         (("translate", "TRANSLATOR", "PICTURE", "TWIN", "--output", "out"), "would both be written to"),
         (("translate", "TRANSLATOR", "PICTURE", "--output", "setup.cfg"), "cannot be written"),
         (("translate", "TRANSLATOR", "PICTURE", "--output", "out", "--direction", "up"), "must be one of"),
-        (("translate", "TRANSLATOR", "PICTURE", "--output", "out", "--edges"), "--edges makes grey images"),
+        (("translate", "TRANSLATOR", "PICTURE", "--output", "out", "--edges"), "--edges makes gray images"),
     ],
 )
 def test_bad_input_ends_with_one_line_and_status_1(

@@ -354,7 +354,7 @@ class TestProjection:
 
     def test_a_perceptual_distance_of_points_is_refused(self):
         gan = models.GAN(image_shape=(2,), latent_dim=4)
-        with pytest.raises(ValueError, match="for grey and RGB images"):
+        with pytest.raises(ValueError, match="for gray and RGB images"):
             editing.project(gan, np.zeros((1, 2)), distance="perceptual")
 
     @pytest.mark.parametrize("distance", ["lpips", None])

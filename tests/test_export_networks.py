@@ -88,7 +88,7 @@ def test_the_runtime_gives_the_models_images_by_name(tmp_path, format, dtype):
     outputs = run_elsewhere(format, file, tmp_path, latents=latents[rows], labels=labels[rows])
     assert list(outputs) == ["images"]
     images = gan.sample(latents=latents, labels=labels)[rows]
-    # Half a grey level.
+    # Half a gray level.
     np.testing.assert_allclose(outputs["images"], images, atol=1e-5 if dtype == "float32" else 1 / 255)
 
 

@@ -8,7 +8,7 @@ from keras import ops
 from keras_genzoo import backends
 from keras_genzoo.images import lab
 
-# Every corner of the cube, its greys, and colours between; dark ones have the straight parts of the curves.
+# Every corner of the cube, its grays, and colors between; dark ones have the straight parts of the curves.
 _CORNERS = np.array([[r, g, b] for r in (0, 1) for g in (0, 1) for b in (0, 1)], "float32")
 _COLORS = np.concatenate(
     [

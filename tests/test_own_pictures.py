@@ -51,7 +51,7 @@ def save_pictures(folder, num=4, **arguments):
 
 
 def label_maps_and_pictures(folder, num):
-    """Folders of grey pictures of three labels, and of the pictures that belong to them."""
+    """Folders of gray pictures of three labels, and of the pictures that belong to them."""
     (folder / "maps").mkdir()
     for number in range(num):
         labels = np.random.default_rng(number).integers(0, 3, (7, 10)).astype("uint8")

@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_refused(tmp_path):
     ):
         with pytest.raises((ValueError, OSError), match=message):
             pictures.read(tmp_path / name, 1)
-    with pytest.raises(ValueError, match="`channels` must be 3 for color or 1 for grey"):
+    with pytest.raises(ValueError, match="`channels` must be 3 for color or 1 for gray"):
         pictures.read(tmp_path / "text.png", 4)
 
 

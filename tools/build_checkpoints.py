@@ -4,7 +4,7 @@ Usage:
     python tools/build_checkpoints.py --output dist
 
 Networks that are only needed for training are left out. Large arrays are stored as float16 if this changes the
-model's pictures by less than half a grey level. Models loaded from them are float32.
+model's images by less than half a gray level. Models loaded from them are float32.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from keras_genzoo.presets.folders import CARD, CONFIG, METADATA, SAMPLES, WEIGHT
 from keras_genzoo.presets.resolution import DISTRIBUTION, PACKAGE
 
 MAX_BYTES = 75_000_000
-# In levels of 255: half a grey level, with a margin for other pictures than the tested ones.
+# In levels of 255: half a gray level, with a margin for other pictures than the tested ones.
 LARGEST_MOVE = 0.4
 NUM_SAMPLES = 1000
 # Minimum sizes of arrays stored as float16. The first one with small enough changes is used: small arrays take little
@@ -101,15 +101,15 @@ def readme(names):
     table = "\n".join(f"| {row['name']} | {row['description']} | {row['license']} |" for row in rows)
     return f"""# {DISTRIBUTION}
 
-The pretrained weights of keras_genzoo {__version__}. `keras_genzoo.models.load(NAME)` and `genzoo sample NAME` find
-them once this is installed, without a download. Networks that only training needs are left out, and large arrays are
-stored as float16: pictures differ from those of the released weights by less than half a grey level.
+The pretrained weights of keras_genzoo {__version__}. With this package, `keras_genzoo.models.load(NAME)` and
+`genzoo sample NAME` find them without a download. Networks that are only needed for training are left out. Large
+arrays are stored as float16, which changes images by less than half a gray level.
 
 | name | what it does | license of the weights |
 | --- | --- | --- |
 {table}
 
-The folder of each name holds a card with its data, training and results.
+The folder of each name contains a card with its data, training and results.
 """
 
 

@@ -10,9 +10,8 @@ Usage:
 
 To prepare the files for download in an empty folder, to be copied to a server (docs/weights.md):
     python tools/publish.py static --output DIR             for a static host: DIR/NAME/FILE
-    python tools/publish.py assets --output DIR             for the assets of a release, without folders:
-    DIR/NAME.FILE python tools/publish.py hub --owner OWNER --output DIR  for the Hub: the files of the repository
-    NAME in DIR/NAME
+    python tools/publish.py assets --output DIR             for the assets of a release: DIR/NAME.FILE
+    python tools/publish.py hub --owner OWNER --output DIR  for the Hub: the files of the repository NAME in DIR/NAME
 """
 
 import argparse

@@ -157,7 +157,7 @@ def _check_images(images, value_range):
     if images.ndim == 3:
         raise ValueError(
             f"`images` must have the shape (n, height, width, channels). Received shape {images.shape}. "
-            "Add a channel axis to grey images with `images[..., None]`."
+            "Add a channel axis to gray images with `images[..., None]`."
         )
     if images.ndim != 4:
         raise ValueError(

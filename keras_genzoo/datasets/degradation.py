@@ -27,7 +27,7 @@ class _Round:
         deviation: Range of the standard deviation of the blur, in pixels.
         resized: Probabilities of enlarging, reducing and keeping the size.
         factor: Smallest and largest resizing factor.
-        gaussian: Range of the standard deviation of Gaussian noise, in grey levels.
+        gaussian: Range of the standard deviation of Gaussian noise, in gray levels.
         poisson: Range of the strength of Poisson noise.
     """
 
@@ -127,7 +127,7 @@ def _resized(draws, image, size):
 
 
 def _noisy(draws, image, drawn):
-    """Adds Gaussian or Poisson noise, in grey or in color."""
+    """Adds Gaussian or Poisson noise, in gray or in color."""
     tf = pipeline.require("tensorflow")
     shape = tf.shape(image)
     is_grey = draws.happens(_GREY)

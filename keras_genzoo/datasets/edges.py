@@ -24,8 +24,8 @@ def edges(images, sigma: _Sigma = 0.8, threshold: NonNegative = 0.05):
     degrees, and is larger than `threshold`, or larger than half of it and connected to such a pixel. The gradient of
     a color image is that of Di Zenzo, so edges between colors of the same brightness are found too.
 
-    The result differs from `skimage.feature.canny`, which takes grey images only and interpolates between directions.
-    On grey drawings, 94 % of the line pixels are the same and 99.6 % are within one pixel, with the same `sigma`,
+    The result differs from `skimage.feature.canny`, which takes gray images only and interpolates between directions.
+    On gray drawings, 94 % of the line pixels are the same and 99.6 % are within one pixel, with the same `sigma`,
     `low_threshold=4 * threshold`, `high_threshold=8 * threshold` and `mode="nearest"`.
 
     Args:

@@ -39,7 +39,7 @@ def image_folder(
             jpeg, jpg, pgm, png, pnm, ppm, tga, tif, tiff and webp). Names that begin with a dot are ignored.
         image_size: Int or tuple `(height, width)`, size of the images.
         batch_size: Int, number of images per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for color or 1 for grey.
+        channels: 3 for color or 1 for gray.
         crop: `"center"` scales the picture to cover `image_size` and crops the center; None resizes it without
             preserving the aspect ratio. Resizing is bilinear and antialiased.
         labels: `"folder"` adds integer labels, the index of the picture's first-level subfolder among the sorted

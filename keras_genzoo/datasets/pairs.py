@@ -50,7 +50,7 @@ def paired_folder(
             apart from its suffix. None if files contain both pictures.
         source: `"left"` or `"right"`, the half of a file that is the source. Must be left out with `target_path`.
         batch_size: Int, number of pairs per batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for color targets or 1 for grey ones.
+        channels: 3 for color targets or 1 for gray ones.
         source_channels: 3 or 1, channels of the sources. Defaults to `channels`. Must be left out with `num_labels`.
         num_labels: Int. If given, the sources, in a folder of their own, are label maps with labels from 0 to
             `num_labels - 1`, read by `keras_genzoo.pictures.read_labels` and resized to the nearest label. None for
@@ -157,7 +157,7 @@ def unpaired_folders(
         path_b: String or path of the folder with the pictures of the second domain.
         image_size: Int or tuple `(height, width)`, size of the images.
         batch_size: Int, number of pictures per domain and batch. The last, partial batch of an epoch is dropped.
-        channels: 3 for color or 1 for grey.
+        channels: 3 for color or 1 for gray.
         augment: Bool, whether to scale pictures to 286/256 of `image_size`, crop them at a random position, and
             mirror them with probability 0.5. The draws are independent for each picture and new in each epoch.
         shuffle: Bool, whether to shuffle. If False, pictures are sorted by path.
@@ -276,9 +276,9 @@ def grey_folder(
     initial_step: OptionalNonNegativeInt = None,
     on_error="raise",
 ):
-    """Creates a dataset of grey and color versions of the pictures of a folder, for colorization.
+    """Creates a dataset of gray and color versions of the pictures of a folder, for colorization.
 
-    A target is the center crop of a picture that is scaled to cover `image_size`. Its source is the target in grey,
+    A target is the center crop of a picture that is scaled to cover `image_size`. Its source is the target in gray,
     as `keras_genzoo.pictures.read` converts it.
 
     Args:
@@ -338,7 +338,7 @@ def masked_folder(
     Args:
         path: String or path of the folder with the pictures. Subfolders are included.
         image_size, batch_size, augment, shuffle, seed, initial_step, on_error: See `grey_folder`.
-        channels: 3 for color or 1 for grey.
+        channels: 3 for color or 1 for gray.
 
     Returns:
         `tf.data.Dataset` of tuples `(sources, targets)`, float32 in [-1, 1], of shapes
@@ -381,7 +381,7 @@ def blurred_folder(
     Args:
         path: String or path of the folder with the pictures. Subfolders are included.
         image_size, batch_size, augment, shuffle, seed, initial_step, on_error: See `grey_folder`.
-        channels: 3 for color or 1 for grey.
+        channels: 3 for color or 1 for gray.
 
     Returns:
         `tf.data.Dataset` of tuples `(sources, targets)`, both `(batch_size, height, width, channels)`, float32 in
@@ -638,7 +638,7 @@ class _Reduced:
 
 @dataclasses.dataclass(frozen=True)
 class _Greyed:
-    """Reads the center crop of a picture, and a grey version of it as the source."""
+    """Reads the center crop of a picture, and a gray version of it as the source."""
 
     size: tuple
 

@@ -118,7 +118,7 @@ def _distance(distance, model):
         return squared_error
     if len(model.modality.shape) != 3 or model.modality.shape[-1] not in (1, 3):
         raise ValueError(
-            "`distance='perceptual'` is for grey and RGB images, but samples of this model have the shape "
+            "`distance='perceptual'` is for gray and RGB images, but samples of this model have the shape "
             f"{model.modality.shape}. Use 'squared_error'."
         )
     return PerceptualFeatures().distances

@@ -67,4 +67,5 @@ def to_rgb(lab):
 
 
 def _transformed(values, matrix):
-    return ops.matmul(values, ops.cast(matrix.T, "float32"))
+    # A NumPy array, not a tensor: an exported network would have a tensor as another input.
+    return ops.matmul(values, matrix.T.astype("float32"))

@@ -93,7 +93,7 @@ def from_pil(picture, channels, size=None, crop=None):
 
     Args:
         picture: `PIL.Image.Image`.
-        channels: 3 for color or 1 for grey.
+        channels: 3 for color or 1 for gray.
         size: Int, length in pixels to which the longer side is resized; or tuple `(height, width)`. None keeps the
             size. Resizing is bilinear and antialiased.
         crop: `"center"` scales the picture to cover the tuple `size` and crops the center; None resizes it without
@@ -173,7 +173,7 @@ def read_labels(picture, colors, size=None):
     """Reads a label map from a picture.
 
     Args:
-        picture: String or path of a file, or `PIL.Image.Image`. The labels are the values of a grey picture, or the
+        picture: String or path of a file, or `PIL.Image.Image`. The labels are the values of a gray picture, or the
             indices of a picture with a palette. The pixels of a color picture must have one of the `colors`. The
             EXIF orientation is applied; transparency is ignored.
         colors: uint8 array `(num_labels, 3)`, the colors of the labels.
@@ -203,7 +203,7 @@ def read_labels(picture, colors, size=None):
 
 
 def _labels_of_values(picture, num_labels):
-    """Returns the values of a grey picture, with up to 16 bits, or the indices of a palette, as labels."""
+    """Returns the values of a gray picture, with up to 16 bits, or the indices of a palette, as labels."""
     values = np.asarray(picture if len(picture.getbands()) == 1 else picture.getchannel(0))
     smallest, largest = int(values.min()), int(values.max())
     if smallest < 0 or largest >= num_labels:
@@ -229,7 +229,7 @@ def _labels_of_colors(picture, colors):
             wanted = ", ".join("#" + bytes(color).hex() for color in colors[:8])
             raise ValueError(
                 f"the picture has colors that are not those of labels, such as {found}. The colors of the labels are "
-                f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels as a grey picture"
+                f"{wanted}{', ...' if len(colors) > 8 else ''}; or save the labels as a gray picture"
             )
         labels[top : top + len(places), :, 0] = first[places]
     return labels
@@ -252,14 +252,14 @@ def bicubic(images, size):
         uint8 array `(num, *size, channels)`.
     """
     channels = images.shape[-1]
-    # Pillow expects grey pictures without a channel axis.
+    # Pillow expects gray pictures without a channel axis.
     given = (Image.fromarray(image[..., 0] if channels == 1 else image) for image in images)
     resized = [np.asarray(picture.resize(size[::-1], Image.Resampling.BICUBIC)) for picture in given]
     return np.stack(resized).reshape(len(images), *size, channels)
 
 
 def greyed(images):
-    """Converts color images to grey, as `read` does: 0.299 red + 0.587 green + 0.114 blue.
+    """Converts color images to grayscale, as `read` does: 0.299 red + 0.587 green + 0.114 blue.
 
     Args:
         images: uint8 array `(num, height, width, 3)`.
@@ -275,7 +275,7 @@ def notes_of(path, channels):
 
     Args:
         path: See `read`.
-        channels: Int, 3 or 1, channels of the processed picture. A color profile is for color or for grey pictures.
+        channels: Int, 3 or 1, channels of the processed picture. A color profile is for color or for gray pictures.
 
     Returns:
         Dict for `write` with the optional keys `exif`, without the orientation, which `read` applies, and
@@ -438,7 +438,7 @@ _decoding = _Decoding()
 
 def _check_channels(channels):
     if channels not in (1, 3):
-        raise ValueError(f"`channels` must be 3 for color or 1 for grey. Received: channels={channels}")
+        raise ValueError(f"`channels` must be 3 for color or 1 for gray. Received: channels={channels}")
 
 
 def _on_white(picture, mode):

@@ -15,10 +15,10 @@ _PEAK = 220.0
 
 @measure("colorization", ability="colorize", needs=(pairs_of_images,))
 def _colorization(subject):
-    """For a model with `colorize`, on pairs of grey and color images: `color_l1`, the mean absolute difference of
+    """For a model with `colorize`, on pairs of gray and color images: `color_l1`, the mean absolute difference of
     a* and b* (lower is better); `color_psnr`, their peak signal-to-noise ratio in decibels with peak 220, averaged
     over the images (higher is better); and `color_perceptual`, the mean absolute difference of features in standard
-    deviations, as in `keras_genzoo.models.perceptual` (lower is better). The same values of the grey images are
+    deviations, as in `keras_genzoo.models.perceptual` (lower is better). The same values of the gray images are
     reported for comparison: `grey_color_l1` and so on."""
     sources, targets = subject.pairs
     features = PerceptualFeatures()

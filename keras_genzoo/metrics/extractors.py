@@ -139,7 +139,7 @@ class ClassifierExtractor(Extractor):
 class _ColourExtractor(Extractor):
     """Base class of extractors for color images of one size.
 
-    Other images are resized, and grey images are repeated in three channels. Subclasses set `image_size` and
+    Other images are resized, and gray images are repeated in three channels. Subclasses set `image_size` and
     implement `features_of`.
     """
 
@@ -203,7 +203,7 @@ class EfficientNetExtractor(_ColourExtractor):
 
     def in_colour(self, images):
         size = (self.image_size, self.image_size)
-        # Pillow expects grey pictures without a channel axis.
+        # Pillow expects gray pictures without a channel axis.
         pictures = [Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image) for image in images]
         return np.stack(
             [np.asarray(each.resize(size, Image.Resampling.BICUBIC).convert("RGB")) for each in pictures]

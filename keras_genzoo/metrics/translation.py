@@ -42,7 +42,7 @@ def _translation(subject):
     difference between translation and target for values in [0, 1] (lower is better), `translation_ssim` and
     `translation_psnr` in decibels (higher is better), averaged over the pairs. If the model has styles, these are
     translations in the mean style, and `styled_translation_l1` and so on are translations in the style of the target.
-    Two baselines are reported for comparison: `identity_l1` and `identity_ssim` of the source itself (grey sources
+    Two baselines are reported for comparison: `identity_l1` and `identity_ssim` of the source itself (gray sources
     repeated as color; not for label maps), and `mean_image_l1` and `mean_image_ssim` of the mean target of the
     training split. If the model has several directions, all results are reported for each, with its name at the end
     (`translation_l1_a_to_b`)."""
@@ -90,7 +90,7 @@ def _likeness(images, targets):
 
 
 def _in_channels(images, channels):
-    """Converts the number of channels: repeats grey images as color, averages color images to grey."""
+    """Converts the number of channels: repeats gray images as color, averages color images to gray."""
     if images.shape[-1] == channels:
         return images
     return np.repeat(images.mean(axis=-1, keepdims=True), channels, axis=-1)

@@ -176,11 +176,11 @@ class ColorizationGAN(PairedGAN):
     def images_from_images(self, images, direction=None, styles=None):
         """As for `TranslationModel`: sRGB with the lightness of the sources."""
         made = super().images_from_images(images, direction, styles)
-        return _colored(images, _SCALE[1:] * made[..., 1:])
+        return _colored(images, made[..., 1:] * _SCALE[1:])
 
     def call(self, inputs, training=False):
         made = ops.cast(super().call(inputs, training), "float32")
-        return _colored(self.source_modality.scale(inputs), _SCALE[1:] * made[..., 1:])
+        return _colored(self.source_modality.scale(inputs), made[..., 1:] * _SCALE[1:])
 
     @checked
     def colorize(self, images, size: OptionalPositiveInt = None, batch_size: PositiveInt = 8):

@@ -60,7 +60,7 @@ class StyleGAN2(LazyRegularization, AdversarialModel):
         truncation: Float of at least 0, psi: factor of the distance of the styles from their average, in
             sampling and export. It does not affect training.
         average_ramp: Positive float, or None. Bounds the half-life of the average by this fraction of the
-            images seen, so that the average of a short training does not include its start. The authors use
+            images seen, so that the average of a short run does not include its start. The authors use
             0.05 for small data sets.
         augmentation, average_decay, average_half_life, seed, **kwargs: As for `AdversarialModel`.
 

@@ -47,8 +47,8 @@ model = kg.models.load("{name}")
         return text
     return f"""{text}
 
-This needs `keras_genzoo`, and for `hf://` its extra `hub`. `keras.saving.load_model` reads what Keras has saved,
-and no presets."""
+Loading needs `keras_genzoo`, with its extra `hub` for `hf://` addresses. `keras.saving.load_model` cannot read
+presets."""
 
 
 def _limitations(metadata):
@@ -64,12 +64,13 @@ def _stored(stored):
     """Describes the reduced files of a preset from the distribution of checkpoints."""
     float16_from = stored.get("float16_from")
     rounded = (
-        f" Arrays of {float16_from:,} numbers or more are rounded to float16, which moves pictures by less than half "
-        "a grey level; the results below are of the weights as they were trained."
+        f" Arrays of {float16_from:,} numbers or more are rounded to float16, which changes images by less than half "
+        "a gray level. The results below are those of the weights before rounding."
         if float16_from
         else ""
     )
-    return f"Stored are the weights of {', '.join(stored['networks'])}; others begin untrained.{rounded}"
+    networks = ", ".join(stored["networks"])
+    return f"The files contain the weights of {networks}; other networks start untrained.{rounded}"
 
 
 def _data(metadata):

@@ -119,7 +119,7 @@ class TestColours:
         np.testing.assert_allclose(made("brightness", "contrast"), expected, atol=1e-5)
 
     def test_luma_flip_hue_and_saturation(self):
-        """As matrices: a reflection of the grey axis, a rotation about it, and a scaling across it."""
+        """As matrices: a reflection of the gray axis, a rotation about it, and a scaling across it."""
         axis = np.ones((3, 1)) / np.sqrt(3)
         along = axis @ axis.T
         cross = np.cross(axis.T, np.eye(3)).T

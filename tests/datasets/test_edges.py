@@ -66,7 +66,7 @@ def test_faint_edges_count_where_they_go_on_from_clear_ones():
         image[12:, 12:] += np.uint8(lower)
         return lines(image, threshold=0.05)[:, 11:13].any(axis=1)
 
-    # A step has 0.36 of its height as its gradient: the threshold is that of 35 grey levels.
+    # A step has 0.36 of its height as its gradient: the threshold is that of 35 gray levels.
     assert not rows_with_a_line(25, 25).any()
     assert rows_with_a_line(45, 45).all()
     assert rows_with_a_line(25, 60).all()

@@ -1,4 +1,4 @@
-"""Pairs for colouring: pictures and the same in grey, of a folder and of the flowers."""
+"""Pairs for colouring: pictures and the same in gray, of a folder and of the flowers."""
 
 import numpy as np
 import pytest

@@ -130,7 +130,7 @@ def test_ways_between_latents_are_the_librarys(run_javascript):
 
 
 def test_pixels_are_rounded_as_by_the_library(run_javascript):
-    # With those that lie in the middle of two grey levels.
+    # With those that lie in the middle of two gray levels.
     values = np.concatenate([np.arange(-2, 513) / 255 - 1, np.linspace(-1.1, 1.1, 997)]).astype("float32")
     code = "return [...toUint8(Float32Array.from(given))];"
     found = run_javascript('import { toUint8 } from "./pixels.js";', code, values.tolist())

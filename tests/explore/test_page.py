@@ -1,6 +1,6 @@
 """The page in a browser: its pictures are those of the models in Python, and it asks no other host for anything.
 
-A picture may differ by one grey level where a value lies between two, and ONNX Runtime rounds otherwise.
+A picture may differ by one gray level where a value lies between two, and ONNX Runtime rounds otherwise.
 """
 
 import functools
@@ -153,7 +153,7 @@ def shown(page, selector, channels=1):
 
 
 def assert_same(found, expected):
-    """Equal images, but for one grey level in at most one of 5,000 values."""
+    """Equal images, but for one gray level in at most one of 5,000 values."""
     expected = pixels.to_uint8(expected)
     assert found.shape == expected.shape
     difference = np.abs(found.astype(int) - expected)

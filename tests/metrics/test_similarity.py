@@ -13,7 +13,7 @@ def pairs(num=3, shape=(16, 14, 2), noise=0.3):
 
 
 def flat(level, num=2, shape=(12, 13, 1)):
-    """Images of one grey level, from 0 to 1."""
+    """Images of one gray level, from 0 to 1."""
     return np.full((num, *shape), 2 * level - 1)
 
 

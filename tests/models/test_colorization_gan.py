@@ -177,7 +177,7 @@ def test_measure(tmp_path, monkeypatch):
     }
     _, targets = datasets.load("flowers_grey", "test", 5, 8, tmp_path, shuffle=False).get_single_element()
     true = lab_of(targets)[..., 1:]
-    # A grey image has no colour.
+    # A gray image has no colour.
     assert values["grey_color_l1"] == pytest.approx(np.abs(true).mean(), rel=1e-3)
     errors = np.square(true).mean(axis=(1, 2, 3))
     assert values["grey_color_psnr"] == pytest.approx((10 * np.log10(220**2 / errors)).mean(), rel=1e-3)

@@ -40,7 +40,7 @@ class TestUpscale:
         whole = model.translate(images)
         tiled = model.upscale(images, tile=16, overlap=overlap, batch_size=2)
         assert tiled.shape == whole.shape == (2, 2 * size[0], 2 * size[1], 1)
-        # A grey level is 1 / 127.5 here.
+        # A gray level is 1 / 127.5 here.
         difference = np.abs(tiled - whole).max()
         assert difference < 1e-5 if overlap >= model.generator.receptive_radius else difference > 1e-3
 

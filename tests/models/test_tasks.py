@@ -13,7 +13,7 @@ from keras_genzoo.models.translation_model import Task, mean_absolute_difference
 
 @keras.saving.register_keras_serializable(package="test_tasks")
 class Enlarging(models.TranslationModel):
-    """Grey images to colour images of twice the size."""
+    """Gray images to colour images of twice the size."""
 
     players = {"upscaler": ("upscaler",)}  # noqa: RUF012
     loss_names = ("loss",)

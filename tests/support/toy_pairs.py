@@ -104,7 +104,7 @@ def _fluent():
 
 
 def _facades():
-    """The photograph is grey, as bright as its number tells, the label map as blue."""
+    """The photograph is gray, as bright as its number tells, the label map as blue."""
     files = {}
     for number in range(8):
         picture = np.zeros((SIDE, 2 * SIDE, 3), "uint8")

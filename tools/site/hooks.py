@@ -45,7 +45,8 @@ def on_files(files, config):
     for path, address in _PAGES.items():
         if address not in files.src_uris:
             _add_page(files, config, address, (root / path).read_text("utf-8"))
-    _add_file(files, config, "assets/site.css", Path(__file__).parent / "site.css")
+    for name in ("site.css", "iframe-worker.js"):
+        _add_file(files, config, f"assets/{name}", Path(__file__).parent / name)
     for metadata in _checkpoints(root):
         folder = f"checkpoints/{metadata['name']}"
         _add_page(files, config, f"{folder}.md", (root / folder / "README.md").read_text("utf-8"))
@@ -181,6 +182,7 @@ def _gallery(root):
         "[Results](results.md) compares the models."
     )
     shown = [each for each in _checkpoints(root) if each["name"] not in _NOT_IN_GALLERY]
+    shown.sort(key=_has_picture, reverse=True)
     cards = " and ".join(f"[{name}](checkpoints/{name}.md)" for name in _NOT_IN_GALLERY)
     not_shown = f"## Not shown\n\nThe samples of {cards} are poor. The cards contain them, with all results."
     return "\n\n".join([introduction, *map(_gallery_entry, shown), not_shown])

@@ -1,4 +1,4 @@
-"""Photographs of flowers, 128x128: with the kind as class; paired with reduced, grey, blurred or masked versions."""
+"""Photographs of flowers, 128x128: with the kind as class; paired with reduced, gray, blurred or masked versions."""
 
 import numpy as np
 
@@ -79,7 +79,7 @@ for _scale in (2, 4):
 register(
     Info(
         name="flowers_grey",
-        description="photographs of flowers, in grey and in color",
+        description="photographs of flowers, in gray and in color",
         source_modality=Images((128, 128, 1)),
         paired_splits=("train", "test"),
         make_sources=_grey,

@@ -60,7 +60,7 @@ export function download(canvas, name) {
   });
 }
 
-/** The grey value of a color, with Pillow's weights (ITU-R BT.601). */
+/** The gray value of a color, with Pillow's weights (ITU-R BT.601). */
 function luma(red, green, blue) {
   return 0.299 * red + 0.587 * green + 0.114 * blue;
 }

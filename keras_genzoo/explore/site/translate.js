@@ -8,7 +8,8 @@ export function translateView(model) {
   const directions = Object.keys(model.tasks);
   let direction = directions[0];
   const { size, source_kind: kind, source_channels: channels, label_colors: labels, domains } = model.tasks[direction];
-  const { pen, background, hint } = SOURCES[kind];
+  const isGray = kind === "image" && channels === 1;
+  const { pen, background, hint } = SOURCES[isGray ? "gray" : kind];
   // For models with domains: the target domain, and the latent of the style, if the model has styles.
   const wanted = { domain: 0, latent: null };
   const canvas = element("canvas", { class: "picture", role: "img", "aria-label": "The translation" });
@@ -28,6 +29,7 @@ export function translateView(model) {
     palette,
     onChange: translate,
   });
+  if (isGray) sketch.canvas.style.filter = "grayscale(1)";
   const source = () => (labels ? labelMap(sketch.image, labels) : sketch.image);
   const choices =
     directions.length > 1
@@ -102,6 +104,11 @@ const SOURCES = {
     pen: "paint",
     background: "white",
     hint: "Drop a picture, paint one, or use an emoji of your system's font.",
+  },
+  gray: {
+    pen: "paint",
+    background: "white",
+    hint: "Drop a photograph. Colors are removed before it is translated.",
   },
   drawing: {
     pen: "edges",
