@@ -30,21 +30,17 @@ def test_brightness_is_that_of_what_is_not_background():
 
 
 def test_a_direction_changes_its_measure_and_not_the_class():
-    """Codes of two classes, whose first value is the class, the second the width, the third neither."""
+    """Codes whose first value is the class, the second the brightness, the third neither."""
     rng = np.random.default_rng(0)
     labels = np.arange(600) % 2
     codes = np.stack([4.0 * labels - 2, rng.normal(size=600), rng.normal(size=600)], axis=1).astype("float32")
-    # In one class, all bars are wider.
-    images = np.concatenate(
-        [
-            _bars(10 + 4 * label + 4 * np.clip(code[1], -2, 2))
-            for code, label in zip(codes, labels, strict=True)
-        ]
-    )
-    vectors, scales = directions.find(codes, images, labels, directions.thickness)
-    assert abs(vectors[0, 0]) < 0.02 and vectors[0, 1] > 0.98 and abs(vectors[0, 2]) < 0.15
-    # Means of the thirds of a normal distribution are 2.18 apart.
-    assert scales[0] == pytest.approx(2.18, abs=0.3)
+    # All images of one class are brighter.
+    shares = 0.5 + 0.2 * labels + 0.08 * np.clip(codes[:, 1], -3, 3)
+    images = 2 * shares[:, None, None, None] * (_bars(4) + 1) / 2 - 1
+    vectors, scales = directions.find(codes, images, labels, directions.brightness)
+    assert abs(vectors[0, 0]) < 0.01 and vectors[0, 1] > 0.98 and abs(vectors[0, 2]) < 0.15
+    # Means of the upper and lower third of a normal distribution are 2.18 apart.
+    assert scales[0] == pytest.approx(2.18, abs=0.2)
 
 
 def test_a_blank_image_has_no_measure_that_is_not_finite():
