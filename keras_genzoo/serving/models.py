@@ -384,7 +384,7 @@ class ServedModel:
 
     def _input(self, described, task):
         tensor = _tensor(described)
-        if "label_colors" in task:
+        if tensor.name == "images" and "label_colors" in task:
             return LabelMaps(**{**vars(tensor), "bounds": (0, len(task["label_colors"]) - 1)})
         if tensor.name == "images":
             return dataclasses.replace(tensor, bounds=(-1 - pixels.SLACK, 1 + pixels.SLACK))
