@@ -28,6 +28,8 @@ export function translateView(model) {
     background: palette ? palette[0] : "white",
     ink: "black",
     palette,
+    // Photographs, which models of this kind are trained on as center crops.
+    covered: ["colorize", "deblur", "upscale"].some((ability) => model.abilities.includes(ability)),
     onChange: translate,
   });
   if (colorizes) sketch.canvas.style.filter = "grayscale(1)";
