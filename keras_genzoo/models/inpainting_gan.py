@@ -179,7 +179,9 @@ class InpaintingGAN(PairedGAN):
 
     @checked
     def inpaint(self, images, masks, batch_size: PositiveInt = 8):
-        """Fills holes in images, or in an image file, of any size. Other pixels are not changed.
+        """Fills holes in images, or in an image file. Other pixels are not changed.
+
+        Images may have any size; with the contextual attention of the default generator, at most 512 * 512 pixels.
 
         Args:
             images: Array `(num, height, width, channels)` or one image `(height, width, channels)`, uint8 or
@@ -193,8 +195,8 @@ class InpaintingGAN(PairedGAN):
             Float32 NumPy array of the shape of `images` in [-1, 1].
 
         Raises:
-            ValueError: If images and masks do not match each other or the model, or have the wrong data type
-                or range.
+            ValueError: If images and masks do not match each other or the model, have the wrong data type or
+                range, or have more pixels than the generator supports.
             OSError: If a file cannot be opened.
 
         Example:

@@ -352,6 +352,13 @@ class TranslationModel(GenerativeModel):
                 f"{received.shape}. Pass `fit='pad'` or `fit='resize'`, or resize them."
             )
 
+        max_pixels = getattr(network, "max_pixels", None)
+        if max_pixels is not None and size[0] * size[1] > max_pixels:
+            raise ValueError(
+                f"`images` must have at most {max_pixels:,} pixels each, for which the memory of the network "
+                f"suffices. Received: {received.shape}. Resize them."
+            )
+
         layers = _sampling_layers(network)
         if seed is not None and not layers:
             _check_seed(seed, task.style_dim, styles)
@@ -518,6 +525,8 @@ class TranslationModel(GenerativeModel):
                 "source_channels": task.source.shape[-1],
                 # Custom networks need not declare it.
                 "size_multiple": getattr(self.translator(direction), "size_multiple", 1),
+                # The largest number of pixels of an image that the network supports, or None.
+                "max_pixels": getattr(self.translator(direction), "max_pixels", None),
                 "scale": task.scale,
                 "size": max(task.source.shape[:2]),
                 # The only size that the network supports, or None.

@@ -331,7 +331,7 @@ class ZooModel(PresetModel, keras_private.BuiltByConstructor, backends.TrainedMo
             latents), `prior` (dict of the `weights`, `means` and Cholesky `factors` of the mixture that
             `sample` draws from; None if `sample` draws from `latent`) and `tasks` (direction -> dict of
             `network`, `source_kind` and `target_kind` (`keras_genzoo.modalities.Images.kind`, or `"labels"`),
-            `source_channels`, `size_multiple`, `scale`, `size`).
+            `source_channels`, `size_multiple`, `max_pixels`, `scale`, `size`).
         """
         return {
             "abilities": sorted(self.abilities),

@@ -23,7 +23,8 @@ class GatedInpainter(ConfigurableNetwork):
             multiple of 4.
         attention: Bool, whether the second branch has `keras_genzoo.layers.ContextualAttention`, which fills
             holes with patches from outside. It has no weights. The memory of its scores grows with the fourth
-            power of the side: 4 MiB per image of 256x256, 1 GiB per image of 1024x1024, a few times over.
+            power of the side: 4 MiB per image of 256x256, a few times over. Images for `inpaint` and servers may
+            then have at most 512 * 512 pixels (`max_pixels`).
 
     Call arguments:
         images: Float images in [-1, 1], `(batch, height, width, channels + 1)`, with sides that are multiples
@@ -111,6 +112,8 @@ class GatedInpainter(ConfigurableNetwork):
         x = gated(gated(x, 4, "joined_1"), 4, "joined_2")
         super().__init__(images, [coarse, enlarged(x, "refined")], name=name)
         self.size_multiple = 4
+        # The memory of the attention grows with the square: 64 MiB per image and array of scores at this limit.
+        self.max_pixels = 512 * 512 if attention else None
 
 
 @keras.saving.register_keras_serializable(package="keras_genzoo")

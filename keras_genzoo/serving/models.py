@@ -269,7 +269,7 @@ class ServedModel:
         multiple, scale = task["size_multiple"], task["scale"]
         margins = -height % multiple, -width % multiple
         # Padding enlarges narrow pictures.
-        self._check_pixels((height + margins[0]) * (width + margins[1]))
+        self._check_pixels((height + margins[0]) * (width + margins[1]), task)
         padded = np.pad(image, [(0, margins[0]), (0, margins[1]), (0, 0)], mode="symmetric")
         (translated,) = await self._of_uint8[network](padded[None], *others)
         return translated[0, : scale * height, : scale * width]
@@ -430,10 +430,12 @@ class ServedModel:
     def _of_images(self, name, translate):
         """Returns a function that runs a network on images of any valid size."""
         # The shape of the input of an encoder is fixed.
-        multiple = self._translators.get(name, {}).get("size_multiple", 1)
+        task = self._translators.get(name, {})
+        multiple = task.get("size_multiple", 1)
 
         async def checked(images, *others):
             self._check_pixels(int(np.prod(images.shape[:3])))
+            self._check_pixels(int(np.prod(images.shape[1:3])), task)
             if any(side % multiple for side in images.shape[1:3]):
                 raise BadRequest(
                     f"`images` must have a height and a width that are multiples of {multiple}. Received: "
@@ -443,11 +445,11 @@ class ServedModel:
 
         return checked
 
-    def _check_pixels(self, number):
-        if number > self.limits.max_pixels:
-            raise BadRequest(
-                f"`images` must have at most {self.limits.max_pixels} pixels. Received: {number}"
-            )
+    def _check_pixels(self, number, task=None):
+        """Checks the pixels of a batch, or with `task` those of one image for its network."""
+        limit = min(self.limits.max_pixels, (task or {}).get("max_pixels") or self.limits.max_pixels)
+        if number > limit:
+            raise BadRequest(f"`images` must have at most {limit} pixels. Received: {number}")
 
     async def _reconstruct(self, images):
         (codes,) = await self._networks["encode"](images)

@@ -97,6 +97,20 @@ class TestAlgorithm:
         assert logs["l1_loss"] == pytest.approx(difference.mean(), rel=1e-4)
 
 
+class TestExport:
+    @pytest.mark.slow
+    def test_onnx_gives_the_models_images_of_gray_images_only(self, tmp_path):
+        pytest.importorskip("tf2onnx")
+        onnxruntime = pytest.importorskip("onnxruntime")
+        model = make_colorizer()
+        model.export(tmp_path / "colorizer.onnx", "onnx")
+        session = onnxruntime.InferenceSession(str(tmp_path / "colorizer.onnx"))
+        gray = np.random.default_rng(0).uniform(-1, 1, (2, *SHAPE[:2], 1)).astype("float32")
+        (given,) = (each.name for each in session.get_inputs())
+        (images,) = session.run(None, {given: gray})
+        np.testing.assert_allclose(images, model.translate(gray), atol=1e-3)
+
+
 class TestColorize:
     def test_lightness_is_that_of_the_source(self):
         model = make_colorizer()

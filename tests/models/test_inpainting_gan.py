@@ -46,6 +46,27 @@ class TestNumbersOfThePaper:
         assert model.l1_weight == 1
 
 
+class TestAttention:
+    def test_it_changes_the_hole(self):
+        with_attention = networks.GatedInpainter(width=4)
+        without = networks.GatedInpainter(width=4, attention=False)
+        without.set_weights(with_attention.get_weights())
+        sources = np.concatenate([support.toy_images(1, (32, 32, 3)), -np.ones((1, 32, 32, 1))], axis=-1)
+        sources[:, 4:12, 4:12, -1] = 1
+        difference = ops.convert_to_numpy(with_attention(sources)[1]) - ops.convert_to_numpy(
+            without(sources)[1]
+        )
+        assert np.abs(difference[:, 4:12, 4:12]).max() > 1e-6
+
+    def test_it_is_an_option_without_weights(self):
+        network = networks.GatedInpainter(width=4, attention=False)
+        assert not any(isinstance(layer, layers.ContextualAttention) for layer in network.layers)
+        again = networks.GatedInpainter.from_config(network.get_config())
+        assert len(again.layers) == len(network.layers) and again.max_pixels is None
+        assert network.count_params() == networks.GatedInpainter(width=4).count_params()
+        assert networks.GatedInpainter(width=4).max_pixels == 512 * 512
+
+
 class TestGatedConvolution:
     def test_is_elu_times_sigmoid(self):
         layer = layers.GatedConv2D(4, 1)
@@ -129,6 +150,14 @@ class TestInpaint:
         masks[:, 2:5, 3:7] = True
         other = np.where(masks[..., None], -images, images)
         np.testing.assert_allclose(model.inpaint(images, masks), model.inpaint(other, masks), atol=1e-6)
+
+    def test_pictures_that_are_too_large_are_refused(self):
+        model = make_inpainter()
+        model.generator.max_pixels = 12 * 12
+        model.inpaint(support.toy_images(1, (12, 12, 3)), np.ones((1, 12, 12), bool))
+        with pytest.raises(ValueError, match=r"`images` must have at most 144 pixels each"):
+            model.inpaint(support.toy_images(1, (12, 13, 3)), np.ones((1, 12, 13), bool))
+        assert model.serving_description()["tasks"]["inpaint"]["max_pixels"] == 144
 
     def test_pictures(self, tmp_path):
         model = make_inpainter()

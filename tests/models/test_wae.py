@@ -73,6 +73,8 @@ class TestContractOfGAN(Contract):
         weight_paths=WEIGHT_PATHS,
         chance_level=2 * math.log(2),
         adversarial_log="penalty",
+        # An autoencoder with an adversary.
+        represents_its_base=True,
     )
 
 

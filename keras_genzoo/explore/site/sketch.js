@@ -13,6 +13,7 @@ import { borderMean, read, show } from "./pixels.js";
  *     gray with one channel; "hills" soft spots of any gray, for height maps.
  *   background, ink: CSS colors.
  *   palette: CSS colors to choose from, for "paint". Defaults to any color.
+ *   covered: Bool, whether a picture covers the canvas, so that its longer sides are cropped, instead of fitting into it.
  *   onChange: Called after every change.
  */
 export class Sketch {
@@ -23,8 +24,8 @@ export class Sketch {
   #colour = "#ffc83d";
   #thickness = 4;
 
-  constructor({ size: [height, width], channels, pen, background, ink, palette, onChange }) {
-    Object.assign(this, { channels, pen, background, ink, palette, onChange });
+  constructor({ size: [height, width], channels, pen, background, ink, palette, covered = false, onChange }) {
+    Object.assign(this, { channels, pen, background, ink, palette, covered, onChange });
     if (palette) this.#colour = palette.at(-1);
     else if (this.#isGray) this.#colour = gray(LIGHT);
     if (pen === "hills") this.#thickness = Math.round(width / 6);
@@ -119,7 +120,7 @@ export class Sketch {
       element("label", { class: "button" }, "Open a picture…", file),
     ];
     if (this.palette) {
-      const colours = this.palette.map((colour, label) => [colour, `${label}`]);
+      const colours = this.palette.map((colour, label) => [colour, swatch(colour, `${label}`)]);
       const labels = choice("Label", colours, this.#colour, (colour) => (this.#colour = colour)).element;
       tools.push(labels);
     } else if (this.#isGray) {
@@ -279,7 +280,7 @@ export class Sketch {
     context.stroke();
   }
 
-  /** A canvas of the sketch's size with the whole picture in the center, on white. */
+  /** A canvas of the sketch's size with the center of the picture, or with the whole picture on white. */
   #fitted(source) {
     const { width, height } = this.canvas;
     const fitted = element("canvas", { width, height });
@@ -287,7 +288,7 @@ export class Sketch {
     context.fillStyle = "white";
     context.fillRect(0, 0, width, height);
     context.imageSmoothingQuality = "high";
-    const scale = Math.min(width / source.width, height / source.height);
+    const scale = Math[this.covered ? "max" : "min"](width / source.width, height / source.height);
     const [w, h] = [source.width * scale, source.height * scale];
     context.drawImage(source, (width - w) / 2, (height - h) / 2, w, h);
     return fitted;
@@ -314,6 +315,13 @@ const LIGHT = 208;
 
 function gray(value) {
   return `rgb(${value} ${value} ${value})`;
+}
+
+/** A text next to a square of a color. */
+function swatch(colour, text) {
+  const square = element("span", { class: "swatch", "aria-hidden": "true" });
+  square.style.background = colour;
+  return element("span", {}, square, text);
 }
 
 /** The bounding box [x, y, width, height] of the pixels that are not transparent, or null. */

@@ -27,9 +27,10 @@ export function translateView(model) {
     background: palette ? palette[0] : background,
     ink: "black",
     palette,
+    // Photographs, which models of this kind are trained on as center crops.
+    covered: ["colorize", "deblur", "upscale"].some((ability) => model.abilities.includes(ability)),
     onChange: translate,
   });
-  if (isGray) sketch.canvas.style.filter = "grayscale(1)";
   const source = () => (labels ? labelMap(sketch.image, labels) : sketch.image);
   const choices =
     directions.length > 1
