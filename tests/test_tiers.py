@@ -68,6 +68,11 @@ def test_the_tier_of_continuous_integration(run):
     assert passed == {"ci", "long_cases[kept]"}
 
 
+def test_files_and_folders_with_markers_exist():
+    for place in (*conftest.ANY_BACKEND, *conftest.CI, *conftest.EAGER):
+        assert (conftest.HERE / place).exists(), place
+
+
 def test_the_full_tier_is_everything(run):
     passed, output = run("--all")
     assert passed == {

@@ -17,6 +17,7 @@ with the one that the library expects.
 import argparse
 import io
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -39,12 +40,17 @@ def main(arguments=None):
         return 1
     archive = datasets.info(options.name).archive
     path = options.output / archive.folder / archive.file
-    pack(files, path)
-    try:
-        archive.find(options.output)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # An archive that is not the expected one replaces nothing.
+    with tempfile.TemporaryDirectory(dir=options.output) as made:
+        packed = Path(made, archive.folder, archive.file)
+        pack(files, packed)
+        try:
+            archive.find(made)
+        except ValueError as error:
+            print(error, file=sys.stderr)
+            return 1
+        packed.replace(path)
     print(f"Wrote {path}.")
     return 0
 
@@ -55,6 +61,7 @@ def pack(files, path):
     with zipfile.ZipFile(path, "w") as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name)
+            entry.create_system = 3  # Unix, on every platform.
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, files[name])
 

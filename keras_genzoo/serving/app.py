@@ -110,14 +110,16 @@ def make_app(models, limits, metrics=None, token=None, hosts=None, site=None):
         task = served.task(direction)
         if size is not None and not 1 <= size * size <= limits.max_pixels:
             raise BadRequest(f"`size` must be from 1 to {int(limits.max_pixels**0.5)}. Received: {size}")
-        body, reference, style = await request.body(), None, None
+        body, reference, style, name = await request.body(), None, None, "The body"
         if request.headers.get("content-type", "").partition(";")[0].strip() == "application/json":
-            body, reference, style = await beside_the_loop(len(body), _parts, body)
-        image = await asyncio.to_thread(_decoded, body, task, size, limits.max_pixels)
+            (body, reference, style), name = await beside_the_loop(len(body), _parts, body), "`image`"
+        image = await asyncio.to_thread(_decoded, body, task, size, limits.max_pixels, name)
         if reference is not None:
             *sides, channels = served.description["image_shape"]
             wanted = {"source_channels": channels, "fixed_size": sides}
-            reference = await asyncio.to_thread(_decoded, reference, wanted, None, limits.max_pixels)
+            reference = await asyncio.to_thread(
+                _decoded, reference, wanted, None, limits.max_pixels, "`reference`"
+            )
         translated = await served.translate(image, direction, domain, seed, style, reference)
         return Response(await _encoded(translated), media_type="image/png")
 
@@ -203,6 +205,8 @@ def _parts(body):
         given = json.loads(body)
         if not isinstance(given, dict) or not {"image"} <= given.keys() <= {"image", "reference", "style"}:
             raise ValueError("it needs the key `image`, and may have `reference` or `style`")
+        if not isinstance(given["image"], str):
+            raise ValueError("`image` must be a string")
         files = [given.get(name) for name in ("image", "reference")]
         files = [file if file is None else base64.b64decode(file, validate=True) for file in files]
     except (ValueError, TypeError, RecursionError) as error:
@@ -213,27 +217,30 @@ def _parts(body):
     return *files, given.get("style")
 
 
-def _decoded(body, task, size, max_pixels):
-    """Decodes a picture file as a uint8 array for a task, after checking its number of pixels."""
+def _decoded(body, task, size, max_pixels, name="The body"):
+    """Decodes a picture file as a uint8 array for a task, after checking its number of pixels.
+
+    `name` is the name of the file in error messages.
+    """
     if "has_edges" in task:
         raise BadRequest(
             "The model takes label maps with edges, but a picture has labels only. Use its signature "
             f"{task['network']!r} with arrays of 2 channels, labels and edges."
         )
     if not body:
-        raise BadRequest("The body must be a picture file, such as a PNG.")
+        raise BadRequest(f"{name} must be a picture file, such as a PNG.")
     try:
         with Image.open(io.BytesIO(body), formats=_FORMATS) as picture:
             number = picture.width * picture.height
     except UnidentifiedImageError:
         raise BadRequest(
-            f"The body must be the bytes of a picture ({', '.join(_FORMATS)}), not a form. With curl: `--data-binary "
+            f"{name} must be the bytes of a picture ({', '.join(_FORMATS)}), not a form. With curl: `--data-binary "
             "@FILE`."
         ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise BadRequest(f"The picture cannot be read: {error}") from None
+        raise BadRequest(f"{name} cannot be read: {error}") from None
     if number > max_pixels:
-        raise BadRequest(f"The picture must have at most {max_pixels} pixels. Received: {number}")
+        raise BadRequest(f"{name} must be a picture of at most {max_pixels} pixels. Received: {number}")
     file, channels, size = io.BytesIO(body), task["source_channels"], task.get("fixed_size") or size
     try:
         if "label_colors" in task:
@@ -242,4 +249,4 @@ def _decoded(body, task, size, max_pixels):
             return pictures.read_with_holes(file, channels - 1, size)
         return pictures.read(file, channels, size)
     except pictures.UnreadablePicture as error:
-        raise BadRequest(f"The picture cannot be read: {error.reason}") from None
+        raise BadRequest(f"{name} cannot be read: {error.reason}") from None

@@ -28,9 +28,8 @@ def take(dataset, count=None):
     return tuple(np.stack(part) for part in zip(*pairs, strict=True))
 
 
-@pytest.mark.slow_but("4", "30", ci=True)
-# 23 images in batches of 5 are 4 steps an epoch: steps inside the first epoch, on an edge and far beyond.
-@pytest.mark.slow_but("4")
+# 23 images in batches of 5 are 4 steps per epoch: steps inside the first epoch, on an edge and far beyond.
+@pytest.mark.slow_but("4", ci=True)
 @pytest.mark.parametrize("step", [0, 1, 4, 6, 30])
 def test_resumed_dataset_yields_the_batches_of_the_undisturbed_one(step):
     images, labels = numbered()

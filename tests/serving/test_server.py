@@ -192,7 +192,7 @@ class TestPictures:
         response = server.post("/translate?model=painter", png_of(picture))
         assert response.status_code == 400
         error = response.json()["error"]
-        assert message in error and error.startswith("The picture cannot be read: the picture")
+        assert message in error and error.startswith("The body cannot be read: the picture")
 
     def test_a_picture_without_edges_is_refused(self, server):
         response = server.post("/translate?model=edged", png_of(np.zeros((8, 8, 1), "uint8")))
@@ -257,13 +257,13 @@ class TestPictures:
         [
             ("stargan", {"style": [0.0] * 3}, "it needs the key `image`"),
             ("stargan", {"image": "?"}, "must be a JSON object with picture files in base64"),
-            ("stargan", {"image": None}, "must be a picture file"),
+            ("stargan", {"image": None}, "`image` must be a string"),
             ("stargan", {"image": "eA==", "styles": [1]}, "may have `reference` or `style`"),
-            ("stargan", {"style": [0.0] * 3, "image": None}, "must be a picture file"),
+            ("stargan", {"style": [0.0] * 3, "image": ""}, "`image` must be a picture file"),
             ("stargan", {"style": [0.0]}, "`style` must have the shape (64). Received: (1,)"),
             ("stargan&seed=1", {"style": [0.0] * 64}, "Only one of `seed` and `style` can set the style."),
             ("pix2pix", {"style": [0.0]}, "`style` was given, but 'pix2pix' has no styles."),
-            ("stargan", {"reference": "eA=="}, "The body must be the bytes of a picture"),
+            ("stargan", {"reference": "eA=="}, "`reference` must be the bytes of a picture"),
         ],
     )
     def test_bad_styles_are_told_what_to_do(self, server, query, body, message):
@@ -353,7 +353,7 @@ class TestPictures:
             (
                 "model=pix2pix",
                 png_of(np.zeros((2001, 2000, 1), "uint8")),
-                "The picture must have at most 4000000 pixels",
+                "The body must be a picture of at most 4000000 pixels",
             ),
             (
                 "model=pix2pix&direction=back",
