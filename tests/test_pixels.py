@@ -59,13 +59,13 @@ def test_good_images_pass(images, value_range):
 @pytest.mark.parametrize(
     ("images", "value_range", "message"),
     [
-        ([-1.1, 0], (-1, 1), r"`photos` must lie in \[-1, 1\]. Received float values from -1.1 to 0"),
+        ([-1.1, 0], (-1, 1), r"`photos` must be in \[-1, 1\]. Received float values from -1.1 to 0"),
         (
             [0.0, 255.0],
             (-1, 1),
-            r"must lie in \[-1, 1\].*Pass uint8 images, or scale with `images / 127.5 - 1`",
+            r"must be in \[-1, 1\].*Pass uint8 images, or scale with `images / 127.5 - 1`",
         ),
-        ([-0.5, 0.5], (0, 1), r"must lie in \[0, 1\]. Received float values from -0.5 to 0.5"),
+        ([-0.5, 0.5], (0, 1), r"must be in \[0, 1\]. Received float values from -0.5 to 0.5"),
         ([0.0, 1.0], (-1, 1), r"none negative: it looks like images in \[0, 1\].*`value_range=\(0, 1\)`"),
         ([np.nan, -0.5], (-1, 1), r"`photos` contains NaN or infinite values"),
         ([-np.inf, 0.5], (-1, 1), r"`photos` contains NaN or infinite values"),

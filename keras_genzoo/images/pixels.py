@@ -123,12 +123,12 @@ def check_extent(dtype, smallest, largest, argument="x", value_range=(-1.0, 1.0)
         )
     if smallest < low - SLACK or largest > high + SLACK:
         raise ValueError(
-            f"`{argument}` must lie in [{low:g}, {high:g}]. Received float values from {smallest:g} to "
+            f"`{argument}` must be in [{low:g}, {high:g}]. Received float values from {smallest:g} to "
             f"{largest:g}. Pass uint8 images, or scale with `images / 127.5 - 1` (for values in [0, 255])."
         )
     if (low, high) == (-1.0, 1.0) and smallest >= 0 and not may_be_bright:
         raise ValueError(
-            f"`{argument}` must lie in [-1, 1]. Received float values from {smallest:g} to {largest:g}, none "
+            f"`{argument}` must be in [-1, 1]. Received float values from {smallest:g} to {largest:g}, none "
             "negative: it looks like images in [0, 1]. Scale with `images * 2 - 1`, pass uint8 images, or load them "
             "with `value_range=(0, 1)`."
         )

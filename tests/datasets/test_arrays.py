@@ -150,7 +150,7 @@ BAD = {
     "no channel axis": ({"images": IMAGES[..., 0]}, r"images\[\.\.\., None\]"),
     "one image": ({"images": IMAGES[0, 0]}, r"shape \(n, height, width, channels\).*\(4, 1\)"),
     "int64": ({"images": IMAGES.astype("int64")}, "`images` must be uint8.*int64"),
-    "range 255": ({"images": IMAGES + 200.0}, r"`images` must lie in \[-1, 1\]"),
+    "range 255": ({"images": IMAGES + 200.0}, r"`images` must be in \[-1, 1\]"),
     "range 0 to 1": ({"images": IMAGES + 0.5}, r"value_range=\(0, 1\)"),
     "uint8 points": ({"images": POINTS.astype("uint8")}, r"points of dtype float.*\(6, 2\) and dtype uint8"),
     "integer points": ({"images": POINTS.astype("int64")}, "must be float.*int64.*astype"),

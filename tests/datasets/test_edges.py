@@ -131,7 +131,7 @@ def test_edges_to_images_in_a_pipeline():
 
 BAD = {
     "no channels": ({"images": np.zeros((20, 20), "uint8")}, r"`images` must have the shape.*\(20, 20\)"),
-    "range": ({"images": np.full((20, 20, 3), 200.0)}, r"`images` must lie in \[-1, 1"),
+    "range": ({"images": np.full((20, 20, 3), 200.0)}, r"`images` must be in \[-1, 1"),
     "dtype": ({"images": np.zeros((20, 20, 3), "int64")}, "`images` must be uint8.*int64"),
     "sigma": (
         {"images": np.zeros((20, 20, 3), "uint8"), "sigma": 0},

@@ -92,5 +92,5 @@ class TestBoth:
             ValueError, match=r"must have the same shape .*\(3, 16, 14, 2\) and \(2, 16, 14, 2\)"
         ):
             measure(first, second[:2])
-        with pytest.raises(ValueError, match=r"`second` must lie in \[-1, 1\]"):
+        with pytest.raises(ValueError, match=r"`second` must be in \[-1, 1\]"):
             measure(first, 200 * second)

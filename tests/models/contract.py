@@ -764,7 +764,7 @@ def _bad_later_batches(model, x, rest):
     else:
         cases = [((np.full_like(x, np.nan), *rest), r"`x` contains NaN|`x` must contain finite float values")]
     if isinstance(expected, modalities.Images):
-        cases.append(((127.5 * (x + 1), *rest), r"`x` must lie in \[-1, 1\]"))
+        cases.append(((127.5 * (x + 1), *rest), r"`x` must be in \[-1, 1\]"))
     if "y" in model.expected_data() and model.condition:
         (labels,) = rest
         cases += [

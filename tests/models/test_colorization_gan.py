@@ -144,7 +144,7 @@ class TestColorize:
         ("images", "arguments", "message"),
         [
             (np.zeros((2, 8, 8, 3), "uint8"), {}, r"\(num, height, width, 1\)"),
-            (np.full((1, 20, 20, 1), 3.0, "float32"), {}, r"must lie in \[-1, 1"),
+            (np.full((1, 20, 20, 1), 3.0, "float32"), {}, r"must be in \[-1, 1"),
             (np.zeros((1, 8, 8, 1), "uint8"), {"size": 0}, "`size` must be"),
         ],
     )

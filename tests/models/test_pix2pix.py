@@ -189,7 +189,7 @@ class TestTranslate:
             (np.zeros((32, 32), "uint8"), {}, r"Received: \(32, 32\)"),
             (np.zeros((40, 32, 2), "uint8"), {}, r"multiples of 32. Received: \(40, 32, 2\).*fit="),
             (np.zeros((0, 32, 32, 2), "uint8"), {}, "Received: "),
-            (np.full((1, 32, 32, 2), 200.0, "float32"), {}, r"`images` must lie in \[-1, 1"),
+            (np.full((1, 32, 32, 2), 200.0, "float32"), {}, r"`images` must be in \[-1, 1"),
             (np.full((1, 32, 32, 2), np.nan, "float32"), {}, "NaN"),
             (np.zeros((1, 32, 32, 2), "int64"), {}, "astype"),
             (np.zeros((1, 32, 32, 2), "uint8"), {"fit": "crop"}, "`fit` must be None, 'pad' or 'resize'"),

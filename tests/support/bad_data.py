@@ -40,8 +40,8 @@ def _bad_images(images, expected):
         (larger, f"{shape}.*Received: \\({len(images)}, {2 * height}, {2 * width}"),
         (np.concatenate([images] * 3, axis=-1), shape),
         (images[..., 0], f"{shape}.*Add a channel axis"),
-        (_with(images, 3.0), r"ARGUMENT must lie in \[-1, 1\]. Received float values from .* to 3"),
-        (127.5 * (images + 1), r"ARGUMENT must lie in \[-1, 1\].*`images / 127.5 - 1`"),
+        (_with(images, 3.0), r"ARGUMENT must be in \[-1, 1\]. Received float values from .* to 3"),
+        (127.5 * (images + 1), r"ARGUMENT must be in \[-1, 1\].*`images / 127.5 - 1`"),
         (_with(images, np.nan), "ARGUMENT contains NaN or infinite values"),
         (_with(images, np.inf), "ARGUMENT contains NaN or infinite values"),
         (images.astype("int64"), r"ARGUMENT must be uint8 images .* Received dtype int64.*astype\('uint8'\)"),
@@ -159,7 +159,7 @@ def _bad_arguments_of_images(model, **other_arguments):
         (np.concatenate([good] * 3, axis=-1), shape),
         (good[0], shape),
         (good[:0], shape),
-        (good * 100, r"`images` must lie in \[-1, 1\]"),
+        (good * 100, r"`images` must be in \[-1, 1\]"),
         (np.abs(good), r"looks like images in \[0, 1\]"),
         (np.full_like(good, np.nan), "`images` contains NaN"),
         (np.zeros(good.shape, "int32"), "`images` must be uint8 images .* or float"),
@@ -175,7 +175,7 @@ def _bad_arguments_of_translate(model):
     ]
     if model.task().source.interpolates:
         images += [
-            (good * 100, r"`images` must lie in \[-1, 1"),
+            (good * 100, r"`images` must be in \[-1, 1"),
             (np.full_like(good, np.nan), "NaN"),
             (good.astype("int64"), "astype"),
         ]
