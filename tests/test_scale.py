@@ -77,6 +77,22 @@ class TestBytes:
         forward, backward = (scale.bytes_of(_traced(function, (100,))) for function in (loss, jax.grad(loss)))
         assert forward == 800 and 4000 <= backward <= 10_000
 
+    @pytest.mark.parametrize("num_updates", [1, 2])
+    def test_a_new_state_takes_the_place_of_the_old_one(self, num_updates):
+        """Momentum, whose weights and moments are updated one after the other, in a step of one or two updates."""
+
+        def step(weights, moments, x):
+            for _ in range(num_updates):
+                for index in range(5):
+                    moments[index] = moments[index] + x  # 400 bytes until they replace the old ones
+                    weights[index] = weights[index] - moments[index]
+            return weights, moments
+
+        five = [jnp.zeros(100)] * 5
+        jaxpr = jax.make_jaxpr(step)(five, five, jnp.zeros(100)).jaxpr
+        assert scale.bytes_of(jaxpr, num_state=10) == 400
+        assert scale.bytes_of(jaxpr) >= 10 * 400
+
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="counts steps of the JAX backend")
 class TestModels:

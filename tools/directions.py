@@ -129,7 +129,7 @@ def main(arguments=None):
     if options.store:
         config = folders.read_json(folder / "config.json")
         config["config"]["directions"] = {
-            name: [np.round(values, 5).astype("float64").round(5).tolist() for values in direction]
+            name: [values.astype("float64").round(5).tolist() for values in direction]
             for name, direction in directions.items()
         }
         folders.write_json(folder / "config.json", config)

@@ -3,7 +3,8 @@
 The training step of each model is traced, not run, with JAX in bfloat16 (`mixed_bfloat16`). Its convolutions and
 matrix products are counted: 2 FLOP per multiply-add, including those with padding, without those with the zeros
 between the values of a transposed convolution. Memory is the most bytes of intermediate values alive at once if
-operations run in the order of the program and each stores its result. A compiler that fuses operations needs less.
+operations run in the order of the program and each stores its result, without weights and the state of optimizers, whose
+new values replace the old ones. A compiler that fuses operations needs less.
 
 Hours are the counted work divided by an assumed rate. The time to sum gradients is the number of bytes that a ring of
 devices passes on, divided by an assumed bandwidth; it is added to the work.
@@ -21,7 +22,6 @@ from dataclasses import dataclass
 from unittest import mock
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import keras
@@ -37,7 +37,8 @@ class Cost:
 
     Attributes:
         flop: Float, number of floating point operations, in the mean over steps with and without regularizers.
-        num_bytes: Int, memory of the intermediate values, that of the most expensive step.
+        num_bytes: Int, memory of the intermediate values, that of the most expensive step. Without the memory of
+            weights and optimizers, in which a step stores their new values.
     """
 
     flop: float
@@ -75,13 +76,14 @@ def cost_of_step(model, batch_size):
         return jax.make_jaxpr(lambda state, data: model.train_step(state, data))(state, data).jaxpr
 
     intervals = getattr(model, "regularizer_intervals", {})
+    num_state = len(jax.tree.leaves(state))
     main = traced()
-    flop, num_bytes = flop_of(main), bytes_of(main)
+    flop, num_bytes = flop_of(main), bytes_of(main, num_state)
     for name, interval in intervals.items():
         if interval:
             with_one = traced(name)
             flop += (flop_of(with_one) - flop_of(main)) / interval
-            num_bytes = max(num_bytes, bytes_of(with_one))
+            num_bytes = max(num_bytes, bytes_of(with_one, num_state))
     return Cost(flop, num_bytes)
 
 
@@ -109,20 +111,23 @@ def flop_of(jaxpr):
     return flop
 
 
-def bytes_of(jaxpr):
-    """Returns the most bytes of the results of a `jax.core.Jaxpr` that are alive at once."""
+def bytes_of(jaxpr, num_state=0):
+    """Returns the most bytes of a `jax.core.Jaxpr` that are alive at once, beyond its inputs.
+
+    Args:
+        jaxpr: `jax.core.Jaxpr`.
+        num_state: Int, number of the first inputs that its results replace: their memory is free after their last
+            use.
+    """
     last = {}
     for index, equation in enumerate(jaxpr.eqns):
         last.update((id(variable), index) for variable in equation.invars)
     last.update((id(variable), len(jaxpr.eqns)) for variable in jaxpr.outvars)
-    alive, now, most = {}, 0, 0
+    alive = {id(variable): _size(variable) for variable in jaxpr.invars[:num_state]}
+    now = most = 0
     for index, equation in enumerate(jaxpr.eqns):
         inside = max((bytes_of(each) for each in _inner(equation)), default=0)
-        results = {
-            id(variable): variable.aval.size * variable.aval.dtype.itemsize
-            for variable in equation.outvars
-            if id(variable) in last and hasattr(variable.aval.dtype, "itemsize")
-        }
+        results = {id(variable): _size(variable) for variable in equation.outvars if id(variable) in last}
         most = max(most, now + max(inside, sum(results.values())))
         alive.update(results)
         now += sum(results.values())
@@ -130,6 +135,10 @@ def bytes_of(jaxpr):
             if last.get(id(variable)) == index:
                 now -= alive.pop(id(variable), 0)
     return most
+
+
+def _size(variable):
+    return variable.aval.size * getattr(variable.aval.dtype, "itemsize", 0)
 
 
 def _inner(equation):
@@ -284,6 +293,8 @@ def main(arguments=None):
         help="assumed bandwidth between devices, in GB/s (default: 300)",
     )
     options = parser.parse_args(arguments)
+    # Nothing is computed but the zeros of the weights.
+    jax.config.update("jax_platforms", "cpu")
     keras.config.set_dtype_policy("mixed_bfloat16")
     for name in options.model:
         print(f"\n{name}\n")

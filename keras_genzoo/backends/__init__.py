@@ -71,7 +71,8 @@ class JointOptimizer:
     Args:
         optimizers: Dict that maps players to built `keras.optimizers.Optimizer`s. The first player is updated
             once per training step.
-        steps: Variable that counts the training steps if the first player has more updates, otherwise None.
+        steps: Variable that counts the training steps if the first player has more or fewer updates,
+            otherwise None.
     """
 
     built = True

@@ -21,10 +21,6 @@ class AugmentedDiscriminator:
             class.
     """
 
-    # Whether the discriminator outputs logits, which are positive for images that it considers real. The values of a
-    # critic have no such threshold, and least squares has the targets 0 and 1.
-    has_logits = True
-
     @checked_options
     def __init__(self, *, augmentation: Augmentation = None, **kwargs):
         super().__init__(**kwargs)
@@ -43,6 +39,16 @@ class AugmentedDiscriminator:
             )
         if not augmentation.built:
             augmentation.build((None, *self.image_shape))
+
+    @property
+    def has_logits(self):
+        """Whether the discriminator outputs logits, which are positive for images that it considers real.
+
+        The values of a critic have no such threshold, and least squares has the targets 0 and 1. Families without
+        the option `loss` have logits, or set the attribute to False.
+        """
+        loss = getattr(self, "adversarial_loss", None)
+        return loss is None or loss.is_balanced_at_zero
 
     def seen(self, images, training, beside=None):
         """Returns images as the discriminator sees them.

@@ -145,10 +145,6 @@ class CUT(AugmentedDiscriminator, TranslationModel):
         self.set_networks(generator=generator, discriminator=discriminator, projector=projector)
 
     @property
-    def has_logits(self):
-        return self.adversarial_loss.is_balanced_at_zero
-
-    @property
     def tasks(self):
         return {"source_to_target": Task("generator", self.source_modality, self.modality)}
 

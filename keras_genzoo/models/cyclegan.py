@@ -130,10 +130,6 @@ class CycleGAN(AugmentedDiscriminator, TranslationModel):
         self.set_networks(**networks)
 
     @property
-    def has_logits(self):
-        return self.adversarial_loss.is_balanced_at_zero
-
-    @property
     def tasks(self):
         a, b = self.source_modality, self.modality
         return {"a_to_b": Task("generator_a_to_b", a, b), "b_to_a": Task("generator_b_to_a", b, a)}

@@ -138,10 +138,6 @@ class GAN(AdversarialModel):
         self._check_options(generator, discriminator)
         self.set_networks(generator=generator, discriminator=discriminator)
 
-    @property
-    def has_logits(self):
-        return self.adversarial_loss.is_balanced_at_zero
-
     def default_optimizers(self):
         """Adam with learning rate 2e-4 and beta_1 0.5 for both (Radford et al. 2015, section 4)."""
         return {player: Adam(learning_rate=2e-4, beta_1=0.5) for player in self.players}

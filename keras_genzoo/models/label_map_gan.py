@@ -31,10 +31,6 @@ class LabelMapGAN(AugmentedDiscriminator, PairedGAN):
     sums_scales = False
 
     @property
-    def has_logits(self):
-        return self.adversarial_loss.is_balanced_at_zero
-
-    @property
     def source_modality(self):
         """`keras_genzoo.modalities.LabelMaps` with the size of the images."""
         return modalities.LabelMaps((*self.image_shape[:2], self.source_channels), self.num_labels)

@@ -134,10 +134,6 @@ class MultiResolutionGAN(AdversarialModel):
         check_groups(self.discriminator.group_size, num, backends.num_replicas_of(self))
 
     @property
-    def has_logits(self):
-        return self.adversarial_loss.is_balanced_at_zero
-
-    @property
     def chance_level(self):
         # The drift term is 0 for logits of 0, where these losses have their chance level.
         loss = self.adversarial_loss

@@ -119,10 +119,6 @@ class Pix2Pix(AugmentedDiscriminator, PairedGAN):
         return dataclasses.replace(super().source_modality, kind=kind)
 
     @property
-    def has_logits(self):
-        return self.adversarial_loss.is_balanced_at_zero
-
-    @property
     def tasks(self):
         return {"source_to_target": Task("generator", self.source_modality, self.modality)}
 

@@ -54,7 +54,9 @@ class StarGAN(AugmentedDiscriminator, DomainTranslationModel):
         split_batches: Bool. If True, each update of the discriminator uses its own part of the batch. With
             batches of `discriminator_steps * b` images, each update uses `b` new images, as in the authors'
             code. If False, each update uses the whole batch.
-        augmentation: As for `AdversarialModel`; `"adaptive"` needs logits, which a critic does not have.
+        augmentation: As for `AdversarialModel`; `"adaptive"` needs logits, which a critic does not have. For
+            domains that differ in color, use `DiffAugment("translation,cutout")`: the policy "color" changes
+            such an image into one of another domain.
         average_decay, average_half_life, seed: As for `GenerativeModel`. The paper does not use an average.
         **kwargs: `name` and other arguments of `keras.Model`.
 

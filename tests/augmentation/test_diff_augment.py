@@ -118,6 +118,7 @@ FAMILIES = {
     "gan_r1": lambda **arguments: models.GAN(
         **SMALL, width=4, discriminator=critic(), penalty="r1", **arguments
     ),
+    "sngan": lambda **arguments: models.SNGAN(**SMALL, width=4, discriminator_steps=1, **arguments),
     "wgan": lambda **arguments: models.WGAN(**SMALL, width=4, critic_steps=2, **arguments),
     "wgan_gp": lambda **arguments: models.WGANGP(**SMALL, width=4, critic_steps=2, **arguments),
     "ebgan": lambda **arguments: models.EBGAN(**SMALL, width=4, pull_away_weight=0.0, **arguments),
@@ -217,7 +218,13 @@ class TestBadInput:
 
     @pytest.mark.parametrize(
         ("family", "arguments"),
-        [("ebgan", {}), ("wgan_gp", {}), ("gan", {"loss": "least_squares"}), ("progressive_gan", {})],
+        [
+            ("ebgan", {}),
+            ("wgan_gp", {}),
+            ("gan", {"loss": "least_squares"}),
+            ("sngan", {"loss": "wasserstein"}),
+            ("progressive_gan", {}),
+        ],
     )
     def test_an_adaptive_one_needs_logits(self, family, arguments):
         """Without them no sign tells what is taken to be real."""

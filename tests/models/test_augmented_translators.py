@@ -1,5 +1,7 @@
 """The augmentation of translators: what the discriminator sees beside an image is moved like the image."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -16,13 +18,19 @@ MOVES = DiffAugment("translation,cutout")
 
 
 class Blank(Augmentation):
-    """Shows zeros."""
+    """Shows zeros, and remembers what it was told."""
+
+    def build(self, input_shape):
+        self.told = self.add_weight((), "zeros", name="told")
 
     def draw(self, num, seed):
         return None
 
     def augment(self, images, drawn):
-        return 0.0 * images
+        return 0 * images
+
+    def update(self, real_logits):
+        self.told.assign_add(ops.cast(ops.shape(real_logits)[0], "float32"))
 
 
 def _discriminator(channels):
@@ -84,10 +92,16 @@ class TestMove:
         assert not support.to_numpy(images).any() and support.to_numpy(beside).shape == (2, 8, 8, 2)
 
 
+def make_pix2pix(**arguments):
+    sources = keras.Input(SHAPE)
+    generator = keras.Model(sources, keras.layers.Conv2D(1, 1, activation="tanh")(sources))
+    return models.Pix2Pix(SHAPE, generator=generator, discriminator=_discriminator(2), seed=1, **arguments)
+
+
 class TestPix2Pix:
     def test_sources_are_moved_like_their_images(self):
         """The logits of a pair of copies are two copies, wherever they were moved."""
-        model = self._model(MOVES)
+        model = make_pix2pix(augmentation=MOVES)
         sources = support.toy_images(6)
         seen = support.to_numpy(model._logits(ops.convert_to_tensor(sources), sources, True))
         np.testing.assert_array_equal(seen[..., 0], seen[..., 1])
@@ -96,7 +110,7 @@ class TestPix2Pix:
         np.testing.assert_array_equal(untouched[..., :1], sources)
 
     def test_colors_of_sources_are_kept(self):
-        model = self._model(DiffAugment("color"))
+        model = make_pix2pix(augmentation=DiffAugment("color"))
         sources = support.toy_images(6)
         seen = support.to_numpy(model._logits(ops.convert_to_tensor(sources), sources, True))
         np.testing.assert_array_equal(seen[..., :1], sources)
@@ -105,27 +119,36 @@ class TestPix2Pix:
     @pytest.mark.parametrize("loss", ["mean_squared_error", "wasserstein"])
     def test_adaptive_augmentation_needs_logits(self, loss):
         with pytest.raises(ValueError, match="`augmentation` adapts to the logits of a discriminator"):
-            self._model("adaptive", loss=loss)
+            make_pix2pix(augmentation="adaptive", loss=loss)
 
+    @pytest.mark.ci
     def test_adaptive_augmentation_counts_the_updates_of_the_discriminator(self):
-        model = self._model(AdaptiveAugmentation(interval=3, num_images=100))
+        model = make_pix2pix(augmentation=AdaptiveAugmentation(interval=3, num_images=100))
         model.compile(*(keras.optimizers.SGD(0.0) for _ in range(2)))
         # All logits of real pairs are 1: every third update raises p by 4 * 3 / 100.
         ones = np.full((16, *SHAPE), 1.0, "float32")
         model.fit(ones, ones, batch_size=4, epochs=2, verbose=0)
         assert float(model.augmentation.probability.value) == pytest.approx(2 * 4 * 3 / 100)
 
-    def _model(self, augmentation, **arguments):
-        sources = keras.Input(SHAPE)
-        generator = keras.Model(sources, keras.layers.Conv2D(1, 1, activation="tanh")(sources))
-        return models.Pix2Pix(
-            SHAPE,
-            generator=generator,
-            discriminator=_discriminator(2),
-            augmentation=augmentation,
-            seed=1,
-            **arguments,
-        )
+
+def make_spade(**arguments):
+    return models.SPADE(
+        SHAPE,
+        4,
+        has_edges=True,
+        generator=networks.SPADEGenerator(4, True, SHAPE, width=2, multiples=(2, 1), hidden=2),
+        discriminator=networks.MultiScalePatchGAN(4, True, 1, 2, num_scales=2, num_layers=1),
+        seed=1,
+        **arguments,
+    )
+
+
+def make_pix2pixhd(**arguments):
+    generator = networks.ResNetTranslator(2, 1, 2, num_blocks=1, num_downsamplings=1, num_labels=4)
+    discriminator = networks.MultiScalePatchGAN(4, True, 1, 2, num_scales=2, num_layers=1)
+    return models.Pix2PixHD(
+        SHAPE, 4, has_edges=True, generator=generator, discriminator=discriminator, seed=1, **arguments
+    )
 
 
 class TestLabelMaps:
@@ -152,16 +175,7 @@ class TestLabelMaps:
         assert seen[0][0] is maps and seen[0][1] is images
 
     def _model(self, augmentation):
-        model = models.SPADE(
-            SHAPE,
-            4,
-            has_edges=True,
-            generator=networks.SPADEGenerator(4, True, SHAPE, width=2, multiples=(2, 1), hidden=2),
-            discriminator=networks.MultiScalePatchGAN(4, True, 1, 2, num_scales=1, num_layers=1),
-            augmentation=augmentation,
-            seed=1,
-        )
-        seen = []
+        model, seen = make_spade(augmentation=augmentation), []
 
         def discriminator(inputs, training):
             seen.append(inputs if augmentation is None else [support.to_numpy(each) for each in inputs])
@@ -193,23 +207,38 @@ def make_stargan(**arguments):
     return model
 
 
-@pytest.mark.parametrize("make", [make_cyclegan, make_cut, make_stargan])
-def test_the_discriminator_sees_augmented_images_only(make):
-    """Where the augmentation shows nothing, the images do not matter to the discriminator's loss."""
-    losses = []
-    for seed in (0, 1):
-        model = (
-            make(augmentation=Blank(), domain_weight=0.0)
-            if make is make_stargan
-            else make(augmentation=Blank())
-        )
-        data = support.toy_data(model, 4, seed=seed)
-        if make is make_stargan:
-            data = (data[0], np.array([0, 1, 0, 1]))
-        losses.append(model.train_on_batch(*data, return_dict=True)["discriminator_loss"])
+# Without the losses that do not depend on the discriminator's images.
+FAMILIES = {
+    "pix2pix": partial(make_pix2pix, l1_weight=0.0),
+    "pix2pixhd": partial(make_pix2pixhd, loss="hinge"),
+    "spade": make_spade,
+    "cyclegan": partial(make_cyclegan, loss="hinge", cycle_weight=0.0),
+    "cut": partial(make_cut, loss="hinge", nce_weight=0.0),
+    "stargan": partial(make_stargan, domain_weight=0.0, cycle_weight=0.0),
+}
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_image_passes_it_on_the_way_to_the_discriminator(family):
+    """Where it shows nothing, the generator gets no gradient, and images do not matter to the discriminator."""
+    keras.utils.set_random_seed(0)
+    model = FAMILIES[family](augmentation=Blank())
+    rates = {"generator": 1.0, "projector": 1.0, "discriminator": 0.0}
+    model.compile(**{f"{each}_optimizer": keras.optimizers.SGD(rates[each]) for each in model.players})
+    before = [support.to_numpy(weight).copy() for weight in model.variables_of("generator")]
+    data = [support.toy_data(model, 4, seed=seed) for seed in (0, 10)]
+    losses = [model.train_on_batch(*each, return_dict=True)["discriminator_loss"] for each in data]
     assert float(losses[0]) == pytest.approx(float(losses[1]), abs=1e-6)
+    for weight, old in zip(model.variables_of("generator"), before, strict=True):
+        np.testing.assert_allclose(weight, old, atol=1e-6)
+    # Of each batch of real images, once.
+    assert float(model.augmentation.told.value) == (2 * 4 if model.has_logits else 0)
+    model.test_on_batch(*data[0])
+    assert float(model.augmentation.told.value) == (2 * 4 if model.has_logits else 0)
 
 
+@pytest.mark.ci
 def test_both_discriminators_of_a_cyclegan_adapt_the_augmentation():
     model = make_cyclegan(
         loss="hinge", augmentation=AdaptiveAugmentation(interval=1, num_images=100, target=-2.0)

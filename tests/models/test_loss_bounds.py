@@ -144,6 +144,7 @@ def test_the_bounds_are_not_for_regularizers():
     assert int(gan.optimizer.iterations) == 2
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 @pytest.mark.tensorflow
 def test_replicas_decide_by_the_mean_of_their_losses():
@@ -163,6 +164,7 @@ def test_workers_decide_alike():
     support.check_two_workers(partial(make_bounded_gan, BOUNDS), (_images()[:8],), steps=4)
 
 
+@pytest.mark.ci
 @pytest.mark.slow
 def test_a_resumed_run_decides_as_the_undisturbed_one(tmp_path):
     make_model = partial(make_dropout_gan, loss_bounds={"discriminator": 1.385, "generator": 0.693})
