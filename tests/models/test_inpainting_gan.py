@@ -50,6 +50,8 @@ class TestAttention:
     def test_it_changes_the_hole(self):
         with_attention = networks.GatedInpainter(width=4)
         without = networks.GatedInpainter(width=4, attention=False)
+        # Initial weights are so small that the attention is lost in the layers after it.
+        with_attention.set_weights([3 * weight for weight in with_attention.get_weights()])
         for layer in filter(lambda layer: layer.weights, without.layers):
             layer.set_weights(with_attention.get_layer(layer.name).get_weights())
         sources = np.concatenate([support.toy_images(1, (32, 32, 3)), -np.ones((1, 32, 32, 1))], axis=-1)
@@ -57,7 +59,7 @@ class TestAttention:
         difference = ops.convert_to_numpy(with_attention(sources)[1]) - ops.convert_to_numpy(
             without(sources)[1]
         )
-        assert np.abs(difference[:, 4:12, 4:12]).max() > 1e-6
+        assert np.abs(difference[:, 4:12, 4:12]).max() > 1e-3
 
     def test_it_is_an_option_without_weights(self):
         network = networks.GatedInpainter(width=4, attention=False)
