@@ -3,8 +3,8 @@
 The training step of each model is traced, not run, with JAX in bfloat16 (`mixed_bfloat16`). Its convolutions and
 matrix products are counted: 2 FLOP per multiply-add, including those with padding, without those with the zeros
 between the values of a transposed convolution. Memory is the most bytes of intermediate values alive at once if
-operations run in the order of the program and each stores its result, without weights and the state of optimizers, whose
-new values replace the old ones. A compiler that fuses operations needs less.
+operations run in the order of the program and each stores its result, without weights and the state of optimizers,
+whose new values replace the old ones. A compiler that fuses operations needs less.
 
 Hours are the counted work divided by an assumed rate. The time to sum gradients is the number of bytes that a ring of
 devices passes on, divided by an assumed bandwidth; it is added to the work.
