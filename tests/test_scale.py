@@ -110,7 +110,11 @@ class TestModels:
         # Three passes of the generator; two batches with three passes each, a penalty with four (six before the
         # minibatch standard deviation), and two for the generator's update.
         expected = 2 * (3 * generator + 12 * discriminator + 2 * before_deviation)
-        assert scale.cost_of_step(model, num).flop / num == pytest.approx(expected, rel=2e-3)
+        cost = scale.cost_of_step(model, num)
+        assert cost.flop / num == pytest.approx(expected, rel=2e-3)
+        # The gradients of a player, but not new weights and moments, 12 bytes per parameter.
+        sizes = [sum(variable.value.size for variable in model.variables_of(each)) for each in model.players]
+        assert 4 * max(sizes) < cost.num_bytes < 12 * sum(sizes)
 
     def test_regularizers_count_as_their_share(self):
         from keras_genzoo import models
