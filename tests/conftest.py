@@ -73,6 +73,7 @@ _left_out = pytest.StashKey[int]()
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="also run the tests of the full tier")
+    parser.addoption("--ci", action="store_true", help="run the tests that .ci/run adds to the default tier")
 
 
 def pytest_configure(config):
@@ -87,9 +88,10 @@ def pytest_collection_modifyitems(config, items):
     yield
     if config.getoption("--all"):
         return
-    left_out = [item for item in items if not _in_default_tier(item)]
+    is_in_tier = _has_ci if config.getoption("--ci") else _in_default_tier
+    left_out = [item for item in items if not is_in_tier(item)]
     if left_out:
-        items[:] = [item for item in items if _in_default_tier(item)]
+        items[:] = [item for item in items if is_in_tier(item)]
         config.hook.pytest_deselected(items=left_out)
         config.stash[_left_out] = len(left_out)
 
@@ -115,10 +117,14 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def _has_ci(item):
+    return item.get_closest_marker("ci") is not None
+
+
 def _in_default_tier(item):
     slow = item.get_closest_marker("slow")
     if BACKEND == "tensorflow":
-        return not slow and not item.get_closest_marker("ci")
+        return not slow and not _has_ci(item)
     if item.get_closest_marker("any_backend") or item.get_closest_marker("per_family"):
         return False
     return not slow or item.get_closest_marker("representative")
@@ -139,9 +145,7 @@ def pytest_testnodedown(node):
 
 def pytest_terminal_summary(terminalreporter, config):
     if left_out := config.stash[_left_out]:
-        terminalreporter.write_line(
-            f"{left_out} tests of the full tier were left out: `pytest --all` runs them."
-        )
+        terminalreporter.write_line(f"{left_out} other tests were left out: `pytest --all` runs all.")
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +163,7 @@ def _is_eager(item):
         not item.config.getoption("--all")
         and any(item.path.is_relative_to(HERE / place) for place in EAGER)
         and not item.get_closest_marker("compiled")
+        and not item.get_closest_marker("slow")
     )
 
 

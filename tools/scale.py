@@ -21,7 +21,8 @@ import os
 from dataclasses import dataclass
 from unittest import mock
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
+if __name__ == "__main__":
+    os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import jax
 import keras
