@@ -130,7 +130,7 @@ class AdaptiveAugmentation(Augmentation):
         *_, luma_flip, hue = ops.unstack(uniform)
         *_, brightness, contrast, saturation = ops.unstack(normal)
         return _recolored(
-            self.move(images, drawn),
+            self._moved(images, made, uniform, normal),
             brightness=0.2 * made["brightness"] * brightness,
             contrast=_power(made["contrast"], 0.5 * contrast),
             luma_flip=made["luma_flip"] * ops.floor(2.0 * luma_flip),
@@ -140,10 +140,12 @@ class AdaptiveAugmentation(Augmentation):
 
     def move(self, beside, drawn):
         """As for `Augmentation`."""
-        made, uniform, normal = self._made(drawn)
+        return self._moved(beside, *self._made(drawn))
+
+    def _moved(self, images, made, uniform, normal):
         flip, turn, right, down, first, second, *_ = ops.unstack(uniform)
         scale, stretch, fraction_right, fraction_down, *_ = ops.unstack(normal)
-        side = beside.shape[1]
+        side = images.shape[1]
 
         def whole(share):
             return made["shift"] * ops.round(side / 8 * (2.0 * share - 1.0))
@@ -151,7 +153,7 @@ class AdaptiveAugmentation(Augmentation):
         scale, stretch = _power(made["scale"], 0.2 * scale), _power(made["stretch"], 0.2 * stretch)
         fraction = side / 8 * made["fractional_shift"]
         return _mapped(
-            beside,
+            images,
             [
                 _scaling(1.0 - 2.0 * made["flip"] * ops.floor(2.0 * flip), ops.ones_like(flip)),
                 ops.round(_rotation(math.pi / 2 * made["turn"] * ops.floor(4.0 * turn))),

@@ -53,8 +53,8 @@ class ContextualAttention(keras.layers.Layer):
     ```
 
     Reference: Yu et al., "Generative image inpainting with contextual attention", 2018, arXiv:1801.07892, section
-    4.1; scores, fusion and the paste follow the code of arXiv:1806.03589 by the same authors, where every
-    `rate`-th row is rounded such that the first and the last row are always taken.
+    4.1; scores, fusion and the paste follow the code of arXiv:1806.03589 by the same authors. That code reduces
+    maps with aligned corners: it also takes the last row and column, and spaces the others evenly.
     """
 
     @checked

@@ -130,15 +130,21 @@ class GenerativeModel(ZooModel):
             setattr(self, f"averaged_{name}", _averaged_copy_of(networks[name]))
         if self.steps is None and self._first_player in (self.loss_bounds or ()):
             # The optimizer of the first player does not count the steps that skip its update.
-            self.counted_steps = self.add_weight(
-                name="counted_steps",
-                shape=(),
-                dtype="int32",
-                initializer="zeros",
-                trainable=False,
-                aggregation="only_first_replica",
-            )
+            self.counted_steps = self.add_counter("counted_steps")
         self.built = True
+
+    def add_counter(self, name, start=0):
+        """Creates an int32 variable that training counts with. It is saved with the model, and is the same on all
+        replicas.
+        """
+        return self.add_weight(
+            name=name,
+            shape=(),
+            dtype="int32",
+            initializer=keras.initializers.Constant(start),
+            trainable=False,
+            aggregation="only_first_replica",
+        )
 
     @property
     def networks(self):

@@ -35,14 +35,7 @@ class LazyRegularization:
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         # Saved, and also counted in Python: on JAX a variable cannot be read while `fit` runs.
-        self.steps = self.add_weight(
-            name="steps",
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.steps = self.add_counter("steps")
         # Bypasses the attribute tracking of Keras, which takes time.
         vars(self).update(_next_step=0, _due=frozenset())
 

@@ -97,14 +97,7 @@ class ProgressiveGAN(MultiResolutionGAN):
                 f"{self.num_levels}, from 4x4 on. Change its `num_levels`."
             )
         images_seen = arguments.integer("images_seen", images_seen, at_least=0)
-        self.images_seen = self.add_weight(
-            name="images_seen",
-            shape=(),
-            dtype="int32",
-            initializer=keras.initializers.Constant(images_seen),
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.images_seen = self.add_counter("images_seen", images_seen)
         self._trained_before = images_seen > 0
         # The phase for which a step is traced; `fit` updates it.
         self.phase = self.schedule.phase_at(images_seen)

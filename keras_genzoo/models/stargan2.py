@@ -194,14 +194,7 @@ class StarGANv2(DomainTranslationModel):
             )
         self.adversarial_loss = losses.NonSaturating()
         self.penalty = penalties.R1(self.r1_weight)
-        self.steps = self.add_weight(
-            name="steps",
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            aggregation="only_first_replica",
-        )
+        self.steps = self.add_counter("steps")
         self.set_networks(**networks)
 
     @property

@@ -355,8 +355,8 @@ class TranslationModel(GenerativeModel):
         max_pixels = getattr(network, "max_pixels", None)
         if max_pixels is not None and size[0] * size[1] > max_pixels:
             raise ValueError(
-                f"`images` must have at most {max_pixels:,} pixels each, for which the memory of the network "
-                f"suffices. Received: {received.shape}. Resize them."
+                f"`images` must have at most {max_pixels:,} pixels each: larger ones need too much memory. Received: "
+                f"{received.shape}. Resize them."
             )
 
         layers = _sampling_layers(network)

@@ -10,6 +10,7 @@ from keras import ops
 from keras_genzoo import augmentation, backends, models, networks
 from keras_genzoo.augmentation import DiffAugment
 from tests import support
+from tests.support.augmentation import Blank
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (24, 12, 9, 3)).astype("float32")
 # Brightness, saturation, contrast, shifts and places of the cut in both directions, as shares of their ranges.
@@ -94,22 +95,6 @@ def test_gradient_reaches_the_images(policy):
     slope = (ops.convert_to_numpy(gradient).astype("float64") * direction).sum()
     assert slope == pytest.approx(ends[0] - ends[1], rel=1e-3)
     assert float(value) == pytest.approx((augmented(policy) * weights).sum(), rel=1e-3, abs=1e-2)
-
-
-class Blank(augmentation.Augmentation):
-    """Shows nothing, and remembers what it was told."""
-
-    def build(self, input_shape):
-        self.told = self.add_weight((), "zeros", name="told")
-
-    def draw(self, num, seed):
-        return None
-
-    def augment(self, images, drawn):
-        return 0.0 * images
-
-    def update(self, real_logits):
-        self.told.assign_add(ops.cast(ops.shape(real_logits)[0], "float32"))
 
 
 SMALL = {"image_shape": (8, 8, 1), "latent_dim": 4}

@@ -8,29 +8,14 @@ import pytest
 from keras import ops
 
 from keras_genzoo import augmentation, models, networks
-from keras_genzoo.augmentation import AdaptiveAugmentation, Augmentation, DiffAugment
+from keras_genzoo.augmentation import AdaptiveAugmentation, DiffAugment
 from keras_genzoo.augmentation.adaptive import CHANGES
 from tests import support
+from tests.support.augmentation import Blank
 
 SHAPE = (8, 8, 1)
 # A policy without colors, under which an image and its copy remain copies.
 MOVES = DiffAugment("translation,cutout")
-
-
-class Blank(Augmentation):
-    """Shows zeros, and remembers what it was told."""
-
-    def build(self, input_shape):
-        self.told = self.add_weight((), "zeros", name="told")
-
-    def draw(self, num, seed):
-        return None
-
-    def augment(self, images, drawn):
-        return 0 * images
-
-    def update(self, real_logits):
-        self.told.assign_add(ops.cast(ops.shape(real_logits)[0], "float32"))
 
 
 def _discriminator(channels):
